@@ -1,0 +1,1 @@
+"""softswitch.toml as frozen dataclasses."""

@@ -1,0 +1,1 @@
+"""Runs a Switch: performs effects; reload, drain, shutdown (the composition root)."""

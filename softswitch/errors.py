@@ -1,0 +1,30 @@
+"""The exception tree: everything we raise on purpose."""
+
+
+class SoftswitchError(Exception):
+    """Base of everything we raise on purpose."""
+
+
+class ParseError(SoftswitchError):
+    """The bytes are not what the grammar says.
+
+    `status_hint` is the SIP response that fits (RFC 3261 section 21.4): 400 unless the cause has its own code.
+    """
+
+    def __init__(self, reason: str, *, status_hint: int = 400) -> None:
+        super().__init__(reason)
+        self.reason = reason
+        self.status_hint = status_hint
+
+
+class ConfigError(SoftswitchError):
+    """A configuration or site file is wrong: names file, key, value and what was expected."""
+
+    def __init__(
+        self, message: str, *, file: str = "", key: str = "", value: object = None, expected: str = ""
+    ) -> None:
+        super().__init__(message)
+        self.file = file
+        self.key = key
+        self.value = value
+        self.expected = expected

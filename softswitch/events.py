@@ -1,0 +1,303 @@
+"""What happened: the public vocabulary of events (FEATURES A.14). Past tense, plain values, no secrets.
+
+The daemon stamps each with a sequence number and wall-clock time when it publishes it. `name` is the stable public name.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+from typing import Any, ClassVar
+
+
+@dataclass(slots=True)
+class Event:
+    """Base of all events."""
+
+    name: ClassVar[str] = "event"
+
+    def as_dict(self) -> dict[str, Any]:
+        """The event's fields as plain values, for the journal and the feeds."""
+        return {field.name: getattr(self, field.name) for field in fields(self)}
+
+
+# --- registrations -----------------------------------------------------------------------------------------------
+
+
+@dataclass(slots=True)
+class BindingAdded(Event):
+    """A contact was bound to an AOR, or its binding was refreshed. `expires_at` is monotonic seconds."""
+
+    name: ClassVar[str] = "registration.bound"
+    aor: str
+    contact: str
+    expires_at: float
+    flow: tuple[Any, ...]
+    call_id: str
+    cseq: int
+    q: float = 1.0
+    instance: str = ""
+    user_agent: str = ""
+    path: tuple[str, ...] = ()
+    refreshed: bool = False
+
+
+@dataclass(slots=True)
+class BindingRemoved(Event):
+    """A binding ended. `cause`: "unregistered" | "expired" | "replaced" | "flow_failed" | "admin"."""
+
+    name: ClassVar[str] = "registration.removed"
+    aor: str
+    contact: str
+    cause: str
+
+
+# --- calls and legs ----------------------------------------------------------------------------------------------
+
+
+@dataclass(slots=True)
+class CallStarted(Event):
+    """A call came in (or we originated one)."""
+
+    name: ClassVar[str] = "call.created"
+    call: str
+    caller: str
+    caller_name: str
+    dialled: str
+    account: str = ""  # the authenticated account, "" for a trunk or a guest
+
+
+@dataclass(slots=True)
+class LegStarted(Event):
+    """A leg of a call was created. `role`: "caller" | "callee" | "agent"."""
+
+    name: ClassVar[str] = "leg.created"
+    call: str
+    leg: str
+    role: str
+    party: str
+    sip_call_id: str
+
+
+@dataclass(slots=True)
+class LegRinging(Event):
+    name: ClassVar[str] = "leg.ringing"
+    call: str
+    leg: str
+
+
+@dataclass(slots=True)
+class LegAnswered(Event):
+    name: ClassVar[str] = "leg.answered"
+    call: str
+    leg: str
+
+
+@dataclass(slots=True)
+class LegEnded(Event):
+    """A leg is over. Durations in seconds; `media` holds the RTP statistics of the leg."""
+
+    name: ClassVar[str] = "leg.ended"
+    call: str
+    leg: str
+    role: str
+    party: str
+    sip_call_id: str
+    status: int
+    cause: str
+    by: str  # "local" | "remote" | "timeout" | "failure"
+    ring_seconds: float
+    talk_seconds: float
+    codec: str = ""
+    media: dict[str, Any] | None = None
+
+
+@dataclass(slots=True)
+class CallBridged(Event):
+    """Two legs hear each other."""
+
+    name: ClassVar[str] = "call.bridged"
+    call: str
+    leg: str
+    peer: str
+
+
+@dataclass(slots=True)
+class CallHeld(Event):
+    name: ClassVar[str] = "call.held"
+    call: str
+    leg: str
+
+
+@dataclass(slots=True)
+class CallResumed(Event):
+    name: ClassVar[str] = "call.resumed"
+    call: str
+    leg: str
+
+
+@dataclass(slots=True)
+class DigitReceived(Event):
+    """A DTMF digit arrived. `method`: "rfc4733" | "info" | "inband". Digits typed as secrets are not published."""
+
+    name: ClassVar[str] = "dtmf"
+    call: str
+    leg: str
+    digit: str
+    duration_ms: int
+    method: str
+
+
+@dataclass(slots=True)
+class FlowStep(Event):
+    """A call flow reached a step of the menu (IVR-18)."""
+
+    name: ClassVar[str] = "ivr.step"
+    call: str
+    step: str
+    detail: str = ""
+
+
+@dataclass(slots=True)
+class CallEnded(Event):
+    """The call is over: the whole CDR. Durations in seconds."""
+
+    name: ClassVar[str] = "call.ended"
+    call: str
+    caller: str
+    caller_name: str
+    dialled: str
+    account: str
+    outcome: str  # "answered" | "busy" | "no_answer" | "cancelled" | "rejected" | "failed" | "completed"
+    status: int
+    cause: str
+    setup_seconds: float
+    talk_seconds: float
+    total_seconds: float
+    queue: str = ""
+    agent: str = ""
+    path: tuple[str, ...] = ()
+
+
+# --- queues and agents -------------------------------------------------------------------------------------------
+
+
+@dataclass(slots=True)
+class CallerJoined(Event):
+    """A caller entered a queue: one queue visit begins. `position` is 1-based."""
+
+    name: ClassVar[str] = "queue.entered"
+    queue: str
+    caller: str
+    visit: int
+    number: str
+    priority: int
+    position: int
+    waiting: int
+
+
+@dataclass(slots=True)
+class OfferMade(Event):
+    """An agent was chosen for a caller and is being rung. `ranking` says why (ACD-48)."""
+
+    name: ClassVar[str] = "queue.offered"
+    queue: str
+    caller: str
+    agent: str
+    offer: int
+    tier: int
+    waited: float
+    ranking: tuple[str, ...] = ()
+
+
+@dataclass(slots=True)
+class OfferEnded(Event):
+    name: ClassVar[str] = "queue.offer_result"
+    queue: str
+    caller: str
+    agent: str
+    offer: int
+    result: str
+    ring_seconds: float
+    status: int = 0
+
+
+@dataclass(slots=True)
+class CallerConnected(Event):
+    name: ClassVar[str] = "queue.connected"
+    queue: str
+    caller: str
+    agent: str
+    offer: int
+    waited: float
+
+
+@dataclass(slots=True)
+class TierOpened(Event):
+    """Agents of one more tier became eligible for a waiting caller."""
+
+    name: ClassVar[str] = "queue.tier_changed"
+    queue: str
+    caller: str
+    tier: int
+    cause: str  # "busy" | "timed" | "empty"
+
+
+@dataclass(slots=True)
+class CallerLeft(Event):
+    """A queue visit ended, with exactly one outcome."""
+
+    name: ClassVar[str] = "queue.left"
+    queue: str
+    caller: str
+    visit: int
+    outcome: str
+    waited: float
+    position_at_entry: int
+    offers: int
+    agent: str = ""
+    detail: str = ""
+
+
+@dataclass(slots=True)
+class AgentPresenceChanged(Event):
+    """A person (or the engine for them) changed an agent's presence."""
+
+    name: ClassVar[str] = "agent.presence"
+    agent: str
+    presence: str  # "offline" | "ready" | "ready_once" | "not_ready"
+    reason: str
+    actor: str
+    device: str = ""
+
+
+@dataclass(slots=True)
+class AgentActivityChanged(Event):
+    """The engine moved an agent from one activity to another."""
+
+    name: ClassVar[str] = "agent.activity"
+    agent: str
+    activity: str  # "idle" | "reserved" | "offered" | "talking" | "holding" | "wrapup" | "backoff" | "unreachable"
+    previous: str
+    seconds_in_previous: float
+    cause: str
+    until: float | None = None  # monotonic seconds
+
+
+# --- the switch itself -------------------------------------------------------------------------------------------
+
+
+@dataclass(slots=True)
+class ConfigChanged(Event):
+    name: ClassVar[str] = "config.changed"
+    actor: str
+    summary: str
+
+
+@dataclass(slots=True)
+class MediaAlarm(Event):
+    """The media plane is in trouble (a worker died, a source is missing)."""
+
+    name: ClassVar[str] = "media.alarm"
+    worker: int
+    what: str
+    detail: str = ""

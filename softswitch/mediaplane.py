@@ -1,0 +1,1 @@
+"""Spawns media workers, speaks media.control, notices and replaces a dead one."""

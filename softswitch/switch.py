@@ -1,0 +1,1 @@
+"""The mediator: wires the machines and routes each drained item to the machine that wants it."""
