@@ -35,7 +35,7 @@ def run(
                     "-m", str(int(rate * seconds)), "-d", str(hold_ms), "-l", "200000", "-timeout", "60s",
                 )  # fmt: skip
                 before = lab.cpu()
-                result = sipp.run(argv, lab.directory, timeout=90)
+                result = sipp.drive(argv, lab.directory, timeout=90)
                 used = lab.cpu() - before
                 reached = result.successful / max(0.001, result.seconds - hold_ms / 1e3)
                 steps.append(
@@ -65,7 +65,7 @@ def _register_callee(lab: Lab, account: dict[str, str], port: int) -> None:
     argv = sipp.command(
         "register.xml", f"127.0.0.1:{lab.port}", free_port(), "-inf", "fields.csv", "-m", "1", "-timeout", "20s"
     )
-    if sipp.run(argv, lab.directory, timeout=30).successful != 1:
+    if sipp.drive(argv, lab.directory, timeout=30).successful != 1:
         raise SystemExit(f"the answering phone could not register: see {lab.directory}/sipp.out")
 
 

@@ -35,7 +35,7 @@ def run(*, seconds: float = SECONDS, phones: int = 1_000) -> dict[str, Any]:
             "-timeout",
             "60s",
         )
-        registered = sipp.run(argv, lab.directory, timeout=90).successful
+        registered = sipp.drive(argv, lab.directory, timeout=90).successful
         return {
             "idle_cpu_percent": round(percent, 2),
             "idle_mib": round(empty / 2**20, 1),

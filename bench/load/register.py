@@ -33,7 +33,7 @@ def run(*, accounts: int = 1_000, rates: tuple[int, ...] = RATES, seconds: float
                 "-m", str(int(rate * seconds)), "-l", "200000", "-timeout", "60s",
             )  # fmt: skip
             before = lab.cpu()
-            result = sipp.run(argv, lab.directory, timeout=90)
+            result = sipp.drive(argv, lab.directory, timeout=90)
             used = lab.cpu() - before
             reached = result.successful / result.seconds if result.seconds else 0.0
             steps.append(

@@ -40,7 +40,7 @@ def command(scenario: str, target: str, port: int, *options: str) -> list[str]:
     ]  # fmt: skip
 
 
-def run(argv: list[str], directory: Path, *, timeout: float) -> Result:
+def drive(argv: list[str], directory: Path, *, timeout: float) -> Result:
     """Run sipp to its end and read its statistics. `directory` receives its files."""
     statistics = directory / "sipp-statistics.csv"
     statistics.unlink(missing_ok=True)
