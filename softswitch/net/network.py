@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from typing import Protocol
 
 from softswitch.effects import CloseFlow, Send
 from softswitch.net.bind import ListenError
@@ -16,19 +16,21 @@ from softswitch.net.udp import UdpListener, Upcall
 HEARTBEAT_SECONDS = 0.25
 
 
-@dataclass(slots=True, frozen=True)
-class Address:
-    """Where to listen. `port` 0: one that is free, the same for UDP and TCP."""
+class ListenAddress(Protocol):
+    """Where to listen. Port 0: one that is free, the same for every transport on that host."""
 
-    host: str
-    port: int
-    transports: tuple[str, ...] = ("udp", "tcp")
+    @property
+    def transport(self) -> str: ...
+    @property
+    def host(self) -> str: ...
+    @property
+    def port(self) -> int: ...
 
 
 class Network:
     """Owns the listeners; `Flow.listener` indexes `listeners`."""
 
-    def __init__(self, addresses: Sequence[Address], upcall: Upcall, limits: Limits | None = None) -> None:
+    def __init__(self, addresses: Sequence[ListenAddress], upcall: Upcall, limits: Limits | None = None) -> None:
         self.counters = Counters()
         self.lag = 0.0  # seconds by which the loop was last late
         self.worst_lag = 0.0
@@ -41,35 +43,30 @@ class Network:
 
     def open(self) -> None:
         """Bind everything, so that a busy port is known before anything else starts. Raises ListenError."""
-        try:
-            for address in self._addresses:
-                self._open(address)
-        except ListenError:
-            self.close()
-            raise
-
-    def _open(self, address: Address) -> None:
         # With port 0 the kernel's choice for UDP may be taken for TCP: then choose again.
-        for last in (False,) * 15 + (True,):
-            port, opened = address.port, []
+        attempts = 16 if any(address.port == 0 for address in self._addresses) else 1
+        for attempt in range(1, attempts + 1):
             try:
-                for transport in address.transports:
-                    make = UdpListener if transport == "udp" else TcpListener
-                    listener: UdpListener | TcpListener = make(
-                        len(self.listeners) + len(opened), address.host, port, self._upcall,
-                        limits=self._limits, counters=self.counters,
-                    )  # fmt: skip
-                    listener.open()
-                    opened.append(listener)
-                    port = listener.port
+                self._open_all()
+                return
             except ListenError:
-                for listener in opened:
-                    listener.close()
-                if address.port or last:
+                self.close()
+                self.listeners.clear()
+                if attempt == attempts:
                     raise
-                continue
-            self.listeners.extend(opened)
-            return
+
+    def _open_all(self) -> None:
+        chosen: dict[str, int] = {}  # host -> the port that stands for 0
+        for index, address in enumerate(self._addresses):
+            kind = UdpListener if address.transport == "udp" else TcpListener
+            port = address.port or chosen.get(address.host, 0)
+            listener: UdpListener | TcpListener = kind(
+                index, address.host, port, self._upcall, limits=self._limits, counters=self.counters
+            )
+            listener.open()
+            self.listeners.append(listener)
+            if not address.port:
+                chosen[address.host] = listener.port
 
     async def start(self) -> None:
         """Begin to receive, on the running loop."""

@@ -175,3 +175,4 @@ class UdpListener:
             return
         self._counters.reopened += 1
         self.start()
+        self._upcall.alarm("listener_back", f"udp {self.host}:{self.port}")

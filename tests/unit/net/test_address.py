@@ -58,7 +58,7 @@ def test_listen_addresses_as_people_write_them(text: str, expected: tuple[str, i
 
 @pytest.mark.parametrize("text", ["", "phone:5060", "1.2.3.4:70000", "1.2.3.4:5o60", "[::1", "[::1]5060", "1.2.3.4:²"])
 def test_a_wrong_listen_address_says_so(text: str) -> None:
-    with pytest.raises(ValueError, match="address|port"):
+    with pytest.raises(ValueError, match=r"address|port"):
         split_host_port(text)
 
 

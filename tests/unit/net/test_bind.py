@@ -30,7 +30,7 @@ def test_a_busy_tcp_port_names_the_program_that_has_it() -> None:
 
 
 def test_an_address_of_another_machine_lists_ours() -> None:
-    with pytest.raises(ListenError, match="no address 192.0.2.77") as error:
+    with pytest.raises(ListenError, match=r"no address 192\.0\.2\.77") as error:
         open_udp("192.0.2.77", 0, receive_buffer=65_536)
     assert "127.0.0.1" in error.value.hint and "0.0.0.0" in error.value.hint
 
@@ -54,10 +54,7 @@ def test_too_many_files_says_which_limit() -> None:
 
 
 def test_ipv4_and_ipv6_share_a_port() -> None:
-    if not bind.has_ipv6():
-        with pytest.raises(ListenError, match="no IPv6"):
-            open_udp("::1", 0, receive_buffer=65_536)
-        return
+    assert bind.has_ipv6(), "this test needs IPv6 on the loopback interface"
     with open_udp("::", 0, receive_buffer=65_536) as six:
-        with open_udp("0.0.0.0", six.getsockname()[1], receive_buffer=65_536) as four:
-            assert four.getsockname()[1] == six.getsockname()[1]
+        port = six.getsockname()[1]
+        open_udp("0.0.0.0", port, receive_buffer=65_536).close()
