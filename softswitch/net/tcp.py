@@ -13,7 +13,6 @@ import time
 from typing import Final
 
 from softswitch.effects import Flow
-from softswitch.errors import ParseError
 from softswitch.net.address import sendable
 from softswitch.net.bind import open_tcp
 from softswitch.net.limits import Counters, Limits
@@ -28,19 +27,17 @@ class Connection(asyncio.BufferedProtocol):
     """One TCP connection: bytes in, whole messages up."""
 
     __slots__ = (
-        "_buffer", "_framer", "_listener", "dialled", "flow", "heard_at", "messages", "opened_at", "partial_since",
-        "stalled_since", "transport",
+        "_buffer", "_listener", "dialled", "flow", "framer", "heard_at", "messages", "opened_at", "stalled_since", "transport",
     )  # fmt: skip
 
     def __init__(self, listener: TcpListener, *, dialled: bool = False) -> None:
         self.dialled = dialled
         self._listener = listener
         self._buffer = listener.buffer
-        self._framer = Framer()
+        self.framer = Framer()
         self.flow = Flow("tcp", "", 0, listener.index, 0)
         self.transport: asyncio.Transport | None = None
         self.opened_at = self.heard_at = 0.0
-        self.partial_since = 0.0  # when the unfinished message began; 0 = none
         self.stalled_since = 0.0  # when the peer stopped reading; 0 = it reads
         self.messages = 0
 
@@ -61,27 +58,23 @@ class Connection(asyncio.BufferedProtocol):
         listener = self._listener
         if self.flow.connection == 0:
             return  # refused: over a cap
-        self.heard_at = time.monotonic()
+        now = self.heard_at = time.monotonic()
         listener.counters.bytes_received += nbytes
-        try:
-            frames = self._framer.feed(bytes(self._buffer[:nbytes]))
-        except ParseError as error:
-            listener.counters.cut_framing += 1
-            self.cut(error.reason)
-            return
-        for frame in frames:
+        framer = self.framer
+        if framer.error:
+            return  # Its last answer is being written; what still comes is not read.
+        for frame in framer.feed(bytes(self._buffer[:nbytes]), now):
             if frame is PONG:
-                self.write(b"\r\n")
+                self.write(PONG)
                 listener.counters.keepalives += 1
                 continue
             self.messages += 1
             listener.counters.stream_messages_received += 1
             listener.upcall.received(frame, self.flow, listener.behind())
-        if not self._framer.pending:
-            self.partial_since = 0.0
-        elif frames or not self.partial_since:
-            self.partial_since = self.heard_at
         listener.upcall.settled()
+        if framer.error:
+            listener.counters.cut_framing += 1
+            self.close()
 
     def eof_received(self) -> bool:
         return False  # Close our side too: SIP has no half-open dialogue.
@@ -291,7 +284,7 @@ class TcpListener:
 
     def _judge(self, connection: Connection, now: float) -> None:
         limits, counters = self.limits, self.counters
-        if connection.partial_since and now - connection.partial_since > limits.half_message:
+        if connection.framer.pending and now - connection.framer.since > limits.half_message:
             counters.cut_half_message += 1
             connection.cut("half a message")
         elif not (connection.messages or connection.dialled) and now - connection.opened_at > limits.first_message:

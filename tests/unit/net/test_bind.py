@@ -14,7 +14,9 @@ def test_a_busy_udp_port_names_the_program_that_has_it() -> None:
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as taken:
         taken.bind(("127.0.0.1", 0))
         port = taken.getsockname()[1]
-        with pytest.raises(ListenError, match=rf"127\.0\.0\.1:{port} \(UDP\) is already in use by .*{os.getpid()}") as e:
+        with pytest.raises(
+            ListenError, match=rf"127\.0\.0\.1:{port} \(UDP\) is already in use by .*{os.getpid()}"
+        ) as e:
             open_udp("127.0.0.1", port, receive_buffer=65_536)
     assert str(port) in e.value.hint and "another port" in e.value.hint
 
