@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import sys
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import IO, Any
@@ -19,7 +20,7 @@ class Failure(click.ClickException):
     def __init__(self, message: str, hint: str = "", code: int = FAILED) -> None:
         super().__init__(message)
         self.hint = hint
-        self.exit_code = code
+        self.exit_code = code  # type: ignore[misc]  # click reads it from the instance too
 
     def show(self, file: IO[Any] | None = None) -> None:
         click.echo(click.style("Error: ", fg="red", bold=True) + self.message, file=file, err=file is None)
@@ -61,7 +62,7 @@ def table(title: str, columns: Sequence[str], rows: Iterable[Sequence[Any]], *, 
     for row in rows:
         result.add_row(*(text(cell) for cell in row))
     # Piped output must not be cut at 80 columns.
-    width = None if click.get_text_stream("stdout").isatty() else int(os.environ.get("COLUMNS", "200"))
+    width = None if sys.stdout.isatty() else int(os.environ.get("COLUMNS", "200"))
     Console(width=width, highlight=False).print(result)
 
 
