@@ -1,5 +1,12 @@
 """The exception tree: everything we raise on purpose."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from softswitch.sip.message import Message
+
 
 class SoftswitchError(Exception):
     """Base of everything we raise on purpose."""
@@ -9,12 +16,14 @@ class ParseError(SoftswitchError):
     """The bytes are not what the grammar says.
 
     `status_hint` is the SIP response that fits (RFC 3261 section 21.4): 400 unless the cause has its own code.
+    `partial` is what could be read of a broken request: enough to build that response; None where none may be sent.
     """
 
-    def __init__(self, reason: str, *, status_hint: int = 400) -> None:
+    def __init__(self, reason: str, *, status_hint: int = 400, partial: Message | None = None) -> None:
         super().__init__(reason)
         self.reason = reason
         self.status_hint = status_hint
+        self.partial = partial
 
 
 class ConfigError(SoftswitchError):
