@@ -69,7 +69,10 @@ class ClientTransaction:
 
     def handle(self, what: Input, now: float, message: Message | None = None) -> None:
         """One input; `message` is the response, if the input is one."""
-        action, self.state = self.table[self.state].get(what, (_ignore, self.state))
+        arrow = self.table[self.state].get(what)
+        if arrow is None:
+            return
+        action, self.state = arrow
         action(self, now, message)
         if self.state is State.TERMINATED:
             self._leave()
@@ -93,8 +96,7 @@ class ClientTransaction:
 
     def _leave(self) -> None:
         core = self.core
-        if core.clients.pop(self.key, None) is None:
-            return
+        core.clients.pop(self.key, None)
         core.detach(self.flow, self.key)
         self.data = b""
         self.acks = None
@@ -102,6 +104,10 @@ class ClientTransaction:
 
 
 ClientAction: TypeAlias = Callable[[ClientTransaction, float, Message | None], None]
+
+
+def _ignore(tx: object, now: float, message: object) -> None:
+    """An arrow without an action."""
 
 
 def _start(tx: ClientTransaction, now: float, what: Input) -> None:
@@ -247,6 +253,7 @@ INVITE_CLIENT: Final[ClientTable] = {
     State.INITIAL: {
         Input.REQUEST:          (_call,                 State.CALLING),
         Input.REQUEST_RELIABLE: (_call_reliable,        State.CALLING),
+        Input.TRANSPORT_ERROR:  (_transport_failed,     State.TERMINATED),
     },
     State.CALLING: {
         Input.TIMER_A:          (_retransmit_a,         State.CALLING),
@@ -303,6 +310,7 @@ NON_INVITE_CLIENT: Final[ClientTable] = {
     State.INITIAL: {
         Input.REQUEST:          (_try,                  State.TRYING),
         Input.REQUEST_RELIABLE: (_try_reliable,         State.TRYING),
+        Input.TRANSPORT_ERROR:  (_transport_failed,     State.TERMINATED),
     },
     State.TRYING: {
         Input.TIMER_E:          (_retransmit_e,         State.TRYING),

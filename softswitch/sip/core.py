@@ -31,6 +31,7 @@ class State(StrEnum):
 class Input(StrEnum):
     REQUEST = "request"  # server: from the peer; client: from the TU
     REQUEST_RELIABLE = "request (reliable)"
+    REQUEST_OURS = "request (answered by the layer)"
     ACK = "ACK"
     ACK_RELIABLE = "ACK (reliable)"
     ACKNOWLEDGED = "ACK seen by the TU"
@@ -83,10 +84,20 @@ class Counters:
 class Core:
     """What all transactions of one endpoint share: the way out, the timers, the tables they are found in."""
 
-    __slots__ = ("by_flow", "clients", "counters", "merged", "node", "out", "pending", "servers", "settled", "signature", "timers")
+    __slots__ = (
+        "by_flow",
+        "clients",
+        "counters",
+        "merged",
+        "out",
+        "pending",
+        "servers",
+        "settled",
+        "signature",
+        "timers",
+    )
 
-    def __init__(self, node: str = "0", signature: str = "") -> None:
-        self.node = node
+    def __init__(self, signature: str = "") -> None:
         self.signature = signature  # the Server header line of our own responses
         self.out: list[object] = []
         self.timers: TimerQueues[Input] = TimerQueues()

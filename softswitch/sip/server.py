@@ -34,7 +34,22 @@ class ServerTransaction:
     with 2xx keeps its `owner` until `acknowledged` or AckMissing.
     """
 
-    __slots__ = ("core", "data", "flow", "interval", "key", "merge", "message", "open", "owner", "reliable", "reply", "state", "table", "to_tag")
+    __slots__ = (
+        "core",
+        "data",
+        "flow",
+        "interval",
+        "key",
+        "merge",
+        "message",
+        "open",
+        "owner",
+        "reliable",
+        "reply",
+        "state",
+        "table",
+        "to_tag",
+    )
 
     def __init__(self, core: Core, key: str, message: Message, reply: Flow, *, merge: str = "") -> None:
         self.core = core
@@ -58,7 +73,10 @@ class ServerTransaction:
 
     def handle(self, what: Input, now: float, payload: bytes | Message = b"") -> None:
         """One input; `payload` is the response to send, or the ACK."""
-        action, self.state = self.table[self.state].get(what, (_ignore, self.state))
+        arrow = self.table[self.state].get(what)
+        if arrow is None:
+            return
+        action, self.state = arrow
         action(self, now, payload)
         if self.state is State.TERMINATED:
             self._leave()
@@ -76,8 +94,7 @@ class ServerTransaction:
 
     def _leave(self) -> None:
         core = self.core
-        if core.servers.pop(self.key, None) is None:
-            return
+        core.servers.pop(self.key, None)
         if self.merge:
             core.merged.discard(self.merge)
         if self.reliable:
@@ -96,10 +113,10 @@ ServerAction: TypeAlias = Callable[[ServerTransaction, float, bytes | Message], 
 
 
 def _ignore(tx: object, now: float, payload: object) -> None:
-    """No arrow, or an arrow without an action."""
+    """An arrow without an action."""
 
 
-def _receive(tx: ServerTransaction, now: float, _: object) -> None:
+def _register(tx: ServerTransaction, now: float, _: object) -> None:
     core = tx.core
     core.servers[tx.key] = tx
     host = tx.flow.host
@@ -108,7 +125,11 @@ def _receive(tx: ServerTransaction, now: float, _: object) -> None:
         core.merged.add(tx.merge)
     if tx.reliable:
         core.attach(tx.flow, tx.key, tx)
-    core.out.append(RequestReceived(tx, tx.message))
+
+
+def _receive(tx: ServerTransaction, now: float, _: object) -> None:
+    _register(tx, now, _)
+    tx.core.out.append(RequestReceived(tx, tx.message))
 
 
 def _receive_invite(tx: ServerTransaction, now: float, _: object) -> None:
@@ -125,7 +146,8 @@ def _send(tx: ServerTransaction, now: float, data: bytes | Message) -> None:
 def _send_trying(tx: ServerTransaction, now: float, _: object) -> None:
     # 8.2.6.1: a Timestamp is copied into the 100.
     stamp = tx.message.header("timestamp")
-    _send(tx, now, response(tx.message, 100, headers=f"Timestamp: {stamp}\r\n" if stamp else ""))
+    headers = f"Timestamp: {stamp}\r\n" if stamp else ""
+    _send(tx, now, response(tx.message, 100, headers=headers + tx.core.signature))
 
 
 def _resend(tx: ServerTransaction, now: float, _: object) -> None:
@@ -269,6 +291,7 @@ INVITE_SERVER: Final[ServerTable] = {
 NON_INVITE_SERVER: Final[ServerTable] = {
     State.INITIAL: {
         Input.REQUEST:          (_receive,         State.TRYING),
+        Input.REQUEST_OURS:     (_register,        State.TRYING),      # CANCEL
     },
     State.TRYING: {
         Input.REQUEST:          (_absorb,          State.TRYING),      # 17.2.2: discarded, the TU has not spoken
