@@ -27,7 +27,7 @@ def write_spans(spans: tuple[Span, ...]) -> list[str]:
 
 
 def read_span(text: object) -> Span:
-    """ "Mon-Fri 08:00-20:00". A span that ends at or before its start ends the next day. Raises ValueError."""
+    """ "Mon-Fri 08:00-20:00". A span that ends before its start ends the next day. Raises ValueError."""
     days, blank, times = text.strip().partition(" ") if isinstance(text, str) else ("", "", "")
     if not blank:
         raise Expected(f'days and times such as "Mon-Fri 08:00-20:00", not {text!r}')
@@ -36,14 +36,15 @@ def read_span(text: object) -> Span:
 
 
 def read_times(text: object) -> tuple[int, int]:
-    """ "08:00-20:00" -> minutes after midnight; "22:00-02:00" -> (1320, 1560). Raises ValueError."""
+    """ "08:00-20:00" -> minutes after midnight; "22:00-02:00" -> (1320, 120): over midnight. Raises ValueError."""
     head, dash, tail = text.strip().partition("-") if isinstance(text, str) else ("", "", "")
     if not dash:
         raise Expected(f'times such as "08:00-20:00", not {text!r}')
     start, end = _read_minute(head), _read_minute(tail)
-    if start >= DAY:
-        raise Expected(f'a start before 24:00 in "{text}"')
-    return start, end if end > start else end + DAY
+    end = end or DAY
+    if start >= DAY or start == end:
+        raise Expected(f'a start before 24:00, and another end, in "{text}"')
+    return start, end
 
 
 def read_special(value: object) -> dict[str, tuple[tuple[int, int], ...]]:
@@ -105,7 +106,7 @@ def _write_days(days: tuple[int, ...]) -> str:
 
 
 def _write_times(start: int, end: int) -> str:
-    return f"{_write_minute(start)}-{_write_minute(end if end <= DAY else end - DAY)}"
+    return f"{_write_minute(start)}-{_write_minute(end)}"
 
 
 def _write_minute(minute: int) -> str:
