@@ -134,6 +134,16 @@ class WirePhone:
         finally:
             await self.stop()
 
+    def forget(self) -> None:
+        """Drop all calls without a word, as a phone does that is switched off; its registration stays."""
+        for call in self.calls.values():
+            call.media.close()
+        self.calls.clear()
+        for transaction in self._transactions.values():
+            transaction.stop()
+        while not self.incoming.empty():
+            self.incoming.get_nowait()
+
     async def stop(self) -> None:
         for call in list(self.calls.values()):
             call.media.close()
