@@ -41,31 +41,48 @@ SINGLE: Final = frozenset({
     "min-expires", "session-expires", "min-se", "event", "refer-to", "referred-by", "replaces", "subscription-state", "rseq",
     "rack",
 })  # fmt: skip
+WELL_KNOWN: Final = (
+    "Accept", "Accept-Contact", "Accept-Encoding", "Accept-Language", "Alert-Info", "Allow", "Allow-Events",
+    "Authentication-Info", "Authorization", "Call-ID", "Call-Id", "Call-Info", "Contact", "Content-Disposition",
+    "Content-Encoding", "Content-Language", "Content-Length", "Content-Type", "CSeq", "Cseq", "Date", "Diversion",
+    "Error-Info", "Event", "Expires", "Flow-Timer", "From", "History-Info", "Identity", "In-Reply-To", "Join",
+    "Max-Forwards", "MIME-Version", "Min-Expires", "Min-SE", "Organization", "P-Access-Network-Info",
+    "P-Asserted-Identity", "P-Preferred-Identity", "Path", "Priority", "Privacy", "Proxy-Authenticate",
+    "Proxy-Authorization", "Proxy-Require", "RAck", "Reason", "Record-Route", "Refer-Sub", "Refer-To", "Referred-By",
+    "Remote-Party-ID", "Replaces", "Reply-To", "Require", "Retry-After", "Route", "RSeq", "Security-Client",
+    "Security-Verify", "Server", "Service-Route", "Session-Expires", "SIP-ETag", "SIP-If-Match", "Subject",
+    "Subscription-State", "Supported", "Target-Dialog", "Timestamp", "To", "Unsupported", "User-Agent", "Via", "Warning",
+    "WWW-Authenticate", *COMPACT,
+)  # fmt: skip
 _VITAL: Final = ("via", "from", "to", "call-id", "cseq")
 
 
-class _Folded(Exception):
-    """A header line begins with a blank: it continues the line before."""
+def canonical(raw: str) -> str:
+    """Canonical lower-case name of a raw spelling; ParseError if it is no header name.
+
+    RFC 3261 section 7.3.1 allows blanks before the colon: `X-Name :` must not hide from whoever strips `X-Name`.
+    """
+    name = raw.rstrip(BLANKS)
+    if not is_token(name):
+        raise ParseError("malformed header name")
+    name = name.lower()
+    return COMPACT.get(name, name)
 
 
-class _Canonical(dict[str, str]):
-    """Raw header spelling -> canonical lower-case name. Bounded: a peer cannot grow it without end."""
-
-    def __missing__(self, raw: str) -> str:
-        # RFC 3261 section 7.3.1 allows blanks before the colon: `X-Name :` must not hide from whoever strips `X-Name`.
-        name = raw.rstrip(BLANKS)
-        if raw[:1] in (" ", "\t"):
-            raise _Folded
-        if not is_token(name):
-            raise ParseError("malformed header name")
-        name = name.lower()
-        name = COMPACT.get(name, name)
-        if len(self) < 2048 and len(raw) <= 64:
-            self[raw] = name
-        return name
+# Raw spelling -> canonical name. What peers add is bounded and forgotten as a whole, so nobody can fill it for good.
+_WELL_KNOWN: Final = {spelling: canonical(spelling) for spelling in WELL_KNOWN}
+_spellings: Final = dict(_WELL_KNOWN)
+MAX_SPELLINGS: Final = 2048
 
 
-CANONICAL: Final = _Canonical()
+def _learn(raw: str) -> str:
+    name = canonical(raw)
+    if len(raw) <= 64:
+        if len(_spellings) >= MAX_SPELLINGS:
+            _spellings.clear()
+            _spellings.update(_WELL_KNOWN)
+        _spellings[raw] = name
+    return name
 
 
 class Message:
@@ -137,21 +154,21 @@ def parse(data: bytes, flow: Flow) -> Message:
     head = data[:end] if end >= 0 else data
     m = Message()
     m.flow = flow
-    headers: dict[str, tuple[str, ...]] = {}
-    m.headers = headers
+    m.headers = {}
     m.branch = m.call_id = m.cseq_method = m.from_tag = m.method = m.reason = m.to_tag = m.uri = ""
     m.cseq = m.status = 0
     m.body = b""
     try:
         if end < 0:
             raise ParseError("no end of headers")
-        start = _index(head, headers)
+        start = _index(m, head)
         if start[:4] == "SIP/":
             _status_line(m, start)
         elif (request := _plain_request(start)) and len(start) <= MAX_URI:
             m.method, m.uri = request.groups()
         else:
             _request_line(m, start)
+        headers = m.headers
         _vital(m, headers)
         if length := headers.get("content-length"):
             # 18.3: a datagram that is too short is an error, octets after the end of the body are not ours.
@@ -167,35 +184,47 @@ def parse(data: bytes, flow: Flow) -> Message:
     return m
 
 
-def _index(head: bytes, headers: dict[str, tuple[str, ...]]) -> str:
-    """Fill `headers` from the lines of `head`; returns the start-line."""
-    start, *lines = str(head, "latin-1").split("\r\n", MAX_HEADER_LINES + 1)
-    if len(lines) > MAX_HEADER_LINES:
+def _index(m: Message, head: bytes) -> str:
+    """Fill `m.headers` from the lines of `head`; returns the start-line."""
+    text = str(head, "latin-1")
+    lines = text.split("\r\n", MAX_HEADER_LINES + 1)
+    if len(lines) > MAX_HEADER_LINES + 1:
         raise ParseError("too many header lines")
     # One pass finds NUL, lone CR, lone LF and their like: nothing but the CRLFs that were split away may be missing.
-    if len(head.translate(None, _CONTROLS)) != len(head) - 2 * len(lines):
-        _check_controls(start, lines)
-    if len(head) > MAX_HEADER_LINE and max(map(len, (start, *lines))) > MAX_HEADER_LINE:
+    if len(head.translate(None, _CONTROLS)) != len(head) - 2 * len(lines) + 2:
+        _check_controls(lines)
+    if len(head) > MAX_HEADER_LINE and max(map(len, lines)) > MAX_HEADER_LINE:
         raise ParseError("header line too long")
+    start = lines.pop(0)
     try:
-        _index_lines(lines, headers)
-    except _Folded:
-        headers.clear()
-        _index_lines(_unfold(lines), headers)
+        # The usual case, all of it in one expression. (`strip` knows more blanks than SIP, but none that is ASCII and
+        # passed the check above.)
+        spellings = _spellings
+        headers: dict[str, tuple[str, ...]] = {
+            spellings[name]: (value.strip(),) for name, colon, value in map(_partition, lines, _colon) if colon
+        }
+    except KeyError:
+        headers = {}
+    m.headers = headers if len(headers) == len(lines) and text.isascii() else _index_lines(lines)
     return start
 
 
-def _index_lines(lines: list[str], headers: dict[str, tuple[str, ...]]) -> None:
-    for name, colon, value in map(_partition, lines, _colon):
-        key = CANONICAL[name]
+def _index_lines(lines: list[str]) -> dict[str, tuple[str, ...]]:
+    """The same for repeated, folded, misspelt and new headers."""
+    headers: dict[str, tuple[str, ...]] = {}
+    if any(line[:1] in (" ", "\t") for line in lines):
+        lines = _unfold(lines)
+    for raw, colon, value in map(_partition, lines, _colon):
         if not colon:
             raise ParseError("header line without colon")
-        if key in headers:
-            if key in SINGLE:
-                raise ParseError(f"more than one {key}")
-            headers[key] += (value.strip(" \t"),)
+        name = _spellings.get(raw) or _learn(raw)
+        if name in headers:
+            if name in SINGLE:
+                raise ParseError(f"more than one {name}")
+            headers[name] += (value.strip(BLANKS),)
         else:
-            headers[key] = (value.strip(" \t"),)
+            headers[name] = (value.strip(BLANKS),)
+    return headers
 
 
 def _unfold(lines: list[str]) -> list[str]:
@@ -214,9 +243,9 @@ def _unfold(lines: list[str]) -> list[str]:
     return unfolded
 
 
-def _check_controls(start: str, lines: list[str]) -> None:
+def _check_controls(lines: list[str]) -> None:
     # The grammar has them in one place only: escaped inside a quoted string (quoted-pair).
-    if has_bare_control(start) or any(has_bare_control(line) for line in lines):
+    if any(map(has_bare_control, lines)):
         raise ParseError("control character")
 
 
@@ -316,8 +345,8 @@ def _partial(head: bytes, flow: Flow) -> Message | None:
     for line in lines:
         name, colon, value = line.partition(":")
         try:
-            key = CANONICAL[name]
-        except (ParseError, _Folded):
+            key = canonical(name)
+        except ParseError:
             continue
         if not colon or key not in _VITAL or has_bare_control(value):
             continue
