@@ -25,6 +25,7 @@ is_host: Final = re.compile(HOST).fullmatch
 _special = re.compile(r'\\.|["<>,;]', re.DOTALL).finditer
 _controls = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]").search
 _unsafe = re.compile(r"[\x00-\x1f\x7f]+").sub
+_pairs = re.compile(r"\\[^\r\n]").sub
 _escaped = re.compile(r"\\(.)", re.DOTALL).sub
 
 
@@ -162,7 +163,8 @@ def has_bare_control(text: str) -> bool:
             end = end_of_quoted(text, opening)
         except ParseError:
             return True
-        if _controls(_escaped("", text[opening:end])):
+        # A quoted-pair escapes any control character but CR and LF.
+        if _controls(_pairs("", text[opening:end])):
             return True
         start = end
     return _controls(text, start) is not None
