@@ -1,7 +1,8 @@
 """The basic rules of RFC 3261 section 25.1, written once: tokens, numbers, quoted strings, lists, hosts.
 
 The law of this package: lines end with CRLF and nothing else, blanks are SP and HTAB and nothing else, numbers are
-ASCII digits of bounded length. No pattern backtracks: every scan is linear in its input.
+ASCII digits of bounded length. Every scan is linear in its input: alternatives begin with different characters, repeats of
+one character class are possessive. (Not repeats of groups: before CPython 3.11.5 a possessive group may match too much.)
 """
 
 from __future__ import annotations

@@ -54,7 +54,7 @@ def header_list(message: Message, name: str) -> list[str]:
 
 _sent = re.compile(
     rf"([{TOKEN_CHARS}]++)[ \t]*+/[ \t]*+([{TOKEN_CHARS}]++)[ \t]*+/[ \t]*+([{TOKEN_CHARS}]++)[ \t]++"
-    rf"({HOST})(?:[ \t]*+:[ \t]*+({PORT}))?+"
+    rf"({HOST})(?:[ \t]*+:[ \t]*+({PORT}))?"
 ).fullmatch
 
 
@@ -121,7 +121,7 @@ def stamp(via: str, flow: Flow) -> str:
 
 
 _ENDS: Final = ("", ";")
-_unmarked = re.compile(rf"SIP/2\.0/[A-Za-z]++ ({HOST})(?::{PORT})?+(?:;branch=[{TOKEN_CHARS}]++|;alias)*+").fullmatch
+_unmarked = re.compile(rf"SIP/2\.0/[A-Za-z]++ ({HOST})(?::{PORT})?(?:;branch=[{TOKEN_CHARS}]++|;alias)*").fullmatch
 
 
 def _stamp(value: str, flow: Flow) -> str:

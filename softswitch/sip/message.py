@@ -85,15 +85,15 @@ _CONTROLS: Final = bytes(o for o in range(32) if o != 9) + b"\x7f"
 
 # The spellings phones send; whatever does not match goes through the full grammar.
 _plain_request = re.compile(
-    rf"([{TOKEN_CHARS}]{{1,{MAX_METHOD}}}+) (sips?:(?:[-A-Za-z0-9_.!~*'()&=+$,;/%#]++@)?{HOST}(?::{PORT})?+"
-    r"(?:;[-A-Za-z0-9_.!~*'()%\[\]/:&+$;=]*+)?+) SIP/2\.0"
+    rf"([{TOKEN_CHARS}]{{1,{MAX_METHOD}}}+) (sips?:(?:[-A-Za-z0-9_.!~*'()&=+$,;/%#]++@)?{HOST}(?::{PORT})?"
+    r"(?:;[-A-Za-z0-9_.!~*'()%\[\]/:&+$;=]*+)?) SIP/2\.0"
 ).fullmatch
 _VIA: Final = (
-    rf"SIP/2\.0/[A-Za-z]++ {HOST}(?::{PORT})?+(?:;rport(?:=[0-9]{{1,5}}+)?+|;received=[0-9a-fA-F:.]++|;alias)*+"
-    rf";branch=([{TOKEN_CHARS}]++)(?:;rport(?:=[0-9]{{1,5}}+)?+|;received=[0-9a-fA-F:.]++|;alias)*+"
+    rf"SIP/2\.0/[A-Za-z]++ {HOST}(?::{PORT})?(?:;rport(?:=[0-9]{{1,5}}+)?|;received=[0-9a-fA-F:.]++|;alias)*"
+    rf";branch=([{TOKEN_CHARS}]++)(?:;rport(?:=[0-9]{{1,5}}+)?|;received=[0-9a-fA-F:.]++|;alias)*"
 )
 _ADDRESS: Final = (
-    rf"""(?:"[^"\\\n]*+" ?|[{TOKEN_CHARS} ]*+)<(?:sips?|tel):[^<>" \t\n]++>(?:;tag=([{TOKEN_CHARS}]++))?+"""
+    rf"""(?:"[^"\\\n]*+" ?|[{TOKEN_CHARS} ]*+)<(?:sips?|tel):[^<>" \t\n]++>(?:;tag=([{TOKEN_CHARS}]++))?"""
 )
 _plain_vitals = re.compile(
     rf"{_VIA}\n{_ADDRESS}\n{_ADDRESS}\n([0-9]{{1,10}}+) ([{TOKEN_CHARS}]++)\n[^ \t\n]{{1,{MAX_CALL_ID}}}+"
@@ -304,7 +304,7 @@ def _partial(head: bytes, flow: Flow) -> Message | None:
     start, *lines = str(head, "latin-1").split("\r\n", MAX_HEADER_LINES + 1)
     words = start.split()
     method = words[0] if words else ""
-    if not is_token(method) or len(method) > MAX_METHOD or method == "ACK" or words[-1][:4].upper() != "SIP/":
+    if not is_token(method) or method == "ACK" or words[-1][:4].upper() != "SIP/":
         return None
     headers: dict[str, tuple[str, ...]] = {}
     with contextlib.suppress(ParseError):

@@ -266,7 +266,7 @@ def parse(body: bytes) -> Session:
 
 
 _is_media = re.compile(
-    r"([a-zA-Z0-9-]{1,32}) ([0-9]{1,5})(?:/([0-9]{1,3}))? ([A-Za-z0-9/_.-]{1,64})((?: [!-~]{1,64}+)++)[ \t]*+"
+    r"([a-zA-Z0-9-]{1,32}) ([0-9]{1,5})(?:/([0-9]{1,3}))? ([A-Za-z0-9/_.-]{1,64})((?: [!-~]{1,64}+)+)[ \t]*+"
 ).fullmatch
 
 
@@ -343,7 +343,7 @@ def _integer(text: str) -> int:
 
 
 def _codec(payload_type: int, text: str, fmtp: str) -> Codec | None:
-    name, _, rest = text.partition("/")
+    name, _, rest = text.strip(" \t").partition("/")
     clock, _, channels = rest.partition("/")
     if not name or len(clock) > 7 or len(channels) > 2:
         return None

@@ -17,9 +17,9 @@ MAX_URI: Final = 2_048  # characters
 # userinfo leaves room for what keypads send unescaped ("#"); "@" stands once, before the host.
 _USER_CHARS: Final = r"-A-Za-z0-9_.!~*'()&=+$,;?/%#\[\]{}|^`\\\x80-\xff"
 _sip = re.compile(
-    rf"(?:([{_USER_CHARS}]++)(?::([{_USER_CHARS}:]*+))?@)?({HOST})(?::({PORT}))?+((?:;[^;?@<>\"\s]*+)*+)(?:\?([^?@<>\"\s]*+))?",
+    rf"(?:([{_USER_CHARS}]++)(?::([{_USER_CHARS}:]*+))?@)?({HOST})(?::({PORT}))?((?:;[^;?@<>\"\s]*+)*)(?:\?([^?@<>\"\s]*+))?",
 ).fullmatch
-_tel = re.compile(r"(\+?[0-9A-Fa-f*#.()-]++)((?:;[^;?@<>\"\s]*+)*+)").fullmatch
+_tel = re.compile(r"(\+?[0-9A-Fa-f*#.()-]++)((?:;[^;?@<>\"\s]*+)*)").fullmatch
 _separators = re.compile(r"[-.()]").sub
 _percent = re.compile(r"%([0-9A-Fa-f]{2})").sub
 _is_scheme = re.compile(r"[A-Za-z][-A-Za-z0-9+.]*+").fullmatch
