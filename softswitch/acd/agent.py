@@ -153,6 +153,7 @@ ACTIVITY_TABLE: dict[Activity, dict[ActivityInput, Activity]] = {
 }
 
 SERVING = frozenset({Presence.READY, Presence.READY_ONCE})
+TIMED = frozenset({Activity.WRAP_UP, Activity.BACK_OFF})
 OCCUPIED = frozenset({Activity.TALKING, Activity.HOLDING, Activity.WRAP_UP})
 
 
@@ -265,10 +266,10 @@ class AgentState:
     seats: list[Seat] = field(default_factory=list)
     places: list[tuple[Seat, Line[Any], Any]] = field(default_factory=list)  # where they stand in line while offerable
     load: Workload = field(default_factory=Workload)
+    name: str = field(init=False)
 
-    @property
-    def name(self) -> str:
-        return self.config.name
+    def __post_init__(self) -> None:
+        self.name = self.config.name
 
     @property
     def serving(self) -> bool:

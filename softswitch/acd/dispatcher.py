@@ -65,10 +65,10 @@ class Dispatcher:
         dirty = self._dirty
         while dirty:
             best: tuple[Caller, Sequence[Tier]] | None = None
-            for queue in list(dirty):
-                if queue.config.leave_without_agents:
+            for queue in tuple(dirty):
+                if queue.watched:
                     self._visits.watch(queue, now)
-                found = queue.candidate(now)
+                found = queue.candidate(now) if queue.idle else None
                 if found is None:
                     del dirty[queue]
                 elif best is None or _rank(found[0]) < _rank(best[0]):
@@ -79,12 +79,15 @@ class Dispatcher:
     def _offer(self, caller: Caller, tiers: Sequence[Tier], now: float) -> None:
         """Ring as many agents for the caller as the strategy wants, lower tiers first."""
         strategy = caller.queue.strategy
-        width = strategy.width(caller, now)
-        assert width > len(caller.offers), f"strategy {strategy.name} rings nobody"
+        room = strategy.width(caller, now) - len(caller.offers)
+        assert room > 0, f"strategy {strategy.name} rings nobody"
         for tier in tiers:
-            while tier.idle and len(caller.offers) < width:
-                seat = strategy.choose(tier, caller, now, self._entropy)
-                self._ring(caller, seat, now)
+            idle = tier.idle
+            while idle.entries:
+                self._ring(caller, strategy.choose(tier, caller, now, self._entropy), now)
+                room -= 1
+                if not room:
+                    return
 
     def _ring(self, caller: Caller, seat: Seat, now: float) -> None:
         queue, tier, agent = caller.queue, seat.tier, seat.agent

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from softswitch.acd.agent import ACTIVITY_TABLE, OCCUPIED, Activity, ActivityInput, AgentState
+from softswitch.acd.agent import ACTIVITY_TABLE, OCCUPIED, TIMED, Activity, ActivityInput, AgentState
 from softswitch.events import AgentActivityChanged, Event
 
 if TYPE_CHECKING:
@@ -90,18 +90,24 @@ class Floor:
         self._touch(agent)
 
     def move(self, agent: AgentState, what: ActivityInput, now: float, cause: str, kind: str = "") -> None:
-        row = ACTIVITY_TABLE[agent.activity]
-        assert what in row, f"agent {agent.name}: {what} in {agent.activity}"
-        before, after = agent.activity, row[what]
+        before = agent.activity
+        row = ACTIVITY_TABLE[before]
+        assert what in row, f"agent {agent.name}: {what} in {before}"
         elapsed = now - agent.activity_since
         if before in OCCUPIED:
             agent.load.add(now, elapsed)
-        agent.activity = after
+        after = agent.activity = row[what]
         agent.activity_since = now
         agent.kind = kind
-        self._note_until(agent)
+        if after in TIMED:
+            self._note_until(agent)
+        elif agent.until is not None:
+            agent.until = None
         self._announce(agent, before, elapsed, cause)
-        self.stand(agent)
+        if after is Activity.IDLE:
+            self.stand(agent)
+        elif agent.places:
+            self.step_aside(agent)
         self._touch(agent)
 
     def _note_until(self, agent: AgentState) -> None:
@@ -111,8 +117,9 @@ class Floor:
             agent.until = agent.back_off_until if agent.activity is Activity.BACK_OFF else None
 
     def _announce(self, agent: AgentState, before: Activity, elapsed: float, cause: str) -> None:
-        if agent.offer is not None:
-            queue = agent.offer.queue.name
+        offer = agent.offer
+        if offer is not None:
+            queue = offer.queue.name
         else:
             queue = agent.wrap_up_queue if agent.activity is Activity.WRAP_UP else ""
         self._publish(
@@ -162,7 +169,7 @@ class Floor:
         """Have those queues looked at that may now find a match, or may have lost their last agent."""
         for seat in agent.seats:
             queue = seat.queue
-            if (queue.idle and (queue.waiting or queue.ringing)) or queue.config.leave_without_agents:
+            if (queue.idle and (queue.waiting or queue.ringing)) or queue.watched:
                 self._dirty[queue] = None
 
 

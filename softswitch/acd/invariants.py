@@ -54,11 +54,14 @@ def _check_callers(engine: Engine) -> None:
         expected = 0 if caller.state is CallerState.CONNECTING else 1
         assert seen.pop(caller.id, 0) == expected, f"{caller.id} is {caller.state} and stands in the wrong lines"
         states = {offer.state for offer in caller.offers.values()}
-        assert states == {
-            CallerState.WAITING: set(),
-            CallerState.OFFERING: {OfferState.RINGING},
-            CallerState.CONNECTING: {OfferState.CONNECTING},
-        }[caller.state], f"{caller.id} is {caller.state} with offers {states}"
+        assert (
+            states
+            == {
+                CallerState.WAITING: set(),
+                CallerState.OFFERING: {OfferState.RINGING},
+                CallerState.CONNECTING: {OfferState.CONNECTING},
+            }[caller.state]
+        ), f"{caller.id} is {caller.state} with offers {states}"
     assert not seen, f"lines hold callers who have left: {seen}"
 
 

@@ -18,68 +18,71 @@ COMPACT_AT = 64  # Served entries kept before they are dropped in bulk.
 
 
 class Line(Generic[E]):
-    """An ordered line. Entries are tuples whose leading values are unique, so that what they carry is never compared."""
+    """An ordered line. Entries are tuples whose leading values are unique, so that what they carry is never compared.
 
-    __slots__ = ("_entries", "_head")
+    `entries` is for looking only, on the hot path: the line starts at `start`, and the list is empty exactly when the line is.
+    """
+
+    __slots__ = ("entries", "start")
 
     def __init__(self) -> None:
-        self._entries: list[E] = []
-        self._head = 0
+        self.entries: list[E] = []
+        self.start = 0
 
     def __len__(self) -> int:
-        return len(self._entries) - self._head
+        return len(self.entries) - self.start
 
     def __iter__(self) -> Iterator[E]:
-        return islice(self._entries, self._head, None)
+        return islice(self.entries, self.start, None)
 
     @property
     def first(self) -> E:
         """The head. The line must not be empty."""
-        return self._entries[self._head]
+        return self.entries[self.start]
 
     def add(self, entry: E) -> None:
-        entries = self._entries
+        entries = self.entries
         if not entries or entries[-1] < entry:
             entries.append(entry)
-        elif self._head and entry < entries[self._head]:
-            self._head -= 1
-            entries[self._head] = entry
+        elif self.start and entry < entries[self.start]:
+            self.start -= 1
+            entries[self.start] = entry
         else:
-            insort(entries, entry, self._head)
+            insort(entries, entry, self.start)
 
     def remove(self, entry: E) -> None:
         """Take out exactly this entry; it must be in the line."""
-        entries, head = self._entries, self._head
-        index = bisect_left(entries, entry, head)
-        assert index < len(entries) and entries[index] is entry, "the entry is not in this line"
-        if index == head:
-            head += 1
-            if head == len(entries):
+        entries, start = self.entries, self.start
+        if entries and entries[start] is entry:
+            start += 1
+            if start == len(entries):
                 entries.clear()
-                head = 0
-            elif head >= COMPACT_AT and head * 2 >= len(entries):
-                del entries[:head]
-                head = 0
-            self._head = head
-        else:
-            del entries[index]
+                start = 0
+            elif start >= COMPACT_AT and start * 2 >= len(entries):
+                del entries[:start]
+                start = 0
+            self.start = start
+            return
+        index = bisect_left(entries, entry, start)
+        assert index < len(entries) and entries[index] is entry, "the entry is not in this line"
+        del entries[index]
 
     def ahead_of(self, entry: E) -> int:
         """How many entries stand before this one, which need not be in the line."""
-        return bisect_left(self._entries, entry, self._head) - self._head
+        return bisect_left(self.entries, entry, self.start) - self.start
 
     def after(self, key: tuple[Any, ...]) -> E:
         """The first entry whose leading values are beyond `key`, or the head if there is none. The line must not be empty."""
-        entries = self._entries
-        index = bisect_left(entries, key, self._head)
+        entries = self.entries
+        index = bisect_left(entries, key, self.start)
         while index < len(entries) and entries[index][: len(key)] == key:
             index += 1
-        return entries[index if index < len(entries) else self._head]
+        return entries[index if index < len(entries) else self.start]
 
     def head(self, count: int) -> list[E]:
         """The first `count` entries."""
-        return self._entries[self._head : self._head + count]
+        return self.entries[self.start : self.start + count]
 
     def at(self, index: int) -> E:
         """The entry at a 0-based place."""
-        return self._entries[self._head + index]
+        return self.entries[self.start + index]

@@ -7,7 +7,7 @@ also with another threshold. A figure without a denominator is None, never 100 %
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -153,6 +153,11 @@ class Measure:
 
     def __init__(self) -> None:
         self.queues: dict[str, QueueCounts] = {}
+        self.folds: Mapping[type[Event], Callable[[Any], None]] = {
+            CallerJoined: self._joined,
+            CallerLeft: self._left,
+            OfferEnded: self._offer_ended,
+        }
 
     def configure(self, queue: Queue) -> None:
         """Take the thresholds of a queue; what was counted with other thresholds stays as it was counted."""
@@ -167,14 +172,20 @@ class Measure:
         return counts
 
     def apply(self, event: Event) -> None:
-        if isinstance(event, CallerJoined):
-            self._counts(event.queue).entered += 1
-        elif isinstance(event, CallerLeft):
-            self._counts(event.queue).left(event)
-        elif isinstance(event, OfferEnded):
-            counts = self._counts(event.queue)
-            counts.offers[event.result] += 1
-            counts.ring_seconds += event.ring_seconds
+        """Count one event; most events count nothing."""
+        if (fold := self.folds.get(type(event))) is not None:
+            fold(event)
+
+    def _joined(self, event: CallerJoined) -> None:
+        self._counts(event.queue).entered += 1
+
+    def _left(self, event: CallerLeft) -> None:
+        self._counts(event.queue).left(event)
+
+    def _offer_ended(self, event: OfferEnded) -> None:
+        counts = self._counts(event.queue)
+        counts.offers[event.result] += 1
+        counts.ring_seconds += event.ring_seconds
 
     def as_dict(self) -> dict[str, Any]:
         return {name: counts.as_dict() for name, counts in self.queues.items()}

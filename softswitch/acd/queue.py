@@ -48,6 +48,10 @@ class Tier:
     idle: Line[Place] = field(default_factory=Line)
     present: int = 0  # agents logged in and reachable
     last: tuple[int, str] | None = None  # (position, name) of the last agent rung: the round-robin memory
+    alone: tuple[Tier] = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.alone = (self,)
 
     def soon(self, now: float, within: float) -> bool:
         """Whether an agent is free, or ends wrap-up or back-off within so many seconds (ACD-10 *available soon*)."""
@@ -78,6 +82,7 @@ class QueueState:
         "tiers",
         "vacant_since",
         "waiting",
+        "watched",
     )
 
     def __init__(self, config: Queue, strategy: Strategy) -> None:
@@ -112,6 +117,7 @@ class QueueState:
         ]
         for tier in self.tiers:
             tier.last = memory.get(tier.number)
+        self.watched = config.leave_without_agents
         self._plain = config.tier_mode == "busy" and config.tier_soon <= 0.0
         self.idle = 0
 
@@ -206,8 +212,8 @@ class QueueState:
         if self._plain and ringing_in is None:
             # Lower tiers without idle agents are busy, so the lowest tier with one is the highest open one.
             for tier in self.tiers:
-                if tier.idle:
-                    return (tier,)
+                if tier.idle.entries:
+                    return tier.alone
             return ()
         return [tier for tier in self.open_tiers(lane, now, ringing_in) if tier.idle]
 
@@ -217,10 +223,15 @@ class QueueState:
             return None
         best: CallerEntry | None = None
         tiers: Sequence[Tier] = ()
+        if self._plain and self.waiting:  # One lane; and every tier below the lowest with somebody idle is busy.
+            return self.lanes[0].first[-1], self.serving_tiers(0, now)
         if self.waiting:
             for index, lane in enumerate(self.lanes):
-                if lane and (best is None or lane.first < best) and (found := self.serving_tiers(index, now)):
-                    best, tiers = lane.first, found
+                if not lane.entries:
+                    continue
+                first = lane.entries[lane.start]
+                if (best is None or first < best) and (found := self.serving_tiers(index, now)):
+                    best, tiers = first, found
             if best is not None:
                 return best[-1], tiers
         return self._joining(now) if self.ringing else None

@@ -79,7 +79,8 @@ class Visits:
         caller.tier = queue.tiers[0].number if queue.tiers else 0
         self.callers[caller.id] = caller
         queue.enter(caller)
-        self._dirty[queue] = None
+        if queue.idle:
+            self._dirty[queue] = None
 
     def _refuse(self, caller: Caller, outcome: Outcome, destination: str, now: float) -> None:
         queue = caller.queue
@@ -120,8 +121,10 @@ class Visits:
     def offered(self, caller: Caller) -> None:
         """A phone rings for the caller."""
         if caller.state is CallerState.WAITING:
-            caller.queue.leave(caller)
-            caller.queue.ringing.add(caller.entry)
+            queue, entry = caller.queue, caller.entry
+            queue.lanes[caller.lane].remove(entry)
+            queue.waiting -= 1
+            queue.ringing.add(entry)
         caller.step(CallerInput.OFFER)
 
     def waits_again(self, caller: Caller, what: CallerInput) -> None:

@@ -126,9 +126,7 @@ class Site:
     def of(self, kind: type[T]) -> list[T]:
         """The items, or events, of one class since the last `clear`."""
         found = [item for item in self.items if isinstance(item, kind)]
-        return found + [
-            item.event for item in self.items if isinstance(item, Publish) and isinstance(item.event, kind)
-        ]
+        return found + [item.event for item in self.items if isinstance(item, Publish) and isinstance(item.event, kind)]
 
     def configure(self, *queues: Queue, agents: Iterable[Agent] = (), accounts: Any = None) -> None:
         self.queues |= {queue.name: queue for queue in queues}

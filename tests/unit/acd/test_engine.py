@@ -32,7 +32,13 @@ def test_a_caller_is_rung_answered_and_talks() -> None:
     (connected,) = site.of(CallerConnected)
     assert connected.waited == 4.0
     left = site.outcome("c1")
-    assert (left.outcome, left.waited, left.agent, left.offers, left.position_at_entry) == ("answered", 4.0, "anna", 1, 1)
+    assert (left.outcome, left.waited, left.agent, left.offers, left.position_at_entry) == (
+        "answered",
+        4.0,
+        "anna",
+        1,
+        1,
+    )
     site.advance(60.0)
     site.hang_up("anna")
     assert site.activity("anna") == "wrapup"
@@ -244,7 +250,9 @@ def test_a_lenient_max_wait_lets_the_ring_end() -> None:
 
 def test_no_agents_on_entry_and_later() -> None:
     site = Site(
-        queue("anna", join_without_agents=False, leave_without_agents=True, no_agents_grace=5.0, on_no_agents="menu:off"),
+        queue(
+            "anna", join_without_agents=False, leave_without_agents=True, no_agents_grace=5.0, on_no_agents="menu:off"
+        ),
         log_in=False,
     )
     site.enter("c1")
