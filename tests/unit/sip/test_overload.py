@@ -31,7 +31,7 @@ def message(method: str, *, user: str = "800", to_tag: str = "", rport: str = ";
     return (
         f"{method} sip:{user}@example.com SIP/2.0\r\nVia: SIP/2.0/UDP 192.0.2.9:5070;branch=z9hG4bKa{rport}\r\n"
         f"From: <sip:a@example.com>;tag=1\r\nTo: <sip:{user}@example.com>{tag}\r\nCall-ID: c\r\nCSeq: 1 {method}\r\n"
-        "Max-Forwards: 70\r\nContent-Length: 0\r\n\r\n"
+        "Contact: <sip:a@192.0.2.7>\r\nMax-Forwards: 70\r\nContent-Length: 0\r\n\r\n"
     ).encode()
 
 
