@@ -11,6 +11,7 @@ from __future__ import annotations
 import argparse
 import json
 import random
+from collections import deque
 from statistics import median
 from time import perf_counter, process_time
 from typing import Any
@@ -89,19 +90,14 @@ def run(
         engine.offer_answered(offer, now)
     engine.drain()
     batches = max(1, decisions // BATCH)
-    cycles: list[float] = []
+    load = _Load(engine, queues, callers + agents, now)
+    cycles = [load.run(BATCH) / BATCH * 1e6 for _ in range(batches)]
+    timed = _Timed(engine)
     matches: list[float] = []
-    first = callers + agents
-    for batch in range(2 * batches):
-        timed_match = None if batch < batches else timed_match if batch > batches else _Timed(engine)
-        before = timed_match.seconds if timed_match else 0.0
-        live = [offer.id for offer in engine.dispatcher.offers.values()]
-        seconds = _cycles(engine, live, BATCH, first, queues, now)
-        first, now = first + BATCH, now + BATCH
-        if timed_match:
-            matches.append((timed_match.seconds - before) / BATCH * 1e6)
-        else:
-            cycles.append(seconds / BATCH * 1e6)
+    for _ in range(batches):
+        timed.seconds = 0.0
+        load.run(BATCH)
+        matches.append(timed.seconds / BATCH * 1e6)
     return {
         "agents": agents,
         "callers_waiting": waiting,
@@ -116,19 +112,33 @@ def run(
     }
 
 
-def _cycles(engine: Engine, offers: list[int], count: int, first: int, queues: int, now: float) -> float:
-    """`count` times: an agent hangs up, is offered the next caller, rings, answers; a new caller joins. Seconds of CPU."""
-    start = process_time()
-    for index in range(count):
-        now += 0.01
-        engine.conversation_ended(offers[index], now)
-        offer = engine.dispatcher.last
-        offers.append(offer)
-        engine.offer_ringing(offer, now)
-        engine.offer_answered(offer, now)
-        engine.enter(EnterQueue(f"c{first + index}", f"queue{index % queues}", "600100200"), now)
-        engine.drain()
-    return process_time() - start
+class _Load:
+    """Keeps the site in overload: as many callers join as are served."""
+
+    def __init__(self, engine: Engine, queues: int, callers: int, now: float) -> None:
+        self._engine = engine
+        self._queues = queues
+        self._callers = callers
+        self._now = now
+        self._talks = deque(offer.id for offer in engine.dispatcher.offers.values())
+
+    def run(self, count: int) -> float:
+        """`count` times: an agent hangs up, is offered the next caller, rings, answers; a caller joins. Seconds of CPU."""
+        engine, talks, now = self._engine, self._talks, self._now
+        start = process_time()
+        for index in range(self._callers, self._callers + count):
+            now += 0.01
+            engine.conversation_ended(talks.popleft(), now)
+            offer = engine.dispatcher.last
+            talks.append(offer)
+            engine.offer_ringing(offer, now)
+            engine.offer_answered(offer, now)
+            engine.enter(EnterQueue(f"c{index}", f"queue{index % self._queues}", "600100200"), now)
+            engine.drain()
+        spent = process_time() - start
+        self._callers += count
+        self._now = now
+        return spent
 
 
 def main() -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from softswitch.acd.agent import SERVING, Activity, AgentState, Presence
@@ -116,7 +117,7 @@ def _check_queue(queue: QueueState) -> None:
     assert queue.idle == sum(len(tier.idle) for tier in queue.tiers), queue.name
     for tier in queue.tiers:
         places = list(tier.idle)
-        assert all(first[:3] < second[:3] for first, second in zip(places, places[1:], strict=False)), queue.name
+        assert all(first[:3] < second[:3] for first, second in pairwise(places)), queue.name
         assert all(place[0] == queue.strategy.key(place[-1].agent) for place in places), "a key moved in line"
         assert tier.present == sum(_is_present(seat.agent, queue) for seat in tier.seats.values()), queue.name
     callers = queue.in_order()
