@@ -251,9 +251,15 @@ def test_the_credentials_for_our_realm_are_found_among_others() -> None:
     assert isinstance(auth.check(message(headers=headers), ACCOUNTS, 0.0), Authenticated)
 
 
-@pytest.mark.parametrize("agent, offered", [
-    ("baresip v1.0.0 (x86_64/linux)", ["MD5"]), ("pyVoIP 1.6.8", ["MD5"]), ("baresip v4.1.0", ["SHA-256", "MD5"]), ("", ["SHA-256", "MD5"]),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    "agent, offered",
+    [
+        ("baresip v1.0.0 (x86_64/linux)", ["MD5"]),
+        ("pyVoIP 1.6.8", ["MD5"]),
+        ("baresip v4.1.0", ["SHA-256", "MD5"]),
+        ("", ["SHA-256", "MD5"]),
+    ],
+)
 def test_phones_that_choke_on_sha_256_are_spared(agent: str, offered: list[str]) -> None:
     result = authenticator().check(message(headers=f"User-Agent: {agent}\r\n"), ACCOUNTS, 0.0)
     assert [challenge.algorithm for challenge in challenges(result)] == offered
