@@ -43,11 +43,11 @@ def read(database: Path, query: str) -> list[tuple]:
 async def settled(database: Path) -> None:
     """Wait until no call and no visit is open in the books. Raises TimeoutError."""
     async with asyncio.timeout(15):
-        while any(
+        while any(  # noqa: ASYNC110 - the books are another process's: there is nothing to await
             read(database, f"SELECT count(*) FROM {table} WHERE {column} IS NULL") != [(0,)]
             for table, column in (("calls", "ended_at"), ("queue_visits", "left_at"))
         ):
-            await asyncio.sleep(0.1)  # the books are another process's: there is nothing to await
+            await asyncio.sleep(0.1)
 
 
 @pytest.mark.timeout(180)
