@@ -219,6 +219,7 @@ def start_worker(
             stdin=subprocess.DEVNULL,
             pass_fds=sorted({memory, *config.wake, *config.notify, theirs.fileno()}),
             env=environment,
+            start_new_session=True,  # Its own scheduling group, and no Ctrl-C from our terminal.
         )
     except BaseException:
         wake.close()

@@ -96,6 +96,8 @@ class Keypad:
     def _send(self, leg: Leg, typing: _Typing, step: EventPacket | bytes, clock: int) -> None:
         legs, number, begins = self._session.legs, leg.number, typing.timestamp < 0
         if isinstance(step, EventPacket):
+            if leg.terms.dtmf_type < 0:
+                return  # A new answer took the type away in the middle of a digit.
             payload, kind, marked = step.payload, leg.terms.dtmf_type, step.first
             # RFC 4733 section 2.5.1.2: every packet of an event has the timestamp of its start.
             moves = step.first or begins

@@ -21,6 +21,7 @@ import time
 import traceback
 from collections import deque
 from collections.abc import Callable
+from pathlib import Path
 from types import FrameType
 from typing import cast
 
@@ -96,7 +97,7 @@ class Worker:
         self._running = True
         self._faults = 0
         self._late_ticks = 0
-        self._alarms: dict[str, float] = {}
+        self._alarms: dict[str, tuple[float, int]] = {}
         self._alarmed_loss = 0
         self._survey_at = self._busy_at = 0.0
         self._busy_before = 0.0
@@ -187,9 +188,13 @@ class Worker:
     def _report(self, event: WorkerEvent) -> None:
         if isinstance(event, Alarm):
             now = time.monotonic()
-            if now - self._alarms.get(event.what, -ALARM_INTERVAL) < ALARM_INTERVAL:
+            last, more = self._alarms.get(event.what, (-ALARM_INTERVAL, 0))
+            if now - last < ALARM_INTERVAL:
+                self._alarms[event.what] = last, more + 1
                 return
-            self._alarms[event.what] = now
+            self._alarms[event.what] = now, 0
+            if more:
+                event = Alarm(event.what, f"{event.detail} (and {more} more before)")
         self._events.post(encode(event))
 
     # --- now and then ------------------------------------------------------------------------------------------------
@@ -264,6 +269,14 @@ class Worker:
             print(f"media worker {self._config.worker}: {error}", file=sys.stderr, flush=True)
 
 
+def _hurry() -> None:
+    """Audio cannot wait; everything else can. Where the kernel schedules sessions, it is the session that must be preferred."""
+    with contextlib.suppress(OSError):
+        os.setpriority(os.PRIO_PROCESS, 0, NICENESS)
+    with contextlib.suppress(OSError):
+        Path("/proc/self/autogroup").write_text(str(NICENESS))
+
+
 def main() -> int:
     """Run the worker that the first argument describes."""
     config = WorkerConfig.from_json(sys.argv[1])
@@ -283,8 +296,7 @@ def main() -> int:
         worker.stop()
 
     signal.signal(signal.SIGTERM, on_signal)
-    with contextlib.suppress(OSError):
-        os.setpriority(os.PRIO_PROCESS, 0, NICENESS)  # Audio cannot wait; everything else can.
+    _hurry()
     gc.collect()
     gc.freeze()
     gc.disable()
