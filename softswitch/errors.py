@@ -27,7 +27,10 @@ class ParseError(SoftswitchError):
 
 
 class ConfigError(SoftswitchError):
-    """A configuration or site file is wrong: names file, key, value and what was expected."""
+    """A configuration or site file is wrong: names file, key, value and what was expected.
+
+    With several mistakes the message has one line for each and `problems` holds them one by one.
+    """
 
     def __init__(
         self, message: str, *, file: str = "", key: str = "", value: object = None, expected: str = ""
@@ -37,3 +40,12 @@ class ConfigError(SoftswitchError):
         self.key = key
         self.value = value
         self.expected = expected
+        self.problems: tuple[ConfigError, ...] = (self,)
+
+
+class StoreError(SoftswitchError):
+    """The database cannot be used. `hint` says what to do about it."""
+
+    def __init__(self, message: str, *, hint: str = "") -> None:
+        super().__init__(message)
+        self.hint = hint
