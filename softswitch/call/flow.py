@@ -117,7 +117,7 @@ class Stage(Protocol):
 class Runner:
     """Drives one flow: performs a step, waits for what ends it, sends the result back."""
 
-    __slots__ = ("_flow", "_play", "_stage", "_step", "_typed", "_wanted", "digits")
+    __slots__ = ("_flow", "_play", "_stage", "_step", "_typed", "digits", "started")
 
     def __init__(self, flow: Flow, stage: Stage) -> None:
         self._flow: Flow | None = flow
@@ -125,7 +125,7 @@ class Runner:
         self._step: Step | None = None
         self._play = 0  # the clips being played, 0 if none
         self._typed = ""  # what the present Gather has so far
-        self._wanted = False  # the present Gather listens beyond its prompt
+        self.started = False
         self.digits: list[str] = []  # typed ahead
 
     @property
@@ -133,6 +133,7 @@ class Runner:
         return self._flow is not None
 
     def start(self, now: float) -> None:
+        self.started = True
         self._advance(None, now)
 
     def stop(self) -> None:
