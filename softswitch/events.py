@@ -268,6 +268,7 @@ class AgentPresenceChanged(Event):
     reason: str
     actor: str
     device: str = ""
+    queue: str = ""  # set when only the membership in this queue was paused ("not_ready") or resumed ("ready")
 
 
 @dataclass(slots=True)
@@ -281,6 +282,8 @@ class AgentActivityChanged(Event):
     seconds_in_previous: float
     cause: str
     until: float | None = None  # monotonic seconds
+    kind: str = ""  # while talking: "queue" | "outbound" | "internal" | "consult"
+    queue: str = ""  # the queue that the offer, the conversation or the wrap-up belongs to
 
 
 # --- the switch itself -------------------------------------------------------------------------------------------
