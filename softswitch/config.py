@@ -1,1 +1,404 @@
-"""softswitch.toml as frozen dataclasses."""
+"""softswitch.toml: what belongs to the host, as frozen dataclasses.
+
+Listeners, media addresses, paths, limits. The site (accounts, queues, menus, ...) is not here: it lives in the store. Every
+setting is declared once, with its default, its rule and the comment that `init` writes above it. Environment variables
+`SOFTSWITCH_<SECTION>_<KEY>` overrule the file; `SOFTSWITCH_<SECTION>_<KEY>_FILE` names a file that holds the value.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, fields, replace
+from pathlib import Path
+from typing import Any, Final
+
+from softswitch.address import ListenAddress, is_address, is_domain, join, listen_addresses, split_host_port
+from softswitch.decode import (
+    Expected,
+    Problems,
+    Rule,
+    decode,
+    encode_value,
+    number_in,
+    one_of,
+    path,
+    text,
+    whole,
+    whole_in,
+)
+from softswitch.toml import read_toml, toml_value
+
+FILE_NAME: Final = "softswitch.toml"
+ENVIRONMENT: Final = "SOFTSWITCH_"
+NOT_SETTINGS: Final = frozenset({"SOFTSWITCH_CONFIG", "SOFTSWITCH_SHARED"})  # used by the CLI and by the tests
+SOCKET_PATH_MAX: Final = 107  # bytes of sockaddr_un.sun_path without its NUL
+
+
+# --- rules of single settings --------------------------------------------------------------------------------------
+
+
+def _read_listen(value: object) -> tuple[ListenAddress, ...]:
+    if isinstance(value, str):  # From the environment or the command line.
+        value = [one.strip() for one in value.split(",")]
+    if not isinstance(value, (list, tuple)) or not value:
+        raise ValueError
+    found = [address for one in value for address in listen_addresses(text(one))]
+    if len(set(found)) != len(found):
+        raise Expected("each address once")
+    return tuple(found)
+
+
+def _read_hosts(value: object) -> tuple[str, ...]:
+    if isinstance(value, str):
+        value = [one.strip() for one in value.split(",")]
+    if (
+        not isinstance(value, (list, tuple))
+        or not value
+        or not all(one == "auto" or is_address(text(one)) for one in value)
+    ):
+        raise ValueError
+    return tuple(value)
+
+
+def _read_ports(value: object) -> tuple[int, int]:
+    low, high = (whole(part.strip()) for part in str(value).split("-"))
+    if not 1024 <= low < high <= 65535:
+        raise ValueError
+    if low % 2 or not high % 2:
+        raise Expected("an even first port and an odd last one (RTP on the even port, RTCP on the next): 20000-29999")
+    return low, high
+
+
+def _read_advertised(value: object) -> str:
+    if isinstance(value, str) and (value == "auto" or is_address(value) or is_domain(value)):
+        return value
+    raise ValueError
+
+
+def _read_http(value: object) -> tuple[str, int] | None:
+    return None if value == "" else split_host_port(str(value))
+
+
+def _read_domain(value: object) -> str:
+    if isinstance(value, str) and (value == "" or is_address(value) or is_domain(value)):
+        return value.lower()
+    raise ValueError
+
+
+def _read_node(value: object) -> str:
+    if isinstance(value, str) and len(value) == 1 and value.isascii() and value.isalnum():
+        return value
+    raise ValueError
+
+
+def _read_optional_path(value: object) -> Path | None:
+    return None if value == "" else path(value)
+
+
+def setting(default: Any, comment: str, rule: Rule | None = None) -> Any:
+    """A field of a section: its default, what is written above it, and what it accepts."""
+    return field(default=default, metadata={"comment": comment, "rule": rule})
+
+
+LISTEN = Rule(
+    'a list of addresses such as "udp://0.0.0.0:5060" or "tcp://[::]:5060"',
+    _read_listen,
+    lambda value: [str(one) for one in value],
+)
+ADVERTISED = Rule('"auto", an IP address or a host name', _read_advertised)
+OPTIONAL_PATH = Rule('a path in quotes, or ""', _read_optional_path, lambda value: "" if value is None else str(value))
+SECONDS_LONG = number_in(1, 86_400, "seconds")
+
+# --- sections ------------------------------------------------------------------------------------------------------
+
+
+@dataclass(slots=True, frozen=True)
+class Sip:
+    """[sip]"""
+
+    listen: tuple[ListenAddress, ...] = setting(
+        (ListenAddress("udp", "0.0.0.0", 5060), ListenAddress("tcp", "0.0.0.0", 5060)),
+        'Where phones reach us. IPv6: add "udp://[::]:5060" and "tcp://[::]:5060".',
+        LISTEN,
+    )
+    advertised: str = setting(
+        "auto",
+        'The address we name in Via and Contact; "auto" = the one of this machine that leads to the peer.',
+        ADVERTISED,
+    )
+    domain: str = setting(
+        "",
+        "Domain of a new site (part after @, and the realm of its passwords). An existing site keeps its own.",
+        Rule("a host name, an IP address, or empty", _read_domain),
+    )
+    node: str = setting(
+        "0", "One character that names this node in branches and tags.", Rule("one letter or digit", _read_node)
+    )
+    server: str = setting("softswitch", "What the Server and User-Agent headers say.")
+    no_answer_timeout: float = setting(60.0, "Seconds a called phone may ring.", number_in(5, 600, "seconds"))
+
+
+@dataclass(slots=True, frozen=True)
+class Registrar:
+    """[registrar]"""
+
+    minimum: int = setting(
+        60, "Shortest registration; asking for less is answered 423.", whole_in(10, 86_400, "seconds")
+    )
+    default: int = setting(3_600, "Granted when a phone asks for nothing.", whole_in(10, 86_400, "seconds"))
+    maximum: int = setting(7_200, "Longest registration that is granted.", whole_in(10, 604_800, "seconds"))
+    nonce_lifetime: int = setting(60, "How long a digest challenge may be answered.", whole_in(5, 3_600, "seconds"))
+
+
+@dataclass(slots=True, frozen=True)
+class Media:
+    """[media]"""
+
+    hosts: tuple[str, ...] = setting(
+        ("auto",),
+        'Addresses of the RTP ports; "auto" = those of the listeners. Several: IPv4 and IPv6.',
+        Rule('a list of IP addresses, or ["auto"]', _read_hosts, list),
+    )
+    advertised: str = setting("auto", 'The address in SDP; "auto" = the one the peer reached us at.', ADVERTISED)
+    ports: tuple[int, int] = setting(
+        (20_000, 29_999),
+        "RTP and RTCP ports, shared out among the workers. A call takes four.",
+        Rule(
+            'a range of ports from 1024 up such as "20000-29999"', _read_ports, lambda value: f"{value[0]}-{value[1]}"
+        ),
+    )
+    workers: int = setting(0, "Media processes; 0 = one for each core but one.", whole_in(0, 64))
+    rtp_timeout: float = setting(60.0, "A leg that sends nothing this long is hung up.", SECONDS_LONG)
+    rtp_timeout_hold: float = setting(300.0, "The same while it is on hold.", SECONDS_LONG)
+
+
+@dataclass(slots=True, frozen=True)
+class Paths:
+    """[paths]; relative ones start at the folder of softswitch.toml."""
+
+    database: Path = setting(
+        Path("softswitch.sqlite"), "The site, the registrations, the call records. Keep it private: mode 0600."
+    )
+    log: Path | None = setting(None, "Log file; without it the log goes to standard error.", OPTIONAL_PATH)
+    run: Path = setting(Path("run"), "Folder of the process id and of what lives as long as the process.")
+    socket: Path = setting(
+        Path("run/softswitch.sock"), "Where `softswitch status`, `queue show`, ... reach the running switch."
+    )
+    prompts: Path | None = setting(
+        None, "Folder of prompts by language (pl/ en/ moh/); without it, the ones we ship.", OPTIONAL_PATH
+    )
+
+
+@dataclass(slots=True, frozen=True)
+class Limits:
+    """[limits]"""
+
+    calls: int = setting(5_000, "Calls at once; more are answered 503.", whole_in(1, 1_000_000))
+    calls_per_second: int = setting(
+        2_000, "New calls a second; more are answered 503 with Retry-After.", whole_in(1, 1_000_000)
+    )
+    connections: int = setting(10_000, "TCP connections in all.", whole_in(1, 1_000_000))
+    connections_per_host: int = setting(1_024, "TCP connections from one address.", whole_in(1, 1_000_000))
+    pending_events: int = setting(
+        100_000, "Events kept in memory while the database cannot be written.", whole_in(1_000, 10_000_000)
+    )
+
+
+@dataclass(slots=True, frozen=True)
+class Http:
+    """[http]"""
+
+    listen: tuple[str, int] | None = setting(
+        ("127.0.0.1", 8080),
+        'Metrics, health and API; "" = off.',
+        Rule('"address:port" such as "127.0.0.1:8080", or ""', _read_http, lambda value: join(*value) if value else ""),
+    )
+
+
+@dataclass(slots=True, frozen=True)
+class Log:
+    """[log]"""
+
+    level: str = setting("info", "debug, info, warning or error.", one_of("debug", "info", "warning", "error"))
+    format: str = setting("text", "text for people, json for machines.", one_of("text", "json"))
+    mask_numbers: bool = setting(False, "Write only the last three digits of callers' numbers.")
+
+
+@dataclass(slots=True, frozen=True)
+class Records:
+    """[records]"""
+
+    flush_ms: int = setting(
+        100,
+        "A kill -9 loses at most this much of what happened (power failure too).",
+        whole_in(10, 10_000, "milliseconds"),
+    )
+    journal_days: int = setting(90, "Events are kept this long; 0 = for ever.", whole_in(0, 36_500, "days"))
+    calls_days: int = setting(
+        0, "Call, leg and queue records are kept this long; 0 = for ever.", whole_in(0, 36_500, "days")
+    )
+
+
+@dataclass(slots=True, frozen=True)
+class Shutdown:
+    """[shutdown]"""
+
+    drain_seconds: float = setting(
+        300.0, "After SIGTERM calls may go on this long; new ones are answered 503.", number_in(0, 86_400, "seconds")
+    )
+
+
+@dataclass(slots=True, frozen=True)
+class Config:
+    """The whole of softswitch.toml, with absolute paths. `file` is where it was read ("" = defaults only)."""
+
+    sip: Sip = field(default_factory=Sip)
+    registrar: Registrar = field(default_factory=Registrar)
+    media: Media = field(default_factory=Media)
+    paths: Paths = field(default_factory=Paths)
+    limits: Limits = field(default_factory=Limits)
+    http: Http = field(default_factory=Http)
+    log: Log = field(default_factory=Log)
+    records: Records = field(default_factory=Records)
+    shutdown: Shutdown = field(default_factory=Shutdown)
+
+
+SECTIONS: Final[Mapping[str, type]] = {
+    "sip": Sip, "registrar": Registrar, "media": Media, "paths": Paths, "limits": Limits, "http": Http, "log": Log,
+    "records": Records, "shutdown": Shutdown,
+}  # fmt: skip
+
+
+# --- reading -------------------------------------------------------------------------------------------------------
+
+
+def load_config(
+    file: Path | None = None,
+    *,
+    environ: Mapping[str, str] | None = None,
+    overrides: Mapping[str, Any] | None = None,
+) -> Config:
+    """The effective configuration: defaults, then the file, the environment, and `overrides` ("sip.listen": ...).
+
+    Raises ConfigError that lists every mistake.
+    """
+    data: dict[str, Any] = read_toml(file) if file else {}
+    name = str(file) if file else "defaults"
+    problems = Problems(name)
+    for key, value in _from_environment(os.environ if environ is None else environ, problems):
+        _put(data, key, value, problems)
+    for key, value in (overrides or {}).items():
+        _put(data, key, value, problems)
+    config = decode(Config, data, problems)
+    if config is not None:
+        config = _absolute(config, (file.parent if file else Path()).resolve())
+        _check(config, problems)
+    problems.check()
+    assert config is not None  # decode() reports why it gives none
+    return config
+
+
+def find_config(environ: Mapping[str, str] | None = None) -> Path | None:
+    """softswitch.toml: $SOFTSWITCH_CONFIG, this folder, the user's configuration folder, /etc/softswitch."""
+    environ = os.environ if environ is None else environ
+    if named := environ.get("SOFTSWITCH_CONFIG"):
+        return Path(named)
+    home = Path(environ.get("XDG_CONFIG_HOME") or Path(environ.get("HOME", "/")) / ".config")
+    places = (Path(FILE_NAME), home / "softswitch" / FILE_NAME, Path("/etc/softswitch") / FILE_NAME)
+    return next((place for place in places if place.is_file()), None)
+
+
+def _from_environment(environ: Mapping[str, str], problems: Problems) -> Iterator[tuple[str, str]]:
+    for name in sorted(environ):
+        if not name.startswith(ENVIRONMENT) or name in NOT_SETTINGS:
+            continue
+        section, _, key = name.removeprefix(ENVIRONMENT).lower().partition("_")
+        known = _keys(section)
+        if key not in known and key.removesuffix("_file") in known:
+            try:
+                value = Path(environ[name]).read_text(encoding="utf-8").rstrip("\n")
+            except (OSError, UnicodeDecodeError) as error:
+                problems.add(name, environ[name], "a readable file", what=f"cannot be read: {error}")
+                continue
+            yield f"{section}.{key.removesuffix('_file')}", value
+        elif key in known:
+            yield f"{section}.{key}", environ[name]
+        else:
+            names = [f"{ENVIRONMENT}{one}_{other}".upper() for one in SECTIONS for other in _keys(one)]
+            problems.unknown(name, environ[name], names, noun="environment variable")
+
+
+def _keys(section: str) -> list[str]:
+    return [one.name for one in fields(SECTIONS[section])] if section in SECTIONS else []
+
+
+def _put(data: dict[str, Any], key: str, value: Any, problems: Problems) -> None:
+    section, _, name = key.partition(".")
+    table = data.setdefault(section, {})
+    if isinstance(table, dict):  # Otherwise decode() complains about the section itself.
+        table[name] = value
+
+
+def _absolute(config: Config, base: Path) -> Config:
+    def full(value: Path | None) -> Path | None:
+        return None if value is None else base / value.expanduser()
+
+    paths: dict[str, Any] = {one.name: full(getattr(config.paths, one.name)) for one in fields(Paths)}
+    return replace(config, paths=Paths(**paths))
+
+
+def _check(config: Config, problems: Problems) -> None:
+    """What single values cannot show."""
+    registrar = config.registrar
+    if not registrar.minimum <= registrar.default <= registrar.maximum:
+        problems.add(
+            "registrar.default",
+            registrar.default,
+            f"minimum <= default <= maximum ({registrar.minimum} <= ... <= {registrar.maximum})",
+        )
+    if len(os.fsencode(config.paths.socket)) > SOCKET_PATH_MAX:
+        problems.add(
+            "paths.socket", str(config.paths.socket), f"at most {SOCKET_PATH_MAX} bytes (a limit of Unix sockets)"
+        )
+    if config.http.listen in [(one.host, one.port) for one in config.sip.listen if one.transport == "tcp"]:
+        problems.add("http.listen", join(*config.http.listen or ("", 0)), "another port than sip.listen")
+
+
+# --- writing -------------------------------------------------------------------------------------------------------
+
+
+def default_toml(values: Mapping[str, Any] | None = None) -> str:
+    """The commented template that `init` writes: `values` ("sip.domain": ...) are set, every other setting is shown
+    commented out with its default, so that defaults of later versions apply."""
+    return _render(Config(), values or {}, all_set=False)
+
+
+def config_toml(config: Config) -> str:
+    """The effective configuration as TOML, every setting written out."""
+    return _render(config, {}, all_set=True)
+
+
+def _render(config: Config, values: Mapping[str, Any], *, all_set: bool) -> str:
+    lines = [
+        "# softswitch: settings of this host. The site (accounts, queues, menus) is in the database:",
+        "# `softswitch export` shows it, `softswitch apply site.toml` changes it.",
+        "# SOFTSWITCH_<SECTION>_<KEY> in the environment overrules a line, ..._<KEY>_FILE takes the value from a file.",
+    ]
+    for section, cls in SECTIONS.items():
+        lines += ["", f"[{section}]"]
+        for one in fields(cls):
+            key = f"{section}.{one.name}"
+            value = values.get(key, getattr(getattr(config, section), one.name))
+            mark = "" if all_set or key in values else "# "
+            lines.append(f"# {one.metadata['comment']}")
+            rule = one.metadata["rule"]
+            plain = rule.write(value) if rule and key not in values else encode_value(value)
+            lines.append(f"{mark}{one.name} = {toml_value(plain)}")
+    return "\n".join(lines) + "\n"
+
+
+def packaged_prompts() -> Path:
+    """The prompts we ship: inside the installed package, or beside it in a checkout."""
+    inside = Path(__file__).parent / "prompts"
+    return inside if inside.is_dir() else Path(__file__).parent.parent / "prompts"

@@ -1,7 +1,67 @@
-"""The command line: `softswitch ...`."""
+"""The command line: `softswitch ...`.
+
+Nothing heavy is imported here: `--help` and the commands that attach to a running switch must answer at once.
+Exit codes: 0 done, 1 failed, 2 wrong usage, 3 no switch is running, 4 there is no such thing, 5 the configuration is wrong.
+"""
 
 from __future__ import annotations
 
+import importlib
 
+import rich_click as click
+
+import softswitch
+
+# Command -> the module that holds it, imported when the command is looked at.
+COMMANDS = {
+    "demo": "run",
+    "init": "run",
+    "serve": "run",
+    "check": "run",
+    "lab": "lab",
+    "status": "live",
+    "queue": "live",
+    "agent": "live",
+    "calls": "live",
+    "registrations": "live",
+    "events": "live",
+    "attach": "live",
+    "reload": "live",
+    "account": "site",
+    "apply": "site",
+    "export": "site",
+}
+
+click.rich_click.COMMAND_GROUPS = {
+    "softswitch": [
+        {"name": "Run a switch", "commands": ["demo", "init", "check", "serve", "lab"]},
+        {"name": "Look at and steer a running switch",
+         "commands": ["status", "queue", "agent", "calls", "registrations", "events", "attach", "reload"]},
+        {"name": "Change the site", "commands": ["account", "apply", "export"]},
+    ]
+}  # fmt: skip
+click.rich_click.MAX_WIDTH = 110
+
+
+class LazyGroup(click.RichGroup):
+    """Imports a command's module when it is needed."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, name: str) -> click.Command | None:
+        if name not in COMMANDS:
+            return None
+        module = importlib.import_module(f"softswitch.cli.{COMMANDS[name]}")
+        command = getattr(module, name)
+        assert isinstance(command, click.Command)
+        return command
+
+
+@click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(softswitch.__version__, message="softswitch %(version)s")
 def main() -> None:
-    """Entry point of the `softswitch` command."""
+    """A SIP/RTP softswitch with a built-in call-queue engine (ACD).
+
+    Start with `softswitch demo`: it makes a working hotline in ./site and prints how to connect two phones.
+    """

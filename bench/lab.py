@@ -1,0 +1,99 @@
+"""The switch under load: `softswitch lab` in a process of its own, pinned to a processor, with its costs read from /proc."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+from bench import machine
+
+SWITCH_CPU = 0
+LOAD_CPU = max(0, (os.cpu_count() or 1) - 1)
+
+
+def free_port() -> int:
+    """A loopback port that is free for UDP and TCP right now."""
+    while True:
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as udp, socket.socket() as tcp:
+            udp.bind(("127.0.0.1", 0))
+            port: int = udp.getsockname()[1]
+            try:
+                tcp.bind(("127.0.0.1", port))
+            except OSError:
+                continue
+            if port < 32_000 or port > 61_000:
+                continue
+            return port
+
+
+class Lab:
+    """`with Lab(accounts=1000, agents=20) as lab:` gives a running switch."""
+
+    def __init__(self, *, accounts: int = 100, agents: int = 0, tiers: int = 1, options: tuple[str, ...] = ()) -> None:
+        self.directory = Path(tempfile.mkdtemp(prefix="softswitch-bench-"))
+        self.port = free_port()
+        self._arguments = [
+            "lab", "--listen", f"127.0.0.1:{self.port}", "--http", f"127.0.0.1:{free_port()}", "--accounts", str(accounts),
+            "--agents", str(agents), "--tiers", str(tiers), "--dir", str(self.directory), *options,
+        ]  # fmt: skip
+        self.process: subprocess.Popen[bytes] | None = None
+        self.info: dict[str, Any] = {}
+
+    def __enter__(self) -> Lab:
+        ready = self.directory / "lab.json"
+        with (self.directory / "console.log").open("wb") as log:
+            self.process = subprocess.Popen(
+                [sys.executable, "-m", "softswitch.cli", *self._arguments],
+                stdout=log, stderr=subprocess.STDOUT, cwd=Path(__file__).resolve().parent.parent,
+                preexec_fn=lambda: os.sched_setaffinity(0, {SWITCH_CPU}),
+            )  # fmt: skip
+        deadline = time.monotonic() + 60
+        while not ready.exists():
+            if self.process.poll() is not None or time.monotonic() > deadline:
+                raise SystemExit(f"softswitch lab did not start:\n{(self.directory / 'console.log').read_text()}")
+            time.sleep(0.05)
+        self.info = json.loads(ready.read_text())
+        return self
+
+    @property
+    def pid(self) -> int:
+        return int(self.info["pid"])
+
+    @property
+    def domain(self) -> str:
+        return str(self.info["domain"])
+
+    def cpu(self) -> float:
+        """CPU seconds used so far by the switch and its media workers."""
+        return machine.cpu_seconds(self.pid)
+
+    def resident(self) -> int:
+        """Bytes of resident memory of the switch and its media workers."""
+        return machine.resident_bytes(self.pid)
+
+    def __exit__(
+        self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self.process and self.process.poll() is None:
+            self.process.send_signal(signal.SIGTERM)
+            try:
+                self.process.wait(15)
+            except subprocess.TimeoutExpired:
+                self.process.kill()
+                self.process.wait()
+        shutil.rmtree(self.directory, ignore_errors=True)
+
+
+def pinned_to_load() -> None:
+    """For `preexec_fn`: keep a load generator off the switch's processor."""
+    os.sched_setaffinity(0, {LOAD_CPU})

@@ -1,0 +1,72 @@
+"""Facts that belong beside every figure: processor, kernel, Python build, commit; and what a process tree has used."""
+
+from __future__ import annotations
+
+import os
+import platform
+import subprocess
+import sys
+import sysconfig
+from pathlib import Path
+from typing import Any
+
+_TICKS = os.sysconf("SC_CLK_TCK")
+_PAGE = os.sysconf("SC_PAGE_SIZE")
+
+
+def facts() -> dict[str, Any]:
+    """Processor, memory, kernel, Python and commit, as plain values."""
+    arguments = sysconfig.get_config_var("CONFIG_ARGS") or ""
+    return {
+        "processor": _cpu_model(),
+        "cores": os.cpu_count(),
+        "kernel": platform.release(),
+        "python": platform.python_version(),
+        "python_optimised": "--enable-optimizations" in arguments,
+        "executable": Path(sys.executable).name,
+        "commit": _commit(),
+    }
+
+
+def _cpu_model() -> str:
+    for line in Path("/proc/cpuinfo").read_text().splitlines():
+        if line.startswith("model name"):
+            return line.partition(":")[2].strip()
+    return platform.machine()
+
+
+def _commit() -> str:
+    root = Path(__file__).resolve().parent.parent
+    done = subprocess.run(
+        ["git", "-C", str(root), "describe", "--always", "--dirty"], capture_output=True, text=True, check=False
+    )
+    return done.stdout.strip() or "not a checkout"
+
+
+def tree(pid: int) -> list[int]:
+    """A process and all its descendants."""
+    pids, i = [pid], 0
+    while i < len(pids):
+        for task in Path(f"/proc/{pids[i]}/task").glob("*/children"):
+            pids += [int(child) for child in task.read_text().split()]
+        i += 1
+    return pids
+
+
+def cpu_seconds(pid: int) -> float:
+    """User and system time of a process tree, in seconds, from the scheduler's nanosecond accounting where it is there."""
+    total = 0.0
+    for each in tree(pid):
+        for task in Path(f"/proc/{each}/task").iterdir():
+            try:
+                total += int((task / "schedstat").read_text().split()[0]) / 1e9
+            except (OSError, IndexError, ValueError):
+                fields = Path(f"/proc/{each}/stat").read_text().rpartition(")")[2].split()
+                total += (int(fields[11]) + int(fields[12])) / _TICKS
+                break
+    return total
+
+
+def resident_bytes(pid: int) -> int:
+    """Resident memory of a process tree, shared pages counted in each process."""
+    return sum(int(Path(f"/proc/{each}/statm").read_text().split()[1]) * _PAGE for each in tree(pid))

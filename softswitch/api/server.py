@@ -1,0 +1,79 @@
+"""Serves the pages with uvicorn inside the daemon's loop, from the first connection on.
+
+FastAPI, pydantic and uvicorn cost half a second and tens of megabytes to import: a switch whose pages nobody opens does
+not pay. They are imported in a thread, so that calls do not wait.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import socket
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING
+
+from softswitch.api.source import Source
+
+if TYPE_CHECKING:
+    import uvicorn
+
+LOOPBACK_NAMES = frozenset({"localhost", "127.0.0.1", "::1"})
+
+
+class HttpServer:
+    """Waits on a listening socket; starts the web framework when somebody connects."""
+
+    def __init__(
+        self, sock: socket.socket, source: Source, fault: Callable[[str, Exception], None], *, token: str = ""
+    ) -> None:
+        self.socket = sock
+        self._source = source
+        self._fault = fault
+        self._token = token
+        self._server: uvicorn.Server | None = None
+        self._task: asyncio.Task[None] | None = None
+        self._fd = sock.fileno()
+
+    def start(self) -> None:
+        asyncio.get_running_loop().add_reader(self._fd, self._first_client)
+
+    def _first_client(self) -> None:
+        loop = asyncio.get_running_loop()
+        loop.remove_reader(self._fd)
+        self._task = loop.create_task(self._run())
+
+    async def _run(self) -> None:
+        try:
+            self._server = await asyncio.to_thread(self._make)
+            await self._server.serve(sockets=[self.socket])
+        except Exception as error:
+            self._fault("http", error)
+
+    def _make(self) -> uvicorn.Server:
+        import uvicorn
+
+        from softswitch.api.app import build
+
+        class Server(uvicorn.Server):
+            @contextlib.contextmanager
+            def capture_signals(self) -> Iterator[None]:
+                yield  # Signals are the daemon's.
+
+        host = self.socket.getsockname()[0]
+        hosts = frozenset() if self._token else LOOPBACK_NAMES | {host}
+        config = uvicorn.Config(
+            build(self._source, token=self._token, hosts=hosts),
+            log_config=None, access_log=False, lifespan="off", server_header=False, ws="none",
+            timeout_keep_alive=30, limit_concurrency=256, h11_max_incomplete_event_size=16_384,
+        )  # fmt: skip
+        return Server(config)
+
+    async def close(self) -> None:
+        loop = asyncio.get_running_loop()
+        loop.remove_reader(self._fd)
+        if self._server is not None and self._task is not None:
+            self._server.should_exit = True
+            self._server.force_exit = True
+            with contextlib.suppress(asyncio.TimeoutError):
+                await asyncio.wait_for(asyncio.shield(self._task), 2.0)
+        self.socket.close()

@@ -1,0 +1,116 @@
+"""All listeners of the switch as one thing to open, start, send through and close."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Sequence
+from typing import Protocol
+
+from softswitch.effects import CloseFlow, Send
+from softswitch.net.bind import ListenError
+from softswitch.net.limits import Counters, Limits
+from softswitch.net.tcp import TcpListener
+from softswitch.net.udp import UdpListener, Upcall
+
+HEARTBEAT_SECONDS = 0.25
+
+
+class ListenAddress(Protocol):
+    """Where to listen. Port 0: one that is free, the same for every transport on that host."""
+
+    @property
+    def transport(self) -> str: ...
+    @property
+    def host(self) -> str: ...
+    @property
+    def port(self) -> int: ...
+
+
+class Network:
+    """Owns the listeners; `Flow.listener` indexes `listeners`."""
+
+    def __init__(self, addresses: Sequence[ListenAddress], upcall: Upcall, limits: Limits | None = None) -> None:
+        self.counters = Counters()
+        self.lag = 0.0  # seconds by which the loop was last late
+        self.worst_lag = 0.0
+        self.listeners: list[UdpListener | TcpListener] = []
+        self._limits = limits or Limits()
+        self._upcall = upcall
+        self._addresses = addresses
+        self._beat: asyncio.TimerHandle | None = None
+        self._due = 0.0
+
+    def open(self) -> None:
+        """Bind everything, so that a busy port is known before anything else starts. Raises ListenError."""
+        # With port 0 the kernel's choice for UDP may be taken for TCP: then choose again.
+        attempts = 16 if any(address.port == 0 for address in self._addresses) else 1
+        for attempt in range(1, attempts + 1):
+            try:
+                self._open_all()
+                return
+            except ListenError:
+                self.close()
+                self.listeners.clear()
+                if attempt == attempts:
+                    raise
+
+    def _open_all(self) -> None:
+        chosen: dict[str, int] = {}  # host -> the port that stands for 0
+        for index, address in enumerate(self._addresses):
+            kind = UdpListener if address.transport == "udp" else TcpListener
+            port = address.port or chosen.get(address.host, 0)
+            listener: UdpListener | TcpListener = kind(
+                index, address.host, port, self._upcall, limits=self._limits, counters=self.counters
+            )
+            listener.open()
+            self.listeners.append(listener)
+            if not address.port:
+                chosen[address.host] = listener.port
+
+    async def start(self) -> None:
+        """Begin to receive, on the running loop."""
+        for listener in self.listeners:
+            if isinstance(listener, UdpListener):
+                listener.start()
+            else:
+                await listener.start()
+        self._due = time.monotonic() + HEARTBEAT_SECONDS
+        self._beat = asyncio.get_running_loop().call_later(HEARTBEAT_SECONDS, self._heartbeat)
+
+    def send(self, effect: Send) -> None:
+        """Perform a Send."""
+        flow = effect.flow
+        if 0 <= flow.listener < len(self.listeners) and self.listeners[flow.listener].transport == flow.transport:
+            self.listeners[flow.listener].send(effect.data, flow)
+        else:
+            self.counters.send_refused_address += 1
+            asyncio.get_running_loop().call_soon(self._upcall.flow_failed, flow)
+
+    def close_flow(self, effect: CloseFlow) -> None:
+        """Perform a CloseFlow."""
+        if 0 <= effect.flow.listener < len(self.listeners):
+            self.listeners[effect.flow.listener].close_flow(effect.flow, effect.reason)
+
+    def close(self) -> None:
+        if self._beat is not None:
+            self._beat.cancel()
+            self._beat = None
+        for listener in self.listeners:
+            listener.close()
+
+    def connections(self) -> int:
+        """Stream connections open now."""
+        return sum(len(listener) for listener in self.listeners if isinstance(listener, TcpListener))
+
+    def _heartbeat(self) -> None:
+        now = time.monotonic()
+        self.lag = max(0.0, now - self._due)
+        self.worst_lag = max(self.worst_lag, self.lag)
+        for listener in self.listeners:
+            if isinstance(listener, UdpListener):
+                listener.check()
+            else:
+                listener.set_lag(self.lag)
+        self._due = now + HEARTBEAT_SECONDS
+        self._beat = asyncio.get_running_loop().call_later(HEARTBEAT_SECONDS, self._heartbeat)

@@ -1,0 +1,212 @@
+"""site.toml <-> Directory: reading with every check, writing in one stable layout, and what changed between two sites.
+
+The file is made for git: `export` always writes the same site as the same text, without defaults, in natural order. Passwords are
+accepted as `password = "..."` and leave only as digests; an account without either keeps the password it has.
+"""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+from softswitch.decode import Problems
+from softswitch.directory import Directory
+from softswitch.errors import ConfigError
+from softswitch.store.clips import Clips
+from softswitch.store.objects import KINDS, NAMED, SETTINGS, Objects, from_objects, natural, to_objects
+from softswitch.store.passwords import SHORTEST, digests
+from softswitch.store.validate import validate
+from softswitch.toml import read_toml, toml_key, toml_value
+
+FORMAT: Final = 1
+HA1: Final = ("ha1_md5", "ha1_sha256")
+# Key in site.toml -> kind of object. Plain tables hold one value per name.
+TABLES: Final = {kind: kind for kind in NAMED}
+PLAIN_TABLES: Final = {
+    "extensions": ("extension", "destination"),
+    "music": ("music", "files"),
+    "feature_codes": ("feature_code", "action"),
+}
+WIDTH: Final = 110  # a longer list is written one entry to a line
+
+
+# --- reading -----------------------------------------------------------------------------------------------------
+
+
+def read_site(file: Path, *, current: Directory | None = None, clips: Clips | None = None) -> Directory:
+    """The site in a file, checked. Raises ConfigError that lists every mistake. See `parse_site`."""
+    return _site(read_toml(file), str(file), current, clips)
+
+
+def parse_site(
+    text: str, *, file: str = "site.toml", current: Directory | None = None, clips: Clips | None = None
+) -> Directory:
+    """The site in a text. `current` is the site in force: accounts without a password keep theirs.
+
+    `clips`: what audio there is; None = do not look. The version is that of `current`.
+    """
+    try:
+        data = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise ConfigError(f"{file}: not valid TOML: {error}", file=file, expected="TOML") from None
+    return _site(data, file, current, clips)
+
+
+def check_site(site: Directory, *, file: str = "site", clips: Clips | None = None) -> None:
+    """Check a Directory that was built by a program (API, `account add`). Raises ConfigError."""
+    problems = Problems(file)
+    from_objects(to_objects(site), problems)
+    validate(site, problems, clips)
+    problems.check()
+
+
+def _site(data: Mapping[str, Any], file: str, current: Directory | None, clips: Clips | None) -> Directory:
+    problems = Problems(file)
+    objects = _to_objects(data, problems)
+    domain = objects["site", ""].get("domain")
+    for (kind, name), body in objects.items():
+        if kind == "account":
+            _password(name, body, str(domain), current, problems)
+    site = from_objects(objects, problems, current.version if current else 0)
+    problems.check()
+    assert site is not None  # from_objects() reports why it gives none
+    validate(site, problems, clips)
+    problems.check()
+    return site
+
+
+def _to_objects(data: Mapping[str, Any], problems: Problems) -> Objects:
+    objects: Objects = {("site", ""): {}}
+    for key, value in data.items():
+        if key == "format":
+            if value != FORMAT:
+                problems.add(key, value, f"{FORMAT} (this version reads no other)")
+        elif key in SETTINGS:
+            objects["site", ""][key] = value
+        elif key not in TABLES and key not in PLAIN_TABLES:
+            problems.unknown(key, value, ["format", *SETTINGS, *TABLES, *PLAIN_TABLES])
+        elif not isinstance(value, Mapping):
+            problems.add(key, value, "a table")
+        elif key in PLAIN_TABLES:
+            kind, field = PLAIN_TABLES[key]
+            objects.update({(kind, name): {field: one} for name, one in value.items()})
+        else:
+            for name, body in value.items():
+                if isinstance(body, Mapping):
+                    objects[TABLES[key], name] = dict(body)
+                else:
+                    problems.add(f"{key}.{name}", body, "a table")
+    return objects
+
+
+def _password(user: str, body: dict[str, Any], domain: str, current: Directory | None, problems: Problems) -> None:
+    """Turn `password` into digests; without any credentials take over those in force."""
+    key = f"account.{user}.password"
+    old = current.accounts.get(user) if current else None
+    password = body.pop("password", None)
+    if password is not None:
+        if any(one in body for one in HA1):
+            problems.add(key, password, "one of them", what="is given together with ha1_...")
+        elif not isinstance(password, str) or len(password) < SHORTEST or not password.isprintable():
+            problems.add(key, password, f"text of at least {SHORTEST} characters")
+        else:
+            body.update(digests(user, domain, password)._asdict())
+        return
+    if old is None or current is None:
+        return
+    if not any(one in body for one in HA1):
+        body.update({one: getattr(old, one) for one in HA1 if getattr(old, one)})
+    same = any(body.get(one) and body.get(one) == getattr(old, one) for one in HA1)
+    if same and current.domain != domain:
+        problems.add(key, None, "the password again", what=f"was made for {current.domain}, the domain is now {domain}")
+
+
+# --- writing -----------------------------------------------------------------------------------------------------
+
+
+def export_site(site: Directory, *, secrets: bool = True) -> str:
+    """The site as text. Without `secrets` it has no digests and no PINs, and applies only over accounts that exist."""
+    objects = to_objects(site)
+    lines = [f"format = {FORMAT}"]
+    for name, value in objects.pop(("site", "")).items():
+        lines.append(f"{name} = {toml_value(value)}")
+    for table, (kind, field) in PLAIN_TABLES.items():
+        rows = [(name, body[field]) for (one, name), body in objects.items() if one == kind]
+        if rows:
+            lines += ["", f"[{table}]", *(f"{toml_key(name)} = {toml_value(value)}" for name, value in rows)]
+    for (kind, name), body in objects.items():
+        if kind in NAMED:
+            if not secrets:
+                body = {key: value for key, value in body.items() if key not in (*HA1, "pin")}
+            lines += ["", f"[{kind}.{toml_key(name)}]", *_body_lines(body)]
+    return "\n".join(lines) + "\n"
+
+
+def _body_lines(body: Mapping[str, Any]) -> Iterator[str]:
+    for key, value in body.items():
+        line = f"{toml_key(key)} = {toml_value(value)}"
+        if isinstance(value, list) and value and (len(line) > WIDTH or any(isinstance(one, Mapping) for one in value)):
+            yield f"{toml_key(key)} = ["
+            yield from (f"    {toml_value(one)}," for one in value)
+            yield "]"
+        else:
+            yield line
+
+
+# --- what changed --------------------------------------------------------------------------------------------------
+
+
+@dataclass(slots=True, frozen=True)
+class Change:
+    """One difference between two sites. `verb`: "add" | "change" | "remove"; `detail` never shows a secret."""
+
+    verb: str
+    kind: str
+    name: str
+    detail: str = ""
+
+    def __str__(self) -> str:
+        mark = {"add": "+", "change": "~", "remove": "-"}[self.verb]
+        noun = " ".join(part for part in (self.kind.replace("_", " "), self.name) if part)
+        return f"{mark} {noun}" + (f": {self.detail}" if self.detail else "")
+
+
+def diff_sites(old: Directory | None, new: Directory) -> list[Change]:
+    """What would change, for people, in the order of site.toml. Empty = nothing."""
+    return diff_objects(to_objects(old) if old else {}, to_objects(new))
+
+
+def diff_objects(
+    before: Mapping[tuple[str, str], Mapping[str, Any]], after: Mapping[tuple[str, str], Mapping[str, Any]]
+) -> list[Change]:
+    changes = []
+    for kind, name in sorted({*before, *after}, key=lambda one: (KINDS.index(one[0]), natural(one[1]))):
+        old, new = before.get((kind, name)), after.get((kind, name))
+        if old == new:
+            continue
+        verb = "add" if old is None else "remove" if new is None else "change"
+        detail = "; ".join(_details(old or {}, new or {})) if verb != "remove" else ""
+        changes.append(Change(verb, kind, name, detail))
+    return changes
+
+
+def _details(old: Mapping[str, Any], new: Mapping[str, Any]) -> Iterator[str]:
+    if any(old.get(one) != new.get(one) for one in HA1):
+        yield "password changed" if any(old.get(one) for one in HA1) else "password set"
+    for key in dict.fromkeys((*old, *new)):
+        if key in HA1 or old.get(key) == new.get(key):
+            continue
+        if key == "pin":
+            yield "pin changed"
+        elif key in old and key in new:
+            yield f"{key} {_brief(old[key])} -> {_brief(new[key])}"
+        else:
+            yield f"{key} {_brief(new[key])}" if key in new else f"{key} back to the default (was {_brief(old[key])})"
+
+
+def _brief(value: Any) -> str:
+    text = toml_value(value)
+    return text if len(text) <= WIDTH else text[: WIDTH - 3] + "..."

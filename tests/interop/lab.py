@@ -1,0 +1,144 @@
+"""The switch under test: `softswitch lab` as a process, started, restarted, killed and looked into from outside."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from .sipharness import Account, free_port
+from .sipharness.core import LOOPBACK
+
+START = 60.0  # seconds to begin accepting calls
+STOP = 30.0  # seconds to end after SIGTERM
+
+
+@dataclass(slots=True)
+class Lab:
+    """A throwaway switch in `directory`. `options`: further arguments of the command."""
+
+    directory: Path
+    accounts: int = 20
+    agents: int = 3
+    tiers: int = 1
+    options: tuple[str, ...] = ()
+    port: int = field(default_factory=lambda: free_port(2))
+    http_port: int = field(default_factory=free_port)
+    facts: dict[str, Any] = field(default_factory=dict)  # lab.json
+    _process: subprocess.Popen[bytes] | None = None
+
+    @property
+    def server(self) -> tuple[str, int]:
+        return LOOPBACK, self.port
+
+    @property
+    def domain(self) -> str:
+        return self.facts["domain"]
+
+    @property
+    def extensions(self) -> dict[str, str]:
+        return self.facts["extensions"]
+
+    @property
+    def output(self) -> Path:
+        """What the command wrote to standard output and standard error."""
+        return self.directory / "output.txt"
+
+    def log(self) -> str:
+        return Path(self.facts["log"]).read_text(errors="replace") if self.facts else ""
+
+    # --- life cycle
+
+    def start(self) -> None:
+        """Returns when the switch accepts calls. Raises RuntimeError with its last words."""
+        report = self.directory / "lab.json"
+        report.unlink(missing_ok=True)
+        command = [
+            *(sys.executable, "-m", "softswitch", "lab", "--dir", self.directory),
+            *("--listen", f"{LOOPBACK}:{self.port}", "--http", f"{LOOPBACK}:{self.http_port}"),
+            *("--accounts", self.accounts, "--agents", self.agents, "--tiers", self.tiers, *self.options),
+        ]
+        with self.output.open("ab") as output:
+            self._process = subprocess.Popen(
+                list(map(str, command)), stdin=subprocess.DEVNULL, stdout=output, stderr=output, start_new_session=True
+            )
+        deadline = time.monotonic() + START
+        while not self._reported(report):
+            if self._process.poll() is not None or time.monotonic() > deadline:
+                status = self._process.poll()
+                self.kill()
+                raise RuntimeError(f"softswitch lab did not start ({status}):\n{self.output.read_text()[-3000:]}")
+            time.sleep(0.02)  # there is nothing to await: the file is another process's
+
+    def _reported(self, report: Path) -> bool:
+        if not report.exists():
+            return False
+        try:
+            self.facts = json.loads(report.read_text())
+        except ValueError:  # half written
+            return False
+        return True
+
+    def kill(self) -> None:
+        """kill -9, of the whole process group: what a power cut leaves."""
+        if self._process is not None:
+            self._process.send_signal(signal.SIGKILL)
+            self._process.wait()
+            self._process = None
+
+    def stop(self) -> None:
+        """SIGTERM, and the judgement of its life: a clean exit, no traceback in the log."""
+        if self._process is None:
+            return
+        self._process.send_signal(signal.SIGTERM)
+        try:
+            status = self._process.wait(STOP)
+        except subprocess.TimeoutExpired:
+            self.kill()
+            raise AssertionError(f"no end within {STOP} s of SIGTERM:\n{self.log()[-3000:]}") from None
+        self._process = None
+        assert status == 0, f"ended with {status}:\n{self.output.read_text()[-3000:]}"
+        self.assert_healthy()
+
+    def assert_healthy(self) -> None:
+        """No exception came to the surface so far."""
+        for text in (self.output.read_text(errors="replace"), self.log()):
+            if (at := text.find("Traceback")) >= 0:
+                raise AssertionError(f"a traceback in the log:\n{text[max(0, at - 500) : at + 3000]}")
+
+    # --- looking inside
+
+    def command(self, *arguments: str) -> Any:
+        """A command of the `softswitch` CLI with --json, attached to this switch."""
+        result = subprocess.run(
+            [sys.executable, "-m", "softswitch", *arguments, "--json"],
+            capture_output=True,
+            text=True,
+            timeout=30,
+            check=False,
+            env={**os.environ, "SOFTSWITCH_CONFIG": str(self.directory)},
+        )
+        if result.returncode:
+            raise RuntimeError(f"softswitch {' '.join(arguments)}: {result.stderr or result.stdout}")
+        return json.loads(result.stdout)
+
+    # --- whom to be
+
+    def account(self, number: int, *, transport: str = "udp") -> Account:
+        """An account for a driven phone. Each test takes numbers of its own, so that no binding is left from another."""
+        return self._as_account(self.facts["accounts"][number], transport)
+
+    def agent(self, number: int, *, transport: str = "udp") -> Account:
+        return self._as_account(self.facts["agents"][number], transport)
+
+    def tier(self, number: int) -> int:
+        return int(self.facts["agents"][number]["tier"])
+
+    def _as_account(self, entry: dict[str, Any], transport: str) -> Account:
+        return Account(entry["user"], entry["password"], LOOPBACK, self.port, self.domain, transport)

@@ -1,0 +1,167 @@
+"""Two real phones through the switch: registration, audio both ways, hold with music, hang-up, refusals."""
+
+from __future__ import annotations
+
+import time
+
+import pytest
+
+from .conftest import StartBaresip
+from .lab import Lab
+from .sipharness import PhoneError, audio
+from .sipharness.tap import RtpTap
+
+LAB = {"accounts": 20, "agents": 1, "tiers": 1}
+
+
+def listen(seconds: float) -> float:
+    """Let the phones talk; returns the moment of the wall clock at which the interval began."""
+    began = time.time()
+    time.sleep(seconds)
+    return began
+
+
+@pytest.mark.parametrize("transport", ["udp", "tcp"])
+@pytest.mark.parametrize("holder", ["caller", "callee"])
+def test_two_phones_talk_hold_and_resume(
+    lab: Lab, baresip: StartBaresip, music: audio.Signal, transport: str, holder: str
+) -> None:
+    number = {"udp": 0, "tcp": 2}[transport]
+    caller = baresip(lab.account(number, transport=transport), seed=1)
+    callee = baresip(lab.account(number + 1, transport=transport), seed=2, auto_answer=False)
+    said = {caller: audio.babble(30, seed=1), callee: audio.babble(30, seed=2)}
+    first, second = (caller, callee) if holder == "caller" else (callee, caller)
+
+    with RtpTap([*caller.rtp_ports, *callee.rtp_ports]) as tap:
+        caller.call(callee.account.user)
+        callee.wait("incoming")
+        caller.wait("ringing", "early")
+        callee.answer()
+        caller.wait("established")
+        callee.wait("established")
+        talk = listen(3)
+
+        first.hold()
+        settled = listen(0.5) + 0.5
+        listen(2.5)
+        resumed = time.time()
+        first.resume()
+        again = listen(0.5) + 0.5
+        listen(2.5)
+        end = time.time()
+
+        # Either side hangs up: the one that held.
+        first.hangup()
+        second.wait("closed")
+
+    def heard(phone: object, since: float, until: float) -> audio.Signal:
+        return tap.heard_by(phone.rtp_ports, since)[: int((until - since) * 8000)]
+
+    # Each hears what the other says, from the wire and in the phone's own recording.
+    assert audio.contains(said[callee], heard(caller, talk + 0.5, talk + 3)) > 0.8
+    assert audio.contains(said[caller], heard(callee, talk + 0.5, talk + 3)) > 0.8
+    assert audio.contains(said[callee], caller.heard()) > 0.8
+    assert audio.contains(said[caller], callee.heard()) > 0.8
+    # The held side hears music and nothing of the holder.
+    held = heard(second, settled, resumed)
+    assert audio.contains(music, held) > 0.8
+    assert audio.contains(said[first], held) < 0.2
+    # The holder hears nothing of the held side.
+    assert audio.contains(said[second], heard(first, settled, resumed)) < 0.2
+    # Afterwards all is as before.
+    assert audio.contains(said[callee], heard(caller, again, end)) > 0.8
+    assert audio.contains(said[caller], heard(callee, again, end)) > 0.8
+    # One stream to each phone, from beginning to end, without a loss or a jump backwards.
+    for phone in (caller, callee):
+        (stream,) = tap.to(phone.rtp_ports)
+        health = stream.health()
+        assert health.lost == health.disordered == health.duplicates == 0
+
+
+def test_the_caller_gives_up(lab: Lab, baresip: StartBaresip) -> None:
+    caller, callee = baresip(lab.account(4)), baresip(lab.account(5))
+    caller.call(callee.account.user)
+    callee.wait("incoming")
+    caller.hangup()
+    callee.wait("closed")
+    assert not callee.saw("established")
+
+
+def test_the_callee_refuses(lab: Lab, baresip: StartBaresip) -> None:
+    caller, callee = baresip(lab.account(6)), baresip(lab.account(7))
+    caller.call(callee.account.user)
+    callee.wait("incoming")
+    callee.hangup()
+    assert "486" in caller.wait("closed").data["reason"]
+
+
+def test_nobody_there_and_no_such_number(lab: Lab, baresip: StartBaresip) -> None:
+    caller = baresip(lab.account(8))
+    caller.call(lab.account(9).user)
+    assert "480" in caller.wait("closed").data["reason"]
+    mark = caller.mark()
+    caller.call("no-such-number")
+    assert "404" in caller.wait("closed", since=mark).data["reason"]
+
+
+def test_a_wrong_password_is_refused(lab: Lab, baresip: StartBaresip) -> None:
+    account = lab.account(10)
+    stranger = type(account)(account.user, "wrong", account.server, account.port, account.domain)
+    with pytest.raises(PhoneError, match="register_failed"):
+        baresip(stranger)
+
+
+def test_all_phones_of_an_account_ring_and_one_takes_it(lab: Lab, baresip: StartBaresip) -> None:
+    caller = baresip(lab.account(11), seed=1)
+    desk, softphone = baresip(lab.account(12), seed=2), baresip(lab.account(12, transport="tcp"), seed=3)
+    caller.call(desk.account.user)
+    desk.wait("incoming")
+    softphone.wait("incoming")
+    softphone.answer()
+    caller.wait("established")
+    desk.wait("closed")
+    assert not desk.saw("established")
+    listen(2)
+    caller.hangup()
+    softphone.wait("closed")
+    assert audio.contains(audio.babble(30, seed=3), caller.heard()) > 0.8
+    assert audio.contains(audio.babble(30, seed=1), softphone.heard()) > 0.8
+
+
+@pytest.mark.parametrize(("extension", "source"), [("music", "music"), ("prompt", "greeting")])
+def test_extensions_that_speak(
+    lab: Lab, baresip: StartBaresip, request: pytest.FixtureRequest, extension: str, source: str
+) -> None:
+    caller = baresip(lab.account(13))
+    caller.call(lab.extensions[extension])
+    caller.wait("established")
+    if extension == "music":
+        listen(3)
+        caller.hangup()
+        expected = request.getfixturevalue(source)
+        assert audio.contains(expected, caller.heard()) > 0.8
+    else:
+        caller.wait("closed", timeout=30)
+        assert audio.find(request.getfixturevalue(source), caller.heard())
+
+
+def test_the_echo(lab: Lab, baresip: StartBaresip) -> None:
+    caller = baresip(lab.account(14), seed=5)
+    caller.call(lab.extensions["echo"])
+    caller.wait("established")
+    listen(3)
+    caller.hangup()
+    assert audio.contains(audio.babble(30, seed=5), caller.heard()) > 0.8
+
+
+def test_digits_go_through_a_call(lab: Lab, baresip: StartBaresip) -> None:
+    caller, callee = baresip(lab.account(15)), baresip(lab.account(16), auto_answer=True)
+    caller.call(callee.account.user)
+    caller.wait("established")
+    listen(0.5)
+    caller.dtmf("1590*#")
+    callee.wait("dtmf", where=lambda event: event.data["digit"] == "#")
+    callee.dtmf("42")
+    caller.wait("dtmf", where=lambda event: event.data["digit"] == "2")
+    assert callee.digits() == "1590*#"
+    assert caller.digits() == "42"

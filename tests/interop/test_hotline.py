@@ -1,0 +1,74 @@
+"""The hotline as its caller and its agent live through it, both on real phones."""
+
+from __future__ import annotations
+
+import time
+
+import numpy as np
+
+from .conftest import StartBaresip
+from .lab import Lab
+from .sipharness import audio
+from .sipharness.tap import RtpTap
+
+LAB = {"accounts": 10, "agents": 2, "tiers": 1}
+
+
+def test_greeting_key_music_agent(lab: Lab, baresip: StartBaresip, greeting: audio.Signal, music: audio.Signal) -> None:
+    caller = baresip(lab.account(0), seed=1)
+    with RtpTap(caller.rtp_ports) as tap:
+        dialled = time.time()
+        caller.call(lab.extensions["ivr"])
+        caller.wait("established")
+        time.sleep(len(greeting) / 8000 + 0.5)  # it is heard out
+        pressed = time.time()
+        caller.dtmf("1")
+        time.sleep(4)  # nobody is there yet: the caller waits, and hears it
+        came = time.time()
+        agent = baresip(lab.agent(0), seed=2)
+        agent.wait("incoming", timeout=5)
+        agent.answer()
+        agent.wait("established")
+        answered = time.time()
+        time.sleep(3)
+        caller.hangup()
+        agent.wait("closed")
+
+    whole = tap.heard_by(caller.rtp_ports, dialled)
+
+    def heard(since: float, until: float) -> audio.Signal:
+        return whole[int((since - dialled) * 8000) : int((until - dialled) * 8000)]
+
+    assert audio.find(greeting, heard(dialled, pressed))
+    # What follows the key may begin with a few words; music is there soon, and goes on until the agent answers.
+    assert audio.contains(music, heard(came - 1.5, came)) > 0.6
+    assert audio.contains(audio.babble(30, seed=2), heard(answered + 0.5, answered + 3)) > 0.8
+    assert audio.contains(audio.babble(30, seed=1), agent.heard()) > 0.8
+    # No dead air at any time (MED-13): not a second without sound to the caller.
+    (stream,) = tap.to(caller.rtp_ports)
+    assert stream.health().longest_gap < 0.2
+    assert stream.health().lost == stream.health().disordered == 0
+    loud = [audio.rms(part) for part in np.array_split(heard(pressed + 1, answered), 8)]
+    assert min(loud) > 0.003
+
+
+def test_a_key_before_the_greeting_ends_is_taken(lab: Lab, baresip: StartBaresip) -> None:
+    caller = baresip(lab.account(1))
+    agent = baresip(lab.agent(0))
+    caller.call(lab.extensions["ivr"])
+    caller.wait("established")
+    time.sleep(0.5)
+    caller.dtmf("1")
+    agent.wait("incoming", timeout=3)
+    caller.hangup()
+    agent.wait("closed")
+
+
+def test_the_agent_hangs_up(lab: Lab, baresip: StartBaresip) -> None:
+    caller = baresip(lab.account(2))
+    agent = baresip(lab.agent(0), auto_answer=True)
+    caller.call(lab.extensions["queue"])
+    agent.wait("established")
+    caller.wait("established")
+    agent.hangup()
+    caller.wait("closed")
