@@ -44,6 +44,7 @@ class MediaPool:
         self._out = out
         self._workers: dict[int, _Worker] = {}
         self._plays = 0
+        self.reused_early = 0  # ports that were used again before their quarantine was over
         self.legs: dict[tuple[int, int], MediaLeg] = {}  # in use
 
     def add_range(self, worker: int, base_port: int, legs: int) -> bool:
@@ -66,8 +67,13 @@ class MediaPool:
             return None
         pool.wake(now)
         free = pool.free
-        if len(free) <= spare:
-            return None
+        while len(free) <= spare:
+            # Rest is a second line of defence (the first: packets are taken from the negotiated address only), so a port
+            # that has rested the longest is better than a refused call.
+            if not pool.resting:
+                return None
+            free.append(pool.resting.popleft()[1])
+            self.reused_early += 1
         at = self._entropy.below(len(free))
         index = free[at]
         free[at] = free[-1]  # Order is of no interest: swap with the last, and popping costs the same at any size.
@@ -91,7 +97,7 @@ class MediaPool:
         """Legs that could be taken now, over all workers."""
         for pool in self._workers.values():
             pool.wake(now)
-        return sum(len(pool.free) for pool in self._workers.values())
+        return sum(len(pool.free) + len(pool.resting) for pool in self._workers.values())
 
     def next_play(self) -> int:
         self._plays += 1
