@@ -145,7 +145,9 @@ class Line:
 class VirtualPhone:
     """A user agent at one UDP address."""
 
-    def __init__(self, world: World, user: str, password: str, host: str, port: int, behaviour: Behaviour | None = None) -> None:
+    def __init__(
+        self, world: World, user: str, password: str, host: str, port: int, behaviour: Behaviour | None = None
+    ) -> None:
         self.world = world
         self.user = user
         self.password = password
@@ -538,7 +540,9 @@ class VirtualPhone:
         def reject() -> None:
             if line.state in ("calling", "ringing"):
                 line.state, line.status, line.ended_by = "ended", do.reject, "local"
-                self.respond(raw, do.reject, tag=line.local_tag, headers=f"Contact: <{do.redirect}>\r\n" if do.redirect else "")
+                self.respond(
+                    raw, do.reject, tag=line.local_tag, headers=f"Contact: <{do.redirect}>\r\n" if do.redirect else ""
+                )
 
         if do.ring_after is not None:
             self.world.after(do.ring_after, ring)

@@ -148,7 +148,9 @@ class World:
 
     domain = "pbx.test"
 
-    def __init__(self, directory: Directory, *, seed: int = 0, link: Link | None = None, legs: int = 200, **policy: Any) -> None:
+    def __init__(
+        self, directory: Directory, *, seed: int = 0, link: Link | None = None, legs: int = 200, **policy: Any
+    ) -> None:
         self.rng = random.Random(seed)
         self.now = 1_000.0
         self.link = link or Link()
@@ -223,7 +225,12 @@ class World:
 
         index = len(self.phones) + 1
         phone = VirtualPhone(
-            self, user, f"secret-{user}", f"198.51.100.{index}", 5060 + index if number is None else number, Behaviour(**behaviour)
+            self,
+            user,
+            f"secret-{user}",
+            f"198.51.100.{index}",
+            5060 + index if number is None else number,
+            Behaviour(**behaviour),
         )
         phone.register()
         return phone
