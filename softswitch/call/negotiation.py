@@ -142,9 +142,9 @@ class Negotiation:
     """The media side of one dialog: what was offered, what was agreed, and the next version of our description."""
 
     __slots__ = (
-        "_after", "_before", "_by_peer", "_declined", "_first", "_last", "_previous", "_version", "codec", "direction", "dtmf_type", "host",
-        "offered", "payload_type", "port", "protocol", "ptime", "receive_dtmf_type", "receive_type", "remote",
-        "session_id", "types",
+        "_after", "_before", "_by_peer", "_declined", "_first", "_last", "_previous", "_version", "codec",
+        "direction", "dtmf_type", "host", "offered", "payload_type", "port", "protocol", "ptime",
+        "receive_dtmf_type", "receive_type", "remote", "session_id", "types",
     )  # fmt: skip
 
     def __init__(self, host: str, port: int, session_id: int) -> None:

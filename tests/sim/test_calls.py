@@ -6,8 +6,7 @@ from tests.sim.world import World, site
 
 
 def world(**more: object) -> World:
-    made = World(site("anna", "bob", "carl", **more.pop("site", {})), **more)  # type: ignore[arg-type]
-    return made
+    return World(site("anna", "bob", "carl", **more.pop("site", {})), **more)  # type: ignore[arg-type]
 
 
 def test_a_call_is_put_through_and_hung_up() -> None:
