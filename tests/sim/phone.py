@@ -357,12 +357,9 @@ class VirtualPhone:
             return
         if line.state == "ended" or not line.provisional:
             return
-        domain_to = line.remote
-        self.request(
-            "CANCEL", line.target,
-            {"From": f"{line.local};tag={line.local_tag}", "To": domain_to, "Call-ID": line.call_id, "CSeq": f"{line.cseq} CANCEL"},
-            branch=line.invite_branch,
-        )  # fmt: skip
+        headers = self.dialog_headers(line, "CANCEL", line.cseq)
+        headers["To"] = line.remote
+        self.request("CANCEL", line.target, headers, branch=line.invite_branch)
 
     def hang_up(self, line: Line) -> None:
         if line.state != "up":
