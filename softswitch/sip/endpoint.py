@@ -70,6 +70,14 @@ class Limits:
     pending_per_source: int = 8_192  # server transactions without a final response, per source address
 
 
+def _place(message: Message) -> str:
+    """What a request's server transaction is found by, but for the method: ACK is matched to its INVITE (17.2.3)."""
+    via = message.headers["via"][0]
+    if message.branch[:7] == COOKIE:
+        return f"{message.branch} {via.partition(';')[0]} "
+    return f"{message.from_tag} {message.call_id} {message.cseq} {via} {message.uri} "
+
+
 class Endpoint:
     """All transactions of this host, and the requests and responses that belong to none."""
 
@@ -138,13 +146,8 @@ class Endpoint:
         if message.status:
             self._response(message, now)
             return
-        via = message.headers["via"][0]
         method = message.method
-        if message.branch[:7] == COOKIE:
-            # 17.2.3: branch, sent-by and method; ACK is matched to its INVITE.
-            place = f"{message.branch} {via.partition(';')[0]} "
-        else:
-            place = f"{message.from_tag} {message.call_id} {message.cseq} {via} {message.uri} "
+        place = _place(message)
         if method == "ACK":
             self._ack(message, place, now)
             return
@@ -155,6 +158,10 @@ class Endpoint:
             self._cancel(message, place, now)
         else:
             self._request(message, place + method, now)
+
+    def knows(self, message: Message) -> bool:
+        """Whether a request repeats one that is being served: load shedding must not refuse it."""
+        return _place(message) + message.method in self._core.servers
 
     def flow_failed(self, flow: Flow, now: float) -> None:
         """A connection was closed, or could not be opened, or refuses to carry data: its transactions end."""

@@ -13,7 +13,7 @@ from typing import Final
 from softswitch.effects import Flow, Send
 from softswitch.errors import ParseError
 from softswitch.machine import Entropy
-from softswitch.sip.headers import Via
+from softswitch.sip.listener import reply_flow
 from softswitch.sip.message import Message, parse, response
 from softswitch.sip.uri import uri_user
 
@@ -58,12 +58,4 @@ class Overload:
         wait = SHORTEST + self._entropy.below(LONGEST - SHORTEST + 1)
         headers = f"Retry-After: {wait}\r\n"
         answer = response(message, 503, to_tag=self._entropy.token(), headers=headers)
-        return Send(answer, _way_back(message, flow))
-
-
-def _way_back(message: Message, flow: Flow) -> Flow:
-    """18.2.2: over UDP to the source address, and to its port only if `rport` asks for it (RFC 3581)."""
-    if flow.transport != "udp":
-        return flow
-    via = Via.parse(message.header("via"))
-    return flow if via.rport is not None else flow._replace(port=via.port or 5060)
+        return Send(answer, reply_flow(message))

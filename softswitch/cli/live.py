@@ -1,0 +1,332 @@
+"""Commands that attach to a running switch: look at it, steer it, follow it."""
+
+from __future__ import annotations
+
+import shlex
+from pathlib import Path
+from typing import Any
+
+import rich_click as click
+
+from softswitch.cli.context import attach as attached
+from softswitch.cli.output import Failure, config_option, emit, json_option, seconds, table
+
+# --- status --------------------------------------------------------------------------------------------------------
+
+
+@click.command()
+@config_option
+@json_option
+def status(config: Path | None, as_json: bool) -> None:
+    """Show how the switch is: calls, callers waiting, phones, media, alarms."""
+    with attached(config) as switch:
+        emit(switch.call("status"), as_json, _show_status)
+
+
+def _show_status(value: dict[str, Any]) -> None:
+    state = "draining: no new calls" if value["draining"] else "running"
+    click.echo(f"softswitch {value['version']} ({value['domain']}), {state}, up {seconds(value['uptime'])}")
+    click.echo(
+        f"calls {value['calls']}   waiting {value['waiting']}   registrations {value['registrations']}   "
+        f"agents {value['agents_ready']} ready of {value['agents']}"
+    )
+    table(
+        "", ["listens on", ">messages in", ">out", ">connections"],
+        [[one["address"], one["received"], one["sent"], one["connections"]] for one in value["listeners"]],
+    )  # fmt: skip
+    table(
+        "", ["media worker", "state", ">ports", ">free", "relay"],
+        [[one["worker"], one["state"], one["legs"], one["free"], one["relay"]] for one in value["media"]],
+    )  # fmt: skip
+    for reason in value["problems"]:
+        click.secho(f"! {reason}", fg="yellow")
+
+
+# --- queues --------------------------------------------------------------------------------------------------------
+
+
+@click.group(invoke_without_command=True)
+@click.pass_context
+def queue(context: click.Context) -> None:
+    """Queues: who waits, who serves, and why nobody is rung."""
+    if context.invoked_subcommand is None:
+        context.invoke(queue_show)
+
+
+@queue.command("show")
+@click.argument("name", required=False)
+@config_option
+@json_option
+def queue_show(name: str | None = None, config: Path | None = None, as_json: bool = False) -> None:
+    """Show all queues, or one with its callers and agents."""
+    with attached(config) as switch:
+        found = switch.call("queues", **({"name": name} if name else {}))
+    emit(found, as_json, _show_queue if name else _show_queues)
+
+
+def _show_queues(queues: list[dict[str, Any]]) -> None:
+    table(
+        "", ["queue", ">waiting", ">longest", ">ready", ">talking", ">agents", ">offered", ">answered", ">abandoned", ">in time"],
+        [
+            [
+                one["name"], one["waiting"], seconds(one["longest_wait"]) if one["waiting"] else None, one["idle"],
+                one["talking"], one["members"], one["offered"], one["answered"], one["abandoned"], _percent(one["service_level"]),
+            ]
+            for one in queues
+        ],
+        empty="There are no queues. Add one to the site and run: softswitch apply site.toml",
+    )  # fmt: skip
+
+
+def _show_queue(one: dict[str, Any]) -> None:
+    _show_queues([one])
+    table(
+        "Callers", [">place", "number", ">waits", ">priority", ">tiers to", "state", "call"],
+        [
+            [
+                caller["position"], caller["number"], seconds(caller["waited"]), caller["priority"], caller["tier"],
+                caller["state"], caller["caller"],
+            ]
+            for caller in one["callers"]
+        ],
+        empty="Nobody waits.",
+    )  # fmt: skip
+    table(
+        "Agents", [">tier", "agent", "presence", "activity", ">for", "why not rung"],
+        [
+            [
+                agent["tier"], agent["agent"], agent["presence"], agent["activity"], seconds(agent["seconds"]),
+                agent["why_not"],
+            ]
+            for agent in one["agents"]
+        ],
+        empty="No agent serves this queue.",
+    )  # fmt: skip
+
+
+def _percent(value: float | None) -> str:
+    return "-" if value is None else f"{100 * value:.0f} %"
+
+
+# --- agents --------------------------------------------------------------------------------------------------------
+
+
+@click.group(invoke_without_command=True)
+@click.pass_context
+def agent(context: click.Context) -> None:
+    """Agents: log in and out, ready, pause."""
+    if context.invoked_subcommand is None:
+        context.invoke(agent_list)
+
+
+@agent.command("list")
+@config_option
+@json_option
+def agent_list(config: Path | None = None, as_json: bool = False) -> None:
+    """Show every agent and what he or she does."""
+    with attached(config) as switch:
+        emit(switch.call("agents"), as_json, _show_agents)
+
+
+def _show_agents(agents: list[dict[str, Any]]) -> None:
+    table(
+        "", ["agent", "name", "device", "presence", "reason", "activity", ">for", ">answered"],
+        [
+            [
+                one["agent"], one["title"], one["device"], one["presence"], one["reason"], one["activity"],
+                seconds(one["seconds"]), one["answered"],
+            ]
+            for one in agents
+        ],
+        empty="There are no agents. Add one to the site and run: softswitch apply site.toml",
+    )  # fmt: skip
+
+
+def _agent_verb(verb: str, name: str, config: Path | None, as_json: bool, **more: str) -> None:
+    with attached(config) as switch:
+        result = switch.call("agent", name=name, verb=verb, **more)
+    emit(result, as_json, lambda one: click.echo(f"{one['agent']}: {one['presence']} ({one['activity']})"))
+
+
+@agent.command("login")
+@click.argument("name")
+@click.option("--device", default="", help="Bind the agent to this account's phone (hot-desking).")
+@config_option
+@json_option
+def agent_login(name: str, device: str, config: Path | None, as_json: bool) -> None:
+    """Log an agent in and make them ready."""
+    _agent_verb("login", name, config, as_json, device=device)
+
+
+@agent.command("logout")
+@click.argument("name")
+@config_option
+@json_option
+def agent_logout(name: str, config: Path | None, as_json: bool) -> None:
+    """Log an agent out; a conversation goes on to its end."""
+    _agent_verb("logout", name, config, as_json)
+
+
+@agent.command("ready")
+@click.argument("name")
+@config_option
+@json_option
+def agent_ready(name: str, config: Path | None, as_json: bool) -> None:
+    """Make an agent ready: a pause or wrap-up ends."""
+    _agent_verb("ready", name, config, as_json)
+
+
+@agent.command("pause")
+@click.argument("name")
+@click.option(
+    "--reason", default="break", show_default=True, help="Why: break, lunch, training, meeting, paperwork, ..."
+)
+@config_option
+@json_option
+def agent_pause(name: str, reason: str, config: Path | None, as_json: bool) -> None:
+    """Make an agent not ready; a conversation goes on, no further call is offered."""
+    _agent_verb("not_ready", name, config, as_json, reason=reason)
+
+
+# --- calls, registrations --------------------------------------------------------------------------------------------
+
+
+@click.group(invoke_without_command=True)
+@config_option
+@json_option
+@click.pass_context
+def calls(context: click.Context, config: Path | None, as_json: bool) -> None:
+    """Show the calls of this moment; `calls hangup CALL` ends one."""
+    if context.invoked_subcommand is not None:
+        return
+    with attached(config) as switch:
+        emit(switch.call("calls"), as_json, _show_calls)
+
+
+def _show_calls(found: list[dict[str, Any]]) -> None:
+    table(
+        "", ["call", "caller", "dialled", "state", "with", ">for"],
+        [
+            [one["call"], one["caller"], one["dialled"], one["state"], one["peer"], seconds(one["seconds"])]
+            for one in found
+        ],
+        empty="No calls.",
+    )  # fmt: skip
+
+
+@calls.command("hangup")
+@click.argument("call", required=False)
+@click.option("--all", "everything", is_flag=True, help="Every call.")
+@config_option
+@json_option
+def calls_hangup(call: str | None, everything: bool, config: Path | None, as_json: bool) -> None:
+    """End a call by its id (see `softswitch calls`)."""
+    if (call is None) == (not everything):
+        raise click.UsageError("Name one call, or give --all.")
+    with attached(config) as switch:
+        ended = switch.call("hang_up", **({"call": call} if call else {"everything": True}))
+    emit({"ended": ended}, as_json, lambda one: click.echo(f"{one['ended']} ended."))
+
+
+@click.command()
+@click.argument("account", required=False)
+@config_option
+@json_option
+def registrations(account: str | None, config: Path | None, as_json: bool) -> None:
+    """Show which phones are registered, from where and until when."""
+    with attached(config) as switch:
+        found = switch.call("registrations")
+    if account:
+        found = [one for one in found if one["aor"] == account]
+    emit(found, as_json, _show_registrations)
+
+
+def _show_registrations(found: list[dict[str, Any]]) -> None:
+    table(
+        "", ["account", "contact", "from", ">expires in", "phone"],
+        [
+            [one["aor"], one["contact"], one["source"], seconds(one["expires_in"]), one["user_agent"]] for one in found
+        ],
+        empty="No phone is registered.",
+    )  # fmt: skip
+
+
+# --- following, reloading, the prompt ------------------------------------------------------------------------------------
+
+
+@click.command()
+@click.option(
+    "--only", default="", help="Only events whose name starts with this: call, queue, agent, registration ..."
+)
+@config_option
+@json_option
+def events(only: str, config: Path | None, as_json: bool) -> None:
+    """Follow what happens, until Ctrl-C."""
+    with attached(config) as switch:
+        try:
+            for event in switch.events():
+                if event["event"].startswith(only):
+                    emit_event(event, as_json)
+        except KeyboardInterrupt:
+            return
+    raise Failure("The switch stopped.")
+
+
+def emit_event(event: dict[str, Any], as_json: bool) -> None:
+    if as_json:
+        import json
+
+        click.echo(json.dumps(event, separators=(",", ":")))
+        return
+    rest = {
+        key: value for key, value in event.items() if key not in ("event", "time", "seq") and value not in ("", None)
+    }
+    fields = " ".join(
+        f"{key}={value:.3f}" if isinstance(value, float) else f"{key}={value}" for key, value in rest.items()
+    )
+    click.echo(f"{event['time'][11:23]} {click.style(event['event'], bold=True)} {fields}")
+
+
+@click.command()
+@config_option
+@json_option
+def reload(config: Path | None, as_json: bool) -> None:
+    """Read the site again; calls and callers in queues are not touched."""
+    with attached(config) as switch:
+        emit(switch.call("reload"), as_json, lambda one: click.echo(f"Site version {one['version']} is in force."))
+
+
+@click.command()
+@config_option
+def attach(config: Path | None) -> None:
+    """Attach to the running switch: its commands at a prompt, without `softswitch` in front."""
+    from softswitch.cli import main
+
+    with attached(config) as switch:
+        about = switch.call("status")
+    click.echo(
+        f"softswitch {about['version']} at {about['domain']}. Commands as in `softswitch --help`; Ctrl-D leaves."
+    )
+    while True:
+        try:
+            line = input("softswitch> ")
+        except (EOFError, KeyboardInterrupt):
+            click.echo()
+            return
+        try:
+            words = shlex.split(line)
+        except ValueError as error:
+            click.echo(f"Error: {error}")
+            continue
+        if words in (["quit"], ["exit"]):
+            return
+        if not words:
+            continue
+        if config is not None and words[0] not in ("-h", "--help"):
+            words += ["--config", str(config)]
+        try:
+            main.main(words, prog_name="", standalone_mode=False)
+        except click.ClickException as error:
+            error.show()
+        except click.Abort:
+            click.echo()

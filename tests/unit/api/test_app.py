@@ -1,0 +1,116 @@
+from __future__ import annotations
+
+import asyncio
+import socket
+from collections.abc import AsyncIterator, Sequence
+from typing import Any
+
+import pytest
+
+from softswitch.api.server import HttpServer
+from softswitch.api.source import Readiness, Sample
+
+
+class Switchboard:
+    """What the pages show, fixed."""
+
+    def __init__(self) -> None:
+        self.state = Readiness(True)
+
+    def healthy(self) -> Readiness:
+        return Readiness(True)
+
+    def ready(self) -> Readiness:
+        return self.state
+
+    def status(self) -> dict[str, Any]:
+        return {"calls": 3}
+
+    def calls(self) -> list[dict[str, Any]]:
+        return [{"call": "c1"}]
+
+    def queues(self) -> list[dict[str, Any]]:
+        return [{"name": "infolinia", "waiting": 2}]
+
+    def agents(self) -> list[dict[str, Any]]:
+        return []
+
+    def registrations(self) -> list[dict[str, Any]]:
+        return []
+
+    def samples(self) -> Sequence[Sample]:
+        return [
+            Sample("softswitch_calls", "Calls now.", "gauge", {(): 3}),
+            Sample("softswitch_queue_waiting", "Callers waiting.", "gauge", {("infolinia",): 2}, ("queue",)),
+            Sample("softswitch_messages", "SIP messages.", "counter", {("received",): 7}, ("direction",)),
+        ]
+
+
+class Site:
+    def __init__(self, token: str = "") -> None:
+        sock = socket.socket()
+        sock.bind(("127.0.0.1", 0))
+        sock.listen()
+        sock.setblocking(False)
+        self.board = Switchboard()
+        self.faults: list[str] = []
+        self.port = sock.getsockname()[1]
+        self.server = HttpServer(sock, self.board, lambda where, error: self.faults.append(repr(error)), token=token)
+        self.server.start()
+
+    async def get(self, path: str, *headers: str) -> tuple[int, str]:
+        reader, writer = await asyncio.open_connection("127.0.0.1", self.port)
+        extra = "".join(f"{line}\r\n" for line in headers)
+        host = "" if any(line.startswith("Host:") for line in headers) else "Host: localhost\r\n"
+        writer.write(f"GET {path} HTTP/1.1\r\n{host}{extra}Connection: close\r\n\r\n".encode())
+        answer = (await reader.read()).decode()
+        writer.close()
+        return int(answer.split(" ", 2)[1]), answer.partition("\r\n\r\n")[2]
+
+
+@pytest.fixture
+async def site() -> AsyncIterator[Site]:
+    site = Site()
+    yield site
+    await site.server.close()
+    assert site.faults == []
+
+
+async def test_the_pages(site: Site) -> None:
+    assert await site.get("/healthz") == (200, "ok\n")
+    assert await site.get("/api/status") == (200, '{"calls":3}')
+    assert (await site.get("/api/queues"))[1] == '[{"name":"infolinia","waiting":2}]'
+    assert (await site.get("/nothing"))[0] == 404
+    status, text = await site.get("/metrics")
+    assert status == 200
+    assert 'softswitch_queue_waiting{queue="infolinia"} 2.0' in text
+    assert 'softswitch_messages_total{direction="received"} 7.0' in text
+    assert "softswitch_calls 3.0" in text
+
+
+async def test_not_ready_says_why(site: Site) -> None:
+    site.board.state = Readiness(False, ("draining",))
+    assert await site.get("/readyz") == (503, "draining\n")
+
+
+async def test_a_page_of_a_stranger_cannot_read_us_through_a_browser(site: Site) -> None:
+    assert (await site.get("/api/calls", "Host: evil.example"))[0] == 421
+    assert (await site.get("/api/calls", f"Host: 127.0.0.1:{site.port}"))[0] == 200
+    assert (await site.get("/api/calls", "Host: [::1]:80"))[0] == 200
+
+
+async def test_a_token_is_needed_where_one_is_set() -> None:
+    site = Site(token="s3cret")
+    assert (await site.get("/api/calls"))[0] == 401
+    assert (await site.get("/api/calls", "Authorization: Bearer wrong"))[0] == 401
+    assert (await site.get("/api/calls", "Authorization: Bearer s3cr\u00e9t"))[0] == 401
+    assert (await site.get("/api/calls", "Authorization: Bearer s3cret"))[0] == 200
+    assert (await site.get("/metrics"))[0] == 401
+    assert (await site.get("/healthz"))[0] == 200  # a load balancer has no token
+    await site.server.close()
+
+
+async def test_nothing_is_imported_before_somebody_connects() -> None:
+    site = Site()
+    assert site.server._server is None
+    await site.server.close()
