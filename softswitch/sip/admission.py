@@ -68,8 +68,8 @@ class Admission:
         # 8.1.1.6, 16.3: a request for somebody else goes no further. Inside a dialog the other end is ourselves.
         if hops is not None and not hops[0].strip("0") and not message.to_tag and message.method not in _OURS:
             return Refusal(483)
-        # 8.1.1.8: who wants a dialog says where to reach him.
-        if message.method == "INVITE" and not contact_uri(message):
+        # 8.1.1.8: who wants a dialog says where to reach him. RFC 2543 did not ask for it: there the From URI serves.
+        if message.method == "INVITE" and not contact_uri(message) and ("contact" in headers or message.branch):
             return Refusal(400)
         if "require" in headers or "proxy-require" in headers:
             return self._extensions(message)
