@@ -51,6 +51,8 @@ from softswitch.machine import Entropy
 HORIZON = 240.0  # seconds of virtual time with new arrivals; then everybody leaves and the engine must come to rest
 LAG = 0.25  # seconds: the longest delay of a report
 TWICE = 0.04  # share of reports that arrive twice
+VERBS = ("login", "logout", "ready", "ready_once", "not_ready", "end_wrap_up", "extend_wrap_up", "nap")
+QUEUE_VERBS = ("login", "logout", "ready", "not_ready")
 
 
 class Dice:
@@ -235,7 +237,8 @@ class World:
             self.after(self.random.uniform(0.0, 3.0), lambda name=name: self._agent_arrives(name))  # type: ignore[misc]
         for every, action in (
             (rate, self._caller_arrives),
-            (9.0, self._agent_does_something),
+            (7.0, self._agent_does_something),
+            (25.0, self._confusion),
             (12.0, self._device_does_something),
             (40.0, self._reload),
             (15.0, self._supervisor),
@@ -329,16 +332,18 @@ class World:
             self.coverage[(f"offer {offer.state if offer else 'gone'}", name)] += 1
         elif isinstance(value, AgentCommand):
             agent = engine.roster.agents.get(value.agent)
-            where = "queue " if value.queue else ""
-            self.coverage[(f"agent {agent.activity if agent else 'gone'}", where + value.verb)] += 1
+            verb = value.verb + " in queue" * bool(value.queue and value.verb in QUEUE_VERBS)
+            self.coverage[(f"agent {agent.activity if agent else 'gone'}", verb)] += 1
             if agent:
-                self.coverage[(f"presence {agent.presence}", where + value.verb)] += 1
+                self.coverage[(f"presence {agent.presence}", verb)] += 1
         elif isinstance(value, DeviceBusy | DeviceFree | DeviceReachable):
             if isinstance(value, DeviceReachable):
                 name = "DeviceReachable" if value.reachable else "DeviceLost"
             device = engine.roster.devices.get(value.device)
             for agent in device.agents.values() if device else ():
                 self.coverage[(f"agent {agent.activity}", name)] += 1
+        elif kind == "expire":
+            self._cover_timers()
         elif kind in ("configure", "crash"):
             for caller in engine.visits.callers.values():
                 self.coverage[(f"caller {caller.state}", kind)] += 1
@@ -347,6 +352,19 @@ class World:
         elif kind in ("release", "priority"):
             caller = engine.visits.callers.get(value[0])
             self.coverage[(f"caller {caller.state if caller else 'gone'}", kind)] += 1
+
+    def _cover_timers(self) -> None:
+        engine = self.engine
+        for timer, key in engine.deadlines.names():
+            at = engine.deadlines.at((timer, key))
+            if at is None or at > self.now:
+                continue
+            if timer in ("tier", "wait"):
+                self.coverage[(f"caller {engine.visits.callers[str(key)].state}", f"timer {timer}")] += 1
+            elif timer in ("wrap_up", "back_off"):
+                self.coverage[(f"agent {engine.roster.agents[str(key)].activity}", f"timer {timer}")] += 1
+            elif isinstance(key, int):
+                self.coverage[(f"offer {engine.dispatcher.offers[key].state}", f"timer {timer}")] += 1
 
     # --- what comes out --------------------------------------------------------------------------------------------------
 
@@ -401,15 +419,17 @@ class World:
     def _connected(self, item: ConnectOffer) -> None:
         draw = self.random
         ring = self._rings.pop(item.offer, None)
-        assert ring is not None, "an offer was connected that does not ring"
+        if ring is None:  # Its own failure was reported by mistake before; the phone is gone.
+            self.report(ConversationEnded(item.offer))
+            return
         if draw.random() < 0.1:  # The agent hangs up at once: during the whisper, if there is one.
             self.after(draw.uniform(0.0, 1.5), lambda: self.report(OfferFailed(item.offer, OfferResult.REJECTED)))
             return
         self.after(draw.uniform(0.0, 2.0), lambda: self.report(OfferConnected(item.offer)))
         self._talks[item.offer] = item.caller
-        if draw.random() < 0.2:
+        if draw.random() < 0.3:
             self.after(draw.uniform(2.0, 6.0), lambda: self.report(ConversationHeld(item.offer, True)))
-            self.after(draw.uniform(3.0, 9.0), lambda: self.report(ConversationHeld(item.offer, False)))
+            self.after(draw.uniform(3.0, 20.0), lambda: self.report(ConversationHeld(item.offer, False)))
         self.after(draw.expovariate(1 / 15.0) + 2.5, lambda: self._talk_ends(item.offer))
 
     def _talk_ends(self, offer: int) -> None:
@@ -458,10 +478,10 @@ class World:
 
     def _agent_does_something(self) -> None:
         draw = self.random
-        name = draw.choice((*sorted(self.engine.roster.agents), "nobody"))
-        verb = draw.choice(
-            ("login", "login", "logout", "ready", "ready", "ready_once", "not_ready", "end_wrap_up", "extend_wrap_up", "nap")
-        )
+        agents = self.engine.roster.agents
+        busy = sorted(name for name, agent in agents.items() if agent.activity != "idle")
+        name = draw.choice((*sorted(agents), *busy, *busy, "nobody"))
+        verb = draw.choice((*VERBS, "login", "ready"))
         device = draw.choice(("", "", "", "desk", "+48600", f"d{name}"))
         queue = draw.choice(("", "", "", *sorted(self.queues)))
         reason = draw.choice(("", "lunch")) if verb in ("login", "not_ready") else ""
@@ -486,6 +506,22 @@ class World:
             self._input("priority", (draw.choice(callers), draw.randint(-1, 6)))
         else:
             self._input("release", (draw.choice(callers),))
+
+    def _confusion(self) -> None:
+        """A report that does not fit the offer it names."""
+        draw = self.random
+        offer = draw.choice((*sorted(self.engine.dispatcher.offers), 0, 1, 999_999))
+        self.report(
+            draw.choice(
+                (
+                    OfferRinging(offer),
+                    OfferConnected(offer),
+                    OfferFailed(offer, draw.choice(list(OfferResult)), 500),
+                    ConversationEnded(offer),
+                    ConversationHeld(offer, draw.random() < 0.5),
+                )
+            )
+        )
 
     # --- faults ----------------------------------------------------------------------------------------------------------
 
