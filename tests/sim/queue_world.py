@@ -11,7 +11,7 @@ import heapq
 import json
 import random
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
@@ -137,7 +137,6 @@ class World:
         self.engine = new_engine(seed, check)
         self._draw_site()
         self._configure()
-
 
     # --- the site ----------------------------------------------------------------------------------------------------
 
