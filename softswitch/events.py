@@ -39,6 +39,8 @@ class BindingAdded(Event):
     user_agent: str = ""
     path: tuple[str, ...] = ()
     refreshed: bool = False
+    reg_id: str = ""
+    parameters: str = ""  # further parameters of the Contact, as they are given back in answers
 
 
 @dataclass(slots=True)

@@ -101,6 +101,11 @@ class Engine:
         """Take one item addressed to the engine (softswitch/effects.py)."""
         self._handlers[type(item)](item, now)
 
+    @property
+    def wants(self) -> tuple[type, ...]:
+        """The item types that `handle` takes."""
+        return tuple(self._handlers)
+
     def handles(self, item: object) -> bool:
         """Whether the engine wants this item."""
         return type(item) in self._handlers
