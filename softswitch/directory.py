@@ -156,7 +156,17 @@ class Queue:
     service_level_seconds: float = 20.0  # T of C.2
     service_level_target: float = 0.80
     caller_name_prefix: str = ""  # shown on the agent's phone (SIG-25)
+    alert_info: str = ""  # Alert-Info value for the agent's phone, which chooses the ring tone by it
+    auto_answer: bool = False  # ask the agent's phone to answer by itself
     language: str = ""
+    tier_soon: float = 0.0  # by load: a lower agent whose wrap-up or back-off ends within this still counts as free
+    max_wait_strict: bool = True  # at max_wait leave even while a phone rings; False: after the ring
+    empty_when: tuple[str, ...] = ("logged_out", "unreachable")  # conditions of members that make it empty (ACD-26);
+    # also "paused", "in_use", "ringing", "wrapup", "backoff"
+    leave_without_agents: bool = False  # callers leave to on_no_agents when it becomes empty ...
+    no_agents_grace: float = 0.0  # ... after this
+    wrap_up_max: float = 300.0  # ceiling of an extended wrap-up
+    agent_greeting: tuple[str, ...] = ()  # clips for the agent before the two hear each other (ACD-34)
 
 
 @dataclass(slots=True, frozen=True)

@@ -186,6 +186,21 @@ class ReleaseCaller:
 
 
 @dataclass(slots=True)
+class OfferConnected:
+    """call -> acd: caller and agent hear each other. Only where the agent is first spoken to (`Queue.agent_greeting`)."""
+
+    offer: int
+
+
+@dataclass(slots=True)
+class ConversationHeld:
+    """call -> acd: the agent put the caller on hold, or took them back."""
+
+    offer: int
+    held: bool
+
+
+@dataclass(slots=True)
 class ConversationEnded:
     """call -> acd: caller and agent no longer talk (hang-up or transfer); the agent's wrap-up begins."""
 
@@ -227,3 +242,4 @@ class AgentCommand:
     reason: str = ""  # the not-ready reason
     device: str = ""  # login: bind the agent to this device (hot-desking); "" keeps the configured one
     actor: str = ""  # who asked: "phone", "cli", "api:NAME", "system"
+    queue: str = ""  # only this queue: login/ready join it, logout/not_ready leave it; "" = everywhere

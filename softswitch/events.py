@@ -39,6 +39,8 @@ class BindingAdded(Event):
     user_agent: str = ""
     path: tuple[str, ...] = ()
     refreshed: bool = False
+    reg_id: str = ""
+    parameters: str = ""  # further parameters of the Contact, as they are given back in answers
 
 
 @dataclass(slots=True)
@@ -268,6 +270,7 @@ class AgentPresenceChanged(Event):
     reason: str
     actor: str
     device: str = ""
+    queue: str = ""  # set when only the membership in this queue was paused ("not_ready") or resumed ("ready")
 
 
 @dataclass(slots=True)
@@ -281,6 +284,8 @@ class AgentActivityChanged(Event):
     seconds_in_previous: float
     cause: str
     until: float | None = None  # monotonic seconds
+    kind: str = ""  # while talking: "queue" | "outbound" | "internal" | "consult"
+    queue: str = ""  # the queue that the offer, the conversation or the wrap-up belongs to
 
 
 # --- the switch itself -------------------------------------------------------------------------------------------

@@ -79,6 +79,10 @@ class Deadlines(Generic[K]):
             names.append(name)
         return names
 
+    def names(self) -> list[K]:
+        """Every name that has a deadline, in no particular order."""
+        return list(self._at)
+
     def __len__(self) -> int:
         return len(self._at)
 

@@ -1,1 +1,307 @@
-"""The mediator: wires the machines and routes each drained item to the machine that wants it."""
+"""The mediator: wires the machines and routes each drained item to the machine that wants it.
+
+Here SIP and queues meet, and nowhere else. No behaviour lives in this file beyond admission: who must authenticate, and
+what is still answered while draining. Calls are `call`, queues are `acd`, transactions are `sip`.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Container, Iterable, Sequence
+from dataclasses import asdict, dataclass, field
+from typing import TYPE_CHECKING, Any, Final
+
+from softswitch.acd.engine import Engine
+from softswitch.call import view
+from softswitch.call.board import Policy
+from softswitch.call.control import CallControl
+from softswitch.directory import Account, Directory
+from softswitch.effects import (
+    AgentCommand,
+    CloseFlow,
+    ConnectOffer,
+    Flow,
+    MediaCommand,
+    Publish,
+    ReleaseCaller,
+    RingAgent,
+    Send,
+    WithdrawOffer,
+)
+from softswitch.events import BindingAdded
+from softswitch.machine import Entropy
+from softswitch.sip.authenticator import Authenticated, Authenticator, Challenge
+from softswitch.sip.endpoint import (
+    AckMissing,
+    AckReceived,
+    CancelReceived,
+    Endpoint,
+    RequestFailed,
+    RequestReceived,
+    ResponseReceived,
+    ServerFailed,
+)
+from softswitch.sip.listener import Listener
+from softswitch.sip.registrar import Registrar
+
+if TYPE_CHECKING:
+    from media.control import WorkerEvent
+
+METHODS: Final = ("INVITE", "ACK", "BYE", "CANCEL", "OPTIONS", "INFO", "UPDATE", "REGISTER")
+ALLOW: Final = f"Allow: {', '.join(METHODS)}\r\n"
+CAPABILITIES: Final = (
+    f"{ALLOW}Accept: application/sdp\r\nAccept-Encoding: identity\r\nAccept-Language: pl, en\r\nSupported: path\r\n"
+)
+DRAIN_RETRY: Final = "Retry-After: 30\r\n"
+
+Effect = Send | CloseFlow | MediaCommand | Publish
+
+
+@dataclass(slots=True, frozen=True)
+class Settings:
+    """What the host's configuration decides about the machines. Times in seconds."""
+
+    register_minimum: int = 60
+    register_default: int = 3_600
+    register_maximum: int = 7_200
+    nonce_lifetime: float = 60.0
+    digest_algorithms: tuple[str, ...] = ("SHA-256", "MD5")  # in the order in which they are offered
+    calls: Policy = field(default_factory=Policy)
+    node: str = "0"  # one character in every branch, tag and Call-ID: which node of a cluster made it
+    server: str = "softswitch"
+
+
+class Switch:
+    """The whole switch as one machine: bytes in, effects out."""
+
+    def __init__(
+        self,
+        directory: Directory,
+        listeners: Sequence[Listener],
+        entropy: Entropy,
+        *,
+        is_open: Callable[[str], bool],
+        nonce_key: bytes,
+        settings: Settings | None = None,
+        media_host: Callable[[Flow], str] | None = None,
+        epoch: float | None = None,
+    ) -> None:
+        """`is_open`: whether an opening-hours scheme is open now; `media_host`: the address that SDP names for a flow;
+        `epoch`: the wall-clock time when the monotonic clock was 0."""
+        settings = settings or Settings()
+        self.directory = directory
+        self.draining = False
+        self.endpoint = Endpoint(
+            entropy, listeners, node=settings.node, server=settings.server, methods=METHODS, supported=("path",)
+        )
+        self.registrar = Registrar(
+            minimum=settings.register_minimum,
+            default=settings.register_default,
+            maximum=settings.register_maximum,
+            listeners=listeners,
+            epoch=epoch,
+        )
+        self.authenticator = Authenticator(
+            directory.domain, nonce_key, lifetime=settings.nonce_lifetime, algorithms=settings.digest_algorithms
+        )
+        self.calls = calls = CallControl(
+            directory,
+            self.endpoint,
+            self.registrar.bindings,
+            entropy,
+            is_open=is_open,
+            policy=settings.calls,
+            media_host=media_host,
+        )
+        self.queues = queues = Engine(entropy)
+        self._machines = (self.endpoint, self.calls, self.queues, self.registrar)
+        self._pending: deque[Any] = deque()
+        self._effects: list[Effect] = []
+        self._now = 0.0
+        self._routes: dict[type, Callable[[Any, float], object]] = {
+            RequestReceived: self._request,
+            ResponseReceived: calls.on_response,
+            AckReceived: calls.on_ack,
+            CancelReceived: calls.on_cancel,
+            RequestFailed: calls.on_failed,
+            ServerFailed: calls.on_server_failed,
+            AckMissing: calls.on_ack_missing,
+            RingAgent: calls.on_item,
+            WithdrawOffer: calls.on_item,
+            ConnectOffer: calls.on_item,
+            ReleaseCaller: calls.on_item,
+            **dict.fromkeys(queues.wants, queues.handle),
+        }
+        self._methods: dict[str, Callable[[RequestReceived, float], None]] = {
+            "INVITE": self._invite,
+            "REGISTER": self._register,
+            "OPTIONS": self._options,
+        }
+        queues.configure(directory.queues, directory.agents, 0.0, accounts=directory.accounts)
+
+    # --- inputs ----------------------------------------------------------------------------------------------------------
+
+    def receive(self, data: bytes, flow: Flow, now: float) -> None:
+        """One SIP message: a datagram, or what a connection's framer cut."""
+        self._now = now
+        self.endpoint.receive(data, flow, now)
+
+    def flow_failed(self, flow: Flow, now: float) -> None:
+        """A connection is gone, or could not be made."""
+        self._now = now
+        self.endpoint.flow_failed(flow, now)
+        self.registrar.flow_failed(flow, now)
+
+    def set_clips(self, names: Container[str]) -> None:
+        """The names of the clips that media workers can play."""
+        self.calls.set_clips(names)
+
+    def media_event(self, worker: int, event: WorkerEvent, now: float) -> None:
+        """Something that a media worker reports about a leg."""
+        self._now = now
+        self.calls.on_media(worker, event, now)
+
+    def configure(self, directory: Directory, now: float) -> None:
+        """Take a new snapshot of the site. Calls, waiting callers and agents' states are untouched."""
+        self._now = now
+        for gone in self.directory.accounts.keys() - directory.accounts.keys():
+            self.registrar.remove(gone, "admin")
+        self.directory = directory
+        self.calls.configure(directory)
+        self.queues.configure(directory.queues, directory.agents, now, accounts=directory.accounts)
+
+    def agent_command(self, command: AgentCommand, now: float) -> str:
+        """Change an agent's presence; "" or the reason why that cannot be."""
+        self._now = now
+        return self.queues.command(command, now)
+
+    def hang_up(self, call: str, now: float) -> bool:
+        """End a call by an operator's order; False if there is no such call."""
+        self._now = now
+        return self.calls.hang_up(call, now)
+
+    def restore(self, bindings: Iterable[BindingAdded], queues: dict[str, Any] | None, now: float) -> None:
+        """Take back at start what the store kept."""
+        self._now = now
+        if queues:
+            self.queues.restore_state(queues, now)
+        self.registrar.restore(bindings, now)
+
+    def drain_mode(self, on: bool) -> None:
+        """Before a shutdown: new calls get 503 with Retry-After, those in progress go on."""
+        self.draining = on
+
+    # --- the machine's three verbs -----------------------------------------------------------------------------------------
+
+    def next_deadline(self) -> float | None:
+        deadlines = [at for machine in self._machines if (at := machine.next_deadline()) is not None]
+        return min(deadlines) if deadlines else None
+
+    def expire(self, now: float) -> None:
+        self._now = now
+        for machine in self._machines:
+            at = machine.next_deadline()
+            if at is not None and at <= now:
+                machine.expire(now)
+
+    def drain(self) -> list[Effect]:
+        """Route until every machine is quiet; what is left is for the daemon.
+
+        Items wait in a queue of ours, so a fault of ours in one of them costs that one only: the next drain goes on behind it.
+        """
+        pending, routes, now = self._pending, self._routes, self._now
+        while True:
+            for machine in self._machines:
+                pending.extend(machine.drain())
+            if not pending:
+                break
+            while pending:
+                item = pending.popleft()
+                route = routes.get(type(item))
+                if route is None:
+                    self._effects.append(item)
+                else:
+                    route(item, now)
+        effects, self._effects = self._effects, []
+        return effects
+
+    def abort(self, now: float) -> None:
+        """After an exception: give up the call that the failing input was about. No other call is touched."""
+        self._now = now
+        self.calls.abort(None, now)
+
+    # --- admission ---------------------------------------------------------------------------------------------------------
+
+    def _request(self, item: RequestReceived, now: float) -> None:
+        message = item.message
+        if message.to_tag:
+            self.calls.on_request(item, None, now)
+            return
+        self._methods.get(message.method, self._not_served)(item, now)
+
+    def _account(self, item: RequestReceived, now: float) -> Account | None:
+        """Whose request this is; None when it has been answered with a challenge or a refusal."""
+        verdict = self.authenticator.check(item.message, self.directory.accounts, now)
+        if isinstance(verdict, Authenticated):
+            return verdict.account
+        headers = verdict.headers if isinstance(verdict, Challenge) else ""
+        self.endpoint.reject(item.transaction, verdict.status, now, headers=headers)
+        return None
+
+    def _invite(self, item: RequestReceived, now: float) -> None:
+        if self.draining:
+            self.endpoint.reject(item.transaction, 503, now, headers=DRAIN_RETRY)
+        elif (account := self._account(item, now)) is not None:
+            self.calls.on_request(item, account, now)
+
+    def _register(self, item: RequestReceived, now: float) -> None:
+        if (account := self._account(item, now)) is not None:
+            status, headers = self.registrar.register(item.message, account, now)
+            self.endpoint.respond(item.transaction, status, now, headers=headers)
+
+    def _options(self, item: RequestReceived, now: float) -> None:
+        # 11.2: the answer is that of an INVITE now. Nobody must authenticate to learn whether we are alive.
+        self.endpoint.reject(item.transaction, 503 if self.draining else 200, now, headers=CAPABILITIES)
+
+    def _not_served(self, item: RequestReceived, now: float) -> None:
+        """A method that has a meaning inside dialogs only. Strangers are challenged first: they learn nothing (SEC-02)."""
+        if self._account(item, now) is not None:
+            self.endpoint.respond(item.transaction, 481, now)
+
+    # --- what others want to see ---------------------------------------------------------------------------------------------
+
+    def status(self, now: float) -> dict[str, Any]:
+        """Totals for `softswitch status` and the health pages."""
+        return {
+            "draining": self.draining,
+            "registrations": len(self.registrar),
+            "calls": len(self.calls.calls),
+            "media": view.media(self.calls.board, now),
+            "sip": asdict(self.endpoint.counters),
+        }
+
+    def call_list(self, now: float) -> list[dict[str, Any]]:
+        return view.calls(self.calls.board, now)
+
+    def queue_board(self, now: float) -> dict[str, Any]:
+        """Queues and agents as plain values."""
+        return self.queues.snapshot(now)
+
+    def registrations(self, now: float) -> list[dict[str, Any]]:
+        """Every binding as plain values."""
+        return [
+            {
+                "aor": binding.aor,
+                "contact": binding.contact,
+                "transport": binding.flow.transport,
+                "source": f"{binding.flow.host}:{binding.flow.port}",
+                "expires_in": round(binding.expires_at - now),
+                "user_agent": binding.user_agent,
+            }
+            for aor in self.registrar.aors()
+            for binding in self.registrar.bindings(aor, now)
+        ]
+
+    def export_state(self, now: float) -> dict[str, Any]:
+        """What a restart must know of queues and agents, as JSON values."""
+        return self.queues.export_state(now)

@@ -1,7 +1,8 @@
 """The basic rules of RFC 3261 section 25.1, written once: tokens, numbers, quoted strings, lists, hosts.
 
 The law of this package: lines end with CRLF and nothing else, blanks are SP and HTAB and nothing else, numbers are
-ASCII digits of bounded length. No pattern backtracks: every scan is linear in its input.
+ASCII digits of bounded length. Every scan is linear in its input: alternatives begin with different characters, repeats of
+one character class are possessive. (Not repeats of groups: before CPython 3.11.5 a possessive group may match too much.)
 """
 
 from __future__ import annotations
@@ -25,6 +26,7 @@ is_host: Final = re.compile(HOST).fullmatch
 _special = re.compile(r'\\.|["<>,;]', re.DOTALL).finditer
 _controls = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]").search
 _unsafe = re.compile(r"[\x00-\x1f\x7f]+").sub
+_pairs = re.compile(r"\\[^\r\n]").sub
 _escaped = re.compile(r"\\(.)", re.DOTALL).sub
 
 
@@ -162,7 +164,8 @@ def has_bare_control(text: str) -> bool:
             end = end_of_quoted(text, opening)
         except ParseError:
             return True
-        if _controls(_escaped("", text[opening:end])):
+        # A quoted-pair escapes any control character but CR and LF.
+        if _controls(_pairs("", text[opening:end])):
             return True
         start = end
     return _controls(text, start) is not None

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from softswitch.errors import ParseError
 from softswitch.sip.grammar import (
@@ -25,11 +25,12 @@ from softswitch.sip.grammar import (
 from softswitch.sip.uri import Address
 
 if TYPE_CHECKING:
+    from softswitch.effects import Flow
     from softswitch.sip.message import Message
 
 __all__ = [
     "MediaType", "Via", "contacts", "expires", "header_list", "media_type", "number", "option_tags", "parameters", "q_value",
-    "split_list", "supports", "unquote",
+    "split_list", "stamp", "supports", "unquote",
 ]  # fmt: skip
 
 
@@ -53,7 +54,7 @@ def header_list(message: Message, name: str) -> list[str]:
 
 _sent = re.compile(
     rf"([{TOKEN_CHARS}]++)[ \t]*+/[ \t]*+([{TOKEN_CHARS}]++)[ \t]*+/[ \t]*+([{TOKEN_CHARS}]++)[ \t]++"
-    rf"({HOST})(?:[ \t]*+:[ \t]*+({PORT}))?+"
+    rf"({HOST})(?:[ \t]*+:[ \t]*+({PORT}))?"
 ).fullmatch
 
 
@@ -106,6 +107,37 @@ class Via:
         for name, value in self.parameters.items():
             text += f";{name}={value}" if value else f";{name}"
         return text
+
+
+def stamp(via: str, flow: Flow) -> str:
+    """The top Via with the source of the request (18.2.1, RFC 3581 section 4): `received`, and `rport` where asked for.
+
+    Whatever the sender wrote into `received` or `rport` itself is replaced.
+    """
+    at = via.find(";rport")
+    if at > 0 and via[at + 6 : at + 7] in _ENDS and "received" not in via and "," not in via:
+        return f"{via[:at]};received={flow.host};rport={flow.port}{via[at + 6 :]}"
+    return _stamp(via, flow)
+
+
+_ENDS: Final = ("", ";")
+_unmarked = re.compile(rf"SIP/2\.0/[A-Za-z]++ ({HOST})(?::{PORT})?(?:;branch=[{TOKEN_CHARS}]++|;alias)*").fullmatch
+
+
+def _stamp(value: str, flow: Flow) -> str:
+    if plain := _unmarked(value):
+        return value if plain[1] == flow.host else f"{value};received={flow.host}"
+    try:
+        first, *rest = split_list(value)
+        via = Via.parse(first)
+    except ParseError:
+        return value
+    params = {name: text for name, text in via.parameters.items() if name != "received"}
+    if "rport" in params:
+        params["rport"] = str(flow.port)
+    if "rport" in params or via.host.strip("[]").lower() != flow.host:
+        params["received"] = flow.host
+    return ", ".join([str(Via(via.transport, via.host, via.port, params)), *rest])
 
 
 def contacts(message: Message) -> list[Address]:

@@ -16,56 +16,31 @@ from typing import Final
 
 from softswitch.effects import Flow
 from softswitch.errors import ParseError
-from softswitch.sip.grammar import BLANKS, HOST, MAX_UINT31, PORT, TOKEN_CHARS, has_bare_control, is_token, number
-from softswitch.sip.headers import Via, split_list
+from softswitch.sip.grammar import (
+    BLANKS,
+    HOST,
+    MAX_UINT31,
+    PORT,
+    TOKEN_CHARS,
+    has_bare_control,
+    is_token,
+    number,
+    parameters,
+)
+from softswitch.sip.headers import Via, stamp
+from softswitch.sip.names import SINGLE, canonical, learn, spellings
 from softswitch.sip.status import REASON as _REASON
 from softswitch.sip.status import reason as phrase
-from softswitch.sip.uri import MAX_URI, Address, Uri, tag
+from softswitch.sip.uri import MAX_URI, Uri, dissect, tag
 
 MAX_MESSAGE: Final = 65_535  # bytes
 MAX_HEADER_LINES: Final = 200
 MAX_HEADER_LINE: Final = 8_192  # bytes
 MAX_METHOD: Final = 64  # characters
 MAX_CALL_ID: Final = 512  # characters
+STREAMS: Final = frozenset({"tcp", "tls"})  # WebSocket frames are cut like datagrams (RFC 7118 section 5)
 
-COMPACT: Final = {
-    "v": "via", "f": "from", "t": "to", "i": "call-id", "m": "contact", "l": "content-length", "c": "content-type",
-    "s": "subject", "k": "supported", "e": "content-encoding", "o": "event", "r": "refer-to", "b": "referred-by",
-    "x": "session-expires", "u": "allow-events", "a": "accept-contact", "j": "reject-contact", "d": "request-disposition",
-    "y": "identity", "n": "identity-info",
-}  # fmt: skip
-
-# 7.3.1: a second line of one of these has no meaning; which one wins would be anybody's guess, so none does.
-SINGLE: Final = frozenset({
-    "from", "to", "call-id", "cseq", "max-forwards", "content-length", "content-type", "expires",
-    "min-expires", "session-expires", "min-se", "event", "refer-to", "referred-by", "replaces", "subscription-state", "rseq",
-    "rack",
-})  # fmt: skip
 _VITAL: Final = ("via", "from", "to", "call-id", "cseq")
-
-
-class _Folded(Exception):
-    """A header line begins with a blank: it continues the line before."""
-
-
-class _Canonical(dict[str, str]):
-    """Raw header spelling -> canonical lower-case name. Bounded: a peer cannot grow it without end."""
-
-    def __missing__(self, raw: str) -> str:
-        # RFC 3261 section 7.3.1 allows blanks before the colon: `X-Name :` must not hide from whoever strips `X-Name`.
-        name = raw.rstrip(BLANKS)
-        if raw[:1] in (" ", "\t"):
-            raise _Folded
-        if not is_token(name):
-            raise ParseError("malformed header name")
-        name = name.lower()
-        name = COMPACT.get(name, name)
-        if len(self) < 2048 and len(raw) <= 64:
-            self[raw] = name
-        return name
-
-
-CANONICAL: Final = _Canonical()
 
 
 class Message:
@@ -107,19 +82,21 @@ _partition = str.partition
 _colon = repeat(":")
 _COOKIE: Final = "z9hG4bK"
 _CONTROLS: Final = bytes(o for o in range(32) if o != 9) + b"\x7f"
-_empty_line = re.compile(r"(?m)^[^ :]*: \r\n").sub
 
 # The spellings phones send; whatever does not match goes through the full grammar.
 _plain_request = re.compile(
-    rf"([{TOKEN_CHARS}]++) (sips?:(?:[-A-Za-z0-9_.!~*'()&=+$,;/%#]++@)?{HOST}(?::{PORT})?+"
-    r"(?:;[-A-Za-z0-9_.!~*'()%\[\]/:&+$;=]*+)?+) SIP/2\.0"
+    rf"([{TOKEN_CHARS}]{{1,{MAX_METHOD}}}+) (sips?:(?:[-A-Za-z0-9_.!~*'()&=+$,;/%#]++@)?{HOST}(?::{PORT})?"
+    r"(?:;[-A-Za-z0-9_.!~*'()%\[\]/:&+$;=]*+)?) SIP/2\.0"
 ).fullmatch
-_plain_via = re.compile(
-    rf"SIP/2\.0/[A-Za-z]++ {HOST}(?::{PORT})?+(?:;rport(?:=[0-9]{{1,5}}+)?+|;received=[0-9a-fA-F:.]++|;alias)*+"
-    rf";branch=([{TOKEN_CHARS}]++)(?:;rport(?:=[0-9]{{1,5}}+)?+|;received=[0-9a-fA-F:.]++|;alias)*+"
-).fullmatch
-_plain_address = re.compile(
-    rf"""(?:"[^"\\]*+" ?|[{TOKEN_CHARS} ]*+)<(?:sips?|tel):[^<>" \t]++>(?:;tag=([{TOKEN_CHARS}]++))?+"""
+_VIA: Final = (
+    rf"SIP/2\.0/[A-Za-z]++ {HOST}(?::{PORT})?(?:;rport(?:=[0-9]{{1,5}}+)?|;received=[0-9a-fA-F:.]++|;alias)*"
+    rf";branch=([{TOKEN_CHARS}]++)(?:;rport(?:=[0-9]{{1,5}}+)?|;received=[0-9a-fA-F:.]++|;alias)*"
+)
+_ADDRESS: Final = (
+    rf"""(?:"[^"\\\n]*+" ?|[{TOKEN_CHARS} ]*+)<(?:sips?|tel):[^<>" \t\n]++>(?:;tag=([{TOKEN_CHARS}]++))?"""
+)
+_plain_vitals = re.compile(
+    rf"{_VIA}\n{_ADDRESS}\n{_ADDRESS}\n([0-9]{{1,10}}+) ([{TOKEN_CHARS}]++)\n[^ \t\n]{{1,{MAX_CALL_ID}}}+"
 ).fullmatch
 
 
@@ -129,73 +106,97 @@ def parse(data: bytes, flow: Flow) -> Message:
     The error of a broken request carries `partial`, from which `response` can build the answer `status_hint`. Broken
     responses and ACKs have none: nothing may be answered to them.
     """
-    if len(data) > MAX_MESSAGE:
-        raise ParseError("message too large", status_hint=513)
     if data[:1] == b"\r":  # 7.5: empty lines before the start-line are ignored.
         data = data.lstrip(b"\r\n")
-    end = data.find(b"\r\n\r\n")
-    head = data[:end] if end >= 0 else data
+    end = data.find(b"\r\n\r\n", 0, MAX_MESSAGE)
+    head = data[:end] if end >= 0 else data[:MAX_MESSAGE]
     m = Message()
     m.flow = flow
-    headers: dict[str, tuple[str, ...]] = {}
-    m.headers = headers
+    m.headers = {}
     m.branch = m.call_id = m.cseq_method = m.from_tag = m.method = m.reason = m.to_tag = m.uri = ""
     m.cseq = m.status = 0
-    m.body = b""
     try:
+        if len(data) > MAX_MESSAGE:
+            raise ParseError("message too large", status_hint=513)
         if end < 0:
             raise ParseError("no end of headers")
-        start = _index(head, headers)
+        start = _index(m, head)
         if start[:4] == "SIP/":
             _status_line(m, start)
         elif (request := _plain_request(start)) and len(start) <= MAX_URI:
             m.method, m.uri = request.groups()
         else:
             _request_line(m, start)
-        _vital(m, headers)
-        if length := headers.get("content-length"):
-            # 18.3: a datagram that is too short is an error, octets after the end of the body are not ours.
-            body = end + 4 + number(length[0])
-            if body > len(data):
-                raise ParseError("body shorter than Content-Length")
-            m.body = data[end + 4 : body]
-        else:
-            m.body = data[end + 4 :]
+        _vital(m, m.headers)
+        m.body = data[end + 4 :]
+        length = m.headers.get("content-length")
+        if length is None or length[0] != str(len(m.body)):
+            _cut_body(m, length)
     except ParseError as error:
         error.partial = _partial(head, flow)
         raise
     return m
 
 
-def _index(head: bytes, headers: dict[str, tuple[str, ...]]) -> str:
-    """Fill `headers` from the lines of `head`; returns the start-line."""
-    start, *lines = str(head, "latin-1").split("\r\n", MAX_HEADER_LINES + 1)
-    if len(lines) > MAX_HEADER_LINES:
+def _cut_body(m: Message, length: tuple[str, ...] | None) -> None:
+    """18.3 and 18.4: in a datagram the body ends where the octets end; on a stream Content-Length is the framing."""
+    if length is None:
+        if m.flow.transport in STREAMS:
+            raise ParseError("no Content-Length")
+        return
+    size = number(length[0])
+    if size > len(m.body):
+        raise ParseError("body shorter than Content-Length", status_hint=513 if size > MAX_MESSAGE else 400)
+    if size < len(m.body):
+        # Octets after the end of the body are not ours in a datagram; in a frame of a stream they cannot be.
+        if m.flow.transport in STREAMS:
+            raise ParseError("body longer than Content-Length")
+        m.body = m.body[:size]
+
+
+def _index(m: Message, head: bytes) -> str:
+    """Fill `m.headers` from the lines of `head`; returns the start-line."""
+    text = str(head, "latin-1")
+    lines = text.split("\r\n", MAX_HEADER_LINES + 1)
+    if len(lines) > MAX_HEADER_LINES + 1:
         raise ParseError("too many header lines")
     # One pass finds NUL, lone CR, lone LF and their like: nothing but the CRLFs that were split away may be missing.
-    if len(head.translate(None, _CONTROLS)) != len(head) - 2 * len(lines):
-        _check_controls(start, lines)
-    if len(head) > MAX_HEADER_LINE and max(map(len, (start, *lines))) > MAX_HEADER_LINE:
+    if len(head.translate(None, _CONTROLS)) != len(head) - 2 * len(lines) + 2:
+        _check_controls(lines)
+    if len(head) > MAX_HEADER_LINE and max(map(len, lines)) > MAX_HEADER_LINE:
         raise ParseError("header line too long")
+    start = lines.pop(0)
     try:
-        _index_lines(lines, headers)
-    except _Folded:
-        headers.clear()
-        _index_lines(_unfold(lines), headers)
+        # The usual case, all of it in one expression. (`strip` knows more blanks than SIP, but none that is ASCII and
+        # passed the check above.)
+        known = spellings
+        headers: dict[str, tuple[str, ...]] = {
+            known[name]: (value.strip(),) for name, colon, value in map(_partition, lines, _colon) if colon
+        }
+    except KeyError:
+        headers = {}
+    m.headers = headers if len(headers) == len(lines) and text.isascii() else _index_lines(lines)
     return start
 
 
-def _index_lines(lines: list[str], headers: dict[str, tuple[str, ...]]) -> None:
-    for name, colon, value in map(_partition, lines, _colon):
-        key = CANONICAL[name]
+def _index_lines(lines: list[str]) -> dict[str, tuple[str, ...]]:
+    """The same for repeated, folded, misspelt and new headers."""
+    headers: dict[str, tuple[str, ...]] = {}
+    if any(line[:1] in (" ", "\t") for line in lines):
+        lines = _unfold(lines)
+        if max(map(len, lines)) > MAX_HEADER_LINE:
+            raise ParseError("header line too long")
+    for raw, colon, value in map(_partition, lines, _colon):
         if not colon:
             raise ParseError("header line without colon")
-        if key in headers:
-            if key in SINGLE:
-                raise ParseError(f"more than one {key}")
-            headers[key] += (value.strip(" \t"),)
+        name = spellings.get(raw) or learn(raw)
+        if name in headers:
+            if name in SINGLE:
+                raise ParseError(f"more than one {name}")
+            headers[name] += (value.strip(BLANKS),)
         else:
-            headers[key] = (value.strip(" \t"),)
+            headers[name] = (value.strip(BLANKS),)
+    return headers
 
 
 def _unfold(lines: list[str]) -> list[str]:
@@ -208,15 +209,12 @@ def _unfold(lines: list[str]) -> list[str]:
             whole[-1].append(line.strip(BLANKS))
         else:
             whole.append([line.rstrip(BLANKS)])
-    unfolded = [" ".join(parts) for parts in whole]
-    if max(map(len, unfolded)) > MAX_HEADER_LINE:
-        raise ParseError("header line too long")
-    return unfolded
+    return [" ".join(parts) for parts in whole]
 
 
-def _check_controls(start: str, lines: list[str]) -> None:
+def _check_controls(lines: list[str]) -> None:
     # The grammar has them in one place only: escaped inside a quoted string (quoted-pair).
-    if has_bare_control(start) or any(has_bare_control(line) for line in lines):
+    if any(map(has_bare_control, lines)):
         raise ParseError("control character")
 
 
@@ -252,47 +250,47 @@ def _request_line(m: Message, start: str) -> None:
 def _vital(m: Message, headers: dict[str, tuple[str, ...]]) -> None:
     """What every message needs: top Via, From, To, Call-ID, CSeq (8.1.1), and the hop count of requests."""
     try:
-        via = headers["via"][0]
-        from_ = headers["from"][0]
-        to = headers["to"][0]
+        via, from_, to = headers["via"][0], headers["from"][0], headers["to"][0]
         cseq = headers["cseq"][0]
         m.call_id = call_id = headers["call-id"][0]
     except KeyError as missing:
         raise ParseError(f"no {missing.args[0]}") from None
-    plain = _plain_via(via)
-    branch = plain[1] if plain else Via.parse(via).branch
-    # The bare magic cookie identifies nothing: such a peer is matched as RFC 2543 had it (17.2.3).
-    m.branch = branch if branch != _COOKIE else ""
-    plain = _plain_address(from_)
-    m.from_tag = plain[1] or "" if plain else _tag_of(from_)
-    plain = _plain_address(to)
-    m.to_tag = plain[1] or "" if plain else _tag_of(to)
-    if not call_id or " " in call_id or "\t" in call_id or len(call_id) > MAX_CALL_ID:
-        raise ParseError("malformed Call-ID")
-    digits, _, method = cseq.partition(" ")
-    if not digits.isdecimal() or len(digits) > 10:
-        digits, method = _loose_cseq(cseq)
-    m.cseq = number(digits, MAX_UINT31)
-    if method != m.method:
-        method = method.strip(BLANKS)
-        if m.method and method != m.method:
-            raise ParseError("CSeq method differs from the request's")
-        if not is_token(method):
-            raise ParseError("malformed CSeq")
-    m.cseq_method = method
+    # No value has a line end inside, so one match of all five is as good as five.
+    if plain := _plain_vitals(f"{via}\n{from_}\n{to}\n{cseq}\n{call_id}"):
+        m.branch, m.from_tag, m.to_tag, digits, m.cseq_method = plain.groups("")
+    else:
+        m.branch = Via.parse(via).branch
+        m.from_tag = _tag_of(from_)
+        m.to_tag = _tag_of(to)
+        digits, m.cseq_method = _cseq(cseq)
+        if not call_id or " " in call_id or "\t" in call_id or len(call_id) > MAX_CALL_ID:
+            raise ParseError("malformed Call-ID")
+    m.cseq = int(digits)
+    if m.cseq > MAX_UINT31:
+        raise ParseError("CSeq out of range")
+    if m.cseq_method != m.method and m.method:
+        raise ParseError("CSeq method differs from the request's")
+    if m.branch == _COOKIE:
+        # The bare magic cookie identifies nothing: such a peer is matched as RFC 2543 had it (17.2.3).
+        m.branch = ""
     hops = headers.get("max-forwards")
     if hops is not None and hops[0] != "70" and m.method:
         number(hops[0], 255)
 
 
-def _loose_cseq(value: str) -> tuple[str, str]:
-    """CSeq with HTAB, or what is none."""
-    digits, _, method = value.replace("\t", " ").partition(" ")
-    return digits, method
+_is_cseq = re.compile(rf"([0-9]{{1,10}}+)[ \t]++([{TOKEN_CHARS}]++)").fullmatch
+
+
+def _cseq(value: str) -> tuple[str, str]:
+    match = _is_cseq(value)
+    if not match:
+        raise ParseError("malformed CSeq")
+    return match[1], match[2]
 
 
 def _tag_of(value: str) -> str:
-    text = Address.parse(value).tag
+    # Parameters nobody asked for may be malformed: their sender gets them back as they are.
+    text = parameters(dissect(value)[2], strict=False).get("tag", "")
     if text and not is_token(text):
         raise ParseError("malformed tag")
     return text
@@ -306,26 +304,22 @@ def _partial(head: bytes, flow: Flow) -> Message | None:
     start, *lines = str(head, "latin-1").split("\r\n", MAX_HEADER_LINES + 1)
     words = start.split()
     method = words[0] if words else ""
-    if not is_token(method) or len(method) > MAX_METHOD or method == "ACK" or words[-1][:4].upper() != "SIP/":
+    if not is_token(method) or method == "ACK" or words[-1][:4].upper() != "SIP/":
         return None
     headers: dict[str, tuple[str, ...]] = {}
-    try:
+    with contextlib.suppress(ParseError):
         lines = _unfold(lines[:MAX_HEADER_LINES])
-    except (ParseError, ValueError):
-        return None
-    for line in lines:
-        name, colon, value = line.partition(":")
+    for line in lines[:MAX_HEADER_LINES]:
+        name, _, value = line.partition(":")
         try:
-            key = CANONICAL[name]
-        except (ParseError, _Folded):
+            key = canonical(name)
+        except ParseError:
             continue
-        if not colon or key not in _VITAL or has_bare_control(value):
-            continue
-        if key == "via":
-            headers[key] = (*headers.get(key, ()), value.strip(BLANKS))
-        else:
-            headers.setdefault(key, (value.strip(BLANKS),))
-    if not headers.get("via", ("",))[0]:
+        if key in _VITAL and key not in headers and len(line) <= MAX_HEADER_LINE and not has_bare_control(value):
+            headers[key] = (value.strip(BLANKS),)
+        elif key == "via":
+            headers[key] = (*headers.get(key, ("",)), value.strip(BLANKS))
+    if not headers.get("via", ("",))[0] or any(map(has_bare_control, headers["via"])):
         return None
     for key in _VITAL:
         headers.setdefault(key, ("",))
@@ -365,17 +359,19 @@ def response(
         via += "\r\nVia: " + "\r\nVia: ".join(vias[1:])
     if (routes := fields.get("record-route")) is not None:
         headers = "Record-Route: " + "\r\nRecord-Route: ".join(routes) + "\r\n" + headers
-    to = fields["to"][0]
-    if to_tag and not request.to_tag and to:
+    from_, to, call_id, cseq = fields["from"][0], fields["to"][0], fields["call-id"][0], fields["cseq"][0]
+    reason = reason or _REASON.get(status) or phrase(status)
+    if not (from_ and to and call_id and cseq):
+        known = (("From", from_), ("To", to), ("Call-ID", call_id), ("CSeq", cseq))
+        lines = "".join(f"{name}: {value}\r\n" for name, value in known if value)
+        text = f"SIP/2.0 {status} {reason}\r\nVia: {via}\r\n{lines}{headers}Content-Length: {len(body)}\r\n\r\n"
+        return text.encode("latin-1", "replace") + body
+    if to_tag and not request.to_tag:
         to = f"{to};tag={to_tag}"
-    text = (
-        f"SIP/2.0 {status} {reason or _REASON.get(status) or phrase(status)}\r\nVia: {via}\r\nFrom: {fields['from'][0]}\r\n"
-        f"To: {to}\r\nCall-ID: {fields['call-id'][0]}\r\nCSeq: {fields['cseq'][0]}\r\n{headers}"
-        f"Content-Length: {len(body)}\r\n\r\n"
-    )
-    if not request.cseq_method or ": \r\n" in text:
-        text = _empty_line("", text)
-    return text.encode("latin-1", "replace") + body
+    return (
+        f"SIP/2.0 {status} {reason}\r\nVia: {via}\r\nFrom: {from_}\r\nTo: {to}\r\nCall-ID: {call_id}\r\n"
+        f"CSeq: {cseq}\r\n{headers}Content-Length: {len(body)}\r\n\r\n"
+    ).encode("latin-1", "replace") + body
 
 
 def request(
@@ -396,28 +392,3 @@ def request(
         f"{method} {uri} SIP/2.0\r\nVia: {via}\r\nMax-Forwards: {max_forwards}\r\nFrom: {from_}\r\nTo: {to}\r\n"
         f"Call-ID: {call_id}\r\nCSeq: {cseq} {method}\r\n{headers}Content-Length: {len(body)}\r\n\r\n"
     ).encode("latin-1", "replace") + body
-
-
-def stamp(via: str, flow: Flow) -> str:
-    """The top Via with the source of the request (18.2.1, RFC 3581 section 4): `received`, and `rport` where asked for.
-
-    Whatever the sender wrote into `received` or `rport` itself is replaced.
-    """
-    at = via.find(";rport")
-    if at >= 0 and "received" not in via and "," not in via and via[at + 6 : at + 7] in ("", ";"):
-        return f"{via[:at]};received={flow.host};rport={flow.port}{via[at + 6 :]}"
-    return _stamp(via, flow)
-
-
-def _stamp(value: str, flow: Flow) -> str:
-    try:
-        first, *rest = split_list(value)
-        via = Via.parse(first)
-    except ParseError:
-        return value
-    params = {name: text for name, text in via.parameters.items() if name != "received"}
-    if "rport" in params:
-        params["rport"] = str(flow.port)
-    if "rport" in params or via.host.strip("[]").lower() != flow.host:
-        params["received"] = flow.host
-    return ", ".join([str(Via(via.transport, via.host, via.port, params)), *rest])

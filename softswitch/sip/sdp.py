@@ -36,7 +36,7 @@ STATIC: Final = {
 _UNSPECIFIED: Final = frozenset({"0.0.0.0", "::", "::0", "0:0:0:0:0:0:0:0"})
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Codec:
     """What one payload type of a media line means. `name` as written; compare `key`. `fmtp` is the raw parameter text."""
 
@@ -95,7 +95,7 @@ class Media:
     @property
     def payload_types(self) -> list[int]:
         """The formats as numbers, in order of preference; empty for media that is not RTP."""
-        return [int(f) for f in self.formats] if self.is_rtp else []
+        return [_PAYLOAD_TYPES[f] for f in self.formats] if self.is_rtp else []
 
     @property
     def codecs(self) -> list[Codec]:
@@ -227,50 +227,38 @@ def parse(body: bytes) -> Session:
         raise ParseError("no session description")
     if len(lines) >= MAX_LINES or (len(body) > MAX_LINE and max(map(len, lines), default=0) > MAX_LINE):
         raise ParseError("session description too large", status_hint=413)
-    session = Session()
-    sections: Session | Media = session
-    attributes = session.attributes
+    session = Session(Origin())
+    section: Session | Media = session
     inherited = "sendrecv"
     media: Media | None = None
-    for line in lines:
-        kind = line[:2]
-        if kind == "a=":
-            name, _, value = line[2:].partition(":")
-            if media is None:
-                if name in DIRECTIONS:
-                    inherited = name
+    try:
+        for line in lines:
+            name, _, value = line.partition(":")
+            if name == "a=rtpmap" and media:
+                # A repeated rtpmap would let two readers see two codecs: the first stands.
+                number, _, text = value.partition(" ")
+                media.rtpmap.setdefault(_PAYLOAD_TYPES[number], text)
+            elif name == "a=fmtp" and media:
+                number, _, text = value.partition(" ")
+                media.fmtp.setdefault(_PAYLOAD_TYPES[number], text)
+            elif line[:2] == "a=":
+                if direction := _DIRECTION.get(line):
+                    if media:
+                        media.direction = direction
+                    else:
+                        inherited = direction
+                elif name == "a=ptime" and media:
+                    media.ptime = _milliseconds(value)
+                elif name == "a=maxptime" and media:
+                    media.maxptime = _milliseconds(value)
                 else:
-                    attributes.append((name, value))
-            elif name == "rtpmap":
-                _numbered(media.rtpmap, value)
-            elif name == "fmtp":
-                _numbered(media.fmtp, value)
-            elif name in DIRECTIONS:
-                media.direction = name
-            elif name == "ptime":
-                media.ptime = _milliseconds(value)
-            elif name == "maxptime":
-                media.maxptime = _milliseconds(value)
+                    section.attributes.append((name[2:], value))
+            elif line[:2] == "m=":
+                media = section = _media(line[2:], session, inherited)
             else:
-                attributes.append((name, value))
-        elif kind == "m=":
-            media = sections = _media(line[2:], session, inherited)
-            attributes = media.attributes
-        elif kind == "c=":
-            address = _address(line[2:])
-            if not address:
-                raise ParseError("malformed c= line")
-            sections.connection = address
-        elif kind == "o=":
-            session.origin = _origin(line[2:])
-        elif kind == "s=":
-            session.name = line[2:]
-        elif kind == "t=" and media is None:
-            session.timing = line[2:]
-        elif kind[1:] == "=" and kind[0].isalpha():
-            sections.lines.append(line)
-        else:
-            raise ParseError("malformed line in session description")
+                _line(line, session, section)
+    except KeyError:
+        raise ParseError("payload type out of range") from None
     for stream in session.media:
         if stream.port and not stream.connection:
             raise ParseError("no c= line")
@@ -278,34 +266,51 @@ def parse(body: bytes) -> Session:
 
 
 _is_media = re.compile(
-    r"([a-zA-Z0-9-]{1,32}) ([0-9]{1,5})(?:/([0-9]{1,3}))? ([A-Za-z0-9/_.-]{1,64})((?: [!-~]{1,64})+)"
+    r"([a-zA-Z0-9-]{1,32}) ([0-9]{1,5})(?:/([0-9]{1,3}))? ([A-Za-z0-9/_.-]{1,64})((?: [!-~]{1,64}+)+)[ \t]*+"
 ).fullmatch
 
 
 def _media(text: str, session: Session, direction: str) -> Media:
-    match = _is_media(text.rstrip(" \t"))
+    match = _is_media(text)
     if not match:
         raise ParseError("malformed m= line")
     kind, port, ports, protocol, rest = match.groups()
     formats = rest.split()
     if int(port) > 65_535 or len(formats) > MAX_FORMATS or len(session.media) >= MAX_MEDIA:
         raise ParseError("m= line out of range")
-    media = Media(kind, int(port), protocol, formats, direction=direction, connection=session.connection)
-    media.ports = int(ports) if ports else 1
+    media = Media(kind, int(port), protocol, formats, {}, {}, direction, session.connection)
+    if ports:
+        media.ports = int(ports)
     if media.is_rtp:
         for text in formats:
-            if len(text) > 3 or not text.isdecimal() or int(text) > 127:
-                raise ParseError("payload type out of range")
+            _PAYLOAD_TYPES[text]  # KeyError: out of range
     session.media.append(media)
     return media
 
 
-def _numbered(table: dict[int, str], value: str) -> None:
-    payload_type, _, text = value.partition(" ")
-    if not payload_type.isdecimal() or len(payload_type) > 3 or int(payload_type) > 127:
-        raise ParseError("payload type out of range")
-    # A repeated rtpmap would let two readers see two codecs: the first stands.
-    table.setdefault(int(payload_type), text.strip(" \t"))
+def _line(line: str, session: Session, section: Session | Media) -> None:
+    """The lines that come once: o=, s=, c=, t=; all others are kept."""
+    kind = line[:2]
+    if kind == "c=":
+        address = _address(line[2:])
+        if not address:
+            raise ParseError("malformed c= line")
+        section.connection = address
+    elif kind == "o=":
+        session.origin = _origin(line[2:])
+    elif kind == "s=":
+        session.name = line[2:]
+    elif kind == "t=" and section is session:
+        session.timing = line[2:]
+    elif kind[1:] == "=" and kind.isascii() and kind[0].isalpha():
+        section.lines.append(line)
+    else:
+        raise ParseError("malformed line in session description")
+
+
+# Numbers as phones write them; anything else ("08", "+8", 2**32) is none of ours.
+_PAYLOAD_TYPES: Final = {str(n): n for n in range(128)}
+_DIRECTION: Final = {f"a={direction}": direction for direction in DIRECTIONS}
 
 
 def _milliseconds(value: str) -> int:
@@ -338,7 +343,7 @@ def _integer(text: str) -> int:
 
 
 def _codec(payload_type: int, text: str, fmtp: str) -> Codec | None:
-    name, _, rest = text.partition("/")
+    name, _, rest = text.strip(" \t").partition("/")
     clock, _, channels = rest.partition("/")
     if not name or len(clock) > 7 or len(channels) > 2:
         return None

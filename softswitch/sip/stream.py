@@ -19,9 +19,9 @@ MAX_PINGS: Final = 64  # keep-alives in one segment
 PONG: Final = bytes(bytearray(b"\r\n"))
 
 _length_lines = re.compile(
-    rb"\r\n(?:content-length|l)[ \t]*+:([^\r]*+(?:\r\n[ \t][^\r]*+)*+)(?=\r\n)", re.IGNORECASE
+    rb"\r\n(?:content-length|l)[ \t]*+:([^\r]*+(?:\r\n[ \t][^\r]*+)*)(?=\r\n(?![ \t]))", re.IGNORECASE
 ).findall
-_is_length = re.compile(rb"(?:\r\n[ \t]|[ \t])*+([0-9]{1,10})(?:\r\n[ \t]|[ \t])*+").fullmatch
+_is_length = re.compile(rb"(?:\r\n[ \t]|[ \t])*([0-9]{1,10})(?:\r\n[ \t]|[ \t])*").fullmatch
 
 
 class Framer:

@@ -17,9 +17,9 @@ MAX_URI: Final = 2_048  # characters
 # userinfo leaves room for what keypads send unescaped ("#"); "@" stands once, before the host.
 _USER_CHARS: Final = r"-A-Za-z0-9_.!~*'()&=+$,;?/%#\[\]{}|^`\\\x80-\xff"
 _sip = re.compile(
-    rf"(?:([{_USER_CHARS}]++)(?::([{_USER_CHARS}:]*+))?@)?({HOST})(?::({PORT}))?+((?:;[^;?@<>\"\s]*+)*+)(?:\?([^?@<>\"\s]*+))?",
+    rf"(?:([{_USER_CHARS}]++)(?::([{_USER_CHARS}:]*+))?@)?({HOST})(?::({PORT}))?((?:;[^;?@<>\"\s]*+)*)(?:\?([^?@<>\"\s]*+))?",
 ).fullmatch
-_tel = re.compile(r"(\+?[0-9A-Fa-f*#.()-]++)((?:;[^;?@<>\"\s]*+)*+)").fullmatch
+_tel = re.compile(r"(\+?[0-9A-Fa-f*#.()-]++)((?:;[^;?@<>\"\s]*+)*)").fullmatch
 _separators = re.compile(r"[-.()]").sub
 _percent = re.compile(r"%([0-9A-Fa-f]{2})").sub
 _is_scheme = re.compile(r"[A-Za-z][-A-Za-z0-9+.]*+").fullmatch
@@ -133,8 +133,21 @@ def _uri_headers(text: str) -> dict[str, str]:
 def _key(uri: Uri) -> tuple[str, str, str, str, int]:
     if uri.scheme == "tel":
         return "tel", _separators("", uri.user).lower(), "", "", 0
-    # Escapes of unreserved characters are equivalent to the characters; the user part is case-sensitive, the host not.
-    return uri.scheme, unescape(uri.user), unescape(uri.password), uri.host.lower(), uri.port
+    # The user part is case-sensitive, the host is not.
+    return uri.scheme, _plain(uri.user), _plain(uri.password), uri.host.lower(), uri.port
+
+
+_UNRESERVED: Final = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_.!~*'()")
+
+
+def _plain(text: str) -> str:
+    """Escapes of unreserved characters undone, the others spelt in one way (19.1.4)."""
+    return _percent(_unreserved, text) if "%" in text else text
+
+
+def _unreserved(match: re.Match[str]) -> str:
+    char = chr(int(match[1], 16))
+    return char if char in _UNRESERVED else match[0].upper()
 
 
 def _parameters_match(one: Uri, two: Uri) -> bool:
@@ -144,7 +157,7 @@ def _parameters_match(one: Uri, two: Uri) -> bool:
     for name in mine.keys() | theirs.keys():
         both = name in mine and name in theirs
         if both:
-            if unescape(mine[name]).lower() != unescape(theirs[name]).lower():
+            if _plain(mine[name]).lower() != _plain(theirs[name]).lower():
                 return False
         elif name in _DECISIVE:
             return False
@@ -152,7 +165,7 @@ def _parameters_match(one: Uri, two: Uri) -> bool:
 
 
 def _headers(uri: Uri) -> dict[str, str]:
-    return {name: unescape(value) for name, value in uri.headers.items()}
+    return {name: _plain(value) for name, value in uri.headers.items()}
 
 
 @dataclass(slots=True)
@@ -169,7 +182,7 @@ class Address:
     @classmethod
     def parse(cls, value: str) -> Address:
         """Raises ParseError: unbalanced quotes or brackets, blanks in the URI, a bare URI that needs brackets (20.10)."""
-        display, uri, rest = _dissect(value)
+        display, uri, rest = dissect(value)
         return cls(uri, display, parameters(rest) if rest else {})
 
     @property
@@ -177,17 +190,20 @@ class Address:
         return self.parameters.get("tag", "")
 
     def __str__(self) -> str:
+        if self.uri == "*":
+            return "*"
         text = f"{quote(self.display)} <{self.uri}>" if self.display else f"<{self.uri}>"
         for name, value in self.parameters.items():
             text += f";{name}={value}" if value else f";{name}"
         return text
 
 
-_is_display = re.compile(r"[-A-Za-z0-9.!%*_+`'~ \t\x80-\xff]*+").fullmatch
+# 20.10 wants a row of tokens where quotes are missing. Phones also leave "(" or "@" bare, which no reader can mistake.
+_is_display = re.compile(r'[^",;<>\\\x00-\x08\x0a-\x1f\x7f]*+').fullmatch
 _uri_end = re.compile(r'[<>"\s]').search
 
 
-def _dissect(value: str) -> tuple[str, str, str]:
+def dissect(value: str) -> tuple[str, str, str]:
     """(display, URI, parameters with their leading semicolon) of one name-addr / addr-spec value."""
     value = value.strip(BLANKS)
     if value[:1] == '"':
@@ -197,7 +213,6 @@ def _dissect(value: str) -> tuple[str, str, str]:
         if rest[:1] != "<":
             raise ParseError("display name without <URI>")
     elif "<" in value:
-        # 20.10: an unquoted display name is a row of tokens.
         display, _, rest = value.partition("<")
         if not _is_display(display):
             raise ParseError("display name needs quotes")
@@ -228,7 +243,7 @@ def addr_uri(value: str) -> str:
         end = value.find(">")
         if end > 0:
             return value[1:end]
-    return _dissect(value)[1]
+    return dissect(value)[1]
 
 
 def tag(value: str) -> str:
@@ -237,7 +252,7 @@ def tag(value: str) -> str:
     if found and is_token(rest) and '"' not in head[head.rfind("<") :]:
         return rest
     try:
-        text = parameters(_dissect(value)[2]).get("tag", "")
+        text = parameters(dissect(value)[2]).get("tag", "")
     except ParseError:
         return ""
     return text if is_token(text) else ""

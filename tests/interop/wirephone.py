@@ -134,6 +134,16 @@ class WirePhone:
         finally:
             await self.stop()
 
+    def forget(self) -> None:
+        """Drop all calls without a word, as a phone does that is switched off; its registration stays."""
+        for call in self.calls.values():
+            call.media.close()
+        self.calls.clear()
+        for transaction in self._transactions.values():
+            transaction.stop()
+        while not self.incoming.empty():
+            self.incoming.get_nowait()
+
     async def stop(self) -> None:
         for call in list(self.calls.values()):
             call.media.close()
@@ -311,6 +321,7 @@ class WireCall:
         self._routes: list[str] = []
         self._authorized = False
         self._acknowledged = asyncio.Event()
+        self._settling = 0, "", 0.0  # sequence, moment and time of a re-INVITE that is not acknowledged yet
         self.reinvites: list[Message] = []  # from the far end, for assertions
         loop = asyncio.get_running_loop()
         self.media = Media(phone.voice, _metronomes.setdefault(loop, Metronome()))
@@ -497,7 +508,9 @@ class WireCall:
         match message.method:
             case "ACK":
                 self._acknowledged.set()
-                return
+                sequence, what, at = self._settling
+                if message.sequence == sequence and what not in self.times:
+                    self._note(what, at)
             case "CANCEL":
                 self.phone.send(reply(message, 200, tag=self._tag))
                 self._note("cancelled", message.at)
@@ -531,7 +544,7 @@ class WireCall:
             self.media.speak(self.direction in ("sendrecv", "sendonly"))
             what = "resumed" if self.direction == "sendrecv" else "held"
             self.times.pop(what, None)
-            self._note(what, message.at)
+            self._settling = message.sequence, what, message.at
         else:
             body = self._description((8, 0), EVENT_TYPE)
         self.phone.send(reply(message, 200, tag=self._tag, contact=self.phone.contact, body=body))

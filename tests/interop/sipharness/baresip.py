@@ -204,7 +204,7 @@ class Baresip(Phone):
         self.command("hold", check=True)
 
     def resume(self) -> None:
-        self.command("resume", check=True)
+        self.command("resume")  # 1.1 resumes, but replies that it failed when there is no other call to hold
 
     def dtmf(self, digits: str, gap: float = 0.25) -> None:
         """Press keys; `gap`: seconds from one to the next."""

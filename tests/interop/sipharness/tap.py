@@ -9,6 +9,7 @@ own through `sudo -n`; `tests/run` asks for the password beforehand.
 
 from __future__ import annotations
 
+import ctypes
 import os
 import socket
 import struct
@@ -27,6 +28,8 @@ from . import audio
 from .core import PhoneError
 
 _EVENT_KEYS = "0123456789*#ABCD"
+_ETH_P_IP = 0x0800
+_SO_ATTACH_FILTER, _SO_RCVBUFFORCE = 26, 33  # Linux
 _HEADER = struct.Struct("!dI4sH4sH")  # time of arrival, length; source and destination of the datagram that follows
 
 Address = tuple[str, int]
@@ -127,7 +130,7 @@ class RtpTap:
 
     def __enter__(self) -> Self:
         try:
-            self._socket = packet_socket()
+            self._socket = packet_socket(self.ports)
             reader: Any = self._read_socket
         except PermissionError:
             self._process = self._observer()
@@ -158,11 +161,10 @@ class RtpTap:
     def _read_socket(self) -> None:
         while (observed := self._socket) is not None:
             try:
-                raw, _, _, address = observed.recvmsg(4096)
+                raw = observed.recv(4096)
             except TimeoutError:
                 continue
-            if datagram := udp_datagram(raw, address, self.ports):
-                self._packet(*datagram)
+            self._packet(*udp_datagram(raw))
 
     def _read_process(self) -> None:
         pipe = self._process.stdout if self._process is not None else None
@@ -197,23 +199,60 @@ class RtpTap:
         return mixed
 
 
-def packet_socket() -> socket.socket:
-    """A socket that sees everything on the loopback interface. Raises PermissionError."""
-    observed = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, socket.htons(0x0800))
-    observed.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 8 << 20)
-    observed.bind(("lo", 0))
+def packet_socket(ports: frozenset[int]) -> socket.socket:
+    """A socket that sees what goes to those UDP ports on the loopback interface. Raises PermissionError."""
+    observed = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, 0)  # protocol 0: nothing before the filter is in place
+    program = udp_filter(ports)
+    buffer = ctypes.create_string_buffer(program)
+    attached = struct.pack("HP", len(program) // 8, ctypes.addressof(buffer))
+    observed.setsockopt(socket.SOL_SOCKET, _SO_ATTACH_FILTER, attached)
+    observed.setsockopt(socket.SOL_SOCKET, _SO_RCVBUFFORCE, 16 << 20)
+    observed.bind(("lo", _ETH_P_IP))
     observed.settimeout(0.2)
     return observed
 
 
-def udp_datagram(raw: bytes, address: Any, ports: frozenset[int]) -> tuple[float, Address, Address, bytes] | None:
-    """A UDP datagram over IPv4 to one of the ports, from an Ethernet frame. Loopback shows each frame going out, too."""
-    if address[2] == socket.PACKET_OUTGOING or len(raw) < 42 or raw[14] >> 4 != 4 or raw[23] != 17:
-        return None
+def udp_filter(ports: frozenset[int]) -> bytes:
+    """A classic BPF program: received UDP over IPv4 to one of the ports. Whatever else is on the wire costs nothing."""
+    ranges: list[list[int]] = []
+    for port in sorted(ports):
+        if ranges and port == ranges[-1][1] + 1:
+            ranges[-1][1] = port
+        else:
+            ranges.append([port, port])
+
+    # (code, jump if true, jump if false, operand); the jumps to `drop` and `accept` are filled in below.
+    load_byte, load_word, load_length = 0x30, 0x20, 0xB1
+    load_indirect, if_equal, if_at_least, if_above, leave = 0x48, 0x15, 0x35, 0x25, 0x06
+    drop, accept, following = -1, -2, 0
+    program = [
+        (load_word, 0, 0, 0xFFFFF004),  # the packet's type
+        (if_equal, drop, following, socket.PACKET_OUTGOING),  # loopback shows everything twice
+        (load_byte, 0, 0, 23),  # the protocol
+        (if_equal, following, drop, socket.IPPROTO_UDP),
+        (load_length, 0, 0, 14),  # X = length of the IP header
+        (load_indirect, 0, 0, 16),  # the destination port
+    ]
+    for low, high in ranges:
+        program += [(if_at_least, following, 1, low), (if_above, following, accept, high)]
+    end = len(program)
+    program += [(leave, 0, 0, 0), (leave, 0, 0, 0xFFFF)]
+
+    def jump(index: int, target: int) -> int:
+        return {drop: end - index - 1, accept: end - index}.get(target, target)
+
+    if end > 255:
+        raise ValueError(f"{len(ranges)} ranges of ports are too many")
+    return b"".join(
+        struct.pack("HBBI", code, jump(index, true), jump(index, false), operand)
+        for index, (code, true, false, operand) in enumerate(program)
+    )
+
+
+def udp_datagram(raw: bytes) -> tuple[float, Address, Address, bytes]:
+    """(time of arrival, source, destination, data) of an Ethernet frame that passed the filter."""
     transport = 14 + (raw[14] & 15) * 4
     source_port, destination_port, length = struct.unpack_from("!HHH", raw, transport)
-    if destination_port not in ports:
-        return None
     source = socket.inet_ntoa(raw[26:30]), source_port
     destination = socket.inet_ntoa(raw[30:34]), destination_port
     return time.time(), source, destination, raw[transport + 8 : transport + length]
@@ -221,21 +260,20 @@ def udp_datagram(raw: bytes, address: Any, ports: frozenset[int]) -> tuple[float
 
 def observe(ports: frozenset[int]) -> None:
     """The observer process: writes every datagram to standard output until standard input closes."""
-    observed = packet_socket()
+    observed = packet_socket(ports)
     threading.Thread(target=lambda: (sys.stdin.buffer.read(), os._exit(0)), daemon=True).start()
     output = sys.stdout.buffer
     output.write(b"!")
     output.flush()
     while True:
         try:
-            raw, _, _, address = observed.recvmsg(4096)
+            raw = observed.recv(4096)
         except TimeoutError:
             continue
-        if datagram := udp_datagram(raw, address, ports):
-            at, (source, source_port), (destination, destination_port), data = datagram
-            hosts = socket.inet_aton(source), source_port, socket.inet_aton(destination), destination_port
-            output.write(_HEADER.pack(at, len(data), *hosts) + data)
-            output.flush()
+        at, (source, source_port), (destination, destination_port), data = udp_datagram(raw)
+        hosts = socket.inet_aton(source), source_port, socket.inet_aton(destination), destination_port
+        output.write(_HEADER.pack(at, len(data), *hosts) + data)
+        output.flush()
 
 
 if __name__ == "__main__":

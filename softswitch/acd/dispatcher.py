@@ -1,0 +1,237 @@
+"""Offers: which agent is rung for which caller, and how every ring ends.
+
+`match` is the one decision, run after every change. An offer reserves its agent in the same step; races are settled by offer
+id; the end of an offer frees agent and caller in the same step. What a peer did late, twice or for an unknown offer is
+counted in `ignored` and changes nothing.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
+from typing import TYPE_CHECKING
+
+from softswitch.acd.agent import AgentState
+from softswitch.acd.caller import Caller, CallerInput, CallerState, Offer, OfferState
+from softswitch.acd.roster import must_stop_ringing
+from softswitch.effects import ConnectOffer, OfferResult, Outcome, ReleaseCaller, RingAgent, WithdrawOffer
+from softswitch.events import Event, OfferEnded, OfferMade
+
+if TYPE_CHECKING:
+    from softswitch.acd.queue import QueueState, Seat, Tier
+    from softswitch.acd.roster import Roster
+    from softswitch.acd.visits import Visits
+    from softswitch.machine import Deadlines, Entropy
+
+RANKED = 3  # names of the best agents that an offer's ranking carries
+
+FAILURES = frozenset(
+    {OfferResult.NO_ANSWER, OfferResult.REJECTED, OfferResult.BUSY, OfferResult.UNREACHABLE, OfferResult.FAILED}
+)
+
+
+class Dispatcher:
+    """The live offers and conversations by id. Shares the engine's visits, roster, deadlines and set of queues to match."""
+
+    def __init__(
+        self,
+        visits: Visits,
+        roster: Roster,
+        deadlines: Deadlines[tuple[str, object]],
+        dirty: dict[QueueState, None],
+        ignored: Counter[str],
+        publish: Callable[[Event], None],
+        emit: Callable[[object], None],
+        entropy: Entropy,
+    ) -> None:
+        self.offers: dict[int, Offer] = {}  # ringing, connecting, talking
+        self.last = 0
+        self._visits = visits
+        self._roster = roster
+        self._deadlines = deadlines
+        self._dirty = dirty
+        self._ignored = ignored
+        self._publish = publish
+        self._emit = emit
+        self._entropy = entropy
+
+    # --- the one decision --------------------------------------------------------------------------------------------
+
+    def match(self, now: float) -> None:
+        """While there is a caller who may use an idle agent: the first caller by rank, the first agent by tier and strategy.
+
+        Looks only at queues that something happened to; reserving an agent may make others of them worth a look.
+        """
+        dirty = self._dirty
+        while dirty:
+            best: tuple[Caller, Sequence[Tier]] | None = None
+            for queue in tuple(dirty):
+                if queue.watched:
+                    self._visits.watch(queue, now)
+                found = queue.candidate(now) if queue.idle else None
+                if found is None:
+                    del dirty[queue]
+                elif best is None or _rank(found[0]) < _rank(best[0]):
+                    best = found
+            if best is not None:
+                self._offer(best[0], best[1], now)
+
+    def _offer(self, caller: Caller, tiers: Sequence[Tier], now: float) -> None:
+        """Ring as many agents for the caller as the strategy wants, lower tiers first."""
+        strategy = caller.queue.strategy
+        room = strategy.width(caller, now) - len(caller.offers)
+        assert room > 0, f"strategy {strategy.name} rings nobody"
+        for tier in tiers:
+            idle = tier.idle
+            while idle.entries:
+                self._ring(caller, strategy.choose(tier, caller, now, self._entropy), now)
+                room -= 1
+                if not room:
+                    return
+
+    def _ring(self, caller: Caller, seat: Seat, now: float) -> None:
+        queue, tier, agent = caller.queue, seat.tier, seat.agent
+        self.last += 1
+        offer = Offer(self.last, caller, agent, queue, tier.number, now)
+        if tier.number > caller.tier:
+            self._visits.tier_opened(caller, tier.number, queue.reason_open(tier))
+        ranking = (*tier.label, *[place[2] for place in tier.idle.head(RANKED)])
+        tier.last = (seat.position, agent.name)
+        self._visits.offered(caller)
+        self.offers[offer.id] = caller.offers[offer.id] = offer
+        caller.offers_made += 1
+        self._publish(OfferMade(queue.name, caller.id, agent.name, offer.id, tier.number, now - caller.joined, ranking))
+        self._roster.reserve(agent, offer, now)
+        timeout = queue.config.ring_timeout if agent.config.ring_timeout is None else agent.config.ring_timeout
+        self._deadlines.set(("ring", offer.id), now + timeout)
+        self._emit(RingAgent(offer.id, caller.id, agent.name, queue.name, agent.device, timeout))
+
+    # --- reports about an offer --------------------------------------------------------------------------------------
+
+    def ringing(self, offer_id: int, now: float) -> None:
+        offer = self.offers.get(offer_id)
+        if offer is None or offer.state is not OfferState.RINGING:
+            self._ignored["offer"] += 1
+            return
+        self._roster.rings(offer.agent, now)
+
+    def answered(self, offer_id: int, now: float) -> None:
+        """The agent's phone answered: the first answer wins the caller, every other is withdrawn."""
+        offer = self.offers.get(offer_id)
+        if offer is None:
+            self._ignored["offer"] += 1
+            self._emit(WithdrawOffer(offer_id, OfferResult.CANCELLED_ELSEWHERE))  # The answer lost the race.
+            return
+        if offer.state is not OfferState.RINGING:
+            self._ignored["offer"] += 1
+            return
+        caller = offer.caller
+        offer.state, offer.answered = OfferState.CONNECTING, now
+        self._deadlines.clear(("ring", offer_id))
+        self._roster.picked_up(offer.agent, now)
+        self._visits.picked_up(caller, now)
+        for other in list(caller.offers.values()):
+            if other is not offer:
+                self._end(other, OfferResult.CANCELLED_ELSEWHERE, now, withdraw=True)
+        self._emit(ConnectOffer(offer_id, caller.id, offer.agent.name, offer.queue.name))
+        if not offer.queue.config.agent_greeting:
+            self._connected(offer, now)
+
+    def connected(self, offer_id: int, now: float) -> None:
+        """Caller and agent hear each other, after the agent was spoken to."""
+        offer = self.offers.get(offer_id)
+        if offer is None or offer.state is not OfferState.CONNECTING:
+            self._ignored["offer"] += 1
+            return
+        self._connected(offer, now)
+
+    def _connected(self, offer: Offer, now: float) -> None:
+        offer.state = OfferState.TALKING
+        self._publish_result(offer, OfferResult.ANSWERED, offer.answered)
+        self._visits.connected(offer.caller, offer.agent.name, offer.id, now)
+        offer.caller.offers.clear()
+        self._roster.connected(offer.agent, now)
+
+    def failed(self, offer_id: int, result: OfferResult, now: float, status: int = 0) -> None:
+        """The ring ended without an answer, or the agent who picked up is gone before the two were joined."""
+        offer = self.offers.get(offer_id)
+        if offer is None:
+            self._ignored["offer"] += 1
+        elif offer.state is OfferState.TALKING:
+            self.ended(offer_id, now)
+        else:
+            self._end(offer, result if result in FAILURES else OfferResult.FAILED, now, status=status)
+
+    def held(self, offer_id: int, held: bool, now: float) -> None:
+        offer = self.offers.get(offer_id)
+        if offer is None or offer.state is not OfferState.TALKING:
+            self._ignored["offer"] += 1
+            return
+        self._roster.held(offer.agent, held, now)
+
+    def ended(self, offer_id: int, now: float) -> None:
+        """Caller and agent no longer talk: wrap-up begins."""
+        offer = self.offers.get(offer_id)
+        if offer is None:
+            self._ignored["offer"] += 1
+            return
+        if offer.state is OfferState.TALKING:
+            del self.offers[offer_id]
+            self._roster.conversation_ended(offer.agent, offer, now)
+        else:
+            self._end(offer, OfferResult.FAILED, now)
+
+    def timed_out(self, offer_id: int, now: float) -> None:
+        offer = self.offers.get(offer_id)
+        if offer is not None and offer.state is OfferState.RINGING:
+            self._end(offer, OfferResult.NO_ANSWER, now, withdraw=True)
+
+    def _end(self, offer: Offer, result: OfferResult, now: float, *, status: int = 0, withdraw: bool = False) -> None:
+        """The one end of every offer that led to no conversation: agent and caller are free in the same step."""
+        caller, connecting = offer.caller, offer.state is OfferState.CONNECTING
+        del self.offers[offer.id]
+        del caller.offers[offer.id]
+        self._deadlines.clear(("ring", offer.id))
+        if withdraw:
+            self._emit(WithdrawOffer(offer.id, result))
+        self._publish_result(offer, result, offer.answered if connecting else now, status)
+        if result in FAILURES:
+            self._roster.offer_failed(offer.agent, offer, result, now)
+        else:
+            self._roster.offer_cancelled(offer.agent, result, now)
+        if result is OfferResult.CANCELLED_CALLER_GONE:
+            return
+        if connecting:
+            self._visits.waits_again(caller, CallerInput.AGENT_GONE)
+        elif caller.state is CallerState.OFFERING and not caller.offers:
+            self._visits.waits_again(caller, CallerInput.OFFERS_OVER)
+        if caller.overdue and caller.state is CallerState.WAITING:
+            self.release(caller, Outcome.TIMEOUT, caller.queue.config.on_timeout, now)
+
+    def _publish_result(self, offer: Offer, result: OfferResult, ended: float, status: int = 0) -> None:
+        self._publish(
+            OfferEnded(offer.queue.name, offer.caller.id, offer.agent.name, offer.id, result, ended - offer.at, status)
+        )
+
+    def stop_ringing(self, agents: Iterable[AgentState], now: float) -> None:
+        """End the offers of agents who are no longer there for them (AGT-02)."""
+        for agent in agents:
+            if agent.offer is not None and must_stop_ringing(agent):
+                gone = not agent.reachable and agent.serving
+                result = OfferResult.UNREACHABLE if gone else OfferResult.CANCELLED_AGENT_STATE
+                self._end(agent.offer, result, now, withdraw=True)
+
+    def depart(self, caller: Caller, outcome: Outcome, now: float, detail: str = "") -> None:
+        for offer in list(caller.offers.values()):
+            self._end(offer, OfferResult.CANCELLED_CALLER_GONE, now, withdraw=True)
+        self._visits.end(caller, outcome, now, detail)
+
+    def release(self, caller: Caller, outcome: Outcome, destination: str, now: float, detail: str = "") -> None:
+        self.depart(caller, outcome, now, detail)
+        self._emit(ReleaseCaller(caller.id, caller.queue.name, outcome, destination))
+
+
+def _rank(caller: Caller) -> tuple[bool, int, int, float, int]:
+    """ACD-03 and ACD-04: who has no phone ringing first, then the queue's weight, priority, effective wait, sequence."""
+    priority, since, visit, _ = caller.entry
+    return bool(caller.offers), -caller.queue.config.weight, priority, since, visit

@@ -1,0 +1,199 @@
+"""The floor: what every agent is doing, and in whose lines they stand.
+
+Activity is moved only by `move`, along the arrows of `ACTIVITY_TABLE`. What an agent falls back to when an offer or a call
+is over is decided from facts (a leg outside the queues, wrap-up, contact, back-off), so no order of reports can strand one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from softswitch.acd.agent import ACTIVITY_TABLE, OCCUPIED, TIMED, Activity, ActivityInput, AgentState
+from softswitch.events import AgentActivityChanged, Event
+
+if TYPE_CHECKING:
+    from softswitch.acd.queue import QueueState
+    from softswitch.machine import Deadlines
+
+
+class Floor:
+    """Moves agents between activities; shares the engine's deadlines and its set of queues to match."""
+
+    def __init__(
+        self,
+        publish: Callable[[Event], None],
+        deadlines: Deadlines[tuple[str, object]],
+        dirty: dict[QueueState, None],
+    ) -> None:
+        self._publish = publish
+        self._deadlines = deadlines
+        self._dirty = dirty
+
+    # --- wrap-up and back-off ------------------------------------------------------------------------------------
+
+    def begin_wrap_up(self, agent: AgentState, queue: str, seconds: float, now: float) -> None:
+        """A fact; `settle` makes it the activity."""
+        agent.wrap_up_from, agent.wrap_up_queue = now, queue
+        self._wrap_up(agent, now + seconds)
+
+    def _wrap_up(self, agent: AgentState, until: float) -> None:
+        agent.wrap_up_until = until
+        self._deadlines.set(("wrap_up", agent.name), until)
+
+    def extend_wrap_up(self, agent: AgentState, now: float) -> None:
+        """One more period, up to the queue's ceiling."""
+        queue = next((seat.queue.config for seat in agent.seats if seat.queue.name == agent.wrap_up_queue), None)
+        so_far = agent.wrap_up_until - agent.wrap_up_from
+        own = agent.config.wrap_up
+        period = own if own is not None else queue.wrap_up if queue else so_far
+        ceiling = max(queue.wrap_up_max, so_far) if queue else so_far
+        self._wrap_up(agent, min(agent.wrap_up_until + period, agent.wrap_up_from + ceiling))
+        agent.until = agent.wrap_up_until
+        self._announce(agent, agent.activity, now - agent.activity_since, "wrap-up extended")
+        self._touch(agent)
+
+    def drop_wrap_up(self, agent: AgentState) -> None:
+        agent.wrap_up_until = 0.0
+        self._deadlines.clear(("wrap_up", agent.name))
+
+    def wrap_up_over(self, agent: AgentState, now: float, cause: str = "wrap-up over") -> None:
+        self.drop_wrap_up(agent)
+        if agent.activity is Activity.WRAP_UP:
+            agent.idle_since = now  # C.5: the clock starts when the wrap-up of the last handled leg ends
+        self.settle(agent, now, cause)
+
+    def begin_back_off(self, agent: AgentState, until: float, cause: str, now: float) -> None:
+        """A fact; `settle` makes it the activity."""
+        if until > now:
+            agent.back_off_until, agent.back_off_cause = until, cause
+            self._deadlines.set(("back_off", agent.name), until)
+
+    def drop_back_off(self, agent: AgentState) -> None:
+        agent.back_off_until, agent.back_off_cause = 0.0, ""
+        self._deadlines.clear(("back_off", agent.name))
+
+    def back_off_over(self, agent: AgentState, now: float) -> None:
+        self.drop_back_off(agent)
+        self.settle(agent, now, "back-off over")
+
+    # --- the one place where activity changes --------------------------------------------------------------------
+
+    def settle(self, agent: AgentState, now: float, cause: str) -> None:
+        """Fall to what the facts say, unless an offer or a conversation holds the agent."""
+        if agent.offer is None:
+            what = _resting(agent)
+            if what is not _RESTING_INPUT.get(agent.activity) or agent.kind != agent.outside:
+                self.move(agent, what, now, cause, agent.outside)
+                return
+        self.stand(agent)
+        self._touch(agent)
+
+    def move(self, agent: AgentState, what: ActivityInput, now: float, cause: str, kind: str = "") -> None:
+        before = agent.activity
+        row = ACTIVITY_TABLE[before]
+        assert what in row, f"agent {agent.name}: {what} in {before}"
+        elapsed = now - agent.activity_since
+        if before in OCCUPIED:
+            agent.load.add(now, elapsed)
+        after = agent.activity = row[what]
+        agent.activity_since = now
+        agent.kind = kind
+        if after in TIMED:
+            self._note_until(agent)
+        elif agent.until is not None:
+            agent.until = None
+        self._announce(agent, before, elapsed, cause)
+        if after is Activity.IDLE:
+            self.stand(agent)
+        elif agent.places:
+            self.step_aside(agent)
+        self._touch(agent)
+
+    def _note_until(self, agent: AgentState) -> None:
+        if agent.activity is Activity.WRAP_UP:
+            agent.until = agent.wrap_up_until
+        else:
+            agent.until = agent.back_off_until if agent.activity is Activity.BACK_OFF else None
+
+    def _announce(self, agent: AgentState, before: Activity, elapsed: float, cause: str) -> None:
+        offer = agent.offer
+        if offer is not None:
+            queue = offer.queue.name
+        else:
+            queue = agent.wrap_up_queue if agent.activity is Activity.WRAP_UP else ""
+        self._publish(
+            AgentActivityChanged(agent.name, agent.activity, before, elapsed, cause, agent.until, agent.kind, queue)
+        )
+
+    def place_by_facts(self, agent: AgentState, now: float) -> None:
+        """The first activity of an agent new to this process: a fact, not a transition."""
+        agent.activity = _RESTING_ACTIVITY[_resting(agent)]
+        agent.activity_since, agent.kind = now, agent.outside
+        self._note_until(agent)
+
+    # --- standing in line ----------------------------------------------------------------------------------------
+
+    def stand(self, agent: AgentState) -> None:
+        """Stand in the line of every seat if offerable, in none if not."""
+        if not agent.offerable:
+            if agent.places:
+                self.step_aside(agent)
+        elif not agent.places:
+            agent.places = [seat.queue.place(seat) for seat in agent.seats if seat.queue.name not in agent.paused_in]
+
+    def step_aside(self, agent: AgentState) -> None:
+        for seat, line, entry in agent.places:
+            line.remove(entry)
+            seat.queue.idle -= 1
+        agent.places = []
+
+    def unseat(self, agent: AgentState) -> None:
+        self.step_aside(agent)
+        for seat in agent.seats:
+            seat.tier.present -= seat.counted
+            seat.tier.seats.pop(agent.name, None)
+        agent.seats = []
+
+    def count(self, agent: AgentState) -> None:
+        """Keep each tier's number of agents who are there."""
+        present = agent.present
+        for seat in agent.seats:
+            here = present and seat.queue.name not in agent.paused_in
+            if here is not seat.counted:
+                seat.counted = here
+                seat.tier.present += 1 if here else -1
+                self._dirty[seat.queue] = None
+
+    def _touch(self, agent: AgentState) -> None:
+        """Have those queues looked at that may now find a match, or may have lost their last agent."""
+        for seat in agent.seats:
+            queue = seat.queue
+            if (queue.idle and (queue.waiting or queue.ringing)) or queue.watched:
+                self._dirty[queue] = None
+
+
+# The resting input whose activity this is: nothing is to be moved while it still holds.
+_RESTING_INPUT = {
+    Activity.IDLE: ActivityInput.REST,
+    Activity.TALKING: ActivityInput.OUTSIDE,
+    Activity.WRAP_UP: ActivityInput.WRAP,
+    Activity.BACK_OFF: ActivityInput.BACK_OFF,
+    Activity.UNREACHABLE: ActivityInput.LOSE,
+}
+
+
+_RESTING_ACTIVITY = {what: activity for activity, what in _RESTING_INPUT.items()}
+
+
+def _resting(agent: AgentState) -> ActivityInput:
+    """What holds an agent who has neither offer nor conversation."""
+    if agent.outside:
+        return ActivityInput.OUTSIDE
+    if agent.wrap_up_until:
+        return ActivityInput.WRAP
+    if not agent.reachable:
+        return ActivityInput.LOSE
+    if agent.back_off_until:
+        return ActivityInput.BACK_OFF
+    return ActivityInput.REST

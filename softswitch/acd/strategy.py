@@ -1,0 +1,142 @@
+"""Which idle agent of a tier is rung: one small interface, one class per strategy (FEATURES ACD-11..17).
+
+A strategy says how many phones may ring for a caller at once, keeps a tier's idle agents in order by a key that does not
+change while an agent is idle, and picks one of them. The tier itself is never a strategy's concern: lower tiers go first.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from statistics import median
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Protocol
+
+from softswitch.acd.agent import SHIFT
+
+if TYPE_CHECKING:
+    from softswitch.acd.agent import AgentState
+    from softswitch.acd.caller import Caller
+    from softswitch.acd.queue import Seat, Tier
+    from softswitch.machine import Entropy
+
+EVERYBODY = 1_000_000  # More phones than any tier has.
+
+
+class Strategy(Protocol):
+    """The order of agents inside a tier."""
+
+    name: str
+
+    def width(self, caller: Caller, now: float) -> int:
+        """How many phones may ring for this caller at once."""
+        ...
+
+    def key(self, agent: AgentState) -> float:
+        """The sort key of an agent who becomes idle, lowest first; ties go by position, then by name."""
+        ...
+
+    def choose(self, tier: Tier, caller: Caller, now: float, entropy: Entropy) -> Seat:
+        """One of `tier.idle`, which is not empty, for this caller."""
+        ...
+
+
+class _OneByOne:
+    """Ring one phone: the first in the tier's order."""
+
+    name = ""
+
+    def width(self, caller: Caller, now: float) -> int:
+        return 1
+
+    def key(self, agent: AgentState) -> float:
+        return 0.0
+
+    def choose(self, tier: Tier, caller: Caller, now: float, entropy: Entropy) -> Seat:
+        return tier.idle.first[-1]
+
+
+class LongestIdle(_OneByOne):
+    """The agent whose idle clock (C.5) started first; the clock is one for all queues (ACD-15)."""
+
+    name = "longest_idle"
+
+    def key(self, agent: AgentState) -> float:
+        return agent.idle_since
+
+
+class RingAll(_OneByOne):
+    """Every idle agent of the open tiers rings; the first to answer wins (ACD-12)."""
+
+    name = "ring_all"
+
+    def width(self, caller: Caller, now: float) -> int:
+        return EVERYBODY
+
+
+class Linear(_OneByOne):
+    """By position, always from the first (ACD-11)."""
+
+    name = "linear"
+
+
+class RoundRobin(_OneByOne):
+    """The next by position after the last one rung (ACD-16). The memory is a place, not an index: members may come and go."""
+
+    name = "round_robin"
+
+    def choose(self, tier: Tier, caller: Caller, now: float, entropy: Entropy) -> Seat:
+        if tier.last is None:
+            return tier.idle.first[-1]
+        return tier.idle.after((0.0, *tier.last))[-1]
+
+
+class Random(_OneByOne):
+    """Any idle agent, each as likely (ACD-14)."""
+
+    name = "random"
+
+    def choose(self, tier: Tier, caller: Caller, now: float, entropy: Entropy) -> Seat:
+        return tier.idle.at(entropy.below(len(tier.idle)))[-1]
+
+
+class FewestCalls(_OneByOne):
+    """The fewest answered calls in the last shift (ACD-17).
+
+    Who logged in during that shift counts as having at least the median of the tier: a newcomer is not flooded.
+    """
+
+    name = "fewest_calls"
+
+    def choose(self, tier: Tier, caller: Caller, now: float, entropy: Entropy) -> Seat:
+        floor = median(seat.agent.load.calls(now) for seat in tier.seats.values() if seat.agent.present)
+
+        def calls(entry: tuple[float, int, str, Seat]) -> tuple[float, float]:
+            agent = entry[-1].agent
+            answered = agent.load.calls(now)
+            counted = answered if now - agent.logged_in >= SHIFT else max(answered, floor)
+            return counted, agent.idle_since
+
+        return min(tier.idle, key=calls)[-1]
+
+
+class LeastBusy(_OneByOne):
+    """The fewest occupied seconds (talk and wrap-up, in and out) in the last hour (ACD-13)."""
+
+    name = "least_busy"
+
+    def choose(self, tier: Tier, caller: Caller, now: float, entropy: Entropy) -> Seat:
+        def occupied(entry: tuple[float, int, str, Seat]) -> tuple[float, float]:
+            agent = entry[-1].agent
+            return agent.load.occupied(now), agent.idle_since
+
+        return min(tier.idle, key=occupied)[-1]
+
+
+DEFAULT = "longest_idle"
+
+STRATEGIES: Mapping[str, Strategy] = MappingProxyType(
+    {
+        strategy.name: strategy
+        for strategy in (LongestIdle(), RingAll(), Linear(), RoundRobin(), Random(), FewestCalls(), LeastBusy())
+    }
+)

@@ -1,0 +1,222 @@
+"""What all calls of the switch share: the site, the SIP endpoint, media ports, timers, and the ways out."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Container, Sequence
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
+
+from softswitch.call.media import MediaPool
+from softswitch.call.menu import Site
+from softswitch.effects import DeviceBusy, DeviceFree, Flow, Publish
+from softswitch.events import Event, LegEnded, MediaAlarm
+from softswitch.machine import Deadlines
+from softswitch.sip.listener import contact, is_loopback, literal, sent_by
+
+if TYPE_CHECKING:
+    from media.control import Statistics
+    from softswitch.call.call import Call
+    from softswitch.call.leg import Leg
+    from softswitch.call.media import MediaLeg
+    from softswitch.call.queueing import Offer
+    from softswitch.directory import Directory
+    from softswitch.machine import Entropy
+    from softswitch.sip.endpoint import Endpoint
+    from softswitch.sip.registrar import Binding
+
+STATISTICS_WAIT: Final = 1.0  # seconds that the record of a leg waits for its last statistics
+ALLOW: Final = "Allow: INVITE, ACK, BYE, CANCEL, OPTIONS, INFO, UPDATE\r\n"
+
+
+@dataclass(slots=True, frozen=True)
+class Policy:
+    """What the host's configuration decides about calls. Times in seconds."""
+
+    no_answer_timeout: float = 60.0  # of the whole attempt to reach somebody
+    group_timeout: float = 20.0  # of one group of contacts, when others with a lower q follow
+    silence_timeout: float = 4.0  # a contact that has not said a word counts as dead once the others have refused
+    rtp_timeout: float = 60.0  # without RTP while talking (MED-24)
+    rtp_timeout_hold: float = 300.0  # ... while on hold; 0 = never, for both
+    country: str = ""  # of the tones; "" = the site's
+
+
+class Place(NamedTuple):
+    """How we appear to the peer of a flow."""
+
+    contact: str  # our Contact line and the capabilities that go with it
+    host: str  # where we receive its media
+
+
+Closing = tuple[LegEnded, Callable[[], None]]
+
+
+class Board:
+    """The switchboard: registers of calls, legs and devices, and the list of items that go out."""
+
+    def __init__(
+        self,
+        directory: Directory,
+        endpoint: Endpoint,
+        bindings: Callable[[str, float], Sequence[Binding]],
+        entropy: Entropy,
+        *,
+        is_open: Callable[[str], bool],
+        policy: Policy,
+        media_host: Callable[[Flow], str] | None = None,
+    ) -> None:
+        self.site = Site(directory, is_open)
+        self.endpoint = endpoint
+        self.bindings = bindings
+        self.entropy = entropy
+        self.policy = policy
+        self.out: list[object] = []
+        self.pool = MediaPool(entropy, self.out)
+        self.deadlines: Deadlines[tuple[Any, str]] = Deadlines()
+        self.calls: dict[str, Call] = {}
+        self.legs: dict[str, Leg] = {}  # our tag -> the leg
+        self.offers: dict[int, Offer] = {}
+        self.by_account: Counter[str] = Counter()  # calls that an account has made
+        self.clips: Container[str] | None = None  # names that workers can play, None = not told
+        self.local: frozenset[str] = frozenset(
+            host.lower()
+            for listener in endpoint.listeners
+            for host in (listener.host, listener.advertised_host)
+            if host
+        )
+        self._media_host = media_host
+        self._places: dict[tuple[int, bool, bool], Place] = {}
+        self._devices: Counter[str] = Counter()
+        self._closing: dict[tuple[int, int], Closing] = {}
+        self._exhausted = False
+
+    @property
+    def directory(self) -> Directory:
+        return self.site.directory
+
+    @property
+    def country(self) -> str:
+        return self.policy.country or self.site.directory.country
+
+    def publish(self, event: Event) -> None:
+        self.out.append(Publish(event))
+
+    def place(self, flow: Flow) -> Place:
+        """How we appear to the peer of a flow. Three answers per listener at most, so they are kept."""
+        key = (flow.listener, is_loopback(flow.host), ":" in flow.host)
+        found = self._places.get(key)
+        if found is None:
+            listener = self.endpoint.listeners[flow.listener]
+            host = sent_by(listener, flow).rpartition(":")[0]
+            if self._media_host is not None:
+                host = self._media_host(flow)
+            found = Place(f"Contact: {contact(listener, flow)}\r\n{ALLOW}", literal(host) or host)
+            self._places[key] = found
+        return found
+
+    # --- media -----------------------------------------------------------------------------------------------------------
+
+    def allocate(self, now: float, worker: int | None = None, *, spare: int = 0) -> MediaLeg | None:
+        """A media leg, or None and one alarm when they are used up."""
+        leg = self.pool.allocate(now, worker, spare=spare)
+        if (leg is None) is not self._exhausted:
+            self._exhausted = leg is None
+            if leg is None:
+                self.publish(
+                    MediaAlarm(-1 if worker is None else worker, "ports_exhausted", "calls are refused with 503")
+                )
+        return leg
+
+    def close_media(self, leg: MediaLeg, event: LegEnded, published: Callable[[], None], now: float) -> None:
+        """Close a media leg; the record of its leg is published with the statistics that follow, or without after a while."""
+        opened = leg.opened is not None
+        leg.close(now)
+        if not opened:
+            self.publish(event)
+            published()
+            return
+        key = (leg.worker, leg.index)
+        self._closing[key] = (event, published)
+        self.deadlines.set((key, "statistics"), now + STATISTICS_WAIT)
+
+    def statistics(self, worker: int, statistics: Statistics) -> None:
+        """The last statistics of a closed leg."""
+        key = (worker, statistics.leg)
+        if key in self._closing:
+            self.deadlines.clear((key, "statistics"))
+            media = asdict(statistics)
+            del media["leg"]
+            self._closing[key][0].media = media
+            self.without_statistics(key)
+
+    def without_statistics(self, key: tuple[int, int]) -> None:
+        event, published = self._closing.pop(key)
+        self.publish(event)
+        published()
+
+    # --- devices (ACD-38) -----------------------------------------------------------------------------------------------
+
+    def occupy(self, device: str, kind: str) -> None:
+        """A leg outside the queues begins on a device."""
+        self._devices[device] += 1
+        if self._devices[device] == 1:
+            self.out.append(DeviceBusy(device, kind))
+
+    def vacate(self, device: str) -> None:
+        self._devices[device] -= 1
+        if not self._devices[device]:
+            del self._devices[device]
+            self.out.append(DeviceFree(device))
+
+    # --- clips -----------------------------------------------------------------------------------------------------------
+
+    def resolve(self, clips: Sequence[str], language: str) -> tuple[str, ...]:
+        """Clip names with their language (IVR-14): the wanted one, else the site's, else English, else any spelling given."""
+        return tuple([self._clip(clip, language) for clip in clips])
+
+    def _clip(self, clip: str, language: str) -> str:
+        known = self.clips
+        wanted = f"{language}/{clip}"
+        if known is None or wanted in known:
+            return wanted
+        for name in (clip, f"{self.directory.language}/{clip}", f"en/{clip}"):
+            if name in known:
+                return name
+        return wanted  # The worker reports what is missing and plays comfort instead.
+
+    def music(self, name: str) -> str:
+        """The music class to play: the named one if the site has it, else "default"."""
+        return name if name in self.directory.music else "default"
+
+    def forget(self, call: Call, now: float) -> None:
+        """Take everything away from a call, whatever state it was left in. No signalling, no records."""
+        for leg in [leg for leg in self.legs.values() if leg.call is call]:
+            del self.legs[leg.id]
+            for kind in ("hold", "reoffer"):
+                self.deadlines.clear((leg, kind))
+            if leg.occupies and not leg.gone:
+                self.vacate(leg.device)
+            if self.pool.legs.get((leg.media.worker, leg.media.index)) is leg.media:
+                leg.media.close(now)
+        for offer in [offer for offer in self.offers.values() if offer.call is call]:
+            del self.offers[offer.id]
+        for fork in (call.fork, *(offer.fork for offer in (call.visit.offers.values() if call.visit else ()))):
+            for kind in ("attempt", "group", "silence"):
+                self.deadlines.clear((fork, kind))
+        self.deadlines.clear((call, "flow"))
+        if self.calls.pop(call.id, None) is not None:
+            self.count(call.account.user, -1)
+
+    def count(self, user: str, change: int) -> None:
+        """An account begins or ends a call."""
+        self.by_account[user] += change
+        if not self.by_account[user]:
+            del self.by_account[user]
+
+    @property
+    def idle(self) -> bool:
+        """Whether nothing is left of any call: for tests, and for a shutdown that waits."""
+        return not (
+            self.calls or self.legs or self.offers or self.pool.legs or self._devices or self._closing or self.deadlines
+            or self.by_account
+        )  # fmt: skip

@@ -1,0 +1,376 @@
+"""A call: the caller's leg, whoever it is connected to, and what happens in between.
+
+The caller is either put through (B2BUA: the other side's answer is passed on) or answered by us and led by a flow through
+menus, queues and announcements. What a leg hears is decided in one place, `_sources`: never silence where somebody listens.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from softswitch.call.flow import Dial, EnterQueue, Flow, Mark, Runner
+from softswitch.call.fork import Fork, Invitation
+from softswitch.call.headers import ANONYMOUS, party
+from softswitch.call.leg import Leg, LegState
+from softswitch.call.menu import farewell, feature, flow_for
+from softswitch.call.queueing import QueueVisit
+from softswitch.call.routing import Destination, agent_of
+from softswitch.effects import AgentCommand
+from softswitch.events import CallBridged, CallEnded, CallHeld, CallResumed, DigitReceived, FlowStep
+
+if TYPE_CHECKING:
+    from softswitch.call.board import Board
+    from softswitch.directory import Account
+    from softswitch.sip.message import Message
+
+MAX_PATH: Final = 200  # steps of a flow that the record of a call keeps
+
+# How a call that nobody answered ends in its record, by the status the caller got.
+OUTCOMES: Final = {486: "busy", 600: "busy", 487: "cancelled", 603: "rejected", 607: "rejected", 608: "rejected"}
+NOT_REACHED: Final = {"no_answer": "no_answer", "rejected": "rejected", "busy": "busy"}
+
+
+class Call:
+    """One call from its INVITE to its record."""
+
+    __slots__ = (
+        "_holding", "account", "board", "bridged_at", "caller", "caller_name", "caller_number", "dialled",
+        "ended", "fork", "headers", "hidden", "id", "language", "max_forwards", "outcome", "path", "peer",
+        "reached", "runner", "started", "unsettled", "visit", "worker",
+    )  # fmt: skip
+
+    def __init__(self, board: Board, account: Account, dialled: str, worker: int, now: float) -> None:
+        self.board = board
+        self.id = board.entropy.token()
+        self.account = account
+        self.caller_number = account.user
+        self.caller_name = account.name
+        self.dialled = dialled
+        self.worker = worker
+        self.started = now
+        self.language = account.language or board.directory.language
+        self.caller: Leg  # set as soon as it exists
+        self.peer: Leg | None = None  # who the caller talks to
+        self.fork: Fork | None = None
+        self.runner: Runner | None = None
+        self.visit: QueueVisit | None = None
+        self.headers = ""  # of the INVITE that go on to the other side
+        self.hidden = False  # the caller's identity is not shown
+        self.max_forwards = 70
+        self.path: list[str] = []
+        self.reached = ""  # the agent who took the call
+        self.outcome = ""  # how the attempt to reach somebody failed
+        self.bridged_at = 0.0
+        self.unsettled = 0  # legs whose record is not published yet
+        self.ended: CallEnded | None = None
+        self._holding: set[Leg] = set()
+        board.calls[self.id] = self
+        board.count(account.user, 1)
+
+    # --- beginning -----------------------------------------------------------------------------------------------------
+
+    def start(self, destination: Destination, now: float) -> None:
+        """Put the caller through to an account, or answer and run the flow of any other destination."""
+        if destination.kind == "account":
+            self.ring(destination.name, now)
+        elif destination.kind == "agent":
+            agent = agent_of(self.account, self.board.directory)
+            self.run(feature(agent, destination, self.account.user), now)
+        else:
+            self.run(flow_for(destination, self.board.site), now)
+
+    def run(self, flow: Flow, now: float) -> None:
+        """Answer if that has not happened, and lead the caller through a flow. Keys typed before are kept."""
+        typed = self.runner.digits if self.runner is not None else []
+        if self.runner is not None:
+            self.runner.stop()
+        self.runner = runner = Runner(flow, self)
+        runner.digits = typed
+        self.caller.answer((), now)
+        if self.caller.up:  # With a late offer the flow starts when the ACK has brought an address.
+            runner.start(now)
+
+    def ring(self, user: str, now: float) -> None:
+        """Ring all contacts of an account."""
+        board = self.board
+        account = board.directory.accounts.get(user)
+        if account is None:
+            self._not_reached(404, "not_found", now)
+        elif user == self.account.user:
+            self._not_reached(482, "loop", now)  # SIG-35: nobody calls oneself
+        elif account.do_not_disturb:
+            self._not_reached(486, "busy", now)
+        else:
+            bindings = board.bindings(user, now)
+            if not bindings:
+                self._not_reached(480, "unreachable", now)
+                return
+            domain = board.directory.domain
+            invitation = Invitation(
+                "callee", user, account.name or user, self.identity(), party("", user, domain), self.headers, self.max_forwards,
+                self.caller.negotiation.codecs or tuple(codec for codec, _ in self._offered()), "internal",
+            )  # fmt: skip
+            self.fork = Fork(board, self, self, invitation, bindings, board.policy.no_answer_timeout)
+            self.fork.start(now)
+
+    def identity(self, prefix: str = "") -> str:
+        """The From value that others see: the account that called, never what its phone claims."""
+        if self.hidden:
+            return ANONYMOUS
+        name = f"{prefix}{self.caller_name or (self.caller_number if prefix else '')}"
+        return party(name, self.caller_number, self.board.directory.domain)
+
+    def _offered(self) -> tuple[tuple[str, int], ...]:
+        offer = self.caller.offer
+        return offer.formats if offer is not None else ()
+
+    # --- as the owner of a fork ----------------------------------------------------------------------------------------
+
+    def fork_ringing(self, fork: Fork, leg: Leg, now: float) -> None:
+        caller = self.caller
+        if leg.up and leg.negotiation.agreed and fork.early and caller.early_media((leg.negotiation.codec,), now):
+            caller.media.bridge(leg.media)
+        elif caller.up:
+            # The caller was answered, or hears early media: their phone makes no sound of its own any more.
+            caller.media.tone("ringback", self.board.country)
+        else:
+            caller.ring(now)
+
+    def fork_answered(self, fork: Fork, leg: Leg, now: float) -> None:
+        self.fork = None
+        if self.runner is not None:
+            self.runner.stop()
+        self.join(leg, now)
+
+    def fork_failed(self, fork: Fork, status: int, cause: str, now: float) -> None:
+        self.fork = None
+        self._not_reached(status, cause, now)
+
+    def _not_reached(self, status: int, cause: str, now: float) -> None:
+        self.outcome = NOT_REACHED.get(cause, OUTCOMES.get(status, "failed"))
+        if self.runner is not None and self.runner.active:
+            self.runner.resume(cause, now)
+        elif self.caller.state is LegState.INCOMING:
+            self.caller.hang_up(now, status, cause)
+            self.end(cause, now)
+        else:
+            self.run(farewell(("call-failed",), cause), now)
+
+    # --- talking -------------------------------------------------------------------------------------------------------
+
+    def join(self, leg: Leg, now: float) -> None:
+        """The caller and this leg talk from now on."""
+        self.peer = leg
+        leg.owner = self
+        self.bridged_at = now
+        self.caller.answer((leg.negotiation.codec,), now)
+        if self.caller.gone:
+            return
+        self.board.publish(CallBridged(self.id, self.caller.id, leg.id))
+        self._sources(now)
+        self._align(now)
+
+    def _sources(self, now: float) -> None:
+        """Give both sides of a conversation what they are to hear."""
+        caller, peer = self.caller, self.peer
+        if peer is None or not caller.up or not peer.up:
+            return
+        if not caller.holding and not peer.holding:
+            caller.media.bridge(peer.media)
+            return
+        music = self.board.music(self.visit.config.music if self.visit is not None else "default")
+        for leg in (caller, peer):
+            if leg.holding:
+                leg.media.stop()
+            else:
+                leg.media.music(music)
+
+    def _align(self, now: float) -> None:
+        """Spare the workers transcoding: ask the other side to follow the codec of the caller, if it has it."""
+        caller, peer = self.caller, self.peer
+        if peer is None or not caller.up or not peer.up or caller.negotiation.codec == peer.negotiation.codec:
+            return
+        if caller.negotiation.codec in peer.negotiation.codecs:
+            peer.reoffer((caller.negotiation.codec,), now)
+        elif peer.negotiation.codec in caller.negotiation.codecs:
+            caller.reoffer((peer.negotiation.codec,), now)
+
+    # --- as the owner of its legs --------------------------------------------------------------------------------------
+
+    def leg_ringing(self, leg: Leg, message: Message, now: float) -> None:
+        """Only forks own legs that ring."""
+
+    def leg_answered(self, leg: Leg, now: float) -> None:
+        """Only forks own legs that are being answered."""
+
+    def leg_changed(self, leg: Leg, now: float) -> None:
+        """ACK, hold, resume, another codec or address."""
+        runner = self.runner
+        if leg is self.caller and runner is not None and not runner.started and leg.up:
+            runner.start(now)
+            return
+        if leg.holding is not (leg in self._holding):
+            self._hold(leg, now)
+        if self.peer is None:
+            return  # A caller on hold in a menu or a queue: the worker does not send to them, and the source goes on.
+        self._sources(now)
+        self._align(now)
+
+    def _hold(self, leg: Leg, now: float) -> None:
+        if leg.holding:
+            self._holding.add(leg)
+            self.board.publish(CallHeld(self.id, leg.id))
+        else:
+            self._holding.discard(leg)
+            self.board.publish(CallResumed(self.id, leg.id))
+        if self.visit is not None and leg is self.peer:
+            self.visit.held(leg.holding)
+
+    def leg_digit(self, leg: Leg, digit: str, duration_ms: int, method: str, now: float) -> None:
+        self.board.publish(DigitReceived(self.id, leg.id, digit, duration_ms, method))
+        peer = self.other(leg)
+        if peer is not None:
+            self._relay_digit(peer, digit, duration_ms, method, now)
+        elif leg is self.caller and self.runner is not None and not self.waiting:
+            self.runner.digit(digit, now)
+
+    def _relay_digit(self, peer: Leg, digit: str, duration_ms: int, method: str, now: float) -> None:
+        """Pass a digit that the worker cannot pass: from INFO, or to a phone without telephone-event (MED-09)."""
+        if peer.negotiation.dtmf_type >= 0:
+            if method == "info" and peer.up:
+                peer.media.send_digits(digit, max(40, duration_ms))
+        elif peer.state is LegState.ESTABLISHED:
+            body = f"Signal={digit}\r\nDuration={max(40, duration_ms)}\r\n".encode()
+            peer.dialog.request(
+                self.board.endpoint,
+                "INFO",
+                now,
+                headers="Content-Type: application/dtmf-relay\r\n",
+                body=body,
+                owner=peer,
+            )
+
+    def leg_played(self, leg: Leg, play: int, cause: str, now: float) -> None:
+        if self.visit is not None and self.visit.played(leg, play, cause, now):
+            return
+        if leg is self.caller and self.runner is not None:
+            self.runner.play_done(play, cause, now)
+
+    def leg_gone(self, leg: Leg, now: float) -> None:
+        if leg is self.caller or leg is self.peer:
+            self.end(leg.cause, now)
+
+    @property
+    def waiting(self) -> bool:
+        """Whether the caller waits in a queue."""
+        return self.visit is not None and self.visit.waiting
+
+    def other(self, leg: Leg) -> Leg | None:
+        """Who this leg talks to, None if nobody."""
+        if self.peer is None:
+            return None
+        return self.peer if leg is self.caller else self.caller
+
+    # --- as the stage of a flow ----------------------------------------------------------------------------------------
+
+    def play(self, clips: tuple[str, ...], interruptible: bool) -> int:
+        return self.caller.media.play_clips(self.board.resolve(clips, self.language), until_digit=interruptible)
+
+    def music(self, name: str) -> None:
+        self.caller.media.music(self.board.music(name))
+
+    def echo(self) -> None:
+        self.caller.media.echo()
+
+    def wait_until(self, at: float | None) -> None:
+        if at is None:
+            self.board.deadlines.clear((self, "flow"))
+        else:
+            self.board.deadlines.set((self, "flow"), at)
+
+    def enter_queue(self, step: EnterQueue, now: float) -> None:
+        queue = self.board.directory.queues.get(step.queue)
+        if queue is None:
+            self.mark(Mark("unknown_queue", step.queue))
+            self.run(farewell(("unavailable",), "unknown_queue"), now)
+            return
+        self.mark(Mark("queue", queue.name))
+        if queue.language:
+            self.language = queue.language
+        self.visit = QueueVisit(self, queue, now)
+        self.visit.enter(step.priority, now)
+
+    def dial(self, step: Dial, now: float) -> None:
+        self.mark(Mark("dial", step.user))
+        self.caller.media.tone("ringback", self.board.country)
+        self.ring(step.user, now)
+
+    def finish(self, cause: str, now: float) -> None:
+        self.caller.hang_up(now, 480, cause)
+        self.end(cause, now)
+
+    def tell(self, command: AgentCommand) -> None:
+        self.board.out.append(command)
+
+    def mark(self, step: Mark) -> None:
+        self.board.publish(FlowStep(self.id, step.step, step.detail))
+        if len(self.path) < MAX_PATH:
+            self.path.append(f"{step.step}:{step.detail}" if step.detail else step.step)
+
+    def speak(self, language: str) -> None:
+        self.language = language
+
+    # --- end -----------------------------------------------------------------------------------------------------------
+
+    def expire(self, now: float) -> None:
+        """The deadline of a step of the flow."""
+        if self.runner is not None:
+            self.runner.expire(now)
+
+    def end(self, cause: str, now: float, status: int = 480) -> None:
+        """Hang up whoever is left and write the record. Once only."""
+        board = self.board
+        if board.calls.pop(self.id, None) is None:
+            return
+        caller, peer = self.caller, self.peer
+        board.count(self.account.user, -1)
+        if self.runner is not None:
+            self.runner.stop()
+        board.deadlines.clear((self, "flow"))
+        if self.fork is not None:
+            self.fork.cancel(now, cause)
+        if self.visit is not None:
+            self.visit.end(now)
+        for leg in (caller, peer):
+            if leg is not None:
+                leg.hang_up(now, status, cause)
+        self.ended = self._record(cause, now)
+        self.settled(0)
+        self.fork = None
+        self.runner = None
+        self._holding.clear()
+
+    def settled(self, legs: int = 1) -> None:
+        """The record of a leg is published; that of the call comes when all are."""
+        self.unsettled -= legs
+        if self.ended is not None and not self.unsettled:
+            self.board.publish(self.ended)
+            self.ended = None
+            self.peer = None
+            self.visit = None
+
+    def _record(self, cause: str, now: float) -> CallEnded:
+        caller = self.caller
+        bridged = self.bridged_at
+        if bridged:
+            outcome = "answered"
+        elif caller.answered_at:
+            outcome = self.outcome or "completed"
+        else:
+            outcome = OUTCOMES.get(caller.status, "failed") if caller.by == "remote" else self.outcome or "failed"
+        answered = bridged or caller.answered_at
+        return CallEnded(
+            self.id, self.caller_number, self.caller_name, self.dialled, self.account.user, outcome, caller.status, cause,
+            (answered or now) - self.started, now - answered if answered else 0.0, now - self.started,
+            self.visit.config.name if self.visit is not None else "", self.reached, tuple(self.path),
+        )  # fmt: skip

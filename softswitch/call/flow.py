@@ -1,0 +1,284 @@
+"""Call flows: generators that read like what a caller experiences, and the runner that drives one on a leg.
+
+A flow yields steps and is sent the result of each: what was typed, how a dial attempt ended. No input, no clock: a test
+drives it with a list of digits. Steps of a flow that ends without `Hangup` are followed by one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Generator
+from dataclasses import dataclass
+from typing import Final, Protocol, TypeAlias
+
+from softswitch.effects import AgentCommand
+
+MAX_PLAY: Final = 600.0  # seconds after which clips count as played, whatever the worker says
+MAX_TYPED_AHEAD: Final = 32  # digits kept for later steps
+MAX_STEPS: Final = 1_000  # steps without waiting for anything, before the flow counts as broken
+
+
+@dataclass(slots=True)
+class Play:
+    """Play clips. Result: "", or the digit that cut them short (it is kept for the next Gather)."""
+
+    clips: tuple[str, ...]
+    interruptible: bool = True
+
+
+@dataclass(slots=True)
+class Gather:
+    """Play clips, then wait for digits. Result: the digits typed, "" if none came for `timeout` seconds after the prompt.
+
+    What was typed ahead counts, and leaves the prompt unplayed. `terminator` ends the input early and is not part of it.
+    """
+
+    clips: tuple[str, ...] = ()
+    timeout: float = 5.0  # to the first digit
+    digits: int = 1
+    inter_digit: float = 3.0
+    terminator: str = ""
+
+
+@dataclass(slots=True)
+class EnterQueue:
+    """Wait in a queue; the queue engine decides how it goes on, so there is no result."""
+
+    queue: str
+    priority: int = 0
+
+
+@dataclass(slots=True)
+class Dial:
+    """Ring an account while the caller hears ringback. Result: how it failed ("busy", "no_answer" ...); success ends the flow."""
+
+    user: str
+
+
+@dataclass(slots=True)
+class Music:
+    """Music until the caller hangs up."""
+
+    name: str
+
+
+@dataclass(slots=True)
+class Echo:
+    """The caller hears themselves until they hang up."""
+
+
+@dataclass(slots=True)
+class Hangup:
+    """End the call. `cause` goes to its record."""
+
+    cause: str = "normal"
+
+
+@dataclass(slots=True)
+class Tell:
+    """Give the queue engine a command in the caller's name. No waiting, no result."""
+
+    command: AgentCommand
+
+
+@dataclass(slots=True)
+class Mark:
+    """Note where in the menu the caller is (IVR-18). No waiting, no result."""
+
+    step: str
+    detail: str = ""
+
+
+@dataclass(slots=True)
+class Language:
+    """The clips that follow are of this language."""
+
+    language: str
+
+
+Step: TypeAlias = Play | Gather | EnterQueue | Dial | Music | Echo | Hangup | Tell | Mark | Language
+Flow: TypeAlias = Generator[Step, str, None]
+
+
+class Stage(Protocol):
+    """What the runner needs from the call it plays on."""
+
+    def play(self, clips: tuple[str, ...], interruptible: bool) -> int: ...
+    def music(self, name: str) -> None: ...
+    def echo(self) -> None: ...
+    def wait_until(self, at: float | None) -> None: ...
+    def enter_queue(self, step: EnterQueue, now: float) -> None: ...
+    def dial(self, step: Dial, now: float) -> None: ...
+    def finish(self, cause: str, now: float) -> None: ...
+    def tell(self, command: AgentCommand) -> None: ...
+    def mark(self, step: Mark) -> None: ...
+    def speak(self, language: str) -> None: ...
+
+
+class Runner:
+    """Drives one flow: performs a step, waits for what ends it, sends the result back."""
+
+    __slots__ = ("_flow", "_play", "_stage", "_step", "_typed", "digits", "started")
+
+    def __init__(self, flow: Flow, stage: Stage) -> None:
+        self._flow: Flow | None = flow
+        self._stage = stage
+        self._step: Step | None = None
+        self._play = 0  # the clips being played, 0 if none
+        self._typed = ""  # what the present Gather has so far
+        self.started = False
+        self.digits: list[str] = []  # typed ahead
+
+    @property
+    def active(self) -> bool:
+        return self._flow is not None
+
+    def start(self, now: float) -> None:
+        self.started = True
+        self._advance(None, now)
+
+    def stop(self) -> None:
+        """The call is over, or goes on without the flow."""
+        flow, self._flow = self._flow, None
+        self._step = None
+        self._play = 0
+        self._stage.wait_until(None)
+        if flow is not None:
+            flow.close()
+
+    def digit(self, digit: str, now: float) -> None:
+        """A key was pressed."""
+        step = self._step
+        if type(step) is Gather:
+            self._collect(step, digit, now)
+            return
+        if len(self.digits) < MAX_TYPED_AHEAD:
+            self.digits.append(digit)
+        if type(step) is Play and step.interruptible:
+            self._advance(digit, now)
+
+    def play_done(self, play: int, cause: str, now: float) -> None:
+        """The worker has played the clips, or could not. Stale reports are ignored; a cut by a digit waits for the digit."""
+        if play != self._play or cause in ("digit", "replaced"):
+            return
+        self._play = 0
+        step = self._step
+        if type(step) is Gather:
+            self._listen(step, now)
+        elif type(step) is Play:
+            self._advance("", now)
+
+    def expire(self, now: float) -> None:
+        """The time of the present step is over."""
+        step = self._step
+        if type(step) is Gather and self._play:
+            self._play = 0
+            self._listen(step, now)
+        elif type(step) is Gather:
+            self._gathered(now)
+        elif type(step) is Play:
+            self._play = 0
+            self._advance("", now)
+
+    def resume(self, result: str, now: float) -> None:
+        """A step that another machine carried out has ended."""
+        if type(self._step) is Dial:
+            self._advance(result, now)
+
+    # --- inside ------------------------------------------------------------------------------------------------------
+
+    def _advance(self, result: str | None, now: float) -> None:
+        """Send the result of the step and perform the next ones until one waits."""
+        self._play = 0
+        self._stage.wait_until(None)
+        for _ in range(MAX_STEPS):
+            flow = self._flow
+            if flow is None:
+                return
+            try:
+                step = next(flow) if result is None else flow.send(result)
+            except StopIteration:
+                step = Hangup()
+            self._step = step
+            result = self._perform(step, now)
+            if result is None:
+                return
+        self.stop()
+        self._stage.finish("flow_loop", now)
+
+    def _perform(self, step: Step, now: float) -> str | None:
+        """Begin a step; the result if it is over at once, None if it waits."""
+        stage = self._stage
+        kind = type(step)
+        if isinstance(step, Play):
+            return self._play_step(step, now)
+        if isinstance(step, Gather):
+            return self._gather_step(step, now)
+        if isinstance(step, EnterQueue):
+            stage.enter_queue(step, now)
+            return None
+        if isinstance(step, Dial):
+            stage.dial(step, now)
+            return None
+        if isinstance(step, Music):
+            stage.music(step.name)
+            return None
+        if isinstance(step, Echo):
+            stage.echo()
+            return None
+        if isinstance(step, Hangup):
+            self.stop()
+            stage.finish(step.cause, now)
+            return None
+        if isinstance(step, Tell):
+            stage.tell(step.command)
+        elif isinstance(step, Mark):
+            stage.mark(step)
+        else:
+            assert kind is Language
+            stage.speak(step.language)
+        return ""
+
+    def _play_step(self, step: Play, now: float) -> str | None:
+        if not step.clips:
+            return ""
+        if step.interruptible and self.digits:
+            return self.digits[0]
+        self._play = self._stage.play(step.clips, step.interruptible)
+        self._stage.wait_until(now + MAX_PLAY)
+        return None
+
+    def _gather_step(self, step: Gather, now: float) -> str | None:
+        self._typed = ""
+        while self.digits:
+            digit = self.digits.pop(0)
+            if self._complete(step, digit):
+                return self._typed
+        if self._typed or not step.clips:
+            self._listen(step, now)
+        else:
+            self._play = self._stage.play(step.clips, True)
+            self._stage.wait_until(now + MAX_PLAY)
+        return None
+
+    def _collect(self, step: Gather, digit: str, now: float) -> None:
+        if self._complete(step, digit):
+            self._gathered(now)
+        else:
+            self._play = 0
+            self._listen(step, now)
+
+    def _complete(self, step: Gather, digit: str) -> bool:
+        """Add a digit; whether the input is complete."""
+        if digit == step.terminator:
+            return True
+        self._typed += digit
+        return len(self._typed) >= step.digits
+
+    def _listen(self, step: Gather, now: float) -> None:
+        """The prompt is over: wait for a key, never in silence (MED-13)."""
+        self._stage.music("")
+        self._stage.wait_until(now + (step.inter_digit if self._typed else step.timeout))
+
+    def _gathered(self, now: float) -> None:
+        typed, self._typed = self._typed, ""
+        self._advance(typed, now)

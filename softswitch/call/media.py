@@ -1,0 +1,205 @@
+"""Media legs: which port of which worker belongs to whom, and what is played there.
+
+Workers register ranges of ports that they have bound. A leg is taken from a free list here, so the SDP can be written
+without asking anybody. A leg that was given back rests for QUARANTINE seconds: what is still under way to its port must
+not be heard by the next caller (RELIABILITY section 3, rule 5).
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Final
+
+from media.control import Bridge, Close, Command, Echo, Modify, Music, Open, Play, SendDigits, Stop, Tone
+from softswitch.effects import MediaCommand
+
+if TYPE_CHECKING:
+    from softswitch.machine import Entropy
+
+QUARANTINE: Final = 10.0  # seconds between two uses of a port
+
+
+@dataclass(slots=True)
+class _Worker:
+    """The legs of one worker: leg `i` has the RTP port `base_port + 2 * i`."""
+
+    base_port: int
+    legs: int
+    free: list[int] = field(default_factory=list)
+    resting: deque[tuple[float, int]] = field(default_factory=deque)
+
+    def wake(self, now: float) -> None:
+        """Legs whose quarantine is over are free again."""
+        resting = self.resting
+        while resting and resting[0][0] <= now:
+            self.free.append(resting.popleft()[1])
+
+
+class MediaPool:
+    """Allocates media legs from the ranges of the workers, at random inside a worker."""
+
+    def __init__(self, entropy: Entropy, out: list[object]) -> None:
+        self._entropy = entropy
+        self._out = out
+        self._workers: dict[int, _Worker] = {}
+        self._plays = 0
+        self.reused_early = 0  # ports that were used again before their quarantine was over
+        self.legs: dict[tuple[int, int], MediaLeg] = {}  # in use
+
+    def add_range(self, worker: int, base_port: int, legs: int) -> bool:
+        """A worker is ready. True if it is a new one, False if it is known: then it was restarted and has lost its legs."""
+        known = self._workers.get(worker)
+        if known is not None and (known.base_port, known.legs) == (base_port, legs):
+            return False
+        self._workers[worker] = _Worker(base_port, legs, list(range(legs)))
+        return True
+
+    def allocate(self, now: float, worker: int | None = None, *, spare: int = 0) -> MediaLeg | None:
+        """A free leg of `worker`, or of the worker with the most free legs if None; None if there is none.
+
+        `spare`: how many further legs must be free on the same worker, for the other side of the call.
+        """
+        if worker is None:
+            worker = self._emptiest(now)
+        pool = self._workers.get(worker)
+        if pool is None:
+            return None
+        pool.wake(now)
+        free = pool.free
+        while len(free) <= spare:
+            # Rest is a second line of defence (the first: packets are taken from the negotiated address only), so a port
+            # that has rested the longest is better than a refused call.
+            if not pool.resting:
+                return None
+            free.append(pool.resting.popleft()[1])
+            self.reused_early += 1
+        at = self._entropy.below(len(free))
+        index = free[at]
+        free[at] = free[-1]  # Order is of no interest: swap with the last, and popping costs the same at any size.
+        free.pop()
+        leg = MediaLeg(self, worker, index, pool.base_port + 2 * index)
+        self.legs[worker, index] = leg
+        return leg
+
+    def release(self, leg: MediaLeg, now: float) -> None:
+        """Take a leg back. Once only: a second call does nothing."""
+        if self.legs.pop((leg.worker, leg.index), None) is leg and (pool := self._workers.get(leg.worker)):
+            pool.resting.append((now + QUARANTINE, leg.index))
+
+    def restore(self, worker: int) -> None:
+        """The worker was restarted: give it every leg in use again, with what it was playing."""
+        for (owner, _), leg in list(self.legs.items()):
+            if owner == worker:
+                leg.restore()
+
+    def free(self, now: float) -> int:
+        """Legs that could be taken now, over all workers."""
+        for pool in self._workers.values():
+            pool.wake(now)
+        return sum(len(pool.free) + len(pool.resting) for pool in self._workers.values())
+
+    def next_play(self) -> int:
+        self._plays += 1
+        return self._plays
+
+    def _emptiest(self, now: float) -> int:
+        workers = self._workers
+        if len(workers) == 1:
+            return next(iter(workers))
+        for pool in workers.values():
+            pool.wake(now)
+        return max(workers, key=lambda worker: len(workers[worker].free), default=-1)
+
+    def emit(self, worker: int, command: Command) -> None:
+        self._out.append(MediaCommand(worker, command))
+
+
+class MediaLeg:
+    """One RTP port in use. Remembers its remote side and its source, so that nothing is commanded twice."""
+
+    __slots__ = ("index", "opened", "owner", "play", "pool", "port", "source", "worker")
+
+    def __init__(self, pool: MediaPool, worker: int, index: int, port: int) -> None:
+        self.pool = pool
+        self.worker = worker
+        self.index = index
+        self.port = port
+        self.owner: object = None  # the leg of the call, for events
+        self.opened: Open | None = None  # the parameters as they are now
+        self.source: Command | None = None
+        self.play = 0  # the id of the clips being played, 0 if none
+
+    def connect(self, wanted: Open) -> None:
+        """Open the leg, or change it if anything differs from what the worker knows."""
+        known = self.opened
+        if known is None:
+            self.opened = wanted
+            self.pool.emit(self.worker, wanted)
+            return
+        wanted.ssrc = known.ssrc
+        if wanted != known:
+            self.opened = wanted
+            self.pool.emit(
+                self.worker,
+                Modify(
+                    wanted.leg, wanted.host, wanted.port, wanted.codec, wanted.payload_type, wanted.dtmf_type,
+                    wanted.receive_type, wanted.receive_dtmf_type, wanted.ptime, wanted.latch_host, wanted.send,
+                    wanted.receive, wanted.timeout,
+                ),
+            )  # fmt: skip
+
+    def bridge(self, peer: MediaLeg) -> None:
+        """Each hears the other."""
+        assert peer.worker == self.worker, "both legs of a bridge live in one worker"
+        command = Bridge(self.index, peer.index)
+        if self.source == command and peer.source == command:
+            return
+        self.play = peer.play = 0
+        self.source = peer.source = command
+        self.pool.emit(self.worker, command)
+
+    def play_clips(self, clips: tuple[str, ...], *, repeat: int = 1, until_digit: bool = False) -> int:
+        """Play clips; returns the id that comes back in PlayDone."""
+        self.play = play = self.pool.next_play()
+        self.source = Play(self.index, play, clips, repeat, until_digit)
+        self.pool.emit(self.worker, self.source)
+        return play
+
+    def music(self, name: str) -> None:
+        self._set(Music(self.index, name))
+
+    def tone(self, name: str, country: str) -> None:
+        self._set(Tone(self.index, name, country))
+
+    def echo(self) -> None:
+        self._set(Echo(self.index))
+
+    def stop(self) -> None:
+        """Send nothing: only for a far end that must not be sent to."""
+        self._set(Stop(self.index))
+
+    def send_digits(self, digits: str, duration_ms: int = 160) -> None:
+        self.pool.emit(self.worker, SendDigits(self.index, digits, duration_ms))
+
+    def close(self, now: float) -> None:
+        """End the leg and give the port back. Its last Statistics follow if it was opened."""
+        if self.opened is not None:
+            self.pool.emit(self.worker, Close(self.index))
+        self.source = None
+        self.owner = None
+        self.pool.release(self, now)
+
+    def restore(self) -> None:
+        """Tell a fresh worker what the lost one knew."""
+        if self.opened is None:
+            return
+        self.pool.emit(self.worker, self.opened)
+        if self.source is not None:
+            self.pool.emit(self.worker, self.source)
+
+    def _set(self, command: Command) -> None:
+        if self.source != command:
+            self.source = command
+            self.play = 0
+            self.pool.emit(self.worker, command)

@@ -1,0 +1,66 @@
+"""What call control can tell about itself: calls and media ports as plain values, durations in seconds. Read only."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from softswitch.call.board import Board
+    from softswitch.call.call import Call
+    from softswitch.call.leg import Leg
+
+Values = dict[str, Any]
+
+
+def calls(board: Board, now: float) -> list[Values]:
+    """The calls that are going on, the oldest first."""
+    return [
+        _call(call, now) for call in sorted(board.calls.values(), key=lambda call: call.started) if call.ended is None
+    ]
+
+
+def _call(call: Call, now: float) -> Values:
+    legs = [call.caller] if call.peer is None else [call.caller, call.peer]
+    return {
+        "call": call.id,
+        "caller": call.caller_number,
+        "caller_name": call.caller_name,
+        "dialled": call.dialled,
+        "account": call.account.user,
+        "state": _state(call),
+        "seconds": now - call.started,
+        "talking_seconds": now - call.bridged_at if call.peer is not None and call.bridged_at else 0.0,
+        "queue": call.visit.config.name if call.visit is not None else "",
+        "agent": call.reached,
+        "path": list(call.path),
+        "worker": call.worker,
+        "legs": [_leg(leg) for leg in legs],
+    }
+
+
+def _state(call: Call) -> str:
+    if call.peer is not None:
+        return "talking"
+    if call.visit is not None and call.visit.waiting:
+        return "queued"
+    if call.fork is not None:
+        return "ringing"
+    return "answered" if call.runner is not None else "starting"
+
+
+def _leg(leg: Leg) -> Values:
+    return {
+        "leg": leg.id,
+        "role": leg.role,
+        "party": leg.party,
+        "state": str(leg.state),
+        "codec": leg.negotiation.codec if leg.negotiation.agreed else "",
+        "media_port": leg.media.port,
+        "sip_call_id": leg.dialog.call_id,
+    }
+
+
+def media(board: Board, now: float) -> Values:
+    """The media ports: in use, free, and how often one had to be used again before its rest was over."""
+    pool = board.pool
+    return {"legs_in_use": len(pool.legs), "legs_free": pool.free(now), "legs_reused_early": pool.reused_early}
