@@ -11,7 +11,9 @@ sequence numbers, and its timestamps go on (RFC 3550 section 5.1), marker bit se
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
+from struct import Struct
+from struct import error as StructError
 from typing import TypeAlias
 
 VERSION = 1
@@ -42,7 +44,8 @@ class Open:
     send: bool = True
     receive: bool = True
     timeout: float = 0.0
-    ssrc: int = 0
+    ssrc: int = 0  # of our stream; 0: drawn at random
+    rtcp_port: int = 0  # where the SDP says to send RTCP (RFC 3605); 0: port + 1
 
 
 @dataclass(slots=True)
@@ -65,6 +68,7 @@ class Modify:
     send: bool = True
     receive: bool = True
     timeout: float = 0.0
+    rtcp_port: int = 0
 
 
 @dataclass(slots=True)
@@ -88,6 +92,7 @@ class Play:
 
     A clip is the name of a source that Load gave. A name not loaded is skipped and reported by Alarm, never silence:
     with nothing left to play the leg hears the `hold` tone until told otherwise.
+    After its last clip the leg is sent silence, so that RTP never pauses, until the next source is set.
     `until_digit`: stop at the first DTMF digit (PlayDone says so).
     """
 
@@ -132,7 +137,10 @@ class Stop:
 
 @dataclass(slots=True)
 class SendDigits:
-    """Send RFC 4733 events to the leg, in place of its source while they last."""
+    """Send RFC 4733 events to the leg, in place of its source while they last. Digits: 0-9 * # A-D and "!" (flash).
+
+    A leg without a telephone-event type hears the same digits as tones in its audio.
+    """
 
     leg: int
     digits: str
@@ -163,8 +171,27 @@ class Ready:
 
 
 @dataclass(slots=True)
+class Failed:
+    """The worker could not start: nothing else follows. `reason` says what is wrong and what to do about it."""
+
+    worker: int
+    reason: str
+
+
+@dataclass(slots=True)
+class Stopped:
+    """The worker process is gone. Made by the client, once, after the last event that the worker gave."""
+
+    worker: int
+    reason: str
+
+
+@dataclass(slots=True)
 class Digit:
-    """A telephone-event was received. Reported once, at its start; `duration_ms` as known then."""
+    """A telephone-event was received: "0".."9", "*", "#", "A".."D", "!" (flash).
+
+    Reported once, at its start; `duration_ms` as known then.
+    """
 
     leg: int
     digit: str
@@ -224,4 +251,107 @@ class Alarm:
     detail: str = ""
 
 
-WorkerEvent: TypeAlias = Ready | Digit | PlayDone | Latched | RtpTimeout | Statistics | Alarm
+WorkerEvent: TypeAlias = Ready | Failed | Stopped | Digit | PlayDone | Latched | RtpTimeout | Statistics | Alarm
+
+
+# --- records: how the values travel through the ring ------------------------------------------------------------------
+#
+#   0      1         2 ...  in the order of the class's fields
+# +------+---------+------------------------------+-------------------------------------+
+# | kind | VERSION | every number and truth value | every string: length (u16), UTF-8   |
+# +------+---------+------------------------------+-------------------------------------+
+#
+# Numbers are little-endian and 8 bytes wide: nothing here is sent over a network, and no value needs a range check.
+
+MAX_RECORD = 60_000  # octets; a Play of a thousand long names still fits
+
+_KINDS: dict[int, type] = {
+    1: Open, 2: Modify, 3: Close, 4: Bridge, 5: Play, 6: Music, 7: Tone, 8: Echo, 9: Stop, 10: SendDigits, 11: Load,
+    64: Ready, 65: Failed, 66: Stopped, 67: Digit, 68: PlayDone, 69: Latched, 70: RtpTimeout, 71: Statistics, 72: Alarm,
+}  # fmt: skip
+
+_FORMATS = {"int": "q", "float": "d", "bool": "?"}
+
+
+class RecordError(ValueError):
+    """A record is not what this version writes: the other side runs different code, or the memory is damaged."""
+
+
+@dataclass(slots=True)
+class _Layout:
+    """How one class is laid out: its numbers packed together, then its strings."""
+
+    kind: int
+    cls: type
+    numbers: Struct
+    number_names: tuple[str, ...]
+    text_names: tuple[str, ...]
+    order: tuple[int, ...]  # for each field in turn, its index in numbers + texts
+    many: frozenset[str]  # the text fields that hold a tuple of strings
+
+
+def _layout(kind: int, cls: type) -> _Layout:
+    numbers = [field for field in fields(cls) if field.type in _FORMATS]
+    texts = [field for field in fields(cls) if field.type not in _FORMATS]
+    names = [field.name for field in numbers + texts]
+    return _Layout(
+        kind,
+        cls,
+        Struct("<BB" + "".join(_FORMATS[str(field.type)] for field in numbers)),
+        tuple(field.name for field in numbers),
+        tuple(field.name for field in texts),
+        tuple(names.index(field.name) for field in fields(cls)),
+        frozenset(field.name for field in texts if field.type != "str"),
+    )
+
+
+_LAYOUTS = {kind: _layout(kind, cls) for kind, cls in _KINDS.items()}
+_LAYOUT_OF = {layout.cls: layout for layout in _LAYOUTS.values()}
+_LENGTH = Struct("<H")
+
+
+def _text(value: str) -> bytes:
+    data = value.encode("utf-8", "surrogateescape")
+    return _LENGTH.pack(len(data)) + data
+
+
+def encode(value: Command | WorkerEvent) -> bytes:
+    """The record of a command or an event. RecordError if it is too long to travel."""
+    layout = _LAYOUT_OF[type(value)]
+    try:
+        record = layout.numbers.pack(layout.kind, VERSION, *[getattr(value, name) for name in layout.number_names])
+        for name in layout.text_names:
+            text = getattr(value, name)
+            record += b"".join((_LENGTH.pack(len(text)), *map(_text, text))) if name in layout.many else _text(text)
+    except StructError as error:
+        raise RecordError(f"{type(value).__name__} cannot be encoded: {error}") from None
+    if len(record) > MAX_RECORD:
+        raise RecordError(f"{type(value).__name__} takes {len(record)} octets, more than {MAX_RECORD}")
+    return record
+
+
+def decode(record: bytes) -> Command | WorkerEvent:
+    """The command or event of a record. RecordError if it is not one of this version."""
+    try:
+        layout = _LAYOUTS[record[0]]
+        _, version, *values = layout.numbers.unpack_from(record)
+        if version != VERSION:
+            raise RecordError(f"version {version}, expected {VERSION}")
+        at = layout.numbers.size
+        for name in layout.text_names:
+            count = 1
+            if name in layout.many:
+                (count,) = _LENGTH.unpack_from(record, at)
+                at += 2
+            texts = []
+            for _ in range(count):
+                (length,) = _LENGTH.unpack_from(record, at)
+                at += 2 + length
+                texts.append(record[at - length : at].decode("utf-8", "surrogateescape"))
+            values.append(tuple(texts) if name in layout.many else texts[0])
+    except (StructError, KeyError, IndexError, UnicodeDecodeError) as error:
+        raise RecordError(f"not a record: {error!r}") from None
+    if at != len(record):
+        raise RecordError(f"{layout.cls.__name__} takes {at} octets, the record has {len(record)}")
+    value: Command | WorkerEvent = layout.cls(*[values[index] for index in layout.order])
+    return value

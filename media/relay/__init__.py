@@ -1,0 +1,64 @@
+"""The ways of moving packets, behind one interface, and the choice among them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Protocol
+
+from media.engine import Engine
+from media.latch import Address
+from media.legs import Legs
+from media.ports import PortPool
+
+NAMES = ("auto", "epoll", "reference")
+
+
+class Relay(Protocol):
+    """Owns the sockets of the legs: the engine's network, and the mover of packets between them."""
+
+    name: str
+    slow_packets: int
+    batches: int
+    received: int
+    send_errors: int
+    receive_errors: int
+
+    @property
+    def senders(self) -> Sequence[Callable[[memoryview], object]]: ...
+    def failed(self, leg: int, packet: memoryview, error: OSError) -> None: ...
+    def aim(self, leg: int, rtp: Address, rtcp: Address, *, keep: bool) -> None: ...
+    def listen(self, leg: int, host: str, rtp: Address | None, rtcp: Address | None) -> None: ...
+    def quiet(self, leg: int) -> None: ...
+    def send_rtcp(self, leg: int, data: bytes) -> None: ...
+
+    def attach(self, engine: Engine) -> None:
+        """The engine whose legs these are."""
+        ...
+
+    def watch(self, descriptor: int, handle: Callable[[], None]) -> None:
+        """Let `poll` call this when a descriptor becomes readable, and return."""
+        ...
+
+    def poll(self, timeout: float) -> int:
+        """Wait for packets, at most `timeout` seconds, and move them. Returns how many RTP packets there were."""
+        ...
+
+    def close(self) -> None: ...
+
+
+class RelayError(Exception):
+    """The relay that was asked for does not run here; the text says why."""
+
+
+def choose(wanted: str, pool: PortPool, legs: Legs) -> tuple[Relay, str]:
+    """The best relay that runs here, or the one asked for, and a line that says which and why."""
+    from media.relay.epoll import EpollRelay
+    from media.relay.reference import ReferenceRelay
+
+    if wanted not in NAMES:
+        raise RelayError(f"relay {wanted!r} is unknown: choose one of {', '.join(NAMES)}")
+    if wanted == "reference":
+        return ReferenceRelay(pool, legs), "reference: asked for; handles packets one by one"
+    return EpollRelay(
+        pool, legs
+    ), f"epoll: {'asked for' if wanted == 'epoll' else 'runs on any Linux, needs no privilege'}"

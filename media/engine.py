@@ -1,0 +1,445 @@
+"""Performs the commands of call control on the legs of one worker. Computes only: sockets, clock and chance are handed in.
+
+`now` is monotonic seconds. What is to be told to call control collects in `events`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Protocol, TypeAlias
+
+from media.bank import Bank
+from media.control import (
+    Alarm,
+    Bridge,
+    Close,
+    Command,
+    Echo,
+    Latched,
+    Load,
+    Modify,
+    Music,
+    Open,
+    Play,
+    PlayDone,
+    SendDigits,
+    Stop,
+    Tone,
+    WorkerEvent,
+)
+from media.g711 import CODECS, TRANSLATE
+from media.keypad import Keypad
+from media.latch import Address, Latch, literal, remote
+from media.legs import Legs
+from media.library import Library, Recording
+from media.player import TICK, Loop, Player, Playlist, Sink, Source
+from media.rtcp import Reporter
+from media.rtp import CLOCK_RATE
+from media.session import Leg, Session, Terms
+from media.survey import Survey, Watch
+
+FRAMES_MS = (10, 20, 30, 40, 50, 60)
+ROUNDS = 4  # calls of `survey` in which every leg is visited once
+
+Draw: TypeAlias = Callable[[int], int]
+"""A uniform integer below the argument, that nobody can predict."""
+
+
+class Network(Sink, Protocol):
+    """The sockets of the legs, as the relay keeps them."""
+
+    def aim(self, leg: int, rtp: Address, rtcp: Address, *, keep: bool) -> None:
+        """Send there and receive from there only. `keep`: what has arrived from there already still counts."""
+        ...
+
+    def listen(self, leg: int, host: str, rtp: Address | None, rtcp: Address | None) -> None:
+        """Receive from anywhere, for `Engine.admit` to judge; send to `rtp` if given. `host` tells the address family."""
+        ...
+
+    def quiet(self, leg: int) -> None:
+        """Neither send nor receive."""
+        ...
+
+    def send_rtcp(self, leg: int, data: bytes) -> None:
+        """Send one RTCP packet where the leg is aimed at."""
+        ...
+
+
+@dataclass(slots=True)
+class _State:
+    """What call control wants of a leg, beside what the packet path knows."""
+
+    command: Open | Modify
+    watch: Watch
+    latch: Latch | None = None
+    play: Playlist | None = None
+    waiting: Play | Music | None = None  # for a recording that is being loaded
+    wants: bool = False  # a source was set, and not taken away by Stop
+
+
+class Engine:
+    """The legs of one worker. `load` begins to read a file, and answers with `loaded`; `epoch` is Unix time minus `now`."""
+
+    def __init__(
+        self, legs: Legs, bank: Bank, network: Network, draw: Draw, load: Callable[[Load], None], epoch: float = 0.0
+    ) -> None:
+        self.legs = legs
+        self.session = Session(legs, TRANSLATE)
+        self.library = Library(bank)
+        self.player = Player(legs, bank, network)
+        self.keypad = Keypad(self.session, self.library, bank, network)
+        self.watchman = Survey(self.session, draw, network.send_rtcp, epoch)
+        self._silence = bank.silence
+        self._network = network
+        self._draw = draw
+        self._load = load
+        self._loading: set[str] = set()
+        self._states: dict[int, _State] = {}
+        self._to_visit: list[int] = []
+        self._perform: dict[type, Callable[..., None]] = {
+            Open: self._open, Modify: self._modify, Close: self._close, Bridge: self._bridge, Play: self._play,
+            Music: self._music, Tone: self._tone, Echo: self._echo, Stop: self._stop, SendDigits: self._send_digits,
+            Load: self._begin_load,
+        }  # fmt: skip
+
+    @property
+    def events(self) -> list[WorkerEvent]:
+        """What is to be reported, in order; the reader empties it."""
+        return self.session.events
+
+    @property
+    def open_legs(self) -> int:
+        return len(self._states)
+
+    @property
+    def restless(self) -> bool:
+        """Something is to be sent every tick."""
+        return self.player.playing > 0 or self.keypad.busy
+
+    def perform(self, command: Command, now: float) -> None:
+        """Carry out one command. One that makes no sense is answered by an Alarm, and changes nothing."""
+        leg = getattr(command, "leg", -1)
+        if not isinstance(command, Load | Open) and leg not in self._states:
+            if isinstance(command, Close):
+                return  # Closing twice is what a tidy caller does.
+            self.alarm("unknown leg", f"{type(command).__name__} for leg {leg}, which is not open")
+            return
+        self._perform[type(command)](command, now)
+
+    def alarm(self, what: str, detail: str = "") -> None:
+        self.events.append(Alarm(what, detail))
+
+    # --- legs --------------------------------------------------------------------------------------------------------
+
+    def _open(self, command: Open, now: float) -> None:
+        number = command.leg
+        if not 0 <= number < self.legs.count:
+            self.alarm("unknown leg", f"Open for leg {number}; there are {self.legs.count}")
+            return
+        terms = self._terms(command)
+        if terms is None:
+            return
+        if number in self._states:
+            self._close(Close(number), now)
+        legs = self.legs
+        legs.clear(number)
+        ssrc = command.ssrc & 0xFFFFFFFF or self._draw(0xFFFFFFFF) + 1
+        leg = Leg(number, terms, Reporter(ssrc, f"{self._draw(1 << 96):024x}"))
+        self.session.open[number] = leg
+        self._states[number] = _State(command, self.watchman.begin(now))
+        legs.ssrc[number] = ssrc
+        legs.out_seq[number] = self._draw(1 << 15)  # 5.1: random; the upper half is left for wrapping late
+        legs.out_ts[number] = self._draw(1 << 32)
+        legs.out_step[number] = terms.samples
+        self._fill_in(leg)
+        self._point(leg, command)
+
+    def _modify(self, command: Modify, now: float) -> None:
+        leg, state = self._get(command.leg)
+        terms = self._terms(command)
+        if terms is None:
+            return
+        if terms.receive and not leg.terms.receive:
+            state.watch.heard_from, state.watch.timed_out = now, False
+        before, state.command, leg.terms = state.command, command, terms
+        self._fill_in(leg)
+        if any(getattr(before, name) != getattr(command, name) for name in ("host", "port", "latch_host", "rtcp_port")):
+            state.watch.heard_from, state.watch.timed_out = now, False
+            self._point(leg, command)
+        self._settle(leg)
+
+    def _close(self, command: Close, now: float) -> None:
+        leg, state = self._get(command.leg)
+        number = leg.number
+        self._end_source(leg, state)
+        listener = self.session.silence(number)
+        if listener >= 0 and listener != number:
+            self._states[listener].watch.bereft_at = now
+        self.keypad.forget(leg)
+        self.watchman.report(leg, now, goodbye=True)
+        self.events.append(self.session.statistics(leg))
+        self._network.quiet(number)
+        self.session.open[number] = None
+        del self._states[number]
+        self.legs.clear(number)
+
+    def _terms(self, command: Open | Modify) -> Terms | None:
+        law = CODECS.get(command.codec)
+        if law is None or not 0 <= command.payload_type < 128:
+            what = f"leg {command.leg}: codec {command.codec!r}, payload type {command.payload_type}"
+            self.alarm("unknown codec", what)
+            return None
+        ptime = max((each for each in FRAMES_MS if each <= command.ptime), default=FRAMES_MS[0])
+        dtmf_type = command.dtmf_type if 0 <= command.dtmf_type < 128 else -1
+        receive_type, receive_dtmf_type = command.receive_type, command.receive_dtmf_type
+        return Terms(
+            law,
+            command.payload_type,
+            dtmf_type,
+            receive_type if 0 <= receive_type < 128 else command.payload_type,
+            receive_dtmf_type if 0 <= receive_dtmf_type < 128 else dtmf_type,
+            ptime * CLOCK_RATE // 1000,
+            command.send,
+            command.receive,
+            command.timeout,
+        )
+
+    def _fill_in(self, leg: Leg) -> None:
+        """What the player needs to know of the terms."""
+        legs, number, terms = self.legs, leg.number, leg.terms
+        legs.frame[number], legs.law[number], legs.kind[number] = terms.samples, terms.law, terms.payload_type
+
+    def _point(self, leg: Leg, command: Open | Modify) -> None:
+        """Where the leg sends and from where it receives (the media address policy)."""
+        state = self._states[leg.number]
+        stated, latch_host = remote(command.host, command.port), literal(command.latch_host)
+        if command.latch_host and not latch_host:
+            self.alarm("bad address", f"leg {leg.number}: latch_host {command.latch_host!r} is no address literal")
+        rtcp = (stated[0], command.rtcp_port or min(stated[1] + 1, 65535)) if stated else None
+        leg.address = stated
+        state.latch = Latch(latch_host, stated) if latch_host else None
+        try:
+            if state.latch is not None:
+                self._network.listen(leg.number, latch_host, stated, rtcp)
+            elif stated is not None and rtcp is not None:
+                self._network.aim(leg.number, stated, rtcp, keep=False)
+            else:
+                self._network.quiet(leg.number)
+        except OSError as error:
+            leg.address = state.latch = None
+            self._network.quiet(leg.number)
+            self.alarm("unreachable address", f"leg {leg.number}: {command.host} port {command.port}: {error}")
+        self._settle(leg)
+
+    def _settle(self, leg: Leg) -> None:
+        """After anything changed about whether, what or where a leg may be sent."""
+        if leg.hears >= 0 and (source := self.session.open[leg.hears]) is not None:
+            self.session.reroute(source)
+        self.session.reroute(leg)
+        if leg.hearing and not leg.interrupted:
+            self.player.resume(leg.number)
+        else:
+            self.player.pause(leg.number)
+
+    def _get(self, number: int) -> tuple[Leg, _State]:
+        leg = self.session.open[number]
+        assert leg is not None, "a leg with a state is open"
+        return leg, self._states[number]
+
+    # --- what arrives ------------------------------------------------------------------------------------------------
+
+    def admit(self, number: int, source: Address, packet: memoryview, size: int) -> bool:
+        """Whether a packet that came to a listening leg may be taken. May settle the remote address."""
+        state = self._states.get(number)
+        leg = self.session.open[number]
+        if state is None or leg is None:
+            return False
+        if state.latch is None:
+            if source == leg.address:
+                return True
+            leg.foreign += 1
+            return False
+        if not state.latch.accepts(source, leg.terms.receive_type, packet, size):
+            if state.latch.foreign(source):
+                leg.foreign += 1
+            return False
+        rtcp_port = state.command.rtcp_port if source == state.latch.stated else 0
+        state.latch, leg.address = None, source
+        try:
+            self._network.aim(number, source, (source[0], rtcp_port or min(source[1] + 1, 65535)), keep=True)
+        except OSError as error:
+            leg.address = None
+            self.alarm("unreachable address", f"leg {number}: {source[0]} port {source[1]}: {error}")
+            return False
+        self.events.append(Latched(number, *source))
+        self._settle(leg)
+        return True
+
+    def receive_rtcp(self, number: int, data: bytes, now: float) -> None:
+        """An RTCP packet from the address of the leg."""
+        leg = self.session.open[number]
+        if leg is not None and not leg.reporter.receive(data, self.watchman.epoch + now):
+            leg.invalid += 1
+
+    def loaded(self, recording: Recording, now: float) -> None:
+        """A file was read."""
+        self._loading.discard(recording.name)
+        if recording.samples is None:
+            self.alarm("cannot load", f"{recording.name}: {recording.error}")
+        else:
+            self.library.add(recording)
+        for state in list(self._states.values()):
+            if (command := state.waiting) is not None and not self._is_loading(command):
+                self._perform[type(command)](command, now)
+
+    # --- sources -----------------------------------------------------------------------------------------------------
+
+    def _end_source(self, leg: Leg, state: _State) -> None:
+        """Take away what the leg hears."""
+        if state.play is not None:
+            self.events.append(PlayDone(leg.number, state.play.play, "replaced"))
+        if isinstance(state.waiting, Play):
+            self.events.append(PlayDone(leg.number, state.waiting.play, "replaced"))
+        state.play = state.waiting = None
+        state.watch.bereft_at = -1.0
+        self.player.stop(leg.number)
+        self.session.disconnect(leg.number)
+
+    def _give(self, leg: Leg, state: _State, source: Source) -> None:
+        """Let the player feed the leg."""
+        self._end_source(leg, state)
+        state.wants = True
+        if isinstance(source, Playlist):
+            state.play = source
+        self.player.start(leg.number, source, hearing=leg.hearing and not leg.interrupted)
+        self._finish_plays()
+
+    def _bridge(self, command: Bridge, now: float) -> None:
+        if command.peer not in self._states:
+            self.alarm("unknown leg", f"Bridge of leg {command.leg} with leg {command.peer}, which is not open")
+            return
+        for listener, speaker in ((command.leg, command.peer), (command.peer, command.leg)):
+            leg, state = self._get(listener)
+            if leg.hears == speaker:
+                continue
+            bereft = self.session.silence(speaker)
+            if bereft >= 0:
+                self._states[bereft].watch.bereft_at = now
+            self._end_source(leg, state)
+            state.wants = True
+            self.session.connect(speaker, listener)
+            self._settle(leg)
+
+    def _echo(self, command: Echo, now: float) -> None:
+        self._bridge(Bridge(command.leg, command.leg), now)
+
+    def _stop(self, command: Stop, now: float) -> None:
+        leg, state = self._get(command.leg)
+        self._end_source(leg, state)
+        state.wants = False
+
+    def _play(self, command: Play, now: float) -> None:
+        leg, state = self._get(command.leg)
+        if self._is_loading(command):
+            self._wait(state, command)
+            return
+        found = [(name, self.library.clip(name)) for name in command.clips]
+        missing = [name for name, span in found if span is None]
+        if missing:
+            self.alarm("missing clip", f"leg {leg.number}: {', '.join(missing)}")
+        spans = [span for _, span in found if span is not None]
+        state.waiting = None
+        if spans or not missing:
+            self._give(leg, state, Playlist(command.play, spans, command.repeat, command.until_digit))
+        else:
+            self._give(leg, state, Loop(self.library.hold))
+            self.events.append(PlayDone(leg.number, command.play, "missing"))
+
+    def _music(self, command: Music, now: float) -> None:
+        leg, state = self._get(command.leg)
+        if self._is_loading(command):
+            self._wait(state, command)
+            return
+        span = self.library.music(command.name)
+        if span is None:
+            self.alarm("missing music", f"leg {leg.number}: {command.name}")
+        state.waiting = None
+        self._give(leg, state, Loop(span or self.library.hold, shared=span is not None and not command.from_start))
+
+    def _tone(self, command: Tone, now: float) -> None:
+        leg, state = self._get(command.leg)
+        span = self.library.tone(command.name, command.country)
+        if span is None:
+            self.alarm("missing tone", f"leg {leg.number}: {command.name}")
+        self._give(leg, state, Loop(span or self.library.hold))
+
+    def _wait(self, state: _State, command: Play | Music) -> None:
+        """The recording is on its way: until then the leg keeps what it hears."""
+        if isinstance(state.waiting, Play):
+            self.events.append(PlayDone(state.waiting.leg, state.waiting.play, "replaced"))
+        state.waiting = command
+
+    def _is_loading(self, command: Play | Music) -> bool:
+        names = command.clips if isinstance(command, Play) else (command.name,)
+        return not self._loading.isdisjoint(names)
+
+    def _begin_load(self, command: Load, now: float) -> None:
+        if not self.library.has(command.name, command.path, command.music):
+            self._loading.add(command.name)
+            self._load(command)
+
+    def _finish_plays(self) -> None:
+        """Report the playlists that came to their end."""
+        for number, play in self.player.done:
+            state = self._states.get(number)
+            if state is not None and state.play is not None and state.play.play == play:
+                state.play = None
+                self.events.append(PlayDone(number, play, "end"))
+        self.player.done.clear()
+
+    def _send_digits(self, command: SendDigits, now: float) -> None:
+        leg, _ = self._get(command.leg)
+        self.keypad.press(leg, command.digits, command.duration_ms, self.player.tick)
+        self._settle(leg)
+
+    # --- time --------------------------------------------------------------------------------------------------------
+
+    def run(self, now: float) -> int:
+        """Send what is due by now, settle what has happened. Returns how many ticks came too late to be made up for."""
+        tick, clock = int(now / TICK), int(now * CLOCK_RATE)
+        if self.session.pressed:
+            self._stop_by_digit()
+        late = self.player.run(tick, clock)
+        if self.keypad.busy:
+            for leg in self.keypad.run(tick, clock):
+                self._settle(leg)
+        if self.player.done:
+            self._finish_plays()
+        return late
+
+    def _stop_by_digit(self) -> None:
+        """Stop what was to be stopped by a digit of the legs that sent one."""
+        for number in self.session.pressed:
+            state = self._states.get(number)
+            if state is not None and state.play is not None and state.play.until_digit:
+                leg, _ = self._get(number)
+                self.events.append(PlayDone(number, state.play.play, "digit"))
+                state.play = None
+                self._give(leg, state, Loop(self._silence))
+        self.session.pressed.clear()
+
+    def survey(self, now: float) -> None:
+        """Look after some of the legs; to be called a few times a second while any are open."""
+        if not self._to_visit:
+            self._to_visit = list(self._states)
+        for _ in range(-(-len(self._states) // ROUNDS)):
+            if not self._to_visit:
+                return
+            number = self._to_visit.pop()
+            state, leg = self._states.get(number), self.session.open[number]
+            if state is None or leg is None:
+                continue
+            if self.watchman.visit(leg, state.watch, now) and state.wants:
+                self.alarm("dead air", f"leg {number} has lost its source")
+                self._give(leg, state, Loop(self.library.hold))

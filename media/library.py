@@ -1,0 +1,114 @@
+"""What can be played, by name: recordings that were loaded, tones and digits that are generated when first asked for."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from typing import TypeAlias
+
+import numpy as np
+
+from media.bank import Bank, Span
+from media.dtmf import GAP_MS, MAX_DURATION_MS, MIN_DURATION_MS
+from media.g711 import Samples
+from media.resample import normalise, to_8k, to_samples
+from media.tones import DEFAULT_COUNTRY, RATE, TONES, dtmf, find, render
+from media.wav import WavError, read
+
+Identity: TypeAlias = tuple[str, int, int, bool]
+
+
+@dataclass(slots=True)
+class Recording:
+    """A file, ready for the bank; or why it is not."""
+
+    name: str
+    music: bool
+    samples: Samples | None = None
+    error: str = ""
+    identity: Identity | None = None  # path, time and size: the same file need not be read again
+
+
+def identify(path: str, music: bool) -> Identity | None:
+    try:
+        status = os.stat(path)
+    except OSError:
+        return None
+    return path, status.st_mtime_ns, status.st_size, music
+
+
+def prepare(name: str, path: str, music: bool) -> Recording:
+    """Read, resample and level a file. Takes its time (up to a second for minutes of music): for a thread of its own."""
+    identity = identify(path, music)
+    try:
+        signal = to_8k(read(path))
+    except WavError as error:
+        return Recording(name, music, error=str(error))
+    except ImportError as error:
+        return Recording(name, music, error=f"{path}: its rate is not 8 kHz, and it cannot be resampled: {error}")
+    return Recording(name, music, to_samples(normalise(signal) if music else signal), identity=identity)
+
+
+class Library:
+    """Names to spans of the bank."""
+
+    def __init__(self, bank: Bank) -> None:
+        self._bank = bank
+        self._clips: dict[str, Span] = {}
+        self._music: dict[str, Span] = {}
+        self._identities: dict[tuple[str, bool], Identity | None] = {}
+        self._tones: dict[tuple[str, str], Span] = {}
+        self._digits: dict[tuple[str, int], Span] = {}
+
+    def has(self, name: str, path: str, music: bool) -> bool:
+        """Whether this very file is there already under that name."""
+        identity = identify(path, music)
+        return identity is not None and self._identities.get((name, music)) == identity
+
+    def add(self, recording: Recording) -> None:
+        """Make a prepared recording playable. One without samples must not be added."""
+        samples = recording.samples
+        assert samples is not None
+        if recording.music:
+            self._music[recording.name] = self._bank.add_loop(samples if len(samples) else np.zeros(RATE, np.int16))
+        else:
+            self._clips[recording.name] = self._bank.add(samples)
+        self._identities[recording.name, recording.music] = recording.identity
+
+    def clip(self, name: str) -> Span | None:
+        """A clip by name. A class of music may be played as a clip, too: once through."""
+        span = self._clips.get(name)
+        if span is None and (loop := self._music.get(name)) is not None:
+            span = Span(loop.start, loop.end)
+        return span
+
+    def music(self, name: str) -> Span | None:
+        """A class of music by name."""
+        return self._music.get(name)
+
+    def tone(self, name: str, country: str) -> Span | None:
+        """A tone by name and country."""
+        country = country.lower()
+        key = (name, country if country in TONES else DEFAULT_COUNTRY)
+        span = self._tones.get(key)
+        if span is None and (tone := find(*key)) is not None:
+            once, loop = render(tone)
+            span = self._tones[key] = self._bank.add_loop(loop, once)
+        return span
+
+    @property
+    def hold(self) -> Span:
+        """What is heard where nothing else is."""
+        span = self.tone("hold", DEFAULT_COUNTRY)
+        assert span is not None, "every country has a hold tone"
+        return span
+
+    def digit(self, digit: str, milliseconds: int) -> Span:
+        """A key as it sounds, and the pause behind it."""
+        milliseconds = min(max(milliseconds, MIN_DURATION_MS), MAX_DURATION_MS) // 20 * 20
+        key = (digit.upper(), milliseconds)
+        span = self._digits.get(key)
+        if span is None:
+            samples = np.concatenate((dtmf(digit, milliseconds), np.zeros(RATE * GAP_MS // 1000, np.int16)))
+            span = self._digits[key] = self._bank.add(samples)
+        return span

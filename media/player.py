@@ -1,0 +1,252 @@
+"""Sends what is played: prompts, music, tones, silence; every leg in its own rhythm, all of one moment in one batch.
+
+Time is counted in ticks of 5 ms. A leg of 20 ms packets is due every fourth tick; legs start in different ones, so that a
+thousand listeners are four bursts of two hundred and fifty, not one of a thousand.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Protocol, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from media.bank import Bank, Span
+from media.legs import (
+    FRAME,
+    FRESH,
+    KIND,
+    LAW,
+    LIMIT,
+    LOOP,
+    NEVER,
+    NEXT_TICK,
+    OUT_CLOCK,
+    OUT_OCTETS,
+    OUT_SEQ,
+    OUT_STEP,
+    OUT_TS,
+    POSITION,
+    SENT,
+    SSRC,
+    Legs,
+)
+from media.rtp import CLOCK_RATE, HEADER_SIZE, VERSION_2
+
+TICK = 0.005  # seconds
+TICK_SAMPLES = CLOCK_RATE // 200
+PHASES = 4  # ticks in a packet of 20 ms
+LATE_TICKS = 20  # 100 ms: what is later than that is left out, not made up for
+_ROWS = 512
+
+
+class Sink(Protocol):
+    """Where packets go."""
+
+    @property
+    def senders(self) -> Sequence[Callable[[memoryview], object]]:
+        """By leg: sends one packet to it. May raise OSError."""
+        ...
+
+    def failed(self, leg: int, packet: memoryview, error: OSError) -> None:
+        """Sending a packet failed: count it, or try again."""
+        ...
+
+
+@dataclass(slots=True)
+class Playlist:
+    """Clips in sequence, `repeat` times; 0: until replaced."""
+
+    play: int
+    spans: Sequence[Span]
+    repeat: int = 1
+    until_digit: bool = False
+    _index: int = 0
+    _rounds: int = 0
+
+    def next(self) -> Span | None:
+        """The next clip, or None when all is played. Empty clips are passed over."""
+        if not any(span.end > span.start for span in self.spans):
+            return None
+        while True:
+            if self._index == len(self.spans):
+                self._index = 0
+                self._rounds += 1
+            if self.repeat and self._rounds >= self.repeat:
+                return None
+            span = self.spans[self._index]
+            self._index += 1
+            if span.end > span.start:
+                return span
+
+
+@dataclass(slots=True)
+class Loop:
+    """A recording that goes round. `shared`: its play-head moves on whether anybody listens or not."""
+
+    span: Span
+    shared: bool = False
+
+
+Source: TypeAlias = Playlist | Loop
+
+
+class Player:
+    """The playing legs of one worker."""
+
+    def __init__(self, legs: Legs, bank: Bank, sink: Sink) -> None:
+        self._legs = legs
+        self._bank = bank
+        self._sink = sink
+        self._sources: dict[int, Source] = {}
+        self._octets: NDArray[np.uint8] = np.zeros((_ROWS, HEADER_SIZE + 512), np.uint8)
+        self._heads = self._octets.view(np.uint32)[:, :3]
+        self._views = [memoryview(row) for row in self._octets]
+        self._usual = [view[: HEADER_SIZE + 160] for view in self._views]
+        self.done: list[tuple[int, int]] = []  # (leg, play) of playlists that came to their end
+        self.tick = 0
+
+    @property
+    def playing(self) -> int:
+        """Legs that have something to play, whether they can hear it now or not."""
+        return len(self._sources)
+
+    def start(self, leg: int, source: Source, *, hearing: bool) -> None:
+        """Play this to the leg from now on, as soon as it can hear."""
+        self._sources[leg] = source
+        legs = self._legs
+        if isinstance(source, Loop):
+            legs.position[leg], legs.limit[leg], legs.loop[leg] = source.span.start, source.span.end, source.span.loop
+        else:
+            self._advance(leg, source)
+        legs.fresh[leg] = 1
+        legs.next_tick[leg] = NEVER
+        if hearing:
+            self.resume(leg)
+
+    def stop(self, leg: int) -> Source | None:
+        """Play nothing to the leg; returns what it heard."""
+        self._legs.next_tick[leg] = NEVER
+        return self._sources.pop(leg, None)
+
+    def pause(self, leg: int) -> None:
+        """The leg cannot hear now: its clip waits where it is."""
+        self._legs.next_tick[leg] = NEVER
+
+    def resume(self, leg: int) -> None:
+        """The leg can hear: go on, or begin, in its phase."""
+        source = self._sources.get(leg)
+        legs = self._legs
+        if source is None or legs.next_tick[leg] != NEVER:
+            return
+        # Neighbouring legs are the two sides of a call, of which seldom both listen: so pairs share a phase.
+        due = self.tick + 1
+        due += ((leg >> 1) - due) % PHASES
+        legs.next_tick[leg] = due
+        legs.fresh[leg] = 1
+        if isinstance(source, Loop) and source.shared:
+            span = source.span
+            legs.position[leg] = span.start + due * TICK_SAMPLES % span.loop
+
+    # --- the rhythm --------------------------------------------------------------------------------------------------
+
+    def run(self, tick: int, clock: int) -> int:
+        """Send everything that is due up to `tick`. Returns how many ticks were left out because they came too late."""
+        late = max(tick - self.tick - LATE_TICKS, 0) if self._sources else 0
+        if late:
+            self._leave_out(late)
+        self.tick = tick
+        if self._sources:
+            next_tick = self._legs.playout[:, NEXT_TICK]
+            while len(due := np.flatnonzero(next_tick <= tick)):
+                for start in range(0, len(due), _ROWS):
+                    self._send(due[start : start + _ROWS], clock)
+        return late
+
+    def _leave_out(self, ticks: int) -> None:
+        """Nobody wants to hear a second of audio at once: real time goes on, the clips wait."""
+        legs = self._legs
+        playing = np.flatnonzero(legs.playout[:, NEXT_TICK] != NEVER)
+        legs.playout[playing, NEXT_TICK] += ticks
+        legs.outbound[playing, OUT_TS] += ticks * TICK_SAMPLES
+
+    def _send(self, due: NDArray[np.int64], clock: int) -> None:
+        frame = self._legs.playout[due, FRAME]
+        size = int(frame[0])
+        if (frame == size).all():
+            self._send_frames(due, size, clock)
+        else:
+            for each in np.unique(frame).tolist():
+                self._send_frames(due[frame == each], each, clock)
+
+    def _send_frames(self, due: NDArray[np.int64], size: int, clock: int) -> None:
+        """One packet of `size` samples to each of these legs."""
+        legs, count = self._legs, len(due)
+        playout = legs.playout.take(due, axis=0)
+        position, limit, loop = playout[:, POSITION], playout[:, LIMIT], playout[:, LOOP]
+        octets = self._octets[:count]
+        octets[:, HEADER_SIZE : HEADER_SIZE + size] = self._bank.frames(playout[:, LAW], position, size)
+        position += size
+        ends = np.flatnonzero((loop == 0) & (position >= limit))
+        position -= np.where((loop > 0) & (position >= limit), loop, 0)
+        playout[:, NEXT_TICK] += size // TICK_SAMPLES
+        legs.playout[due] = playout
+        for row in ends.tolist():
+            self._cross(int(due[row]), octets[row, HEADER_SIZE : HEADER_SIZE + size])
+
+        outbound = legs.outbound.take(due, axis=0)
+        fresh = outbound[:, FRESH]
+        elapsed = np.maximum(outbound[:, OUT_STEP], np.where(fresh, clock - outbound[:, OUT_CLOCK], 0))
+        outbound[:, OUT_SEQ] += 1
+        outbound[:, OUT_TS] += np.where(outbound[:, SENT] > 0, elapsed, 0)
+        first = VERSION_2 << 24 | fresh << 23 | playout[:, KIND] << 16 | outbound[:, OUT_SEQ] & 0xFFFF
+        head = self._heads[:count]
+        head[:, 0] = first.astype(np.uint32).byteswap()
+        head[:, 1] = outbound[:, OUT_TS].astype(np.uint32).byteswap()
+        head[:, 2] = playout[:, SSRC].astype(np.uint32).byteswap()
+        outbound[:, OUT_CLOCK] = clock
+        outbound[:, OUT_STEP] = size
+        outbound[:, SENT] += 1
+        outbound[:, OUT_OCTETS] += size
+        outbound[:, FRESH] = 0
+        legs.outbound[due] = outbound
+
+        senders = self._sink.senders
+        views = self._usual if size == 160 else [view[: HEADER_SIZE + size] for view in self._views[:count]]
+        for row, leg in enumerate(due.tolist()):
+            try:
+                senders[leg](views[row])
+            except OSError as error:
+                self._sink.failed(leg, views[row], error)
+
+    # --- clips -------------------------------------------------------------------------------------------------------
+
+    def _advance(self, leg: int, playlist: Playlist) -> bool:
+        """On to the next clip; after the last one the leg hears silence. False at the end."""
+        legs = self._legs
+        span = playlist.next()
+        if span is None:
+            self.done.append((leg, playlist.play))
+            self._sources[leg] = Loop(self._bank.silence)
+            span = self._bank.silence
+        legs.position[leg], legs.limit[leg], legs.loop[leg] = span
+        return span.loop == 0
+
+    def _cross(self, leg: int, payload: NDArray[np.uint8]) -> None:
+        """A clip ended within this frame: the next one goes on in the same frame, without a gap."""
+        legs, size = self._legs, len(payload)
+        playlist = self._sources[leg]
+        assert isinstance(playlist, Playlist), "only clips end"
+        filled = size - (legs.position[leg] - legs.limit[leg])
+        law = legs.law[leg]
+        while self._advance(leg, playlist):
+            start = legs.position[leg]
+            count = min(size - filled, legs.limit[leg] - start)
+            payload[filled : filled + count] = np.frombuffer(self._bank.codes(law, start, start + count), np.uint8)
+            filled += count
+            legs.position[leg] = start + count
+            if legs.position[leg] < legs.limit[leg]:
+                return
+        payload[filled:] = np.frombuffer(self._bank.pad(law, size - filled), np.uint8)

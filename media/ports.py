@@ -1,0 +1,184 @@
+"""The port pool of a worker: every socket that it will ever need, bound at the start.
+
+A leg is a pair of UDP ports, RTP on the even one and RTCP on the next (RFC 3550 section 11), once per address family. Binding
+all of them at once costs about 7 us a socket and some 2 KiB of kernel memory, and it finds a port that somebody else holds
+before the first call does. A socket that no call uses keeps nearly no packets, so that a flood over the whole range
+cannot eat the kernel's memory.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import errno
+import os
+import resource
+import socket
+from collections.abc import Sequence
+
+RCVBUF_OPEN = 65_536  # octets: more than a second of one call
+RCVBUF_CLOSED = 1  # the kernel's least, about two packets
+EXPEDITED_FORWARDING = 0xB8  # DSCP 46, what networks give voice
+SPARE_FILES = 64  # for everything that is not a port
+FIRST_PORT = 1024
+
+_UNCONNECT = b"\0" * 28  # a sockaddr of AF_UNSPEC
+
+
+class PortError(Exception):
+    """The ports cannot be had; the text says which, why, and what to do about it."""
+
+
+class PortPool:
+    """`legs` pairs of ports from `base_port` on, on each of `hosts` (one address per family)."""
+
+    def __init__(self, hosts: Sequence[str], base_port: int, legs: int) -> None:
+        self.base_port = base_port
+        self.legs = legs
+        self._sockets: dict[int, tuple[list[socket.socket], list[socket.socket]]] = {}
+        families = _families(hosts)
+        _check(base_port, legs)
+        _raise_file_limit(2 * legs * len(families), legs)
+        try:
+            for family, host in families.items():
+                self._sockets[family] = ([], [])
+                self._bind(family, host)
+        except BaseException:
+            self.close()
+            raise
+
+    def _bind(self, family: int, host: str) -> None:
+        for leg in range(self.legs):
+            for kind in (0, 1):
+                port = self.base_port + 2 * leg + kind
+                try:
+                    self._sockets[family][kind].append(_open(family, host, port))
+                except OSError as error:
+                    raise PortError(_explain(error, host, port, kind)) from None
+
+    def rtp(self, leg: int, family: int) -> socket.socket:
+        """The leg's RTP socket of a family. OSError if the pool has none of that family."""
+        return self._family(family)[0][leg]
+
+    def rtcp(self, leg: int, family: int) -> socket.socket:
+        return self._family(family)[1][leg]
+
+    def _family(self, family: int) -> tuple[list[socket.socket], list[socket.socket]]:
+        try:
+            return self._sockets[family]
+        except KeyError:
+            name = "IPv6" if family == socket.AF_INET6 else "IPv4"
+            raise OSError(errno.EAFNOSUPPORT, f"media has no {name} address; add one to its hosts") from None
+
+    @property
+    def highest_file(self) -> int:
+        """The highest file descriptor of all sockets."""
+        return max(each.fileno() for kinds in self._sockets.values() for sockets in kinds for each in sockets)
+
+    def close(self) -> None:
+        for kinds in self._sockets.values():
+            for sockets in kinds:
+                for each in sockets:
+                    each.close()
+        self._sockets.clear()
+
+
+def family_of(host: str) -> int:
+    """The address family of a literal."""
+    return socket.AF_INET6 if ":" in host else socket.AF_INET
+
+
+def _families(hosts: Sequence[str]) -> dict[int, str]:
+    families: dict[int, str] = {}
+    for host in hosts:
+        family = family_of(host)
+        if family in families:
+            raise PortError(
+                f"media hosts {families[family]} and {host} are of the same family: give one address per family, "
+                "or 0.0.0.0 (::) for all of them"
+            )
+        families[family] = host
+    if not families:
+        raise PortError("media has no host to listen on: give at least one address, such as 0.0.0.0")
+    return families
+
+
+def _check(base_port: int, legs: int) -> None:
+    if base_port % 2:
+        raise PortError(f"the first RTP port is {base_port}; it must be even (RTCP takes the next one)")
+    if legs < 1:
+        raise PortError("media has no legs: the range of RTP ports must hold at least one pair")
+    if base_port < FIRST_PORT or base_port + 2 * legs > 65536:
+        last = base_port + 2 * legs - 1
+        raise PortError(f"the RTP ports {base_port} to {last} do not lie within {FIRST_PORT} to 65535")
+
+
+def _raise_file_limit(sockets: int, legs: int) -> None:
+    needed = sockets + SPARE_FILES + len(os.listdir("/proc/self/fd") if os.path.isdir("/proc/self/fd") else ())
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if soft == resource.RLIM_INFINITY or soft >= needed:
+        return
+    for limits in ((needed, hard), (needed, needed)):  # Raising the hard limit is for the privileged.
+        if limits[0] <= limits[1] or limits[1] == resource.RLIM_INFINITY:
+            try:
+                resource.setrlimit(resource.RLIMIT_NOFILE, limits)
+            except (OSError, ValueError):
+                continue
+            return
+    fit = max(0, (hard - SPARE_FILES) * legs // max(sockets, 1))
+    raise PortError(
+        f"{legs} legs need {needed} open files, the limit is {hard}: raise it (LimitNOFILE= in systemd, ulimit -Hn in a "
+        f"shell), or configure at most {fit} legs"
+    )
+
+
+def _open(family: int, host: str, port: int) -> socket.socket:
+    opened = socket.socket(family, socket.SOCK_DGRAM | socket.SOCK_NONBLOCK | socket.SOCK_CLOEXEC)
+    try:
+        if family == socket.AF_INET6:
+            opened.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+            opened.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_TCLASS, EXPEDITED_FORWARDING)
+        else:
+            opened.setsockopt(socket.IPPROTO_IP, socket.IP_TOS, EXPEDITED_FORWARDING)
+        opened.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, RCVBUF_CLOSED)
+        opened.bind((host, port))
+    except BaseException:
+        opened.close()
+        raise
+    return opened
+
+
+def _explain(error: OSError, host: str, port: int, kind: int) -> str:
+    what = f"{'RTCP' if kind else 'RTP'} port {port} on {host}: {error.strerror} (errno {error.errno})"
+    advice = {
+        errno.EADDRINUSE: f"another program holds it; find it with `ss -lunp sport = :{port}`, or choose another range",
+        errno.EADDRNOTAVAIL: "this machine does not have that address; give one that it has, or 0.0.0.0",
+        errno.EAFNOSUPPORT: "this machine has no IPv6; take the IPv6 address out of the media hosts",
+        errno.EACCES: "not permitted; choose a range above 1023",
+        errno.EMFILE: "too many open files; raise the limit or configure fewer legs",
+        errno.ENOBUFS: "the system has no memory for more sockets; configure fewer legs",
+    }
+    return f"{what}: {advice.get(error.errno or 0, 'choose another range or address')}"
+
+
+# --- what the socket module cannot do ---------------------------------------------------------------------------------
+
+_libc = ctypes.CDLL(None, use_errno=True)
+
+
+def unconnect(connected: socket.socket) -> None:
+    """Receive from anywhere again (connect(2): an address of family AF_UNSPEC dissolves the association).
+
+    Without this a later connect() would keep the local address that the first one chose.
+    """
+    _libc.connect(connected.fileno(), _UNCONNECT, len(_UNCONNECT))
+
+
+def drain(opened: socket.socket, most: int = 1024) -> None:
+    """Throw away what waits in a socket."""
+    for _ in range(most):
+        try:
+            opened.recv(1)
+        except BlockingIOError:
+            return
+        except OSError:
+            continue  # An ICMP error that was waiting; the next one is a packet, or nothing.

@@ -1,0 +1,172 @@
+"""Many packets at once: what `session.py` does to a packet of an established stream, as array arithmetic.
+
+The packets lie in the rows of one matrix, 32-bit words of it are the columns that matter. A batch holds at most one packet of
+each leg, so a row of the tables is read and written once. What is not an audio packet that goes on where the last one was -
+an event, a new stream, a jump, garbage - is left alone, for the session to handle one by one; legs do not touch each other's
+numbers, so the order between these two makes no difference.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from media.g711 import TRANSCODE
+from media.legs import (
+    HEARD,
+    HIGHEST,
+    IN_SSRC,
+    JITTER,
+    KEY,
+    MAP_BASE,
+    NONE,
+    OCTETS,
+    OUT_CLOCK,
+    OUT_OCTETS,
+    OUT_SEQ,
+    OUT_SSRC,
+    OUT_STEP,
+    OUT_TS,
+    RECEIVED,
+    ROUTE,
+    SENT,
+    SEQ_OFFSET,
+    TRANSIT,
+    TRANSLATE,
+    TS_OFFSET,
+    WORD,
+    Legs,
+)
+from media.rtp import HEADER_SIZE, MAX_DROPOUT, MAX_MISORDER
+
+ROW = 1600  # octets: a whole Ethernet frame, and rows do not all fall on the same lines of the cache
+MARKER = np.uint32(0x00800000)
+FIXED = np.uint32(0xFF7F0000)  # version, padding, extension, count and type: all but marker and sequence number
+LOW_16 = np.uint32(0xFFFF)
+
+
+class Buffers:
+    """The buffer matrix: `rows` packets, and beside each its leg and its size."""
+
+    def __init__(self, rows: int) -> None:
+        self.rows = rows
+        self.octets: NDArray[np.uint8] = np.zeros((rows, ROW), np.uint8)
+        self.words: NDArray[np.uint32] = self.octets.view(np.uint32)
+        self.views = [self.octets[row].data for row in range(rows)]  # to receive into
+        self.usual = [view[: HEADER_SIZE + 160] for view in self.views]  # to send 20 ms of G.711 from
+        self.leg: NDArray[np.int64] = np.zeros(rows, np.int64)
+        self.size: NDArray[np.int64] = np.zeros(rows, np.int64)
+        self.legs = self.leg.data
+        self.sizes = self.size.data
+
+
+class Batch:
+    """Applies the tables to the buffer matrix."""
+
+    def __init__(self, legs: Legs, buffers: Buffers) -> None:
+        self._legs = legs
+        self._buffers = buffers
+
+    def relay(self, count: int, clock: int) -> tuple[list[int], list[int], list[int]]:
+        """Handle rows 0..count. Returns (rows to send, the legs they go to) and the rows left to the session."""
+        legs, buffers = self._legs, self._buffers
+        number, size, words = buffers.leg[:count], buffers.size[:count], buffers.words
+        head = words[:count, :3].byteswap()
+        mapping = legs.mapping.take(number, axis=0)
+        inbound = legs.inbound.take(number, axis=0)
+        first = head[:, 0]
+        highest = inbound[:, HIGHEST]
+        ahead = (first - highest.astype(np.uint32)).astype(np.int16)
+        packet = highest + ahead
+        good = (first & FIXED) == mapping[:, KEY]
+        good &= head[:, 2] == mapping[:, IN_SSRC]
+        good &= size > HEADER_SIZE
+        good &= ahead < MAX_DROPOUT
+        good &= ahead > -MAX_MISORDER
+        good &= packet >= inbound[:, MAP_BASE]
+        rows: NDArray[np.int64] | None = None
+        slow: list[int] = []
+        if not good.all():
+            rows = np.flatnonzero(good)
+            slow = np.flatnonzero(~good).tolist()
+            if not len(rows):
+                return [], [], slow
+            number, size, head, first, packet = number[rows], size[rows], head[rows], first[rows], packet[rows]
+            mapping, inbound = mapping[rows], inbound[rows]
+
+        self._count(number, inbound, packet, head[:, 1], size, clock)
+        route = mapping[:, ROUTE]
+        routed = route != NONE
+        if not routed.all():
+            keep = np.flatnonzero(routed)
+            if not len(keep):
+                return [], [], slow
+            rows = keep if rows is None else rows[keep]
+            head, first, size, mapping, route = head[keep], first[keep], size[keep], mapping[keep], route[keep]
+
+        out_seq = first + mapping[:, SEQ_OFFSET] & LOW_16
+        head[:, 0] = first & MARKER | mapping[:, WORD] | out_seq
+        head[:, 1] += mapping[:, TS_OFFSET]
+        head[:, 2] = mapping[:, OUT_SSRC]
+        self._transcode(rows, mapping[:, TRANSLATE], size)
+        self._count_sent(route, out_seq, head[:, 1], size, clock)
+        if rows is None:
+            words[:count, :3] = head.byteswap()
+            return list(range(count)), route.tolist(), slow
+        words[rows, :3] = head.byteswap()
+        return rows.tolist(), route.tolist(), slow
+
+    def _count(
+        self,
+        number: NDArray[np.int64],
+        inbound: NDArray[np.int64],
+        packet: NDArray[np.int64],
+        timestamp: NDArray[np.uint32],
+        size: NDArray[np.int64],
+        clock: int,
+    ) -> None:
+        """Statistics of what arrived (RFC 3550 appendices A.1, A.3, A.8)."""
+        np.maximum(inbound[:, HIGHEST], packet, out=inbound[:, HIGHEST])
+        transit = clock - timestamp.astype(np.int64)
+        moved = np.abs((transit - inbound[:, TRANSIT]).astype(np.int32).astype(np.int64))
+        jitter = inbound[:, JITTER]
+        jitter += moved - (jitter + 8 >> 4)
+        inbound[:, TRANSIT] = transit
+        inbound[:, RECEIVED] += 1
+        inbound[:, OCTETS] += size - HEADER_SIZE
+        inbound[:, HEARD] = clock
+        self._legs.inbound[number] = inbound
+
+    def _count_sent(
+        self,
+        route: NDArray[np.uint32],
+        out_seq: NDArray[np.uint32],
+        out_ts: NDArray[np.uint32],
+        size: NDArray[np.int64],
+        clock: int,
+    ) -> None:
+        """What was last sent, and how much: the numbers only ever go forward."""
+        outbound = self._legs.outbound.take(route, axis=0)
+        sequence, timestamp = outbound[:, OUT_SEQ], outbound[:, OUT_TS]
+        sequence += np.maximum((out_seq - sequence.astype(np.uint32)).astype(np.int16), 0)
+        ahead = (out_ts - timestamp.astype(np.uint32)).astype(np.int32)
+        timestamp += np.maximum(ahead, 0)
+        outbound[:, OUT_CLOCK][ahead > 0] = clock
+        outbound[:, OUT_STEP] = size - HEADER_SIZE
+        outbound[:, SENT] += 1
+        outbound[:, OUT_OCTETS] += size - HEADER_SIZE
+        self._legs.outbound[route] = outbound
+
+    def _transcode(
+        self, rows: NDArray[np.int64] | None, translate: NDArray[np.uint32], size: NDArray[np.int64]
+    ) -> None:
+        """Change the law of the payloads that need it. Rows are cut at the longest of them: what is behind is never sent."""
+        if not translate.any():
+            return
+        octets = self._buffers.octets
+        for law in (1, 2):
+            chosen = np.flatnonzero(translate == law)
+            if len(chosen):
+                where = chosen if rows is None else rows[chosen]
+                end = int(size[chosen].max())
+                octets[where, HEADER_SIZE:end] = TRANSCODE[law - 1].take(octets[where, HEADER_SIZE:end], mode="clip")

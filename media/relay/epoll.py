@@ -1,0 +1,90 @@
+"""The relay that runs everywhere: epoll says which legs have a packet, one packet of each is read into the buffer matrix, and
+the matrix is handled as a whole. Below a certain number of packets the array arithmetic costs more than it saves; those
+are handled one by one.
+"""
+
+from __future__ import annotations
+
+from time import monotonic
+
+from media.engine import Engine
+from media.legs import Legs
+from media.ports import PortPool
+from media.relay.batch import Batch, Buffers
+from media.relay.sockets import SocketRelay
+from media.rtp import CLOCK_RATE, HEADER_SIZE
+
+ROWS = 1024  # packets in one pass; what is ready beyond that is read in the next
+CROSSOVER = 32  # packets from which on a batch is cheaper (bench/micro/relay.py)
+_USUAL = HEADER_SIZE + 160
+
+
+class EpollRelay(SocketRelay):
+    """Gathers, computes, sends."""
+
+    name = "epoll"
+
+    def __init__(self, pool: PortPool, legs: Legs) -> None:
+        super().__init__(pool, legs)
+        self._buffers = Buffers(ROWS)
+        self._batch = Batch(legs, self._buffers)
+
+    def attach(self, engine: Engine) -> None:
+        super().attach(engine)
+        self._receive = engine.session.receive
+
+    def poll(self, timeout: float) -> int:
+        fast, leg_of, views = self._fast, self._leg_of, self._buffers.views
+        legs, sizes = self._buffers.legs, self._buffers.sizes
+        count = 0
+        slow: list[int] = []
+        for descriptor, _ in self._epoll.poll(timeout, ROWS):
+            receive = fast[descriptor] if descriptor < len(fast) else None
+            if receive is None:
+                slow.append(descriptor)
+                continue
+            try:
+                sizes[count] = receive(views[count])
+            except OSError:
+                self.receive_errors += 1
+                continue
+            legs[count] = leg_of[descriptor]
+            count += 1
+        if count:
+            self.received += count
+            self.batches += 1
+            clock = int(monotonic() * CLOCK_RATE)
+            if count < CROSSOVER:
+                self._one_by_one(range(count), clock)
+            else:
+                self._together(count, clock)
+        for descriptor in slow:
+            handle = self._slow.get(descriptor)
+            if handle is not None:  # A packet before this one may have closed it.
+                handle()
+        return count
+
+    def _together(self, count: int, clock: int) -> None:
+        rows, routes, slow = self._batch.relay(count, clock)
+        senders, usual, views, sizes = self._senders, self._buffers.usual, self._buffers.views, self._buffers.sizes
+        for row, route in zip(rows, routes, strict=True):
+            size = sizes[row]
+            try:
+                senders[route](usual[row] if size == _USUAL else views[row][:size])
+            except OSError as error:
+                self.failed(route, views[row][:size], error)
+        if slow:
+            self.slow_packets += len(slow)
+            self._one_by_one(slow, clock)
+
+    def _one_by_one(self, rows: range | list[int], clock: int) -> None:
+        receive, route_of, senders = self._receive, self._legs.route, self._senders
+        legs, sizes, usual, views = self._buffers.legs, self._buffers.sizes, self._buffers.usual, self._buffers.views
+        for row in rows:
+            leg = legs[row]
+            size = receive(leg, views[row], sizes[row], clock)
+            if size:
+                try:
+                    senders[route_of[leg]](usual[row] if size == _USUAL else views[row][:size])
+                except OSError as error:
+                    self.failed(route_of[leg], views[row][:size], error)

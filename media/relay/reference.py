@@ -1,0 +1,39 @@
+"""The plain relay: reads each socket in turn and does to each packet what `session.py` says, one after the other.
+
+It is what every faster relay is compared with, and the one to choose when a fault is to be understood.
+"""
+
+from __future__ import annotations
+
+from time import monotonic
+
+from media.relay.sockets import SocketRelay
+from media.rtp import CLOCK_RATE
+
+
+def _nothing() -> None:
+    """The leg was closed by a packet before this one."""
+
+
+class ReferenceRelay(SocketRelay):
+    """One packet at a time."""
+
+    name = "reference"
+
+    def poll(self, timeout: float) -> int:
+        count = 0
+        for descriptor, _ in self._epoll.poll(timeout):
+            receive = self._fast[descriptor] if descriptor < len(self._fast) else None
+            if receive is None:
+                self._slow.get(descriptor, _nothing)()
+                continue
+            try:
+                size = receive(self._scratch)
+            except OSError:
+                self.receive_errors += 1
+                continue
+            count += 1
+            self._handle(self._leg_of[descriptor], self._scratch, size, int(monotonic() * CLOCK_RATE))
+        self.received += count
+        self.slow_packets += count
+        return count

@@ -1,0 +1,308 @@
+"""The media process: a loop that performs commands, moves packets, plays, and reports. One per core.
+
+While little happens it sleeps in epoll until a packet, a command or the next deadline wakes it. Under load it looks every two
+milliseconds instead and handles what has come since in one go: that costs a call one millisecond of delay on average and
+saves the machine most of the work. Nothing that a packet or a command does may end the process: a fault is counted,
+reported as an Alarm, and printed.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import gc
+import os
+import queue
+import secrets
+import signal
+import socket
+import sys
+import threading
+import time
+import traceback
+from collections import deque
+from collections.abc import Callable
+from pathlib import Path
+from types import FrameType
+from typing import cast
+
+from media.bank import Bank
+from media.client import WorkerConfig
+from media.control import Alarm, Command, Failed, Load, Ready, RecordError, WorkerEvent, decode, encode
+from media.engine import Engine
+from media.legs import SENT, Legs
+from media.library import Recording, prepare
+from media.player import TICK
+from media.ports import PortError, PortPool
+from media.relay import Relay, RelayError, choose
+from media.ring import Channel, Outbox, RingError, Wake
+
+GATHER = 0.002  # seconds between looks under load
+BUSY_PACKETS = 1000  # per second: from there on, looking costs less than being woken
+RATE_WINDOW = 0.05  # seconds over which packets are counted
+SURVEY = 0.25  # seconds between visits to a quarter of the legs
+LONGEST_SLEEP = 0.25  # also the longest that a lost wake-up could cost
+ALARM_INTERVAL = 1.0  # seconds between two Alarms of the same kind
+OVERLOAD = 900  # per mille of a core
+NICENESS = -10
+
+
+class Loader:
+    """Reads files in a thread of its own, so that a long one does not make the loop late."""
+
+    def __init__(self, wake: Wake) -> None:
+        self.done: deque[Recording] = deque()
+        self._wake = wake
+        self._wanted: queue.SimpleQueue[Load] = queue.SimpleQueue()
+        self._thread: threading.Thread | None = None
+
+    def load(self, command: Load) -> None:
+        self._wanted.put(command)
+        if self._thread is None:
+            self._thread = threading.Thread(target=self._run, name="loader", daemon=True)
+            self._thread.start()
+
+    def _run(self) -> None:
+        while True:
+            command = self._wanted.get()
+            try:
+                recording = prepare(command.name, command.path, command.music)
+            except (
+                Exception
+            ) as error:  # A file can be wrong in ways that nobody has thought of; the next one must be read.
+                recording = Recording(command.name, command.music, error=f"{command.path}: {error!r}")
+            self.done.append(recording)
+            self._wake.set()
+
+
+class Worker:
+    """One media process."""
+
+    def __init__(self, config: WorkerConfig, channel: Channel, pool: PortPool) -> None:
+        self._config = config
+        self._commands = channel.commands
+        self._gauges = channel.gauges
+        self._wake = Wake(config.wake)
+        self._events = Outbox(channel.events, Wake(config.notify), polled=False)
+        self._loader = Loader(self._wake)
+        legs = Legs(config.legs)
+        self._relay: Relay
+        self._relay, self._choice = choose(config.relay, pool, legs)
+        epoch = time.time() - time.monotonic()
+        self._engine = Engine(legs, Bank(), self._relay, secrets.randbelow, self._loader.load, epoch)
+        self._relay.attach(self._engine)
+        self._parent = socket.socket(fileno=config.parent)
+        self._parent.setblocking(False)
+        self._relay.watch(self._wake.reader, self._wake.clear)
+        self._relay.watch(self._parent.fileno(), self._on_parent)
+        self._running = True
+        self._faults = 0
+        self._late_ticks = 0
+        self._alarms: dict[str, tuple[float, int]] = {}
+        self._alarmed_loss = 0
+        self._survey_at = self._busy_at = 0.0
+        self._busy_before = 0.0
+        self._collect_at = 0.0
+
+    def stop(self, *_: object) -> None:
+        """End the loop; for signal handlers."""
+        self._running = False
+        self._wake.set()
+
+    def run(self) -> None:
+        """Report Ready, then work until told to stop or the parent is gone."""
+        config = self._config
+        self._report(Ready(config.worker, config.base_port, config.legs, self._choice, os.getpid()))
+        self._events.flush()
+        gathering, window_end, window_count, next_look = False, 0.0, 0, 0.0
+        while self._running:
+            now = time.monotonic()
+            self._guarded(self._work, now)
+            timeout = self._timeout(now)
+            if gathering:
+                next_look = max(next_look + GATHER, now)
+                if (nap := min(next_look - time.monotonic(), timeout)) > 0:
+                    time.sleep(nap)
+                timeout = 0.0
+            elif timeout > GATHER:
+                self._commands.sleep(True)
+                if not self._commands.empty:
+                    timeout = 0.0
+            window_count += self._guarded(self._relay.poll, timeout)
+            self._commands.sleep(False)
+            if now >= window_end:
+                gathering = window_count >= BUSY_PACKETS * (now - window_end + RATE_WINDOW)
+                window_end, window_count = now + RATE_WINDOW, 0
+                if gathering:
+                    next_look = now
+        self._relay.close()
+
+    def _timeout(self, now: float) -> float:
+        """How long nothing is due."""
+        engine = self._engine
+        timeout = LONGEST_SLEEP
+        if engine.restless:
+            timeout = min(timeout, (engine.player.tick + 1) * TICK - now)
+        if engine.open_legs:
+            timeout = min(timeout, self._survey_at - now)
+        if self._events.waiting:
+            timeout = min(timeout, GATHER)
+        return max(timeout, 0.0)
+
+    def _work(self, now: float) -> int:
+        """Everything but packets."""
+        engine = self._engine
+        late = engine.run(now)
+        if late:
+            self._late_ticks += late
+            engine.alarm("late", f"{late} ticks of 5 ms were left out")
+        if not self._commands.empty:
+            self._perform(now)
+        while self._loader.done:
+            engine.loaded(self._loader.done.popleft(), now)
+        if now >= self._survey_at:
+            self._survey(now)
+        if engine.events:
+            events = engine.events[:]
+            engine.events.clear()
+            for event in events:
+                self._report(event)
+        self._events.flush()
+        return 0
+
+    def _perform(self, now: float) -> None:
+        try:
+            records = self._commands.read()
+        except RingError as error:
+            self._engine.alarm("damaged ring", str(error))
+            return
+        for record in records:
+            try:
+                self._engine.perform(cast(Command, decode(record)), now)
+            except RecordError as error:
+                self._engine.alarm("bad command", str(error))
+            except Exception:
+                self._fault()
+        if self._commands.take_blocked():
+            self._report(Alarm("full ring", "commands came faster than they were performed"))
+
+    def _report(self, event: WorkerEvent) -> None:
+        if isinstance(event, Alarm):
+            now = time.monotonic()
+            last, more = self._alarms.get(event.what, (-ALARM_INTERVAL, 0))
+            if now - last < ALARM_INTERVAL:
+                self._alarms[event.what] = last, more + 1
+                return
+            self._alarms[event.what] = now, 0
+            if more:
+                event = Alarm(event.what, f"{event.detail} (and {more} more before)")
+        self._events.post(encode(event))
+
+    # --- now and then ------------------------------------------------------------------------------------------------
+
+    def _survey(self, now: float) -> None:
+        self._survey_at = now + SURVEY
+        self._engine.watchman.epoch = time.time() - now
+        self._engine.survey(now)
+        if now >= self._busy_at + 1.0:
+            self._measure(now)
+        if now >= self._collect_at:
+            # The collector is off: it would stop the loop at moments of its own choosing. Little is made that needs it.
+            gc.collect(0)
+            self._collect_at = now + 10.0
+        if self._events.lost > self._alarmed_loss:
+            self._alarmed_loss = self._events.lost
+            self._engine.alarm("events lost", f"{self._events.lost} so far: nobody reads them")
+
+    def _measure(self, now: float) -> None:
+        """Write the gauges, and say so when the core is nearly used up."""
+        used = time.process_time()
+        busy = int(1000 * (used - self._busy_before) / max(now - self._busy_at, 0.001)) if self._busy_at else 0
+        self._busy_at, self._busy_before = now, used
+        relay, engine, legs = self._relay, self._engine, self._engine.legs
+        values = {
+            "heartbeat": int(now * 1000),
+            "open_legs": engine.open_legs,
+            "playing_legs": engine.player.playing,
+            "packets_received": relay.received,
+            "packets_sent": int(legs.outbound[:, SENT].sum()),
+            "send_errors": relay.send_errors,
+            "receive_errors": relay.receive_errors,
+            "slow_packets": relay.slow_packets,
+            "batches": relay.batches,
+            "busy_per_mille": busy,
+            "late_ticks": self._late_ticks,
+            "faults": self._faults,
+            "event_high_water": self._events.ring.high_water,
+            "command_high_water": self._commands.high_water,
+        }
+        for index, name in enumerate(Channel.GAUGES):
+            self._gauges[index] = values[name]
+        if busy >= OVERLOAD:
+            engine.alarm("overload", f"{busy / 10:.0f} % of a core in use by {engine.open_legs} legs")
+
+    def _on_parent(self) -> None:
+        """The socket pair to the parent is closed when its process ends, however it does: then so do we."""
+        try:
+            gone = self._parent.recv(1) == b""
+        except BlockingIOError:
+            return
+        except OSError:
+            gone = True
+        if gone:
+            self._running = False
+
+    # --- faults ------------------------------------------------------------------------------------------------------
+
+    def _guarded(self, work: Callable[[float], int], argument: float) -> int:
+        try:
+            return work(argument)
+        except Exception:
+            self._fault()
+            return 0
+
+    def _fault(self) -> None:
+        """Something of ours is wrong. It has cost one packet or one command; calls go on."""
+        self._faults += 1
+        error = traceback.format_exc(limit=-4)
+        self._engine.alarm("fault", error[-600:])
+        if self._faults <= 20:
+            print(f"media worker {self._config.worker}: {error}", file=sys.stderr, flush=True)
+
+
+def _hurry() -> None:
+    """Audio cannot wait; everything else can. Where the kernel schedules sessions, it is the session that must be preferred."""
+    with contextlib.suppress(OSError):
+        os.setpriority(os.PRIO_PROCESS, 0, NICENESS)
+    with contextlib.suppress(OSError):
+        Path("/proc/self/autogroup").write_text(str(NICENESS))
+
+
+def main() -> int:
+    """Run the worker that the first argument describes."""
+    config = WorkerConfig.from_json(sys.argv[1])
+    channel = Channel(config.memory)
+    os.close(config.memory)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the parent, which then ends us.
+    try:
+        pool = PortPool(config.hosts, config.base_port, config.legs)
+        worker = Worker(config, channel, pool)
+    except (PortError, RelayError) as error:
+        outbox = Outbox(channel.events, Wake(config.notify), polled=False)
+        outbox.post(encode(Failed(config.worker, str(error))))
+        outbox.flush()
+        return 1
+
+    def on_signal(number: int, frame: FrameType | None) -> None:
+        worker.stop()
+
+    signal.signal(signal.SIGTERM, on_signal)
+    _hurry()
+    gc.collect()
+    gc.freeze()
+    gc.disable()
+    worker.run()
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

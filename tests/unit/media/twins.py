@@ -1,0 +1,122 @@
+"""What stands in for the world in tests of the media plane: a network that remembers, chance that repeats, a virtual clock."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from random import Random
+
+from media import rtp
+from media.bank import Bank
+from media.control import Command, Load, Open, WorkerEvent
+from media.engine import Engine
+from media.latch import Address
+from media.legs import Legs
+from media.rtp import CLOCK_RATE, Packet
+
+
+@dataclass
+class MemoryNetwork:
+    """Keeps what legs are sent, and where each leg is aimed at."""
+
+    count: int
+    sent: list[tuple[int, bytes]] = field(default_factory=list)
+    rtcp: list[tuple[int, bytes]] = field(default_factory=list)
+    aimed: dict[int, tuple[Address, Address]] = field(default_factory=dict)
+    listening: dict[int, tuple[str, Address | None]] = field(default_factory=dict)
+    quieted: list[int] = field(default_factory=list)
+    refused: set[str] = field(default_factory=set)
+    senders: list[Callable[[memoryview], object]] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.senders = [self._sender(leg) for leg in range(self.count)]
+
+    def _sender(self, leg: int) -> Callable[[memoryview], object]:
+        return lambda packet: self.sent.append((leg, bytes(packet)))
+
+    def failed(self, leg: int, packet: memoryview, error: OSError) -> None:
+        raise error
+
+    def aim(self, leg: int, rtp: Address, rtcp: Address, *, keep: bool) -> None:
+        if rtp[0] in self.refused:
+            raise OSError(101, "Network is unreachable")
+        self.listening.pop(leg, None)
+        self.aimed[leg] = rtp, rtcp
+
+    def listen(self, leg: int, host: str, rtp: Address | None, rtcp: Address | None) -> None:
+        self.aimed.pop(leg, None)
+        self.listening[leg] = host, rtp
+
+    def quiet(self, leg: int) -> None:
+        self.aimed.pop(leg, None)
+        self.listening.pop(leg, None)
+        self.quieted.append(leg)
+
+    def send_rtcp(self, leg: int, data: bytes) -> None:
+        self.rtcp.append((leg, data))
+
+    def packets(self, leg: int) -> list[Packet]:
+        """What the leg was sent so far, parsed."""
+        packets = [rtp.parse(data) for number, data in self.sent if number == leg]
+        assert None not in packets
+        return [packet for packet in packets if packet is not None]
+
+
+class World:
+    """One engine in virtual time. Performs commands, lets packets arrive, lets time pass."""
+
+    def __init__(self, legs: int = 8, seed: int = 1) -> None:
+        self.now = 1000.0
+        self.network = MemoryNetwork(legs)
+        self.loads: list[Load] = []
+        self.bank = Bank(1 << 17)
+        self.engine = Engine(Legs(legs), self.bank, self.network, Random(seed).randrange, self.loads.append, 1.7e9)
+        self.engine.run(self.now)
+
+    def do(self, *commands: Command) -> None:
+        for command in commands:
+            self.engine.perform(command, self.now)
+
+    def open(self, *numbers: int, codec: str = "PCMU", dtmf_type: int = 101, **values: object) -> None:
+        for number in numbers:
+            payload_type = 0 if codec == "PCMU" else 8
+            self.do(Open(number, f"192.0.2.{number + 1}", 4000, codec, payload_type, dtmf_type, **values))  # type: ignore[arg-type]
+
+    def arrive(self, leg: int, packet: Packet | bytes) -> bytes:
+        """A packet comes from the address of the leg; returns what its listener is sent, b"" for nothing."""
+        data = bytes(packet)
+        buffer = bytearray(data.ljust(1600, b"\0"))
+        size = self.engine.session.receive(leg, buffer, len(data), int(self.now * CLOCK_RATE))
+        out = bytes(buffer[:size])
+        if size:
+            self.network.senders[self.engine.legs.route[leg]](memoryview(out))
+        return out
+
+    def relayed(self, leg: int, packet: Packet | bytes) -> Packet:
+        """As `arrive`, for a packet that must be relayed; parsed."""
+        out = rtp.parse(self.arrive(leg, packet))
+        assert out is not None
+        return out
+
+    def pass_time(self, seconds: float) -> None:
+        """Let time pass in steps of one tick."""
+        end = self.now + seconds
+        while self.now < end - 1e-9:
+            self.now = min(self.now + 0.005, end)
+            self.engine.run(self.now)
+            if int(self.now / 0.25) != int((self.now - 0.005) / 0.25):
+                self.engine.survey(self.now)
+
+    def events(self) -> list[WorkerEvent]:
+        """What was reported since the last call."""
+        events = list(self.engine.events)
+        self.engine.events.clear()
+        return events
+
+
+def audio(
+    sequence: int, timestamp: int = -1, *, ssrc: int = 77, kind: int = 0, payload: bytes = b"\x55" * 160
+) -> Packet:
+    """A packet of 20 ms, in step with the others of its stream unless a timestamp is given."""
+    timestamp = sequence * 160 if timestamp < 0 else timestamp
+    return Packet(kind, sequence & 0xFFFF, timestamp & 0xFFFFFFFF, ssrc, payload)
