@@ -99,6 +99,11 @@ class Console:
         with contextlib.suppress(OSError):
             self.path.unlink()
 
+    @property
+    def followed(self) -> bool:
+        """Whether anybody follows events: else nobody need write them down."""
+        return bool(self._followers)
+
     def publish(self, line: dict[str, Any]) -> None:
         """Give an event to everybody who follows; who does not read is cut, never waited for."""
         if not self._followers:

@@ -9,28 +9,31 @@ import signal
 import time
 from collections.abc import Callable, Coroutine
 from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import structlog
 
-from media.control import Alarm, Load, Ready, WorkerEvent
+from media.control import Alarm, Failed, Load, Ready, Stopped, WorkerEvent
 from softswitch import host, logs
+from softswitch.call.board import Policy
 from softswitch.config import Config, packaged_prompts
 from softswitch.console import Console
 from softswitch.directory import Directory
 from softswitch.driver import Driver
+from softswitch.editing import OPERATIONS
 from softswitch.effects import CloseFlow, Flow, MediaCommand, Publish, Send
 from softswitch.entropy import SystemEntropy
 from softswitch.errors import SoftswitchError
 from softswitch.events import ConfigChanged, Event, MediaAlarm
 from softswitch.mediaplane import MediaPlane, share_ports
-from softswitch.net.bind import explain
 from softswitch.net.limits import Limits
 from softswitch.net.network import Network
 from softswitch.operations import Operations
 from softswitch.sip.overload import FIRST, Overload
 from softswitch.store import Store
+from softswitch.store.clips import Clips
 from softswitch.store.opening import Opening
 from softswitch.switch import Settings, Switch
 from softswitch.systemd import Notifier
@@ -39,10 +42,24 @@ if TYPE_CHECKING:
     from softswitch.api.server import HttpServer
     from softswitch.store.records import Snapshot
 
+ENGINE_STATE = "engine"
 DRAIN_POLL = 0.1  # seconds
 BYE_GRACE = 2.0  # seconds for the BYEs of a switch that goes down with calls
 WATCH_SECONDS = 1.0
-LATE = 1.0  # seconds of loop lag from which on we are not healthy
+PRUNE_SECONDS = 3_600.0
+
+# Events that the log tells at the standard level; all are in the journal.
+LOGGED = {
+    "call.ended": "info",
+    "agent.presence": "info",
+    "registration.removed": "info",
+    "config.changed": "info",
+    "media.alarm": "warning",
+}
+# Events after which the state of the queue engine is another.
+STATEFUL = frozenset(
+    {"queue.entered", "queue.left", "queue.offered", "queue.connected", "agent.presence", "agent.activity"}
+)
 
 log = structlog.get_logger()
 
@@ -66,6 +83,8 @@ class Daemon:
         self._http: HttpServer | None = None
         self._tasks: set[asyncio.Task[None]] = set()
         self._reloading = asyncio.Lock()
+        self._sequence = 0
+        self._state_changed = False
 
     # --- life ----------------------------------------------------------------------------------------------------
 
@@ -87,6 +106,7 @@ class Daemon:
     async def _start(self, stack: contextlib.AsyncExitStack) -> None:
         config = self.config
         host.raise_file_limit()
+        self.console = Console(config.paths.socket, Operations(self).handlers(), self.faults)
         limits = Limits(connections=config.limits.connections, connections_per_host=config.limits.connections_per_host)
         self.network = Network(config.sip.listen, self, limits)
         self.network.open()  # First: a busy port is the commonest reason not to start.
@@ -95,12 +115,17 @@ class Daemon:
         self.media = self._make_media()
         stack.callback(self.media.close)
         self.media.start()  # The processes come up while the database is read.
-        self.store = await Store.open(config.paths.database)
+        self.store = await Store.open(
+            config.paths.database,
+            flush_interval=config.records.flush_ms / 1000,
+            pending_limit=config.limits.pending_events,
+            alarm=self._store_alarm,
+        )
         stack.push_async_callback(self.store.close)
         snapshot = await self.store.load()
         self._build(snapshot)
         stack.callback(self.driver.stop)
-        self.console = Console(config.paths.socket, Operations(self).handlers(), self.faults)
+        await self._restore(snapshot)
         await self.console.start()
         stack.push_async_callback(self.console.close)
         await self.media.wait()
@@ -120,20 +145,24 @@ class Daemon:
 
     def _build(self, snapshot: Snapshot) -> None:
         if snapshot.directory is None:
-            raise SoftswitchError("The database holds no site yet.")
-        self.calendars = snapshot.calendars
-        self.directory = self._completed(snapshot.directory)
-        entropy = SystemEntropy()
-        self._opening = Opening(self.directory, self.calendars, time.time)
+            raise NoSite(f"The database {self.config.paths.database} holds no site.")
+        config, entropy = self.config, SystemEntropy()
+        self.site = snapshot.directory
+        self.directory = self._completed(self.site)
+        self._opening = Opening(self.directory, snapshot.calendars, time.time)
+        self._sequence = snapshot.next_seq
         self.switch = Switch(
             self.directory,
-            host.listeners(self.config, self.network.listeners),
+            host.listeners(config, self.network.listeners),
             entropy,
-            settings=settings(self.config),
+            settings=settings(config),
             is_open=lambda name: self._opening.is_open(name),
-            nonce_key=os.urandom(32),
+            nonce_key=os.urandom(32),  # A new one each time: the counters that detect a replay are in memory, too.
+            media_host=host.media_host(config),
+            epoch=time.time() - time.monotonic(),
         )
-        self._overload = Overload(entropy, self.switch.endpoint.knows)
+        self.switch.set_clips(frozenset(one.name for one in self.media.sources))
+        self.overload = Overload(entropy, self.switch.endpoint.knows)
         self.driver = Driver(
             self.switch,
             {
@@ -142,9 +171,24 @@ class Daemon:
                 MediaCommand: self.media.post,
                 Publish: self._publish,
             },
-            self.faults,
+            self.fault,
         )
-        self.switch.restore(snapshot.bindings, snapshot.agents, snapshot.states, time.monotonic())
+
+    async def _restore(self, snapshot: Snapshot) -> None:
+        """Take up what the last life left: registrations, agents, counters; close the books of what was cut off."""
+        now, stored = time.monotonic(), snapshot.states.get(ENGINE_STATE)
+        state = stored.value if stored else self.switch.export_state(now)
+        at = stored.saved_at if stored else now
+        freshen(state, snapshot, at)
+        resumed = {(one["visit"], one["caller"]) for one in state["visits"]}
+        recovery = await self.store.recover(resumed=resumed)
+        for event in recovery.events:
+            self.publish(event, at=recovery.at)
+        if recovery.events:
+            log.warning("recovered", calls=recovery.calls, legs=recovery.legs, visits=recovery.visits)
+        self.switch.queues.restore_state(state, at)
+        self.switch.queues.close_visits(now)
+        self.input("restore", self.switch.restore, snapshot.bindings, None)
 
     def _completed(self, directory: Directory) -> Directory:
         """The site with the addresses of this machine as further names of its domain."""
@@ -164,15 +208,23 @@ class Daemon:
     # --- what the listeners tell (net.udp.Upcall) ------------------------------------------------------------------
 
     def received(self, data: bytes, flow: Flow, behind: float) -> None:
-        if behind >= FIRST and (refusal := self._overload.refuse(data, flow, behind)) is not None:
+        if behind >= FIRST and (refusal := self.overload.refuse(data, flow, behind)) is not None:
             self.network.counters.shed += 1
             self.network.send(refusal)
             return
         try:
             self.switch.receive(data, flow, time.monotonic())
         except Exception as error:
-            self.faults("message", error)
+            self.fault("message", error)
         self.driver.carry_out()
+
+    def fault(self, where: str, error: Exception) -> None:
+        """An exception of ours: told once, counted, and paid by the one call that it happened to."""
+        self.faults(where, error)
+        try:
+            self.switch.abort(time.monotonic())
+        except Exception as second:
+            self.faults("abort", second)
 
     def settled(self) -> None:
         self.driver.settle()
@@ -195,7 +247,7 @@ class Daemon:
         except SoftswitchError:
             raise
         except Exception as error:
-            self.faults(where, error)
+            self.fault(where, error)
             return None
         finally:
             self.driver.settle()
@@ -205,28 +257,40 @@ class Daemon:
     def _publish(self, effect: Publish) -> None:
         self.publish(effect.event)
 
-    def publish(self, event: Event) -> None:
-        """Give an event to the journal, to whoever follows, and to the log if it matters there."""
-        name = event.name
+    def publish(self, event: Event, at: float | None = None) -> None:
+        """Give an event to the journal, to whoever follows, and to the log if it matters there. `at`: wall-clock."""
+        name, wall, mono = event.name, time.time(), time.monotonic()
+        if at is not None:
+            wall, mono = at, mono - (wall - at)
+        seq = self._sequence
+        self._sequence += 1
         self.published[name] = self.published.get(name, 0) + 1
-        stamped = self.store.append(event)
-        self.console.publish_event(stamped)
+        self.store.publish(seq, wall, mono, event)
+        if name in STATEFUL:
+            self._state_changed = True
+        if self.console.followed:
+            stamp = datetime.fromtimestamp(wall, UTC).isoformat(timespec="milliseconds")
+            self.console.publish({"seq": seq, "time": stamp, "event": name, **event.as_dict()})
         level = LOGGED.get(name)
         if level is not None:
-            getattr(log, level)(
-                name, **{key: value for key, value in event.as_dict().items() if value not in ("", None)}
-            )
+            fields = {key: value for key, value in event.as_dict().items() if value not in ("", None, ())}
+            getattr(log, level)(name, **fields)
+
+    def _store_alarm(self, trouble: str, hint: str) -> None:
+        if trouble:
+            self.alarm("store", f"{trouble} ({hint})" if hint else trouble)
+        elif self.alarms.pop("store", None):
+            log.info("store works again")
 
     def _media_event(self, worker: int, event: WorkerEvent) -> None:
-        if type(event) is Ready:
-            self.alarms.pop("media_worker", None)
-            log.info("media worker ready", worker=worker, relay=event.relay, ports=event.base_port, legs=event.legs)
-            hosts = host.media_addresses(self.config)
-            self.input("media", self.switch.media_ready, worker, event.base_port, event.legs, hosts)
-            return
-        if type(event) is Alarm:
+        if isinstance(event, Alarm):
             log.warning("media alarm", worker=worker, what=event.what, detail=event.detail)
-            self.publish(MediaAlarm(worker, event.what, event.detail))
+        elif isinstance(event, Ready):
+            self.alarms.pop(f"media worker {worker}", None)
+            log.info("media worker ready", worker=worker, relay=event.relay, ports=event.base_port, legs=event.legs)
+        elif isinstance(event, Stopped | Failed):
+            self.alarm(f"media worker {worker}", event.reason)
+            self.publish(MediaAlarm(worker, "worker_died", event.reason))
             return
         self.input("media", self.switch.media_event, worker, event)
 
@@ -237,14 +301,34 @@ class Daemon:
         async with self._reloading:
             if self.output is not None:
                 self.output.reopen()
-            snapshot = await self.store.load_site()
-            self.calendars = snapshot.calendars
-            directory = self._completed(snapshot.directory)
-            self._opening = Opening(directory, self.calendars, time.time)
-            before, self.directory = self.directory.version, directory
-            self.input("configure", self.switch.configure, directory)
-            self.publish(ConfigChanged(actor, f"site version {before} -> {directory.version}"))
-            return directory.version
+            stored = (await self.store.load()).directory
+            if stored is not None:
+                await self._take(stored, actor)
+            return self.site.version
+
+    async def edit(self, operation: str, options: dict[str, Any]) -> dict[str, Any]:
+        """Carry out an operation of `editing` and put its result in force at once. Raises SoftswitchError."""
+        async with self._reloading:
+            clips = Clips.scan(self.config.paths.prompts or packaged_prompts())
+            done = OPERATIONS[operation](self.site, clips, **options)
+            result = dict(done.result)
+            if done.site is not None:
+                applied = await self.store.apply_site(done.site, actor="cli", expected=self.site.version)
+                await self._take(applied.directory, "cli")
+                result["version"] = applied.version
+            return result
+
+    async def _take(self, site: Directory, actor: str) -> None:
+        """Put a site in force: calls, waiting callers and agents' states are not touched."""
+        calendars = await self.store.calendars(site)
+        before, self.site = self.site.version, site
+        self.directory = self._completed(site)
+        self._opening = Opening(self.directory, calendars, time.time)
+        self.input("configure", self.switch.configure, self.directory)
+        self.media.load(music(site, self.config.paths.prompts))
+        if before != site.version:
+            self.publish(ConfigChanged(actor, f"site version {before} -> {site.version}"))
+        log.info("site in force", version=site.version, actor=actor)
 
     async def _reload_on_signal(self) -> None:
         self._notifier.send("RELOADING=1", f"MONOTONIC_USEC={time.monotonic_ns() // 1000}")
@@ -270,17 +354,18 @@ class Daemon:
         left = self.calls_now()
         self._notifier.stopping(f"waiting for {left} calls to end")
         log.info("draining", calls=left, seconds=seconds)
-        deadline = time.monotonic() + seconds
-        while self.calls_now() and time.monotonic() < deadline and not self._hurry.is_set():
-            with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._hurry.wait(), DRAIN_POLL)
-        remaining = self.switch.calls(time.monotonic())
+        await self._wait_for_calls(seconds, self._hurry)
+        remaining = self.switch.call_list(time.monotonic())
         for call in remaining:
             self.input("hang up", self.switch.hang_up, call["call"])
-        deadline = time.monotonic() + BYE_GRACE
-        while self.calls_now() and time.monotonic() < deadline:
-            await asyncio.sleep(DRAIN_POLL / 10)
+        await self._wait_for_calls(BYE_GRACE, asyncio.Event())
         log.info("drained", ended=len(remaining))
+
+    async def _wait_for_calls(self, seconds: float, hurry: asyncio.Event) -> None:
+        deadline = time.monotonic() + seconds
+        while self.calls_now() and time.monotonic() < deadline and not hurry.is_set():
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(hurry.wait(), DRAIN_POLL)
 
     def calls_now(self) -> int:
         return int(self.switch.status(time.monotonic())["calls"])
@@ -294,15 +379,33 @@ class Daemon:
     # --- housekeeping ----------------------------------------------------------------------------------------------
 
     async def _watch(self) -> None:
-        """Once a second: the service manager hears from us, holidays of a new year are computed."""
-        said = time.monotonic()
+        """Once a second: the state of queues and agents is kept, the service manager hears from us, old records go."""
+        said = pruned = time.monotonic()
         while True:
             await asyncio.sleep(WATCH_SECONDS)
             now = time.monotonic()
+            if self._state_changed:
+                self._keep_state(now)
+            if now - pruned >= PRUNE_SECONDS:
+                pruned = now
+                self._spawn(self._prune())
             period = self._notifier.watchdog_seconds
             if period and now - said >= period - WATCH_SECONDS:
                 self._notifier.alive()
                 said = now
+
+    def _keep_state(self, now: float) -> None:
+        self._state_changed = False
+        try:
+            self.store.save_state(ENGINE_STATE, self.switch.export_state(now))
+        except Exception as error:
+            self.faults("state", error)
+
+    async def _prune(self) -> None:
+        records = self.config.records
+        await self.store.prune(journal_days=records.journal_days, calls_days=records.calls_days)
+        calendars = await self.store.calendars(self.site)  # A new year has holidays, too.
+        self._opening = Opening(self.directory, calendars, time.time)
 
     def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
         task = asyncio.get_running_loop().create_task(work)
@@ -319,14 +422,10 @@ class Daemon:
             task.cancel()
 
 
-# Events that the log tells at the standard level; all are in the journal.
-LOGGED = {
-    "call.ended": "info",
-    "agent.presence": "info",
-    "registration.removed": "info",
-    "config.changed": "info",
-    "media.alarm": "warning",
-}
+class NoSite(SoftswitchError):
+    """There is nothing to serve yet."""
+
+    hint = "Give it one: softswitch apply site.toml. Or begin with: softswitch init"
 
 
 def settings(config: Config) -> Settings:
@@ -336,22 +435,46 @@ def settings(config: Config) -> Settings:
         register_default=config.registrar.default,
         register_maximum=config.registrar.maximum,
         nonce_lifetime=config.registrar.nonce_lifetime,
-        no_answer_timeout=config.sip.no_answer_timeout,
-        rtp_timeout=config.media.rtp_timeout,
-        rtp_timeout_hold=config.media.rtp_timeout_hold,
+        calls=Policy(
+            no_answer_timeout=config.sip.no_answer_timeout,
+            rtp_timeout=config.media.rtp_timeout,
+            rtp_timeout_hold=config.media.rtp_timeout_hold,
+        ),
         node=config.sip.node,
         server=config.sip.server,
     )
 
 
-def clips(prompts: Path | None) -> list[Load]:
-    """Every prompt as "LANGUAGE/NAME" and every piece of music; a folder of one's own stands before what we ship."""
+def freshen(state: dict[str, Any], snapshot: Snapshot, at: float) -> None:
+    """Bring the kept state up to what the journal knows: it is written more often. `at`: when the state was kept."""
+    state["last_visit"] = max(state["last_visit"], snapshot.last_visit)
+    for name, known in snapshot.agents.items():
+        kept = state["agents"].get(name)
+        if kept is not None and (kept["presence"], kept["reason"]) != (known.presence, known.reason):
+            kept.update(presence=known.presence, reason=known.reason, presence_age=at - known.presence_since)
+
+
+def clips(own: Path | None) -> list[Load]:
+    """Every prompt as "LANGUAGE/NAME"; a folder of one's own stands before what we ship."""
     found: dict[str, Load] = {}
-    for root in (packaged_prompts(), *([prompts] if prompts else [])):
+    for root in (packaged_prompts(), *([own] if own else [])):
         for file in sorted(root.glob("*/**/*.wav")):
             name = file.relative_to(root).with_suffix("").as_posix()
-            found[name] = Load(name, str(file), music=name.startswith("moh/"))
+            if not name.startswith("moh/"):
+                found[name] = Load(name, str(file))
     return list(found.values())
+
+
+def music(site: Directory, own: Path | None) -> list[Load]:
+    """Every class of music of the site; "default" is there whatever the site says."""
+    roots = [root / "moh" for root in (own, packaged_prompts()) if root is not None]
+    classes = {"default": tuple(sorted(file.name for file in roots[-1].glob("*.wav"))), **site.music}
+    found = []
+    for name, files in classes.items():
+        paths = [path for file in files for root in roots if (path := root / file).is_file()]
+        if paths:
+            found.append(Load(name, str(paths[0]), music=True))
+    return found
 
 
 def serve(config: Config, *, started: Callable[[Daemon], None] | None = None) -> None:

@@ -35,7 +35,9 @@ class Edit:
     site: Directory | None = None
 
 
-def apply(site: Directory | None, clips: Clips | None, *, text: str, file: str = "site.toml", dry_run: bool = False) -> Edit:
+def apply(
+    site: Directory | None, clips: Clips | None, *, text: str, file: str = "site.toml", dry_run: bool = False
+) -> Edit:
     """Take a whole site from site.toml. Raises ConfigError that lists every mistake."""
     new = parse_site(text, file=file, current=site, clips=clips)
     changes = diff_sites(site, new)
@@ -65,9 +67,7 @@ def account_list(site: Directory | None, clips: Clips | None) -> Edit:
     return Edit({"accounts": rows})
 
 
-def account_add(
-    site: Directory | None, clips: Clips | None, *, user: str, name: str = "", password: str = ""
-) -> Edit:
+def account_add(site: Directory | None, clips: Clips | None, *, user: str, name: str = "", password: str = "") -> Edit:
     """A new account, with a generated password unless one is given."""
     current = _existing(site)
     if user in current.accounts:

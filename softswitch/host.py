@@ -5,9 +5,11 @@ from __future__ import annotations
 import contextlib
 import gc
 import resource
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from softswitch.config import Config
+from softswitch.effects import Flow
+from softswitch.net.address import is_loopback
 from softswitch.net.bind import own_addresses
 from softswitch.net.tcp import TcpListener
 from softswitch.net.udp import UdpListener
@@ -68,11 +70,22 @@ def media_hosts(config: Config) -> tuple[str, ...]:
     )
 
 
-def media_addresses(config: Config) -> tuple[str, ...]:
-    """The addresses that SDP names, one for each family, in the order of `media_hosts`."""
-    if config.media.advertised != "auto":
-        return (config.media.advertised,)
-    return tuple(primary_address(":" in one) if one in WILDCARDS else one for one in media_hosts(config))
+def media_host(config: Config) -> Callable[[Flow], str] | None:
+    """The address that SDP names for a flow, where the settings say so; None: the one the peer reached us at."""
+    advertised, hosts = config.media.advertised, media_hosts(config)
+    if advertised == "auto" and config.media.hosts == ("auto",):
+        return None
+
+    def choose(flow: Flow) -> str:
+        if is_loopback(flow.host) and any(one in WILDCARDS for one in hosts):
+            return "::1" if ":" in flow.host else "127.0.0.1"
+        if advertised != "auto":
+            return advertised
+        same = [one for one in hosts if (":" in one) == (":" in flow.host)]
+        chosen = same[0] if same else hosts[0]
+        return primary_address(":" in chosen) if chosen in WILDCARDS else chosen
+
+    return choose
 
 
 def our_names(config: Config, opened: Sequence[UdpListener | TcpListener]) -> tuple[str, ...]:

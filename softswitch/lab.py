@@ -186,6 +186,7 @@ def run(options: Options) -> None:
     import os
 
     from softswitch.daemon import Daemon, serve
+    from softswitch.mediaplane import MediaError
 
     lab = prepare(options)
 
@@ -193,7 +194,16 @@ def run(options: Options) -> None:
         lab.report(os.getpid(), *_addresses(daemon))
 
     try:
-        serve(lab.config, started=started)
+        try:
+            serve(lab.config, started=started)
+        except MediaError:
+            if options.media_ports:
+                raise
+            # Somebody took a port of the range since it was chosen.
+            sip_host = split_host_port(options.listen)[0]
+            again = replace(options, media_ports=choose_ports(sip_host, RANGE_STARTS[::-1]))
+            lab = prepare(again)
+            serve(lab.config, started=started)
     finally:
         lab.withdraw()
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from media.client import MediaClient, start_worker
 from media.control import Alarm, Failed, Load, Ready, Stopped, WorkerEvent
@@ -15,6 +16,7 @@ FIRST_RESTART = 0.05  # seconds; doubled at each failure up to the longest
 LONGEST_RESTART = 5.0
 STEADY = 60.0  # a worker that lived this long is restarted at once
 START_TIMEOUT = 30.0
+START_PATIENCE = 3.0
 
 
 class MediaError(SoftswitchError):
@@ -66,21 +68,25 @@ class MediaPlane:
         on_event: Callable[[int, WorkerEvent], None],
     ) -> None:
         self._slots = [_Slot(index, plan) for index, plan in enumerate(plans)]
-        self._sources = list(sources)
+        self.sources = list(sources)
         self._on_event = on_event
         self._loop = asyncio.get_running_loop()
         self._first: dict[int, asyncio.Future[None]] = {}
         self._closing = False
+        self._started_at = 0.0
         self.dropped = 0  # commands for a worker that is not there
 
     def start(self) -> None:
         """Start every worker's process; they come up while the caller does something else."""
+        self._started_at = self._loop.time()
         for slot in self._slots:
             self._first[slot.index] = self._loop.create_future()
-            self._start(slot)
+            self._spawn(slot)
 
     async def wait(self) -> None:
-        """Until every worker is ready. Raises MediaError with the worker's own explanation."""
+        """Begin to hand out events, until every worker is ready. Raises MediaError with the worker's own explanation."""
+        for slot in self._slots:
+            self._listen(slot)
         try:
             async with asyncio.timeout(START_TIMEOUT):
                 await asyncio.gather(*self._first.values())
@@ -100,12 +106,12 @@ class MediaPlane:
 
     def load(self, sources: Sequence[Load]) -> None:
         """Make more clips playable, now and in every worker that starts later."""
-        self._sources.extend(sources)
+        self.sources.extend(sources)
         for slot in self._slots:
             if slot.worker is not None and slot.ready is not None:
                 slot.worker.post_all(sources)
 
-    def rows(self) -> list[dict[str, object]]:
+    def rows(self) -> list[dict[str, Any]]:
         """One row for each worker, for `status`."""
         return [
             {
@@ -133,16 +139,25 @@ class MediaPlane:
 
     def _start(self, slot: _Slot) -> None:
         slot.pending = None
+        self._spawn(slot)
+        self._listen(slot)
+
+    def _spawn(self, slot: _Slot) -> None:
         slot.started_at = self._loop.time()
         slot.worker = start_worker(
             slot.index, hosts=slot.plan.hosts, base_port=slot.plan.base_port, legs=slot.plan.legs
         )
+
+    def _listen(self, slot: _Slot) -> None:
+        assert slot.worker is not None
         slot.fd = slot.worker.fileno()
         self._loop.add_reader(slot.fd, self._readable, slot)
 
     def _drop(self, slot: _Slot) -> None:
         if slot.worker is not None:
-            self._loop.remove_reader(slot.fd)
+            if slot.fd >= 0:
+                self._loop.remove_reader(slot.fd)
+                slot.fd = -1
             slot.worker.close()
         slot.worker = slot.ready = None
 
@@ -151,17 +166,16 @@ class MediaPlane:
         if worker is None:
             return
         for event in worker.events():
-            kind = type(event)
-            if kind is Ready:
+            if isinstance(event, Ready):
                 self._came_up(slot, event)
-            elif kind is Failed or kind is Stopped:
+            elif isinstance(event, Failed | Stopped):
                 self._went_down(slot, event)
             self._on_event(slot.index, event)
 
     def _came_up(self, slot: _Slot, event: Ready) -> None:
         slot.ready = event
         assert slot.worker is not None
-        slot.worker.post_all(self._sources)
+        slot.worker.post_all(self.sources)
         first = self._first[slot.index]
         if not first.done():
             first.set_result(None)
@@ -169,10 +183,13 @@ class MediaPlane:
     def _went_down(self, slot: _Slot, event: Failed | Stopped) -> None:
         self._drop(slot)
         first = self._first[slot.index]
-        if not first.done():
+        if first.done() and first.exception():
+            return  # Failed, then Stopped.
+        # After a kill -9 the ports are those of the old worker for a moment longer.
+        if not first.done() and self._loop.time() - self._started_at > START_PATIENCE:
             first.set_exception(MediaError(event.reason))
             return
-        if self._closing:
+        if self._closing or slot.pending is not None:
             return
         slot.restarts += 1
         slot.failures = 0 if self._loop.time() - slot.started_at > STEADY else slot.failures + 1

@@ -6,6 +6,7 @@ import os
 import resource
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 import softswitch
@@ -17,6 +18,8 @@ from softswitch.net.tcp import TcpListener
 
 if TYPE_CHECKING:
     from softswitch.daemon import Daemon
+
+Values = dict[tuple[str, ...], float]
 
 LATE = 1.0  # seconds of loop lag from which on we are not healthy
 FEW_LEGS = 2  # free media legs that a call needs at least
@@ -33,12 +36,14 @@ class Operations:
         return {
             "status": self.status,
             "queues": self.queues,
+            "queue": self.queue,
             "explain": self.explain,
             "agents": self.agents,
             "agent": self.agent,
             "calls": self.calls,
             "hang_up": self.hang_up,
             "registrations": self.registrations,
+            "edit": self._daemon.edit,
             "reload": self.reload,
             "stop": self.stop,
         }
@@ -47,24 +52,23 @@ class Operations:
 
     def status(self) -> dict[str, Any]:
         daemon, now = self._daemon, time.monotonic()
-        agents = self.agents()
+        board = daemon.switch.queue_board(now)
         return {
             "version": softswitch.__version__,
             "pid": os.getpid(),
             "domain": daemon.directory.domain,
             "site_version": daemon.directory.version,
             "uptime": now - daemon.since,
-            "draining": daemon.draining,
-            "agents": len(agents),
-            "agents_ready": sum(one["presence"].startswith("ready") for one in agents),
-            "waiting": sum(one["waiting"] for one in self.queues()),
+            "agents": len(board["agents"]),
+            "agents_ready": sum(one["presence"].startswith("ready") for one in board["agents"].values()),
+            "waiting": sum(one["waiting"] for one in board["queues"].values()),
             "listeners": self._listeners(),
-            "media": daemon.media.rows(),
+            "workers": daemon.media.rows(),
             "loop_lag": daemon.network.lag,
             "faults": daemon.faults.total,
             "events": dict(sorted(daemon.published.items())),
             "network": daemon.network.counters.as_dict(),
-            "store": daemon.store.status(),
+            "store": asdict(daemon.store.health()),
             "problems": [*self.healthy().reasons, *(f"{what}: {detail}" for what, detail in daemon.alarms.items())],
             **daemon.switch.status(now),
         }
@@ -78,28 +82,37 @@ class Operations:
             for one in self._daemon.network.listeners
         ]
 
-    def queues(self, name: str = "") -> Any:
-        found = self._daemon.switch.queues(time.monotonic())
-        return _only(found, "queue", name) if name else found
+    def queues(self) -> list[dict[str, Any]]:
+        board = self._daemon.switch.queue_board(time.monotonic())
+        return [{"name": name, **values} for name, values in board["queues"].items()]
 
-    def explain(self, caller: str = "", agent: str = "") -> Any:
+    def queue(self, name: str) -> dict[str, Any]:
+        """One queue, with the one reason for each member why the first caller is not at their phone."""
+        found = _only(self.queues(), "queue", name)
+        if found["callers"]:
+            first = self._daemon.switch.queues.explain_caller(found["callers"][0]["caller"], time.monotonic())
+            found["first"] = first
+        return found
+
+    def explain(self, caller: str = "", agent: str = "") -> dict[str, Any]:
         """Why a caller still waits, or why an agent gets no call."""
-        now = time.monotonic()
-        switch = self._daemon.switch
-        found = switch.explain_caller(caller, now) if caller else switch.explain_agent(agent, now)
+        queues, now = self._daemon.switch.queues, time.monotonic()
+        found = queues.explain_caller(caller, now) if caller else queues.explain_agent(agent, now)
+        if found is None and caller:
+            raise ConsoleError(f"No caller {caller!r} waits.", "See the ids with: softswitch calls", kind="unknown")
         if found is None:
-            what = f"caller {caller!r} waits in a queue" if caller else f"agent {agent!r}"
-            raise ConsoleError(f"No {what}.", "See: softswitch queue show, softswitch agent list.", kind="unknown")
+            raise _unknown("agent", agent, list(self._daemon.directory.agents))
         return found
 
     def agents(self) -> list[dict[str, Any]]:
-        return list(self._daemon.switch.agents(time.monotonic()))
+        board = self._daemon.switch.queue_board(time.monotonic())
+        return [{"agent": name, **values} for name, values in board["agents"].items()]
 
     def calls(self) -> list[dict[str, Any]]:
-        return list(self._daemon.switch.calls(time.monotonic()))
+        return self._daemon.switch.call_list(time.monotonic())
 
     def registrations(self) -> list[dict[str, Any]]:
-        return list(self._daemon.switch.registrations(time.monotonic()))
+        return self._daemon.switch.registrations(time.monotonic())
 
     # --- steering ----------------------------------------------------------------------------------------------------
 
@@ -112,7 +125,9 @@ class Operations:
         if device and device not in daemon.directory.accounts:
             raise ConsoleError(f"There is no account {device!r}.", "See: softswitch account list.", kind="unknown")
         command = AgentCommand(name, verb, reason=reason, device=device, actor="cli")
-        daemon.input("agent", daemon.switch.agent_command, command)
+        refusal = daemon.input("agent", daemon.switch.agent_command, command)
+        if refusal:
+            raise ConsoleError(f"{name} cannot {verb.replace('_', ' ')}: {refusal}.", "See: softswitch agent list")
         return _only(self.agents(), "agent", name)
 
     def hang_up(self, call: str = "", everything: bool = False) -> int:
@@ -145,7 +160,8 @@ class Operations:
             reasons.append(f"the event loop is {daemon.network.lag:.1f} s late")
         if "listener_lost" in daemon.alarms:
             reasons.append(f"a listener is lost: {daemon.alarms['listener_lost']}")
-        reasons += daemon.store.problems()
+        if trouble := daemon.store.health().trouble:
+            reasons.append(f"records cannot be written: {trouble}")
         return Readiness(not reasons, tuple(reasons))
 
     def ready(self) -> Readiness:
@@ -156,7 +172,7 @@ class Operations:
             reasons.append("starting")
         if daemon.draining:
             reasons.append("draining")
-        if daemon.switch.status(time.monotonic())["free_legs"] < FEW_LEGS:
+        if daemon.switch.status(time.monotonic())["media"]["legs_free"] < FEW_LEGS:
             reasons.append("no free RTP ports")
         return Readiness(not reasons, tuple(reasons))
 
@@ -173,7 +189,14 @@ class Operations:
         yield _counter("cpu_seconds", "CPU time of the signalling process.", usage.ru_utime + usage.ru_stime)
         yield _gauge("calls", "Calls now.", status["calls"])
         yield _gauge("registrations", "Bindings now.", status["registrations"])
-        yield _gauge("media_legs_free", "RTP legs that a call could take.", status["free_legs"])
+        yield _gauge("media_legs_free", "RTP legs that a call could take.", status["media"]["legs_free"])
+        yield _gauge("media_legs_used", "RTP legs in use.", status["media"]["legs_in_use"])
+        health = daemon.store.health()
+        yield _gauge("store_pending", "Events not yet on disk.", health.pending)
+        yield _gauge("store_lag_seconds", "Age of the oldest of them.", health.lag)
+        yield _counter("store_dropped", "Events lost because memory ran out.", health.dropped)
+        refused = _by(daemon.overload.refused)
+        yield Sample("softswitch_shed", "Requests refused under overload.", "counter", refused, ("method",))
         yield _gauge("loop_lag_seconds", "How late the event loop was last.", daemon.network.lag)
         yield _gauge("loop_lag_worst_seconds", "How late it was at worst.", daemon.network.worst_lag)
         yield _gauge("stream_connections", "TCP connections now.", daemon.network.connections())
@@ -188,23 +211,25 @@ class Operations:
 
     def _media_samples(self) -> Iterator[Sample]:
         rows = self._daemon.media.rows()
-        restarts = {(str(row["worker"]),): float(row["restarts"]) for row in rows}
+        restarts: Values = {(str(row["worker"]),): float(row["restarts"]) for row in rows}
         yield Sample("softswitch_media_restarts", "Media workers replaced.", "counter", restarts, ("worker",))
-        gauges = {(str(row["worker"]), name): float(value) for row in rows for name, value in row["gauges"].items()}
+        gauges: Values = {}
+        for row in rows:
+            gauges.update({(str(row["worker"]), str(name)): float(value) for name, value in row["gauges"].items()})
         yield Sample("softswitch_media", "What the media workers count.", "gauge", gauges, ("worker", "what"))
 
     def _queue_samples(self) -> Iterator[Sample]:
         queues = self.queues()
         for name, text in QUEUE_GAUGES.items():
-            values = {(one["name"],): float(one[name]) for one in queues}
+            values: Values = {(one["name"],): float(one[name]) for one in queues}
             yield Sample(f"softswitch_queue_{name}", text, "gauge", values, ("queue",))
-        agents = {
+        agents: Values = {
             (one["name"], condition): float(count) for one in queues for condition, count in one["agents"].items()
         }
         yield Sample("softswitch_queue_agents", "Agents by condition.", "gauge", agents, ("queue", "condition"))
-        entered = {(one["name"],): float(one["counts"]["entered"]) for one in queues}
+        entered: Values = {(one["name"],): float(one["counts"]["entered"]) for one in queues}
         yield Sample("softswitch_queue_entered", "Callers who entered.", "counter", entered, ("queue",))
-        outcomes = {
+        outcomes: Values = {
             (one["name"], outcome): float(count)
             for one in queues
             for outcome, count in one["counts"]["outcomes"].items()
@@ -223,7 +248,7 @@ def _counter(name: str, text: str, value: float) -> Sample:
     return Sample(f"softswitch_{name}", text, "counter", {(): value})
 
 
-def _by(values: Mapping[str, float]) -> dict[tuple[str, ...], float]:
+def _by(values: Mapping[str, float]) -> Values:
     return {(name,): value for name, value in values.items()}
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import rich_click as click
+from click.exceptions import Exit
 
 from softswitch.cli.context import configuration
 from softswitch.cli.output import WRONG_CONFIG, Failure, config_option, emit, json_option, table
@@ -15,7 +16,6 @@ from softswitch.errors import ConfigError, SoftswitchError
 
 if TYPE_CHECKING:
     from softswitch.config import Config
-    from softswitch.store.demo import NewSite
 
 LISTEN_HELP = "Where phones reach us, over UDP and TCP."
 
@@ -64,22 +64,21 @@ def show_settings(made: Any) -> None:
         [[one["user"], one["name"], one["password"], one["role"]] for one in facts["accounts"]],
     )
     desk, soft = facts["accounts"][0], facts["accounts"][-1]
-    bold = {"bold": True}
     click.echo()
-    click.secho(f"Desk phone for the agent {desk['name']} ({desk['user']}):", **bold)
+    click.secho(f"Desk phone for the agent {desk['name']} ({desk['user']}):", bold=True)
     for name, value in (
         ("SIP server / registrar", server), ("Port", port), ("Transport", "UDP (or TCP)"), ("User / extension", desk["user"]),
         ("Authentication name", desk["user"]), ("Password", desk["password"]), ("Display name", desk["name"]),
         ("Codecs", "G.711 A-law (PCMA), G.711 u-law (PCMU)"), ("DTMF", "RFC 2833 / RFC 4733"),
     ):  # fmt: skip
         click.echo(f"  {name + ':':24} {value}")
-    click.secho(f"\nSoftphone for {soft['name']} ({soft['user']}):", **bold)
+    click.secho(f"\nSoftphone for {soft['name']} ({soft['user']}):", bold=True)
     at = server if port == 5060 else f"{server}:{port}"
     click.echo(f"  {'SIP address:':24} sip:{soft['user']}@{at}")
     click.echo(f"  {'User / password:':24} {soft['user']} / {soft['password']}")
     click.echo(f"  {'Domain and proxy:':24} {at}")
     click.echo(f"  {'baresip, in accounts:':24} <sip:{soft['user']}@{at}>;auth_pass={soft['password']}")
-    click.secho("\nThen", **bold)
+    click.secho("\nThen", bold=True)
     click.echo(
         f"  {facts['extensions']['hotline']}  (sip:{facts['extensions']['hotline']}@{at})  the hotline: greeting, press 1, queue"
     )
@@ -140,7 +139,7 @@ def check(site: Path | None, config: Path | None, as_json: bool) -> None:
     bad = [one for one in findings if one.problem]
     emit([one.as_dict() for one in findings], as_json, lambda rows: _show_findings(rows))
     if bad:
-        raise click.exceptions.Exit(WRONG_CONFIG if all(one.what in ("settings", "site") for one in bad) else 1)
+        raise Exit(WRONG_CONFIG if all(one.what in ("settings", "site") for one in bad) else 1)
 
 
 def _show_findings(rows: list[dict[str, Any]]) -> None:

@@ -104,7 +104,11 @@ def _password(from_stdin: bool) -> str:
     # Never from the command line: every user of the machine could read it there.
     if not from_stdin:
         return ""
-    return click.prompt("Password", hide_input=True, err=True) if sys.stdin.isatty() else sys.stdin.readline().rstrip("\r\n")
+    return (
+        click.prompt("Password", hide_input=True, err=True)
+        if sys.stdin.isatty()
+        else sys.stdin.readline().rstrip("\r\n")
+    )
 
 
 def _show_password(made: dict[str, Any], *, given: bool) -> None:
@@ -129,7 +133,9 @@ def apply(file: Path, dry_run: bool, config: Path | None, as_json: bool) -> None
     try:
         text = sys.stdin.read() if str(file) == "-" else file.read_text(encoding="utf-8")
     except FileNotFoundError:
-        raise Failure(f"There is no file {file}.", "The site in force as a file: softswitch export > site.toml") from None
+        raise Failure(
+            f"There is no file {file}.", "The site in force as a file: softswitch export > site.toml"
+        ) from None
     except (OSError, UnicodeDecodeError) as error:
         raise Failure(f"{file} cannot be read: {error}.", "It must be a text file in UTF-8.") from None
     result = edit(config, "apply", text=text, file=str(file), dry_run=dry_run)
@@ -149,8 +155,12 @@ def _show_changes(result: dict[str, Any]) -> None:
 
 
 @click.command()
-@click.option("--output", "-o", type=click.Path(path_type=Path), help="Write to this file (mode 0600), not to standard output.")
-@click.option("--no-secrets", is_flag=True, help="Leave the password digests out: for showing, and for version control.")
+@click.option(
+    "--output", "-o", type=click.Path(path_type=Path), help="Write to this file (mode 0600), not to standard output."
+)
+@click.option(
+    "--no-secrets", is_flag=True, help="Leave the password digests out: for showing, and for version control."
+)
 @config_option
 @json_option
 def export(output: Path | None, no_secrets: bool, config: Path | None, as_json: bool) -> None:
