@@ -190,9 +190,9 @@ class Call:
         caller, peer = self.caller, self.peer
         if peer is None or not caller.up or not peer.up or caller.negotiation.codec == peer.negotiation.codec:
             return
-        if caller.negotiation.codec in peer.negotiation.codecs:
+        if peer.negotiation.might_speak(caller.negotiation.codec):
             peer.reoffer((caller.negotiation.codec,), now)
-        elif peer.negotiation.codec in caller.negotiation.codecs:
+        elif caller.negotiation.might_speak(peer.negotiation.codec):
             caller.reoffer((peer.negotiation.codec,), now)
 
     # --- as the owner of its legs --------------------------------------------------------------------------------------

@@ -399,6 +399,7 @@ def _answered(leg: Leg, now: float, message: Message) -> None:
     leg.dialog.ack(leg.board.endpoint, leg.tx, message, now)
     # 13.2.1: where a 183 brought the answer already, the 2xx may leave it out, or must repeat it: the newer one counts.
     if (message.body or not leg.negotiation.agreed) and not leg.take_answer(message.body, now):
+        leg.status = 488
         leg.drop(now, 488, "no_common_codec")
         return
     leg.board.publish(LegAnswered(leg.call.id, leg.id))

@@ -142,9 +142,9 @@ class Negotiation:
     """The media side of one dialog: what was offered, what was agreed, and the next version of our description."""
 
     __slots__ = (
-        "_after", "_before", "_last", "_previous", "_version", "codec", "direction", "dtmf_type", "host",
-        "offered", "payload_type", "port", "protocol", "ptime", "receive_dtmf_type", "receive_type", "remote",
-        "session_id", "types",
+        "_after", "_before", "_by_peer", "_declined", "_first", "_last", "_previous", "_version", "codec",
+        "direction", "dtmf_type", "host", "offered", "payload_type", "port", "protocol", "ptime",
+        "receive_dtmf_type", "receive_type", "remote", "session_id", "types",
     )  # fmt: skip
 
     def __init__(self, host: str, port: int, session_id: int) -> None:
@@ -161,6 +161,9 @@ class Negotiation:
         self.types = TYPES  # codec -> the number with which we receive it
         self.protocol = "RTP/AVP"
         self._before = self._after = ""
+        self._by_peer = False  # the last offer was the peer's: it named all codecs that it speaks
+        self._first = ""  # the codec that our last offer put first
+        self._declined: set[str] = set()  # codecs that the peer did not choose when they stood first
         self._version = 0
         self._last = ""
         self._previous = "sendrecv"
@@ -175,6 +178,10 @@ class Negotiation:
         """Whether the peer will not listen to us."""
         return self.remote is not None and self.remote.held
 
+    def might_speak(self, codec: str) -> bool:
+        """Whether it is worth offering this codec: the peer has named it, or has never been seen to pass it over."""
+        return codec in self.codecs or (not self._by_peer and codec not in self._declined)
+
     @property
     def codecs(self) -> tuple[str, ...]:
         """The codecs of the peer's description, in its order."""
@@ -185,6 +192,7 @@ class Negotiation:
         order = [*dict.fromkeys((*(codec for codec in prefer if codec in TYPES), *CODECS.values()))]
         self.offered = True
         self._previous = self.direction
+        self._first = order[0]
         self.direction = direction
         types = self.types
         events = types["telephone-event"]
@@ -204,6 +212,7 @@ class Negotiation:
         codec, payload_type = _choose(remote.formats, (*prefer, self.codec))
         self.remote = remote
         self.offered = False
+        self._by_peer = True
         self.codec = codec
         self.payload_type = self.receive_type = payload_type  # 6.1: the same number in both directions
         self.dtmf_type = self.receive_dtmf_type = remote.dtmf_type
@@ -223,6 +232,9 @@ class Negotiation:
         codec, payload_type = remote.formats[0]
         self.remote = remote
         self.offered = False
+        self._by_peer = False
+        if codec != self._first:
+            self._declined.add(self._first)
         self.codec = codec
         self.payload_type = payload_type
         self.receive_type = self.types[codec]

@@ -1,0 +1,294 @@
+"""Events -> rows: what of the journal the records, the registrations and the agents' states are made of.
+
+Pure, and the same for SQLite and for the twin in memory. A batch is one transaction: the events and what follows from them
+are on disk together or not at all. Later rows of a batch replace earlier ones of the same thing.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Callable
+from dataclasses import dataclass, field, fields
+from operator import attrgetter
+from typing import Any, Final, NamedTuple, TypeAlias
+
+from softswitch.events import (
+    AgentActivityChanged,
+    AgentPresenceChanged,
+    BindingAdded,
+    BindingRemoved,
+    CallEnded,
+    CallerJoined,
+    CallerLeft,
+    CallStarted,
+    Event,
+    LegEnded,
+)
+
+Row: TypeAlias = tuple[Any, ...]
+
+
+class Stamped(NamedTuple):
+    """An event with its number and its time on both clocks."""
+
+    seq: int
+    wall: float
+    mono: float
+    event: Event
+
+
+# Events whose loss would falsify records; under memory pressure all others go first.
+BOOKS: Final = frozenset(
+    {CallStarted, CallEnded, LegEnded, CallerJoined, CallerLeft, BindingAdded, BindingRemoved, AgentPresenceChanged}
+)
+
+
+@dataclass(slots=True)
+class Batch:
+    """Rows of one transaction. Their columns are those of `statements`."""
+
+    entries: list[Row] = field(default_factory=list)  # of the journal, not yet in a block
+    blocks: list[Row] = field(default_factory=list)
+    calls_started: dict[str, Row] = field(default_factory=dict)
+    calls_ended: dict[str, Row] = field(default_factory=dict)
+    legs: list[Row] = field(default_factory=list)
+    visits_entered: dict[tuple[int, str], Row] = field(default_factory=dict)
+    visits_left: dict[tuple[int, str], Row] = field(default_factory=dict)
+    bindings: dict[tuple[str, str], Row | None] = field(default_factory=dict)  # None: removed
+    presences: dict[str, Row] = field(default_factory=dict)
+    activities: dict[str, Row] = field(default_factory=dict)
+    states: dict[str, Row] = field(default_factory=dict)
+    last_seq: int = 0
+    count: int = 0
+
+    def add(self, stamped: Stamped) -> None:
+        """Take in one event. Raises ValueError or TypeError for values that cannot be stored."""
+        event = stamped.event
+        kind = type(event)
+        if kind is not BindingAdded or not event.refreshed:  # type: ignore[attr-defined]
+            # A refreshed registration changes the table, but is no news: a thousand phones make a million a day.
+            self.entries.append(entry(stamped))
+        project = PROJECTIONS.get(kind)
+        if project is not None:
+            project(self, stamped, event)
+        self.last_seq = stamped.seq
+        self.count += 1
+
+    def close_block(self) -> None:
+        """Turn the entries so far into one row of the journal: (first seq, last seq, first wall, last wall, JSON)."""
+        entries = self.entries
+        if entries:
+            walls = [one[1] for one in entries]
+            self.blocks.append((entries[0][0], entries[-1][0], min(walls), max(walls), to_json(entries)))
+            self.entries = []
+
+
+_DETAILS: dict[type, tuple[str, tuple[str, ...], Callable[[Any], Any], str]] = {}
+
+
+def entry(stamped: Stamped) -> Row:
+    """(seq, wall, mono, name, call, payload) of the journal."""
+    kind = type(stamped.event)
+    details = _DETAILS.get(kind)
+    if details is None:
+        names = tuple(one.name for one in fields(kind))
+        getter = attrgetter(*names) if len(names) > 1 else lambda event: tuple(getattr(event, one) for one in names)
+        call = "call" if "call" in names else "caller" if "caller" in names else ""  # A queue's caller is a call id.
+        details = _DETAILS[kind] = (kind.name, names, getter, call)
+    name, names, getter, call = details
+    payload = dict(zip(names, getter(stamped.event), strict=True))
+    return (stamped.seq, stamped.wall, stamped.mono, name, payload[call] if call else "", payload)
+
+
+# --- JSON ------------------------------------------------------------------------------------------------------------
+
+# ASCII only: whatever the network put into a string, the text that reaches the database is valid.
+_encode = json.JSONEncoder(separators=(",", ":"), allow_nan=False, default=str).encode
+
+
+def to_json(value: Any) -> str:
+    """Compact JSON; a number that JSON cannot hold becomes null."""
+    try:
+        return _encode(value)
+    except ValueError:
+        return _encode(_finite(value))
+
+
+def _finite(value: Any) -> Any:
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    if isinstance(value, dict):
+        return {str(name): _finite(one) for name, one in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_finite(one) for one in value]
+    return value
+
+
+def clean(text: str) -> str:
+    """A text that any database can hold: bytes that were not UTF-8 and NULs are replaced."""
+    if text.isascii() and "\0" not in text:
+        return text
+    return text.encode("utf-8", "replace").decode().replace("\0", "�")
+
+
+def finite(seconds: float) -> float:
+    """A duration that any database can hold."""
+    return seconds if math.isfinite(seconds) else 0.0
+
+
+# --- one function per event ------------------------------------------------------------------------------------------
+
+
+def _call_started(batch: Batch, stamped: Stamped, event: CallStarted) -> None:
+    batch.calls_started[event.call] = (
+        stamped.seq,
+        clean(event.call),
+        stamped.wall,
+        clean(event.caller),
+        clean(event.caller_name),
+        clean(event.dialled),
+        clean(event.account),
+    )
+
+
+def _call_ended(batch: Batch, stamped: Stamped, event: CallEnded) -> None:
+    started = batch.calls_started.pop(event.call, None)
+    batch.calls_ended[event.call] = (
+        started[0] if started else stamped.seq,
+        clean(event.call),
+        started[2] if started else stamped.wall - finite(event.total_seconds),
+        clean(event.caller),
+        clean(event.caller_name),
+        clean(event.dialled),
+        clean(event.account),
+        stamped.wall,
+        event.outcome,
+        event.status,
+        clean(event.cause),
+        finite(event.setup_seconds),
+        finite(event.talk_seconds),
+        finite(event.total_seconds),
+        clean(event.queue),
+        clean(event.agent),
+        to_json(event.path),
+    )
+
+
+def _leg_ended(batch: Batch, stamped: Stamped, event: LegEnded) -> None:
+    batch.legs.append(
+        (
+            stamped.seq,
+            clean(event.call),
+            clean(event.leg),
+            event.role,
+            clean(event.party),
+            clean(event.sip_call_id),
+            stamped.wall,
+            event.status,
+            clean(event.cause),
+            event.by,
+            finite(event.ring_seconds),
+            finite(event.talk_seconds),
+            clean(event.codec),
+            None if event.media is None else to_json(event.media),
+        )
+    )
+
+
+def _caller_joined(batch: Batch, stamped: Stamped, event: CallerJoined) -> None:
+    batch.visits_entered[event.visit, event.caller] = (
+        event.visit,
+        clean(event.caller),
+        clean(event.queue),
+        clean(event.number),
+        event.priority,
+        stamped.wall,
+        event.position,
+        event.waiting,
+    )
+
+
+def _caller_left(batch: Batch, stamped: Stamped, event: CallerLeft) -> None:
+    entered = batch.visits_entered.pop((event.visit, event.caller), None)
+    batch.visits_left[event.visit, event.caller] = (
+        *(
+            entered
+            or (
+                event.visit,
+                clean(event.caller),
+                clean(event.queue),
+                "",
+                0,
+                stamped.wall - finite(event.waited),
+                event.position_at_entry,
+                0,
+            )
+        ),
+        stamped.wall,
+        str(event.outcome),
+        finite(event.waited),
+        event.offers,
+        clean(event.agent),
+        clean(event.detail),
+    )
+
+
+def _binding_added(batch: Batch, stamped: Stamped, event: BindingAdded) -> None:
+    remaining = event.expires_at - stamped.mono
+    batch.bindings[event.aor, event.contact] = (
+        clean(event.aor),
+        clean(event.contact),
+        stamped.wall + remaining,
+        event.expires_at,
+        remaining,
+        to_json(event.flow),
+        clean(event.call_id),
+        event.cseq,
+        event.q,
+        clean(event.instance),
+        clean(event.user_agent),
+        to_json(event.path),
+    )
+
+
+def _binding_removed(batch: Batch, stamped: Stamped, event: BindingRemoved) -> None:
+    batch.bindings[event.aor, event.contact] = None
+
+
+def _presence(batch: Batch, stamped: Stamped, event: AgentPresenceChanged) -> None:
+    if getattr(event, "queue", ""):
+        return  # Only a membership was paused.
+    batch.presences[event.agent] = (
+        clean(event.agent),
+        event.presence,
+        clean(event.reason),
+        clean(event.device),
+        stamped.wall,
+        stamped.mono,
+    )
+
+
+def _activity(batch: Batch, stamped: Stamped, event: AgentActivityChanged) -> None:
+    until = event.until
+    batch.activities[event.agent] = (
+        clean(event.agent),
+        event.activity,
+        stamped.wall,
+        stamped.mono,
+        None if until is None else stamped.wall + until - stamped.mono,
+        until,
+    )
+
+
+PROJECTIONS: Final[dict[type, Callable[[Batch, Stamped, Any], None]]] = {
+    CallStarted: _call_started,
+    CallEnded: _call_ended,
+    LegEnded: _leg_ended,
+    CallerJoined: _caller_joined,
+    CallerLeft: _caller_left,
+    BindingAdded: _binding_added,
+    BindingRemoved: _binding_removed,
+    AgentPresenceChanged: _presence,
+    AgentActivityChanged: _activity,
+}

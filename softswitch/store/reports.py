@@ -1,0 +1,216 @@
+"""Questions to the records: recent calls, one call with everything, queue visits, books and summaries."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import aiosqlite
+
+from softswitch.store.database import open_for_reading
+from softswitch.store.records import Books, CallRecord, JournalEntry, LegRecord, QueueSummary, VisitRecord
+from softswitch.store.statements import CALL_COLUMNS, LEG_COLUMNS, VISIT_COLUMNS, select
+
+FOREVER: Final = 1e15  # seconds: later than anything
+ABANDONED: Final = ("abandoned_short", "abandoned", "abandoned_ringing", "abandoned_connecting")
+
+
+@dataclass(slots=True, frozen=True)
+class Thresholds:
+    """Of FEATURES C.2: T, the service level's seconds; S, a wait that counts as a short abandon."""
+
+    service_level: float = 20.0
+    short_abandon: float = 6.0
+
+
+DEFAULT_THRESHOLDS: Final = Thresholds()
+
+
+@dataclass(slots=True, frozen=True)
+class CallFilter:
+    """Which calls to list. Empty means any; `number` is the caller's or the dialled one; `before` a seq."""
+
+    number: str = ""
+    queue: str = ""
+    agent: str = ""
+    outcome: str = ""
+    since: float = 0.0
+    until: float = FOREVER
+    before: int | None = None
+
+
+@dataclass(slots=True, frozen=True)
+class CallDetails:
+    """A call with its legs, its queue visits and its events."""
+
+    call: CallRecord
+    legs: list[LegRecord]
+    visits: list[VisitRecord]
+    events: list[JournalEntry]
+
+
+# --- rows -> values --------------------------------------------------------------------------------------------------
+
+
+def call_record(row: Sequence[Any]) -> CallRecord:
+    values = dict(zip(CALL_COLUMNS, row, strict=True))
+    return CallRecord(**values | {"path": tuple(json.loads(values["path"]))})
+
+
+def leg_record(row: Sequence[Any]) -> LegRecord:
+    values = dict(zip(LEG_COLUMNS, row, strict=True))
+    return LegRecord(**values | {"media": values["media"] and json.loads(values["media"])})
+
+
+def visit_record(row: Sequence[Any]) -> VisitRecord:
+    return VisitRecord(*row)
+
+
+def journal_entries(blocks: Iterable[str]) -> list[JournalEntry]:
+    return [JournalEntry(*entry) for block in blocks for entry in json.loads(block)]
+
+
+def books_of(rows: Iterable[tuple[str, str, int]]) -> list[Books]:
+    """From (queue, outcome, how many), where the outcome "" means still there."""
+    outcomes: dict[str, dict[str, int]] = {}
+    waiting: dict[str, int] = {}
+    for queue, outcome, count in rows:
+        found = outcomes.setdefault(queue, {})
+        if outcome:
+            found[outcome] = count
+        else:
+            waiting[queue] = count
+    return [
+        Books(queue, sum(found.values()) + waiting.get(queue, 0), dict(sorted(found.items())), waiting.get(queue, 0))
+        for queue, found in sorted(outcomes.items())
+    ]
+
+
+def summary_of(queue: str, row: Sequence[Any]) -> QueueSummary:
+    """From (entered, answered, answered within T, abandoned, short ones, still there, sum of answered waits, longest)."""
+    entered, answered, in_time, abandoned, short, waiting, total, longest = (one or 0 for one in row)
+    counted = answered + abandoned - short
+    return QueueSummary(
+        queue=queue,
+        offered=entered,
+        answered=answered,
+        abandoned_short=short,
+        abandoned=abandoned - short,
+        other=entered - answered - abandoned - waiting,
+        in_progress=waiting,
+        asa=total / answered if answered else None,
+        longest_wait=longest if entered > waiting else None,
+        service_level=in_time / counted if counted else None,
+        answer_rate=answered / (entered - short) if entered > short else None,
+    )
+
+
+# --- SQL -------------------------------------------------------------------------------------------------------------
+
+_BOOKS: Final = (
+    "SELECT queue, outcome, count(*) FROM queue_visits WHERE entered_at >= ? AND entered_at < ? GROUP BY queue, outcome"
+)
+_QUEUES: Final = "SELECT DISTINCT queue FROM queue_visits WHERE entered_at >= ? AND entered_at < ? ORDER BY queue"
+_ABANDONED: Final = "outcome IN (" + ", ".join(f"'{one}'" for one in ABANDONED) + ")"
+_SUMMARY: Final = (
+    "SELECT count(*), sum(outcome = 'answered'), sum(outcome = 'answered' AND waited <= ?),"
+    f" sum({_ABANDONED}), sum({_ABANDONED} AND waited <= ?), sum(left_at IS NULL),"
+    " sum(CASE WHEN outcome = 'answered' THEN waited END), max(CASE WHEN left_at IS NOT NULL THEN waited END)"
+    " FROM queue_visits WHERE entered_at >= ? AND entered_at < ? AND queue = ?"
+)
+
+
+class Reports:
+    """Reads the records of a database, also while another process writes it."""
+
+    def __init__(self, connection: aiosqlite.Connection) -> None:
+        self._connection = connection
+
+    @classmethod
+    async def open(cls, path: Path) -> Reports:
+        """Raises StoreError. Needs no lock: a CLI may look while the daemon runs."""
+        return cls(await open_for_reading(path))
+
+    async def close(self) -> None:
+        await self._connection.close()
+
+    async def recent_calls(self, limit: int = 50, which: CallFilter | None = None) -> list[CallRecord]:
+        """The newest calls first, those in progress included."""
+        which = which or CallFilter()
+        clauses, values = ["started_at >= ?", "started_at < ?"], [which.since, which.until]
+        for column, value in (("queue", which.queue), ("agent", which.agent), ("outcome", which.outcome)):
+            if value:
+                clauses.append(f"{column} = ?")
+                values.append(value)  # type: ignore[arg-type]
+        if which.number:
+            clauses.append("(caller = ? OR dialled = ?)")
+            values += [which.number, which.number]  # type: ignore[list-item]
+        if which.before is not None:
+            clauses.append("seq < ?")
+            values.append(which.before)
+        rest = f"WHERE {' AND '.join(clauses)} ORDER BY seq DESC LIMIT {limit:d}"
+        return [call_record(row) for row in await self._rows(select("calls", CALL_COLUMNS, rest), values)]
+
+    async def call(self, call: str) -> CallDetails | None:
+        """Everything about one call."""
+        rows = await self._rows(select("calls", CALL_COLUMNS, "WHERE call = ?"), [call])
+        if not rows:
+            return None
+        record = call_record(rows[0])
+        legs = await self._rows(select("legs", LEG_COLUMNS, "WHERE call = ? ORDER BY seq"), [call])
+        until = FOREVER if record.ended_at is None else record.ended_at
+        visits = await self._rows(
+            # By the time of entry, for which there is an index; the call id alone has none.
+            select(
+                "queue_visits", VISIT_COLUMNS, "WHERE entered_at >= ? AND entered_at <= ? AND call = ? ORDER BY visit"
+            ),
+            [record.started_at - 1.0, until, call],
+        )
+        blocks = await self._rows(
+            "SELECT events FROM journal WHERE last_seq >= ? AND first_wall <= ? ORDER BY first_seq",
+            [record.seq, until],
+        )
+        events = [one for one in journal_entries(row[0] for row in blocks) if one.call == call]
+        return CallDetails(record, [leg_record(one) for one in legs], [visit_record(one) for one in visits], events)
+
+    async def visits(
+        self, *, queue: str = "", since: float = 0.0, until: float = FOREVER, limit: int = 1000
+    ) -> list[VisitRecord]:
+        """Queue visits by the time of entry, the newest first."""
+        clause, values = ("AND queue = ?", [since, until, queue]) if queue else ("", [since, until])
+        rest = f"WHERE entered_at >= ? AND entered_at < ? {clause} ORDER BY entered_at DESC, visit DESC LIMIT {limit:d}"
+        return [visit_record(row) for row in await self._rows(select("queue_visits", VISIT_COLUMNS, rest), values)]
+
+    async def books(self, *, since: float = 0.0, until: float = FOREVER) -> list[Books]:
+        """The books of every queue: offered = sum of outcomes + in progress."""
+        return books_of([(row[0], row[1], row[2]) for row in await self._rows(_BOOKS, [since, until])])
+
+    async def queue_summary(
+        self, *, since: float = 0.0, until: float = FOREVER, thresholds: Mapping[str, Thresholds] | None = None
+    ) -> list[QueueSummary]:
+        """RPT-01 from the visits themselves: other thresholds give other figures for the past, too (RPT-16)."""
+        result = []
+        for (queue,) in await self._rows(_QUEUES, [since, until]):
+            limits = (thresholds or {}).get(queue, DEFAULT_THRESHOLDS)
+            values = [limits.service_level, limits.short_abandon, since, until, queue]
+            result.append(summary_of(queue, (await self._rows(_SUMMARY, values))[0]))
+        return result
+
+    async def events(self, *, after: int = 0, limit: int = 1000) -> list[JournalEntry]:
+        """Events of the journal in order, from the one after `after` on."""
+        found: list[JournalEntry] = []
+        while len(found) < limit:
+            sql = "SELECT events FROM journal WHERE last_seq > ? ORDER BY first_seq LIMIT 64"
+            blocks = await self._rows(sql, [after])
+            if not blocks:
+                break
+            entries = journal_entries(row[0] for row in blocks)
+            found += [one for one in entries if one.seq > after]
+            after = entries[-1].seq
+        return found[:limit]
+
+    async def _rows(self, sql: str, values: Sequence[Any]) -> list[Any]:
+        return list(await self._connection.execute_fetchall(sql, values))

@@ -1,0 +1,131 @@
+"""The SQL of the running switch: what SQLite and PostgreSQL both understand, with `?` for values.
+
+Upserts make writing a batch twice harmless: after a failed COMMIT nobody knows whether it happened.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+REVISION: Final = "0001"  # the newest migration; a database that says so needs no alembic at start
+
+CALL_COLUMNS: Final = (
+    "seq", "call", "started_at", "caller", "caller_name", "dialled", "account", "ended_at", "outcome", "status", "cause",
+    "setup_seconds", "talk_seconds", "total_seconds", "queue", "agent", "path",
+)  # fmt: skip
+LEG_COLUMNS: Final = (
+    "seq", "call", "leg", "role", "party", "sip_call_id", "ended_at", "status", "cause", "ended_by", "ring_seconds",
+    "talk_seconds", "codec", "media",
+)  # fmt: skip
+VISIT_COLUMNS: Final = (
+    "visit", "call", "queue", "number", "priority", "entered_at", "position", "waiting", "left_at", "outcome", "waited",
+    "offers", "agent", "detail",
+)  # fmt: skip
+BINDING_COLUMNS: Final = (
+    "aor", "contact", "expires_at", "expires_mono", "granted", "flow", "call_id", "cseq", "q", "instance", "user_agent",
+    "path",
+)  # fmt: skip
+
+
+def insert(
+    table: str, columns: tuple[str, ...], conflict: str = "", update: tuple[str, ...] = (), where: str = ""
+) -> str:
+    """INSERT, with an upsert when `conflict` names the key: without `update` the old row stays."""
+    text = f"INSERT INTO {table} ({', '.join(columns)}) VALUES ({', '.join('?' * len(columns))})"
+    if not conflict:
+        return text
+    if not update:
+        return f"{text} ON CONFLICT ({conflict}) DO NOTHING"
+    sets = ", ".join(f"{one} = excluded.{one}" for one in update)
+    return f"{text} ON CONFLICT ({conflict}) DO UPDATE SET {sets}" + (f" WHERE {where}" if where else "")
+
+
+def select(table: str, columns: tuple[str, ...], rest: str = "") -> str:
+    return f"SELECT {', '.join(columns)} FROM {table} {rest}".strip()
+
+
+# --- the journal and what follows from it ------------------------------------------------------------------------------
+
+JOURNAL: Final = insert("journal", ("first_seq", "last_seq", "first_wall", "last_wall", "events"), "first_seq")
+# The part of a call that is known when it starts; the rest gets the values of "not ended".
+CALL_STARTED: Final = (
+    "INSERT INTO calls (seq, call, started_at, caller, caller_name, dialled, account, outcome, status, cause,"
+    " setup_seconds, talk_seconds, total_seconds, queue, agent, path)"
+    " VALUES (?, ?, ?, ?, ?, ?, ?, '', 0, '', 0, 0, 0, '', '', '[]') ON CONFLICT (call) DO NOTHING"
+)
+CALL_ENDED: Final = insert("calls", CALL_COLUMNS, "call", CALL_COLUMNS[3:], "calls.ended_at IS NULL")
+LEG_ENDED: Final = insert("legs", LEG_COLUMNS, "seq")
+VISIT_ENTERED: Final = (
+    "INSERT INTO queue_visits (visit, call, queue, number, priority, entered_at, position, waiting, outcome, waited, offers,"
+    " agent, detail) VALUES (?, ?, ?, ?, ?, ?, ?, ?, '', 0, 0, '', '') ON CONFLICT (visit, call) DO NOTHING"
+)
+# A visit has exactly one outcome: the first.
+VISIT_LEFT: Final = insert(
+    "queue_visits", VISIT_COLUMNS, "visit, call", VISIT_COLUMNS[8:], "queue_visits.left_at IS NULL"
+)
+BINDING_ADDED: Final = insert("bindings", BINDING_COLUMNS, "aor, contact", BINDING_COLUMNS[2:])
+BINDING_REMOVED: Final = "DELETE FROM bindings WHERE aor = ? AND contact = ?"
+_PRESENCE: Final = ("presence", "reason", "device", "presence_at", "presence_mono")
+_ACTIVITY: Final = ("activity", "activity_at", "activity_mono", "until_at", "until_mono")
+AGENT_PRESENCE: Final = (
+    f"INSERT INTO agent_state (agent, {', '.join(_PRESENCE)}, activity, activity_at, activity_mono)"
+    " VALUES (?, ?, ?, ?, ?, ?, '', 0, 0)"
+    f" ON CONFLICT (agent) DO UPDATE SET {', '.join(f'{one} = excluded.{one}' for one in _PRESENCE)}"
+)
+AGENT_ACTIVITY: Final = (
+    f"INSERT INTO agent_state (agent, {', '.join(_ACTIVITY)}, presence, reason, device, presence_at, presence_mono)"
+    " VALUES (?, ?, ?, ?, ?, ?, 'offline', '', '', 0, 0)"
+    f" ON CONFLICT (agent) DO UPDATE SET {', '.join(f'{one} = excluded.{one}' for one in _ACTIVITY)}"
+)
+STATE: Final = insert(
+    "engine_state", ("name", "value", "saved_at", "saved_mono"), "name", ("value", "saved_at", "saved_mono")
+)
+META: Final = insert("meta", ("name", "value"), "name", ("value",))
+KEY: Final = insert("keys", ("name", "value", "created_at"), "name")
+
+# --- at start --------------------------------------------------------------------------------------------------------
+
+LOAD_META: Final = "SELECT name, value FROM meta"
+LOAD_SITE: Final = "SELECT kind, name, body FROM site_objects WHERE until IS NULL"
+LOAD_VERSION: Final = "SELECT max(version) FROM site_versions"
+LOAD_BINDINGS: Final = select("bindings", BINDING_COLUMNS)
+LOAD_AGENTS: Final = select("agent_state", ("agent", *_PRESENCE, *_ACTIVITY))
+LOAD_STATES: Final = "SELECT name, value, saved_at, saved_mono FROM engine_state"
+LAST_BLOCK: Final = "SELECT last_seq, last_wall FROM journal ORDER BY first_seq DESC LIMIT 1"
+LAST_CALL: Final = "SELECT max(seq) FROM calls"
+LAST_LEG: Final = "SELECT max(seq) FROM legs"
+LAST_VISIT: Final = "SELECT max(visit) FROM queue_visits"
+OPEN_CALLS: Final = select("calls", CALL_COLUMNS, "WHERE ended_at IS NULL ORDER BY seq")
+OPEN_VISITS: Final = select("queue_visits", VISIT_COLUMNS, "WHERE left_at IS NULL ORDER BY visit")
+BLOCKS_FROM: Final = "SELECT events FROM journal WHERE last_seq >= ? AND first_seq <= ? ORDER BY first_seq"
+
+ADOPT_CLOCK: Final = (
+    "UPDATE bindings SET expires_mono = expires_at + :shift",
+    "UPDATE engine_state SET saved_mono = saved_at + :shift",
+    "UPDATE agent_state SET presence_mono = presence_at + :shift, activity_mono = activity_at + :shift,"
+    " until_mono = until_at + :shift",
+)
+
+# --- the site --------------------------------------------------------------------------------------------------------
+
+CLOSE_OBJECT: Final = "UPDATE site_objects SET until = ? WHERE kind = ? AND name = ? AND until IS NULL"
+OPEN_OBJECT: Final = insert("site_objects", ("kind", "name", "since", "body"))
+NEW_VERSION: Final = insert("site_versions", ("version", "at", "actor", "comment", "changes"))
+VERSIONS: Final = "SELECT version, at, actor, comment, changes FROM site_versions ORDER BY version DESC LIMIT ?"
+HAS_VERSION: Final = "SELECT 1 FROM site_versions WHERE version = ?"
+SITE_AT: Final = "SELECT kind, name, body FROM site_objects WHERE since <= ? AND (until IS NULL OR until > ?)"
+
+# --- pruning, in portions so that nothing waits long -----------------------------------------------------------------
+
+PORTION: Final = 500
+
+
+def _prune(table: str, key: str, where: str) -> str:
+    keys = f"SELECT {key} FROM {table} WHERE {where} LIMIT {PORTION}"
+    return f"DELETE FROM {table} WHERE ({key}) IN ({keys})"
+
+
+PRUNE_JOURNAL: Final = _prune("journal", "first_seq", "last_wall < ?")
+PRUNE_CALLS: Final = _prune("calls", "seq", "started_at < ? AND ended_at IS NOT NULL")
+PRUNE_LEGS: Final = _prune("legs", "seq", "ended_at < ?")
+PRUNE_VISITS: Final = _prune("queue_visits", "visit, call", "entered_at < ? AND left_at IS NOT NULL")

@@ -1,0 +1,291 @@
+"""The world around a switch under test: a clock, lossy links, a media worker that keeps books, and virtual phones.
+
+Time is a number that jumps from event to event. Everything random comes from one seed, so a failure is its seed.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import heapq
+import random
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from media.control import (
+    Bridge,
+    Close,
+    Digit,
+    Echo,
+    Modify,
+    Music,
+    Open,
+    Play,
+    PlayDone,
+    RtpTimeout,
+    SendDigits,
+    Statistics,
+    Stop,
+    Tone,
+)
+from softswitch.directory import Account, Directory
+from tests.sim.phone import VirtualPhone
+from tests.sim.wiring import Wiring
+
+SWITCH = ("192.0.2.1", 5060)
+CLIP_SECONDS = 1.0
+
+
+@dataclass
+class Link:
+    """What the network does to a datagram. Reordering follows from jitter."""
+
+    loss: float = 0.0
+    delay: float = 0.005
+    jitter: float = 0.0
+    duplicate: float = 0.0
+
+
+class SeededEntropy:
+    """The randomness of the switch, from the seed of the world."""
+
+    def __init__(self, rng: random.Random) -> None:
+        self._rng = rng
+
+    def token(self) -> str:
+        return f"{self._rng.getrandbits(64):016x}"
+
+    def below(self, n: int) -> int:
+        return self._rng.randrange(n)
+
+
+@dataclass
+class Port:
+    """One open media leg as the worker sees it."""
+
+    opened: Open
+    source: object = None
+    playing: int = 0
+
+
+@dataclass
+class Worker:
+    """A media worker that plays nothing but keeps strict books."""
+
+    world: World
+    ports: dict[int, Port] = field(default_factory=dict)
+    commands: list[object] = field(default_factory=list)
+    digits: list[tuple[int, str]] = field(default_factory=list)
+    silent: bool = False  # reports nothing any more
+
+    def perform(self, command: Any) -> None:
+        self.commands.append(command)
+        kind = type(command)
+        if kind is Open:
+            assert command.leg not in self.ports, f"opened twice: {command}"
+            self.ports[command.leg] = Port(command)
+            return
+        port = self.ports.get(command.leg)
+        assert port is not None, f"not open: {command}"
+        if kind is Modify:
+            values = {name: getattr(command, name) for name in Modify.__dataclass_fields__}
+            port.opened = Open(**values, ssrc=port.opened.ssrc)
+        elif kind is Close:
+            del self.ports[command.leg]
+            self.report(0.02, Statistics(command.leg, packets_received=1))
+        elif kind is SendDigits:
+            self.digits.append((command.leg, command.digits))
+        else:
+            self._source(port, command)
+
+    def _source(self, port: Port, command: Any) -> None:
+        ports = [port]
+        if type(command) is Bridge:
+            peer = self.ports.get(command.peer)
+            assert peer is not None, f"peer not open: {command}"
+            ports.append(peer)
+        for one in ports:
+            if one.playing:
+                self.report(0.02, PlayDone(one.opened.leg, one.playing, "replaced"))
+                one.playing = 0
+            one.source = command
+        if type(command) is Play:
+            port.playing = command.play
+            if command.repeat:
+                length = CLIP_SECONDS * len(command.clips) * command.repeat
+                self.world.after(length, lambda: self._played(port, command.play, "end"))
+
+    def _played(self, port: Port, play: int, cause: str) -> None:
+        if port.playing == play and self.ports.get(port.opened.leg) is port:
+            port.playing = 0
+            port.source = Tone(port.opened.leg, "hold")
+            self.report(0.0, PlayDone(port.opened.leg, play, cause))
+
+    def report(self, after: float, event: Any) -> None:
+        if not self.silent:
+            self.world.after(after, lambda: self.world.media_event(event))
+
+    def leg_of(self, host: str, port: int) -> int | None:
+        """The leg that sends to this address."""
+        for leg, one in self.ports.items():
+            if (one.opened.host, one.opened.port) == (host, port):
+                return leg
+        return None
+
+    def press(self, leg: int, digit: str) -> None:
+        port = self.ports[leg]
+        self.report(0.0, Digit(leg, digit, 100))
+        if type(port.source) is Play and port.source.until_digit:
+            self._played(port, port.playing, "digit")
+
+    def starve(self, leg: int) -> None:
+        """Report that no RTP comes any more."""
+        self.report(0.0, RtpTimeout(leg, self.ports[leg].opened.timeout))
+
+
+class World:
+    """Clock, links, phones, worker and the switch under test."""
+
+    domain = "pbx.test"
+
+    def __init__(
+        self, directory: Directory, *, seed: int = 0, link: Link | None = None, legs: int = 200, **policy: Any
+    ) -> None:
+        self.rng = random.Random(seed)
+        self.now = 1_000.0
+        self.link = link or Link()
+        self.switch_address = SWITCH
+        self.phones: dict[tuple[str, int], VirtualPhone] = {}
+        self.opening: dict[str, bool] = {}
+        self._events: list[tuple[float, int, Callable[[], None]]] = []
+        self._sequence = 0
+        self._rtp = 30_000
+        self.worker = Worker(self)
+        self.switch = Wiring(directory, SeededEntropy(random.Random(seed + 1)), self, policy)
+        self.switch.calls.add_range(0, 40_000, legs)
+        self.legs = legs
+
+    # --- clock -----------------------------------------------------------------------------------------------------------
+
+    def at(self, when: float, what: Callable[[], None]) -> None:
+        self._sequence += 1
+        heapq.heappush(self._events, (max(when, self.now), self._sequence, what))
+
+    def after(self, seconds: float, what: Callable[[], None]) -> None:
+        self.at(self.now + seconds, what)
+
+    def run(self, seconds: float) -> None:
+        """Let time pass."""
+        until = self.now + seconds
+        while True:
+            deadline = self.switch.next_deadline()
+            event = self._events[0][0] if self._events else None
+            first = min((at for at in (deadline, event) if at is not None), default=None)
+            if first is None or first > until:
+                break
+            self.now = max(self.now, first)
+            if event is not None and event <= first:
+                heapq.heappop(self._events)[2]()
+            else:
+                self.switch.expire(self.now)
+        self.now = until
+
+    # --- network ---------------------------------------------------------------------------------------------------------
+
+    def attach(self, phone: VirtualPhone) -> None:
+        self.phones[phone.address] = phone
+
+    def transmit(self, data: bytes, source: tuple[str, int], target: tuple[str, int]) -> None:
+        link, rng = self.link, self.rng
+        copies = 1 + (rng.random() < link.duplicate)
+        for _ in range(copies):
+            if rng.random() < link.loss:
+                continue
+            delay = link.delay + (rng.expovariate(1 / link.jitter) if link.jitter else 0.0)
+            self.after(delay, lambda: self._deliver(data, source, target))
+
+    def _deliver(self, data: bytes, source: tuple[str, int], target: tuple[str, int]) -> None:
+        if target == SWITCH:
+            self.switch.receive(data, source, self.now)
+        elif (phone := self.phones.get(target)) is not None:
+            phone.receive(data)
+
+    def media_event(self, event: Any) -> None:
+        self.switch.media(0, event, self.now)
+
+    def rtp_port(self) -> int:
+        self._rtp += 2
+        return self._rtp
+
+    # --- questions ---------------------------------------------------------------------------------------------------------
+
+    def phone(self, user: str, number: int | None = None, **behaviour: Any) -> VirtualPhone:
+        """A registered phone of an account, at an address of its own."""
+        from tests.sim.phone import Behaviour
+
+        index = len(self.phones) + 1
+        phone = VirtualPhone(
+            self,
+            user,
+            f"secret-{user}",
+            f"198.51.100.{index}",
+            5060 + index if number is None else number,
+            Behaviour(**behaviour),
+        )
+        phone.register()
+        return phone
+
+    def hears(self, line: Any) -> str:
+        """What the far side of a line is sent by the worker: "bridge:<user>", "music:default", "play:a b", "tone:x" ..."""
+        leg = self.worker.leg_of(line.phone.address[0], line.rtp)
+        if leg is None:
+            return "closed"
+        source: Any = self.worker.ports[leg].source
+        kind = type(source)
+        if kind is Bridge:
+            other = source.peer if source.leg == leg else source.leg
+            peer = self.worker.ports[other].opened
+            return "bridge:" + self._owner(peer.host, peer.port)
+        if kind is Music:
+            return f"music:{source.name}"
+        if kind is Play:
+            return "play:" + " ".join(source.clips)
+        if kind is Tone:
+            return f"tone:{source.name}"
+        return {Echo: "echo", Stop: "stop", type(None): "nothing"}[kind]
+
+    def _owner(self, host: str, port: int) -> str:
+        for phone in self.phones.values():
+            if phone.address[0] == host and any(line.rtp == port for line in phone.lines):
+                return phone.user
+        return "?"
+
+    def press(self, line: Any, digit: str) -> None:
+        """The phone sends a telephone-event."""
+        leg = self.worker.leg_of(line.phone.address[0], line.rtp)
+        if leg is not None:
+            self.worker.press(leg, digit)
+
+    def assert_idle(self) -> None:
+        """Nothing is left of any call: no leg, no dialog, no port, no deadline, no transaction."""
+        board = self.switch.calls.board
+        assert board.idle, (
+            board.calls, board.legs, board.offers, board.pool.legs, dict(board._devices), board._closing, board.deadlines._at,
+            board.by_account,
+        )  # fmt: skip
+        assert not self.worker.ports, self.worker.ports
+        assert board.pool.free(self.now) == self.legs
+        self.switch.assert_idle()
+
+
+def account(user: str, domain: str = World.domain, **more: Any) -> Account:
+    """An account whose password is "secret-<user>"."""
+    ha1 = hashlib.md5(f"{user}:{domain}:secret-{user}".encode()).hexdigest()
+    return Account(user, ha1_md5=ha1, **more)
+
+
+def site(*users: str, accounts: Mapping[str, Account] | None = None, **more: Any) -> Directory:
+    """A site with these accounts."""
+    found = {user: account(user, name=user.capitalize()) for user in users}
+    found.update(accounts or {})
+    return Directory(World.domain, accounts=found, aliases=(SWITCH[0],), **more)
