@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import socket
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Container, Iterable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -102,10 +102,13 @@ def _free(address: str, port: int) -> bool:
     return True
 
 
-def free_range(address: str, ports: int, starts: Iterable[int]) -> tuple[int, int] | None:
-    """The first range of so many consecutive ports, all free now, that begins at one of `starts`."""
+def free_range(
+    address: str, ports: int, starts: Iterable[int], reserved: Container[int] = ()
+) -> tuple[int, int] | None:
+    """The first range of so many consecutive ports, all free now and not reserved, that begins at one of `starts`."""
     for start in starts:
-        if start + ports <= 65_536 and all(_free(address, port) for port in range(start, start + ports)):
+        wanted = range(start, start + ports)
+        if start + ports <= 65_536 and all(port not in reserved and _free(address, port) for port in wanted):
             return start, start + ports - 1
     return None
 

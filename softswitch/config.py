@@ -393,14 +393,14 @@ def _check(config: Config, problems: Problems) -> None:
         problems.add(
             "paths.socket", str(config.paths.socket), f"at most {SOCKET_PATH_MAX} bytes (a limit of Unix sockets)"
         )
-    if config.http.listen and not config.http.token and not is_loopback(config.http.listen[0]):
+    if config.http.listen in [(one.host, one.port) for one in config.sip.listen if one.transport == "tcp"]:
+        problems.add("http.listen", join(*config.http.listen or ("", 0)), "another port than sip.listen")
+    elif config.http.listen and not config.http.token and not is_loopback(config.http.listen[0]):
         problems.add(
             "http.listen",
             join(*config.http.listen),
             "127.0.0.1, or a http.token with it: others can reach that address",
         )
-    if config.http.listen in [(one.host, one.port) for one in config.sip.listen if one.transport == "tcp"]:
-        problems.add("http.listen", join(*config.http.listen or ("", 0)), "another port than sip.listen")
 
 
 # --- writing -------------------------------------------------------------------------------------------------------

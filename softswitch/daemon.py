@@ -106,12 +106,13 @@ class Daemon:
     async def _start(self, stack: contextlib.AsyncExitStack) -> None:
         config = self.config
         host.raise_file_limit()
+        asyncio.get_running_loop().set_exception_handler(self._loop_fault)
         self.console = Console(config.paths.socket, Operations(self).handlers(), self.faults)
         limits = Limits(connections=config.limits.connections, connections_per_host=config.limits.connections_per_host)
         self.network = Network(config.sip.listen, self, limits)
         self.network.open()  # First: a busy port is the commonest reason not to start.
         stack.callback(self.network.close)
-        self._open_http()
+        self._open_http(stack)
         self.media = self._make_media()
         stack.callback(self.media.close)
         self.media.start()  # The processes come up while the database is read.
@@ -133,7 +134,6 @@ class Daemon:
         await self.network.start()
         if self._http is not None:
             self._http.start()
-            stack.push_async_callback(self._http.close)
         self._spawn(self._watch())
         stack.callback(self._cancel_tasks)
 
@@ -161,6 +161,7 @@ class Daemon:
             media_host=host.media_host(config),
             epoch=time.time() - time.monotonic(),
         )
+        self.media.load(music(self.site, config.paths.prompts))
         self.switch.set_clips(frozenset(one.name for one in self.media.sources))
         self.overload = Overload(entropy, self.switch.endpoint.knows)
         self.driver = Driver(
@@ -195,7 +196,7 @@ class Daemon:
         names = (*directory.aliases, *host.our_names(self.config, self.network.listeners))
         return replace(directory, aliases=tuple(dict.fromkeys(names)))
 
-    def _open_http(self) -> None:
+    def _open_http(self, stack: contextlib.AsyncExitStack) -> None:
         listen = self.config.http.listen
         if listen is None:
             return
@@ -204,6 +205,7 @@ class Daemon:
 
         sock = open_tcp(*listen, key="http.listen")
         self._http = HttpServer(sock, Operations(self), self.faults, token=self.config.http.token)
+        stack.push_async_callback(self._http.close)
 
     # --- what the listeners tell (net.udp.Upcall) ------------------------------------------------------------------
 
@@ -239,6 +241,14 @@ class Daemon:
         else:
             self.alarms[what] = detail
             log.error(what, detail=detail)
+
+    def _loop_fault(self, loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+        """What escaped from a callback or a task, and what the loop itself complains about."""
+        error = context.get("exception")
+        if isinstance(error, Exception) and not isinstance(error, OSError):
+            self.faults("loop", error)
+        else:
+            log.warning("event loop", what=context.get("message", ""), error=repr(error) if error else "")
 
     def input(self, where: str, function: Callable[..., Any], *arguments: Any) -> Any:
         """Give the switch an input with the time, and carry out what follows; an exception of ours stays in here."""

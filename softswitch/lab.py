@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Container, Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final
@@ -25,10 +25,9 @@ REPORT: Final = "lab.json"
 SECRETS: Final = "accounts.json"
 LOG: Final = "softswitch.log"
 # Legs rest for seconds before they are used again: short calls at a high rate need many more than long ones.
-MEDIA_PORTS: Final = 12_000
+MEDIA_PORTS: Final = 10_000
 FEWEST_PORTS: Final = 5_000  # 2,500 legs: 1,250 calls between two phones
-# The ports of test programs are mostly below 32,768: there the range would be in their way.
-RANGE_STARTS: Final = (44_000, 33_000, 10_000, 20_000, 52_000)
+RANGE_STARTS: Final = (10_000, 40_000, 50_000, 33_000)  # between 20000 and 32000 load generators like to be
 DRAIN_SECONDS: Final = 5.0
 
 
@@ -110,7 +109,7 @@ def _configure(options: Options, directory: Path, sip_host: str) -> Config:
     elif before is not None:
         ports = f"{before.media.ports[0]}-{before.media.ports[1]}"
     else:
-        ports = choose_ports(sip_host)
+        ports = choose_ports(sip_host, _ours(options))
     values = {
         "sip.listen": [options.listen],
         "http.listen": options.http,
@@ -131,17 +130,21 @@ def _configure(options: Options, directory: Path, sip_host: str) -> Config:
     return load_config(file, environ={})
 
 
-def choose_ports(address: str, starts: Iterable[int] = RANGE_STARTS) -> str:
-    """A range of free media ports, as large as may be."""
+def choose_ports(address: str, ours: Container[int] = (), starts: Iterable[int] = RANGE_STARTS) -> str:
+    """A range of free media ports, as large as may be, without the ports in `ours`."""
     starts = list(starts)
     for size in (MEDIA_PORTS, FEWEST_PORTS):
-        found = free_range(address, size, starts)
+        found = free_range(address, size, starts, ours)
         if found is not None:
             return f"{found[0]}-{found[1]}"
     raise SetupError(
         f"No {FEWEST_PORTS} consecutive UDP ports are free on {address} for RTP.",
         "Stop the program that has them (ss -lunp), or name a range: --media-ports 40000-41999.",
     )
+
+
+def _ours(options: Options) -> set[int]:
+    return {split_host_port(one)[1] for one in (options.listen, options.http) if one}
 
 
 def _make(options: Options, config: Config, secrets: Path, domain: str) -> dict[str, Any]:
@@ -203,7 +206,7 @@ def run(options: Options) -> None:
                 raise
             # Somebody took a port of the range since it was chosen.
             sip_host = split_host_port(options.listen)[0]
-            again = replace(options, media_ports=choose_ports(sip_host, RANGE_STARTS[::-1]))
+            again = replace(options, media_ports=choose_ports(sip_host, _ours(options), RANGE_STARTS[::-1]))
             lab = prepare(again)
             serve(lab.config, started=started)
     finally:
