@@ -274,7 +274,11 @@ def test_many_strangers_cost_no_memory() -> None:
         (request("MESSAGE", max_forwards=0), 483, b""),
         (request(headers="Require: nothingSupportsThis\r\n"), 420, b"Unsupported: nothingSupportsThis\r\n"),
         (request(headers="Require: replaces\r\nProxy-Require: a, b\r\n"), 420, b"Unsupported: a, b\r\n"),
-        (request(contact=""), 400, b""),
+        (request(headers="Content-Type: application/x\r\n", body=b"x"), 415, b"Accept: application/sdp\r\n"),
+        (request(headers="Content-Type: ?\r\n", body=b"x"), 415, b"Accept: application/sdp\r\n"),
+        (request(headers="Accept: text/x\r\n"), 406, b"Accept: application/sdp\r\n"),
+        (request("REGISTER", contact="sip:a@b?Route=x"), 400, b""),
+        (request("REGISTER").replace(b"To: <sip:1000@pbx.test>", b"To: <isbn:2983792873>"), 400, b""),
         (request(contact="<sip:a@b>, <sip:c@d>"), 400, b""),
         (request(contact="garbage"), 400, b""),
         (request(uri="urn:service:sos"), 416, b""),
@@ -297,11 +301,23 @@ def test_what_cannot_be_served_is_refused_without_a_trace(data: bytes, status: i
 @pytest.mark.parametrize(
     "data",
     [
+        request(via="SIP/2.0/UDP 192.0.2.7:5060", contact=""),  # a peer of RFC 2543
         request("REGISTER", max_forwards=0),
         request("OPTIONS", max_forwards=0),
         request("BYE", to_tag="0x", max_forwards=0),
         request(headers="Require: Replaces\r\n"),
         request(uri="SIP:1000@pbx.test"),
+        request(contact=""),
+        request(headers="Content-Type: Application/SDP;charset=utf-8\r\n", body=b"v=0"),
+        request(headers="Content-Type: multipart/mixed;boundary=x\r\n", body=b"--x--"),
+        request(headers="Content-Type: a/b\r\nContent-Disposition: x ; handling = optional\r\n", body=b"x"),
+        request(headers="Content-Type: a/b\r\n"),
+        request(headers="Accept: text/x, application/*;q=0.1\r\n"),
+        request("REGISTER", contact="*"),
+        request("REGISTER", contact=""),
+        request("REGISTER", contact='"A, B" <sip:a@b>, <mailto:a@b>').replace(
+            b"To: <sip:1000@pbx.test>", b"To: sip:a@b"
+        ),
         request(uri="tel:+48221234567"),
     ],
 )
