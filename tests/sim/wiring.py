@@ -117,7 +117,7 @@ class Wiring:
         elif (route := self._routes.get(kind)) is not None:
             self.items.append(item)
             route(item, now)
-        elif self.queues.handles(item):
+        elif kind in self.queues.wants:
             self.items.append(item)
             self.queues.handle(item, now)
         else:
