@@ -448,6 +448,7 @@ def settings(config: Config) -> Settings:
         register_default=config.registrar.default,
         register_maximum=config.registrar.maximum,
         nonce_lifetime=config.registrar.nonce_lifetime,
+        digest_algorithms=config.registrar.digest,
         calls=Policy(
             no_answer_timeout=config.sip.no_answer_timeout,
             rtp_timeout=config.media.rtp_timeout,
