@@ -30,6 +30,7 @@ class Nowhere:
 
     def __init__(self, legs: int) -> None:
         self.senders: list[Callable[[memoryview], object]] = [len] * legs
+        self.files = np.full(legs, -1)
 
     def failed(self, leg: int, packet: memoryview, error: OSError) -> None: ...
     def aim(self, leg: int, rtp: Address, rtcp: Address, *, keep: bool) -> None: ...

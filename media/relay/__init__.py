@@ -5,6 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Protocol
 
+import numpy as np
+from numpy.typing import NDArray
+
 from media.engine import Engine
 from media.latch import Address
 from media.legs import Legs
@@ -25,6 +28,8 @@ class Relay(Protocol):
 
     @property
     def senders(self) -> Sequence[Callable[[memoryview], object]]: ...
+    @property
+    def files(self) -> NDArray[np.int64]: ...
     def failed(self, leg: int, packet: memoryview, error: OSError) -> None: ...
     def aim(self, leg: int, rtp: Address, rtcp: Address, *, keep: bool) -> None: ...
     def listen(self, leg: int, host: str, rtp: Address | None, rtcp: Address | None) -> None: ...

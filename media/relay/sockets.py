@@ -11,6 +11,9 @@ import socket
 from collections.abc import Callable
 from time import monotonic
 
+import numpy as np
+from numpy.typing import NDArray
+
 from media.engine import Engine
 from media.latch import Address
 from media.legs import Legs
@@ -20,6 +23,7 @@ from media.rtp import CLOCK_RATE
 
 BURST = 64  # packets read in a row from a leg that waits for its latch: a flood must not hold up the others
 SCRATCH = 2048
+MAX_OTHER_FILES = 1024  # descriptors below this may be watched even if no port has one as high
 
 
 def _nowhere(_: memoryview) -> int:
@@ -39,11 +43,12 @@ class SocketRelay:
         self._senders: list[Callable[[memoryview], object]] = [_nowhere] * legs.count
         self._rtcp_senders: list[Callable[[bytes], object] | None] = [None] * legs.count
         self._live: list[tuple[socket.socket, socket.socket] | None] = [None] * legs.count
-        # What to do with a descriptor that became readable: `_fast` receives, `_slow` does everything.
-        size = pool.highest_file + 1
-        self._fast: list[Callable[[memoryview], int] | None] = [None] * size
-        self._leg_of: list[int] = [-1] * size
+        # By descriptor: whether it is read straight into a buffer, whose it is, and what to do with the others. Plain octets
+        # and numbers, because at a thousand calls every object that a packet touches has left the cache since the last one.
+        self._plain = bytearray(max(pool.highest_file + 1, MAX_OTHER_FILES))
+        self._leg_of: NDArray[np.int64] = np.full(len(self._plain), -1, np.int64)
         self._slow: dict[int, Callable[[], None]] = {}
+        self._files: NDArray[np.int64] = np.full(legs.count, -1, np.int64)
         self._epoll = select.epoll()
         self._scratch = memoryview(bytearray(SCRATCH))
         self._engine: Engine
@@ -64,6 +69,10 @@ class SocketRelay:
     @property
     def senders(self) -> list[Callable[[memoryview], object]]:
         return self._senders
+
+    @property
+    def files(self) -> NDArray[np.int64]:
+        return self._files
 
     def failed(self, leg: int, packet: memoryview, error: OSError) -> None:
         """A connected socket reports the ICMP error of an earlier packet in place of sending this one: once more."""
@@ -100,7 +109,8 @@ class SocketRelay:
             drain(control)
             self._register(leg, media, control)
         self._slow.pop(media.fileno(), None)
-        self._fast[media.fileno()] = media.recv_into
+        self._plain[media.fileno()] = True
+        self._files[leg] = media.fileno()
         self._senders[leg] = media.send
         self._register_rtcp(leg, control)
 
@@ -116,15 +126,15 @@ class SocketRelay:
             self._rtcp_senders[leg] = lambda packet: control.sendto(packet, rtcp)
 
     def quiet(self, leg: int) -> None:
-        self._senders[leg], self._rtcp_senders[leg] = _nowhere, None
+        self._senders[leg], self._rtcp_senders[leg], self._files[leg] = _nowhere, None, -1
         live, self._live[leg] = self._live[leg], None
         if live is None:
             return
         for each in live:
             descriptor = each.fileno()
-            if self._fast[descriptor] is not None or descriptor in self._slow:
+            if self._plain[descriptor] or descriptor in self._slow:
                 self._epoll.unregister(descriptor)
-            self._fast[descriptor] = None
+            self._plain[descriptor] = False
             self._slow.pop(descriptor, None)
             unconnect(each)
             each.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, RCVBUF_CLOSED)
@@ -151,7 +161,7 @@ class SocketRelay:
         """Read a leg that waits for its latch. Once it is settled, what came before the socket was connected is sifted."""
         engine, scratch, left = self._engine, self._scratch, BURST
         # Once the socket is connected it must be emptied: the fast path takes what it finds for the phone's.
-        while left > 0 or self._fast[media.fileno()] is not None:
+        while left > 0 or self._plain[media.fileno()]:
             left -= 1
             try:
                 size, source = media.recvfrom_into(scratch)

@@ -6,6 +6,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from random import Random
 
+import numpy as np
+
 from media import rtp
 from media.bank import Bank
 from media.control import Command, Load, Open, WorkerEvent
@@ -29,6 +31,7 @@ class MemoryNetwork:
     senders: list[Callable[[memoryview], object]] = field(default_factory=list)
 
     def __post_init__(self) -> None:
+        self.files = np.full(self.count, -1)
         self.senders = [self._sender(leg) for leg in range(self.count)]
 
     def _sender(self, leg: int) -> Callable[[memoryview], object]:
