@@ -46,7 +46,7 @@ class MemoryNetwork:
         self.listening.pop(leg, None)
         self.aimed[leg] = rtp, rtcp
 
-    def listen(self, leg: int, host: str, rtp: Address | None, rtcp: Address | None) -> None:
+    def listen(self, leg: int, host: str, rtp: Address | None) -> None:
         self.aimed.pop(leg, None)
         self.listening[leg] = host, rtp
 
@@ -73,7 +73,7 @@ class World:
         self.network = MemoryNetwork(legs)
         self.loads: list[Load] = []
         self.bank = Bank(1 << 17)
-        self.engine = Engine(Legs(legs), self.bank, self.network, Random(seed).randrange, self.loads.append, 1.7e9)
+        self.engine = Engine(Legs(legs), self.bank, self.network, Random(seed).getrandbits, self.loads.append, 1.7e9)
         self.engine.run(self.now)
 
     def do(self, *commands: Command) -> None:
