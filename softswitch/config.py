@@ -13,7 +13,15 @@ from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any, Final
 
-from softswitch.address import ListenAddress, is_address, is_domain, join, listen_addresses, split_host_port
+from softswitch.address import (
+    ListenAddress,
+    is_address,
+    is_domain,
+    is_loopback,
+    join,
+    listen_addresses,
+    split_host_port,
+)
 from softswitch.decode import (
     Expected,
     Problems,
@@ -80,6 +88,12 @@ def _read_http(value: object) -> tuple[str, int] | None:
     return None if value == "" else split_host_port(str(value))
 
 
+def _read_token(value: object) -> str:
+    if isinstance(value, str) and (value == "" or (len(value) >= 16 and value.isascii() and value.isprintable())):
+        return value
+    raise ValueError
+
+
 def _read_domain(value: object) -> str:
     if isinstance(value, str) and (value == "" or is_address(value) or is_domain(value)):
         return value.lower()
@@ -109,6 +123,14 @@ LISTEN = Rule(
 ADVERTISED = Rule('"auto", an IP address or a host name', _read_advertised)
 OPTIONAL_PATH = Rule('a path in quotes, or ""', _read_optional_path, lambda value: "" if value is None else str(value))
 SECONDS_LONG = number_in(1, 86_400, "seconds")
+
+
+def _read_digest(value: object) -> tuple[str, ...]:
+    names = tuple(str(one).upper() for one in value) if isinstance(value, list) else ()
+    if not names or len(set(names)) != len(names) or not set(names) <= {"SHA-256", "MD5"}:
+        raise ValueError
+    return names
+
 
 # --- sections ------------------------------------------------------------------------------------------------------
 
@@ -149,6 +171,11 @@ class Registrar:
     default: int = setting(3_600, "Granted when a phone asks for nothing.", whole_in(10, 86_400, "seconds"))
     maximum: int = setting(7_200, "Longest registration that is granted.", whole_in(10, 604_800, "seconds"))
     nonce_lifetime: int = setting(60, "How long a digest challenge may be answered.", whole_in(5, 3_600, "seconds"))
+    digest: tuple[str, ...] = setting(
+        ("SHA-256", "MD5"),
+        "Digest algorithms, in the order in which they are offered: a few old clients understand the first one only.",
+        Rule('a list of "SHA-256" and "MD5"', _read_digest, list),
+    )
 
 
 @dataclass(slots=True, frozen=True)
@@ -213,6 +240,11 @@ class Http:
         ("127.0.0.1", 8080),
         'Metrics, health and API; "" = off.',
         Rule('"address:port" such as "127.0.0.1:8080", or ""', _read_http, lambda value: join(*value) if value else ""),
+    )
+    token: str = setting(
+        "",
+        'What "Authorization: Bearer" must carry; needed where others can reach the address. Better from the environment.',
+        Rule("16 or more letters, digits and punctuation", _read_token),
     )
 
 
@@ -363,6 +395,12 @@ def _check(config: Config, problems: Problems) -> None:
         )
     if config.http.listen in [(one.host, one.port) for one in config.sip.listen if one.transport == "tcp"]:
         problems.add("http.listen", join(*config.http.listen or ("", 0)), "another port than sip.listen")
+    elif config.http.listen and not config.http.token and not is_loopback(config.http.listen[0]):
+        problems.add(
+            "http.listen",
+            join(*config.http.listen),
+            "127.0.0.1, or a http.token with it: others can reach that address",
+        )
 
 
 # --- writing -------------------------------------------------------------------------------------------------------
