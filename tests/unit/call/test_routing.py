@@ -12,7 +12,8 @@ SITE = Directory(
     accounts={"anna": Account("anna"), "1000": Account("1000"), "desk": Account("desk", agent="eve"), "12": Account("12")},
     extensions={
         "200": "queue:info", "201": "menu:main", "202": "echo", "203": "music:jazz", "204": "play:welcome",
-        "205": "extension:anna", "206": "extension:200", "207": "extension:207", "12": "extension:12", "301": "extension:302", "302": "extension:301",
+        "205": "extension:anna", "206": "extension:200",
+        "207": "extension:207", "12": "extension:12", "301": "extension:302", "302": "extension:301",
     },
     agents={"eve": Agent("eve", "other"), "bob": Agent("bob", "1000")},
     aliases=("pbx2.test", "192.0.2.1"),
