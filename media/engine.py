@@ -42,8 +42,8 @@ from media.survey import Survey, Watch
 FRAMES_MS = (10, 20, 30, 40, 50, 60)
 ROUNDS = 4  # calls of `survey` in which every leg is visited once
 
-Draw: TypeAlias = Callable[[int], int]
-"""A uniform integer below the argument, that nobody can predict."""
+Chance: TypeAlias = Callable[[int], int]
+"""As many random bits as the argument says, that nobody can predict."""
 
 
 class Network(Sink, Protocol):
@@ -53,7 +53,7 @@ class Network(Sink, Protocol):
         """Send there and receive from there only. `keep`: what has arrived from there already still counts."""
         ...
 
-    def listen(self, leg: int, host: str, rtp: Address | None, rtcp: Address | None) -> None:
+    def listen(self, leg: int, host: str, rtp: Address | None) -> None:
         """Receive from anywhere, for `Engine.admit` to judge; send to `rtp` if given. `host` tells the address family."""
         ...
 
@@ -82,17 +82,17 @@ class Engine:
     """The legs of one worker. `load` begins to read a file, and answers with `loaded`; `epoch` is Unix time minus `now`."""
 
     def __init__(
-        self, legs: Legs, bank: Bank, network: Network, draw: Draw, load: Callable[[Load], None], epoch: float = 0.0
+        self, legs: Legs, bank: Bank, network: Network, chance: Chance, load: Callable[[Load], None], epoch: float = 0.0
     ) -> None:
         self.legs = legs
         self.session = Session(legs, TRANSLATE)
         self.library = Library(bank)
         self.player = Player(legs, bank, network)
         self.keypad = Keypad(self.session, self.library, bank, network)
-        self.watchman = Survey(self.session, draw, network.send_rtcp, epoch)
+        self.watchman = Survey(self.session, chance, network.send_rtcp, epoch)
         self._silence = bank.silence
         self._network = network
-        self._draw = draw
+        self._chance = chance
         self._load = load
         self._loading: set[str] = set()
         self._states: dict[int, _State] = {}
@@ -144,13 +144,14 @@ class Engine:
             self._close(Close(number), now)
         legs = self.legs
         legs.clear(number)
-        ssrc = command.ssrc & 0xFFFFFFFF or self._draw(0xFFFFFFFF) + 1
-        leg = Leg(number, terms, Reporter(ssrc, f"{self._draw(1 << 96):024x}"))
+        chance = self._chance(96 + 32 + 32 + 15)  # Drawn at once: asking the kernel is what takes the time.
+        ssrc = command.ssrc & 0xFFFFFFFF or (chance >> 47 & 0xFFFFFFFF) or 1
+        leg = Leg(number, terms, Reporter(ssrc, f"{chance >> 79:024x}"))  # RFC 7022: 96 bits make a name unique
         self.session.open[number] = leg
         self._states[number] = _State(command, self.watchman.begin(now))
         legs.ssrc[number] = ssrc
-        legs.out_seq[number] = self._draw(1 << 15)  # 5.1: random; the upper half is left for wrapping late
-        legs.out_ts[number] = self._draw(1 << 32)
+        legs.out_seq[number] = chance & 0x7FFF  # 5.1: random; the upper half is left for wrapping late
+        legs.out_ts[number] = chance >> 15 & 0xFFFFFFFF
         legs.out_step[number] = terms.samples
         self._fill_in(leg)
         self._point(leg, command)
@@ -221,7 +222,7 @@ class Engine:
         leg.address = state.latch.reachable if state.latch else stated
         try:
             if state.latch is not None:
-                self._network.listen(leg.number, latch_host, leg.address, rtcp)
+                self._network.listen(leg.number, latch_host, leg.address)
             elif stated is not None and rtcp is not None:
                 self._network.aim(leg.number, stated, rtcp, keep=False)
             else:

@@ -26,10 +26,10 @@ REPORT: Final = "lab.json"
 SECRETS: Final = "accounts.json"
 LOG: Final = "softswitch.log"
 # Legs rest for seconds before they are used again: short calls at a high rate need many more than long ones.
-# 5,000 ports are 2,500 legs: 1,250 calls between two phones.
-MEDIA_PORTS: Final = (10_000, 5_000)
-# Load generators like to be between 20000 and 32000.
-RANGE_STARTS: Final = (*range(10_000, 20_000, 500), *range(33_000, 60_000, 500), *range(20_000, 30_000, 500))
+# As many as may be had: four for each call between two phones. Several labs may run on one machine.
+SIZES: Final = (10_000, 5_000, 2_400, 1_200)
+# Above the ports that load generators and their phones like to name; below them at last.
+PLACES: Final = (range(33_000, 60_000), range(10_000, 20_000))
 ATTEMPTS: Final = 5  # at a range that somebody else takes at the same moment
 DRAIN_SECONDS: Final = 5.0
 
@@ -142,12 +142,13 @@ def _token(before: Config | None) -> str:
 
 def choose_ports(address: str, ours: Container[int] = ()) -> str:
     """A range of free media ports, as large as may be, without the ports in `ours`."""
-    for size in MEDIA_PORTS:
-        found = free_range(address, size, RANGE_STARTS, ours)
+    for size in SIZES:
+        starts = [start for place in PLACES for start in range(place.start, place.stop - size + 1, 1_000)]
+        found = free_range(address, size, starts, ours)
         if found is not None:
             return f"{found[0]}-{found[1]}"
     raise SetupError(
-        f"No {MEDIA_PORTS[-1]} consecutive UDP ports are free on {address} for RTP.",
+        f"No {SIZES[-1]} consecutive UDP ports are free on {address} for RTP.",
         "Stop the program that has them (ss -lunp), or name a range: --media-ports 40000-41999.",
     )
 
