@@ -168,6 +168,7 @@ def _call_ended(batch: Batch, seq: int, wall: float, mono: float, event: CallEnd
         clean(event.dialled),
         clean(event.account),
         wall,
+        seq,
         event.outcome,
         event.status,
         clean(event.cause),

@@ -127,6 +127,7 @@ class CallRecord:
     dialled: str
     account: str
     ended_at: float | None = None
+    end_seq: int = 0  # the number of the event that ended it; its events are from `seq` to here
     outcome: str = ""
     status: int = 0
     cause: str = ""
