@@ -16,6 +16,7 @@ from softswitch.errors import StoreError
 from softswitch.events import Event
 from softswitch.store import loading
 from softswitch.store import statements as sql
+from softswitch.store.diff import diff_objects
 from softswitch.store.journal import Journal
 from softswitch.store.moment import present
 from softswitch.store.objects import Objects, from_objects, to_objects
@@ -50,7 +51,6 @@ from softswitch.store.reports import (
     summary_of,
     visit_record,
 )
-from softswitch.store.site import diff_objects
 
 NOT_ENDED: Row = (None, 0, "", 0, "", 0.0, 0.0, 0.0, "", "", "[]")
 NOT_LEFT: Row = (None, "", 0.0, 0, "", "")

@@ -7,7 +7,7 @@ from typing import Any
 
 from softswitch.directory import Directory
 from softswitch.events import BindingAdded, Event
-from softswitch.store.site import Change
+from softswitch.store.diff import Change
 
 
 @dataclass(slots=True, frozen=True)

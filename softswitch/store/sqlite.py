@@ -20,6 +20,7 @@ from softswitch.events import Event
 from softswitch.store import loading
 from softswitch.store import statements as sql
 from softswitch.store.database import Lock, create_private, explain, is_state, open_database, transaction
+from softswitch.store.diff import diff_objects
 from softswitch.store.journal import Journal
 from softswitch.store.moment import present
 from softswitch.store.objects import KINDS, Objects, from_objects, natural, to_objects
@@ -28,7 +29,6 @@ from softswitch.store.projection import Batch, Row, to_json
 from softswitch.store.records import Applied, Health, LeftOpen, Moment, Recovery, SiteVersion, Snapshot
 from softswitch.store.recovery import recover
 from softswitch.store.reports import LAST_SEQ, Reports, journal_entries
-from softswitch.store.site import diff_objects
 
 FLUSH_INTERVAL: Final = 0.1  # seconds
 PENDING_LIMIT: Final = 100_000  # events
