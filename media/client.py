@@ -69,12 +69,16 @@ class MediaClient:
         return self._epoll.fileno()
 
     def post(self, command: Command) -> None:
-        """Give the worker a command. Never waits; what does not fit into the ring follows when there is room."""
-        self._outbox.post(encode(command))
-        self._outbox.flush()
+        """Give the worker a command. Never waits; what does not fit into the ring follows when there is room.
+
+        A worker that is gone is given nothing: `events` tells.
+        """
+        self.post_all((command,))
 
     def post_all(self, commands: Sequence[Command]) -> None:
         """Give the worker several commands, waking it once."""
+        if self._closed or self._stopped:
+            return
         for command in commands:
             self._outbox.post(encode(command))
         self._outbox.flush()
@@ -212,7 +216,10 @@ def start_worker(
     )
     # -P: the directory we happen to stand in is no place to import from.
     root = str(Path(media.__file__).resolve().parent.parent)
-    environment = os.environ | {"PYTHONPATH": os.pathsep.join(filter(None, (root, os.environ.get("PYTHONPATH"))))}
+    environment = os.environ | {
+        "PYTHONPATH": os.pathsep.join(filter(None, (root, os.environ.get("PYTHONPATH")))),
+        "OPENBLAS_NUM_THREADS": "1",  # numpy would start a thread per core for algebra that is never done.
+    }
     try:
         process = subprocess.Popen(
             [sys.executable, "-P", "-m", "media.worker", config.to_json()],

@@ -236,7 +236,7 @@ class Statistics:
     lost: int = 0
     jitter_ms: float = 0.0
     round_trip_ms: float = 0.0
-    dropped_foreign: int = 0  # from an address that was not negotiated
+    dropped_foreign: int = 0  # from elsewhere, before the address was settled; later the kernel refuses them uncounted
     dropped_invalid: int = 0  # not RTP, or a payload type that was not negotiated
     digits: int = 0
     remote_lost: int = 0  # what the far end reported of our stream (RTCP RR)

@@ -217,11 +217,11 @@ class Engine:
         if command.latch_host and not latch_host:
             self.alarm("bad address", f"leg {leg.number}: latch_host {command.latch_host!r} is no address literal")
         rtcp = (stated[0], command.rtcp_port or min(stated[1] + 1, 65535)) if stated else None
-        leg.address = stated
         state.latch = Latch(latch_host, stated) if latch_host else None
+        leg.address = state.latch.reachable if state.latch else stated
         try:
             if state.latch is not None:
-                self._network.listen(leg.number, latch_host, stated, rtcp)
+                self._network.listen(leg.number, latch_host, leg.address, rtcp)
             elif stated is not None and rtcp is not None:
                 self._network.aim(leg.number, stated, rtcp, keep=False)
             else:

@@ -104,7 +104,10 @@ class Keypad:
         else:
             payload, kind, marked, moves = step, leg.terms.payload_type, begins, True
         if moves:
-            typing.timestamp = self._session.next_timestamp(number, clock)
+            if begins or isinstance(step, EventPacket):
+                typing.timestamp = self._session.next_timestamp(number, clock)
+            else:
+                typing.timestamp += len(step)
             legs.out_ts[number], legs.out_clock[number] = typing.timestamp, clock
         legs.out_seq[number] += 1
         header = HEADER.pack(

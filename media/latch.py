@@ -8,7 +8,7 @@ remote address, for good; only a new offer or answer arms the latch again. RTCP 
 from __future__ import annotations
 
 import ipaddress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TypeAlias
 
 from media.rtp import HEADER, HEADER_SIZE, Buffer, payload_bounds
@@ -16,6 +16,7 @@ from media.rtp import HEADER, HEADER_SIZE, Buffer, payload_bounds
 Address: TypeAlias = tuple[str, int]
 
 PROBATION = 2  # packets
+CANDIDATES = 16  # streams that are remembered until one of them has its second packet
 
 
 def literal(host: str) -> str:
@@ -44,9 +45,7 @@ class Latch:
 
     host: str
     stated: Address | None
-    _source: Address | None = None
-    _ssrc: int = -1
-    _count: int = 0
+    _candidates: dict[tuple[Address, int], int] = field(default_factory=dict)
 
     def accepts(self, source: Address, payload_type: int, packet: Buffer, size: int) -> bool:
         """Whether this packet settles that `source` is the remote address. `payload_type`: the negotiated one."""
@@ -57,11 +56,21 @@ class Latch:
         _, second, _, _, ssrc = HEADER.unpack_from(packet)
         if second & 0x7F != payload_type:
             return False
-        if source == self._source and ssrc == self._ssrc:
-            self._count += 1
-        else:
-            self._source, self._ssrc, self._count = source, ssrc, 1
-        return self._count >= PROBATION
+        candidate = source, ssrc
+        count = self._candidates.pop(candidate, 0) + 1
+        # Others may share the address; they must not be able to keep the phone from its second packet.
+        if len(self._candidates) >= CANDIDATES:
+            del self._candidates[next(iter(self._candidates))]
+        self._candidates[candidate] = count
+        return count >= PROBATION
+
+    @property
+    def reachable(self) -> Address | None:
+        """Where to send until the latch: where the SDP says, if that is the very host behind which the phone is.
+
+        Anything else it says is an address inside the phone's network, which in ours belongs to somebody else.
+        """
+        return self.stated if self.stated is not None and self.stated[0] == self.host else None
 
     def foreign(self, source: Address) -> bool:
         """Whether a packet from there has no business here."""

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import ctypes
 import errno
+import ipaddress
 import os
 import resource
 import socket
@@ -90,6 +91,12 @@ def family_of(host: str) -> int:
 def _families(hosts: Sequence[str]) -> dict[int, str]:
     families: dict[int, str] = {}
     for host in hosts:
+        try:
+            ipaddress.ip_address(host)
+        except ValueError:
+            raise PortError(
+                f"media host {host!r} is not an address; names are not looked up, give the address"
+            ) from None
         family = family_of(host)
         if family in families:
             raise PortError(
@@ -150,7 +157,7 @@ def _open(family: int, host: str, port: int) -> socket.socket:
 def _explain(error: OSError, host: str, port: int, kind: int) -> str:
     what = f"{'RTCP' if kind else 'RTP'} port {port} on {host}: {error.strerror} (errno {error.errno})"
     advice = {
-        errno.EADDRINUSE: f"another program holds it; find it with `ss -lunp sport = :{port}`, or choose another range",
+        errno.EADDRINUSE: f"another program holds it; find it with `ss -lunp 'sport = :{port}'`, or choose another range",
         errno.EADDRNOTAVAIL: "this machine does not have that address; give one that it has, or 0.0.0.0",
         errno.EAFNOSUPPORT: "this machine has no IPv6; take the IPv6 address out of the media hosts",
         errno.EACCES: "not permitted; choose a range above 1023",

@@ -193,6 +193,7 @@ class Reporter:
     round_trip_ms: float = 0.0
     remote_lost: int = 0
     remote_jitter_ms: float = 0.0
+    spoke: bool = False  # a report was sent
     _heard: int = 0  # the middle of the last sender report's NTP time
     _heard_at: float = 0.0
     _heard_ssrc: int = 0
@@ -220,6 +221,7 @@ class Reporter:
 
     def report(self, sender: SenderInfo | None, stream: Stream | None, wall: float, *, goodbye: bool = False) -> bytes:
         """Our compound packet. `sender`: None if we sent no RTP lately; `stream`: what we receive, None if nothing."""
+        self.spoke = True
         report = Report(self.ssrc, sender, cname=self.cname, goodbye=(self.ssrc,) if goodbye else ())
         if stream is not None:
             report.blocks.append(self._block(stream, wall))

@@ -58,8 +58,8 @@ class Survey:
 
     def report(self, leg: Leg, now: float, *, goodbye: bool = False) -> None:
         """6.4: a sender report if we sent RTP since the last one, else a receiver report."""
-        if leg.address is None:
-            return
+        if leg.address is None or (goodbye and not leg.reporter.spoke and not self._session.legs.sent[leg.number]):
+            return  # 6.3.7: who never said anything does not say goodbye.
         legs, number, wall = self._session.legs, leg.number, self.epoch + now
         sender = None
         if legs.sent[number] != legs.sent_before[number]:

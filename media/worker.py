@@ -37,12 +37,15 @@ from media.relay import Relay, RelayError, choose
 from media.ring import Channel, Outbox, RingError, Wake
 
 GATHER = 0.002  # seconds between looks under load
-BUSY_PACKETS = 1000  # per second: from there on, looking costs less than being woken
+BUSY_PACKETS = 2000  # per second: from there on, looking costs less than being woken
 RATE_WINDOW = 0.05  # seconds over which packets are counted
+COMMAND_SLICE = 0.004  # seconds of commands in a row
 SURVEY = 0.25  # seconds between visits to a quarter of the legs
+COLLECT = 10.0  # seconds between collections of garbage
 LONGEST_SLEEP = 0.25  # also the longest that a lost wake-up could cost
 ALARM_INTERVAL = 1.0  # seconds between two Alarms of the same kind
 OVERLOAD = 900  # per mille of a core
+FAULTS_SHOWN = 20
 NICENESS = -10
 
 
@@ -95,6 +98,7 @@ class Worker:
         self._relay.watch(self._wake.reader, self._wake.clear)
         self._relay.watch(self._parent.fileno(), self._on_parent)
         self._running = True
+        self._pending: deque[bytes] = deque()
         self._faults = 0
         self._late_ticks = 0
         self._alarms: dict[str, tuple[float, int]] = {}
@@ -144,6 +148,8 @@ class Worker:
             timeout = min(timeout, (engine.player.tick + 1) * TICK - now)
         if engine.open_legs:
             timeout = min(timeout, self._survey_at - now)
+        if self._pending:
+            return 0.0
         if self._events.waiting:
             timeout = min(timeout, GATHER)
         return max(timeout, 0.0)
@@ -155,7 +161,7 @@ class Worker:
         if late:
             self._late_ticks += late
             engine.alarm("late", f"{late} ticks of 5 ms were left out")
-        if not self._commands.empty:
+        if self._pending or not self._commands.empty:
             self._perform(now)
         while self._loader.done:
             engine.loaded(self._loader.done.popleft(), now)
@@ -170,18 +176,20 @@ class Worker:
         return 0
 
     def _perform(self, now: float) -> None:
+        """Perform what call control wants, for a while; packets wait for nobody."""
         try:
-            records = self._commands.read()
+            self._pending += self._commands.read()
         except RingError as error:
             self._engine.alarm("damaged ring", str(error))
-            return
-        for record in records:
+        while self._pending:
             try:
-                self._engine.perform(cast(Command, decode(record)), now)
+                self._engine.perform(cast(Command, decode(self._pending.popleft())), now)
             except RecordError as error:
                 self._engine.alarm("bad command", str(error))
             except Exception:
                 self._fault()
+            if time.monotonic() - now > COMMAND_SLICE:
+                break
         if self._commands.take_blocked():
             self._report(Alarm("full ring", "commands came faster than they were performed"))
 
@@ -207,8 +215,8 @@ class Worker:
             self._measure(now)
         if now >= self._collect_at:
             # The collector is off: it would stop the loop at moments of its own choosing. Little is made that needs it.
-            gc.collect(0)
-            self._collect_at = now + 10.0
+            gc.collect(1 if self._engine.open_legs else 2)
+            self._collect_at = now + COLLECT
         if self._events.lost > self._alarmed_loss:
             self._alarmed_loss = self._events.lost
             self._engine.alarm("events lost", f"{self._events.lost} so far: nobody reads them")
@@ -265,7 +273,9 @@ class Worker:
         self._faults += 1
         error = traceback.format_exc(limit=-4)
         self._engine.alarm("fault", error[-600:])
-        if self._faults <= 20:
+        if self._faults > FAULTS_SHOWN:
+            time.sleep(0.001)  # Whatever it is, it must not take the whole core.
+        else:
             print(f"media worker {self._config.worker}: {error}", file=sys.stderr, flush=True)
 
 
@@ -275,6 +285,13 @@ def _hurry() -> None:
         os.setpriority(os.PRIO_PROCESS, 0, NICENESS)
     with contextlib.suppress(OSError):
         Path("/proc/self/autogroup").write_text(str(NICENESS))
+
+
+def _fail(config: WorkerConfig, channel: Channel, reason: str) -> int:
+    outbox = Outbox(channel.events, Wake(config.notify), polled=False)
+    outbox.post(encode(Failed(config.worker, reason)))
+    outbox.flush()
+    return 1
 
 
 def main() -> int:
@@ -287,10 +304,10 @@ def main() -> int:
         pool = PortPool(config.hosts, config.base_port, config.legs)
         worker = Worker(config, channel, pool)
     except (PortError, RelayError) as error:
-        outbox = Outbox(channel.events, Wake(config.notify), polled=False)
-        outbox.post(encode(Failed(config.worker, str(error))))
-        outbox.flush()
-        return 1
+        return _fail(config, channel, str(error))
+    except Exception as error:
+        traceback.print_exc()
+        return _fail(config, channel, f"it did not start: {error!r}")
 
     def on_signal(number: int, frame: FrameType | None) -> None:
         worker.stop()

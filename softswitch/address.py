@@ -36,6 +36,13 @@ def is_address(host: str) -> bool:
     return "%" not in host
 
 
+def is_loopback(host: str) -> bool:
+    """Does the address literal mean this machine only?"""
+    from ipaddress import ip_address
+
+    return is_address(host) and ip_address(host).is_loopback
+
+
 def split_host_port(text: str) -> tuple[str, int]:
     """ "192.0.2.1:5060" or "[2001:db8::1]:5060". Raises ValueError."""
     head, colon, tail = text.rpartition(":")

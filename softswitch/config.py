@@ -13,7 +13,15 @@ from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any, Final
 
-from softswitch.address import ListenAddress, is_address, is_domain, join, listen_addresses, split_host_port
+from softswitch.address import (
+    ListenAddress,
+    is_address,
+    is_domain,
+    is_loopback,
+    join,
+    listen_addresses,
+    split_host_port,
+)
 from softswitch.decode import (
     Expected,
     Problems,
@@ -78,6 +86,12 @@ def _read_advertised(value: object) -> str:
 
 def _read_http(value: object) -> tuple[str, int] | None:
     return None if value == "" else split_host_port(str(value))
+
+
+def _read_token(value: object) -> str:
+    if isinstance(value, str) and (value == "" or (len(value) >= 16 and value.isascii() and value.isprintable())):
+        return value
+    raise ValueError
 
 
 def _read_domain(value: object) -> str:
@@ -213,6 +227,11 @@ class Http:
         ("127.0.0.1", 8080),
         'Metrics, health and API; "" = off.',
         Rule('"address:port" such as "127.0.0.1:8080", or ""', _read_http, lambda value: join(*value) if value else ""),
+    )
+    token: str = setting(
+        "",
+        'What "Authorization: Bearer" must carry; needed where others can reach the address. Better from the environment.',
+        Rule("16 or more letters, digits and punctuation", _read_token),
     )
 
 
@@ -363,6 +382,12 @@ def _check(config: Config, problems: Problems) -> None:
         )
     if config.http.listen in [(one.host, one.port) for one in config.sip.listen if one.transport == "tcp"]:
         problems.add("http.listen", join(*config.http.listen or ("", 0)), "another port than sip.listen")
+    elif config.http.listen and not config.http.token and not is_loopback(config.http.listen[0]):
+        problems.add(
+            "http.listen",
+            join(*config.http.listen),
+            "127.0.0.1, or a http.token with it: others can reach that address",
+        )
 
 
 # --- writing -------------------------------------------------------------------------------------------------------

@@ -18,7 +18,7 @@ from typing import Any
 
 from softswitch.errors import SoftswitchError
 
-MAX_LINE = 65_536
+MAX_LINE = 16 << 20  # a site of thousands of accounts is applied in one line
 MAX_CLIENTS = 64
 MAX_UNREAD = 1 << 20  # bytes of events for a follower that does not read: then it is cut
 LONGEST_PATH = 107  # sockaddr_un
@@ -98,6 +98,11 @@ class Console:
             writer.close()
         with contextlib.suppress(OSError):
             self.path.unlink()
+
+    @property
+    def followed(self) -> bool:
+        """Whether anybody follows events: else nobody need write them down."""
+        return bool(self._followers)
 
     def publish(self, line: dict[str, Any]) -> None:
         """Give an event to everybody who follows; who does not read is cut, never waited for."""

@@ -1,1 +1,507 @@
-"""Runs a Switch: performs effects; reload, drain, shutdown (the composition root)."""
+"""Runs a Switch: performs its effects; reload, drain, shutdown (the composition root)."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import signal
+import time
+from collections.abc import Callable, Coroutine
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import structlog
+
+from media.control import Alarm, Failed, Load, Ready, Stopped, WorkerEvent
+from softswitch import host, logs
+from softswitch.call.board import Policy
+from softswitch.config import Config, packaged_prompts
+from softswitch.console import Console
+from softswitch.directory import Directory
+from softswitch.driver import Driver
+from softswitch.editing import OPERATIONS
+from softswitch.effects import CloseFlow, Flow, MediaCommand, Publish, Send
+from softswitch.entropy import SystemEntropy
+from softswitch.errors import SoftswitchError
+from softswitch.events import ConfigChanged, Event, MediaAlarm
+from softswitch.mediaplane import MediaPlane, share_ports
+from softswitch.net.limits import Limits
+from softswitch.net.network import Network
+from softswitch.operations import Operations
+from softswitch.sip.overload import FIRST, Overload
+from softswitch.store import Store
+from softswitch.store.clips import Clips
+from softswitch.store.opening import Opening
+from softswitch.switch import Settings, Switch
+from softswitch.systemd import Notifier
+
+if TYPE_CHECKING:
+    from softswitch.api.server import HttpServer
+    from softswitch.store.records import Snapshot
+
+ENGINE_STATE = "engine"
+DRAIN_POLL = 0.1  # seconds
+BYE_GRACE = 2.0  # seconds for the BYEs of a switch that goes down with calls
+WATCH_SECONDS = 1.0
+PRUNE_SECONDS = 3_600.0
+
+# Events that the log tells at the standard level; all are in the journal.
+LOGGED = {
+    "call.ended": "info",
+    "agent.presence": "info",
+    "registration.removed": "info",
+    "config.changed": "info",
+    "media.alarm": "warning",
+}
+# Events after which the state of the queue engine is another.
+STATEFUL = frozenset(
+    {"queue.entered", "queue.left", "queue.offered", "queue.connected", "agent.presence", "agent.activity"}
+)
+
+log = structlog.get_logger()
+
+
+class Daemon:
+    """One running switch. `started` is called once, when calls are accepted."""
+
+    def __init__(self, config: Config, *, started: Callable[[Daemon], None] | None = None) -> None:
+        self.config = config
+        self.faults = logs.Faults()
+        self.published: dict[str, int] = {}  # name of an event -> how many there were
+        self.draining = False
+        self.serving = False
+        self.alarms: dict[str, str] = {}  # what an operator should know now
+        self.since = time.monotonic()
+        self.output: logs.Output | None = None
+        self._started = started
+        self._stop = asyncio.Event()
+        self._hurry = asyncio.Event()
+        self._notifier = Notifier()
+        self._http: HttpServer | None = None
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._reloading = asyncio.Lock()
+        self._sequence = 0
+        self._state_changed = False
+
+    # --- life ----------------------------------------------------------------------------------------------------
+
+    async def run(self) -> None:
+        """Start, serve until told to stop, stop. Raises SoftswitchError if it cannot start."""
+        async with contextlib.AsyncExitStack() as stack:
+            await self._start(stack)
+            host.tune_gc()
+            self.serving = True
+            seconds = round(time.monotonic() - self.since, 3)
+            log.info("serving", domain=self.directory.domain, pid=os.getpid(), start_seconds=seconds)
+            self._notifier.ready(f"serving {self.directory.domain}")
+            if self._started is not None:
+                self._started(self)
+            await self._stop.wait()
+            await self._drain()
+        log.info("stopped")
+
+    async def _start(self, stack: contextlib.AsyncExitStack) -> None:
+        config = self.config
+        host.raise_file_limit()
+        asyncio.get_running_loop().set_exception_handler(self._loop_fault)
+        self.console = Console(config.paths.socket, Operations(self).handlers(), self.faults)
+        limits = Limits(connections=config.limits.connections, connections_per_host=config.limits.connections_per_host)
+        self.network = Network(config.sip.listen, self, limits)
+        self.network.open()  # First: a busy port is the commonest reason not to start.
+        stack.callback(self.network.close)
+        self._open_http(stack)
+        self.media = self._make_media()
+        stack.callback(self.media.close)
+        self.media.start()  # The processes come up while the database is read.
+        self.store = await Store.open(
+            config.paths.database,
+            flush_interval=config.records.flush_ms / 1000,
+            pending_limit=config.limits.pending_events,
+            alarm=self._store_alarm,
+        )
+        stack.push_async_callback(self.store.close)
+        snapshot = await self.store.load()
+        self._build(snapshot)
+        stack.callback(self.driver.stop)
+        await self._restore(snapshot)
+        await self.console.start()
+        stack.push_async_callback(self.console.close)
+        await self.media.wait()
+        self._listen_to_signals()
+        await self.network.start()
+        if self._http is not None:
+            self._http.start()
+        self._spawn(self._watch())
+        stack.callback(self._cancel_tasks)
+
+    def _make_media(self) -> MediaPlane:
+        config = self.config
+        workers = config.media.workers or max(1, (os.cpu_count() or 2) - 1)
+        plans = share_ports(config.media.ports, workers, host.media_hosts(config))
+        return MediaPlane(plans, clips(config.paths.prompts), self._media_event)
+
+    def _build(self, snapshot: Snapshot) -> None:
+        if snapshot.directory is None:
+            raise NoSite(f"The database {self.config.paths.database} holds no site.")
+        config, entropy = self.config, SystemEntropy()
+        self.site = snapshot.directory
+        self.directory = self._completed(self.site)
+        self._opening = Opening(self.directory, snapshot.calendars, time.time)
+        self._sequence = snapshot.next_seq
+        self.switch = Switch(
+            self.directory,
+            host.listeners(config, self.network.listeners),
+            entropy,
+            settings=settings(config),
+            is_open=lambda name: self._opening.is_open(name),
+            nonce_key=os.urandom(32),  # A new one each time: the counters that detect a replay are in memory, too.
+            media_host=host.media_host(config),
+            epoch=time.time() - time.monotonic(),
+        )
+        self.media.load(music(self.site, config.paths.prompts))
+        self.switch.set_clips(frozenset(one.name for one in self.media.sources))
+        self.overload = Overload(entropy, self.switch.endpoint.knows)
+        self.driver = Driver(
+            self.switch,
+            {
+                Send: self.network.send,
+                CloseFlow: self.network.close_flow,
+                MediaCommand: self.media.post,
+                Publish: self._publish,
+            },
+            self.fault,
+        )
+
+    async def _restore(self, snapshot: Snapshot) -> None:
+        """Take up what the last life left: registrations, agents, counters; close the books of what was cut off."""
+        now, stored = time.monotonic(), snapshot.states.get(ENGINE_STATE)
+        state = stored.value if stored else self.switch.export_state(now)
+        at = stored.saved_at if stored else now
+        freshen(state, snapshot, at)
+        resumed = {(one["visit"], one["caller"]) for one in state["visits"]}
+        recovery = await self.store.recover(resumed=resumed)
+        for event in recovery.events:
+            self.publish(event, at=recovery.at)
+        if recovery.events:
+            log.warning("recovered", calls=recovery.calls, legs=recovery.legs, visits=recovery.visits)
+        self.switch.queues.restore_state(state, at)
+        self.switch.queues.close_visits(now)
+        self.input("restore", self.switch.restore, snapshot.bindings, None)
+
+    def _completed(self, directory: Directory) -> Directory:
+        """The site with the addresses of this machine as further names of its domain."""
+        names = (*directory.aliases, *host.our_names(self.config, self.network.listeners))
+        return replace(directory, aliases=tuple(dict.fromkeys(names)))
+
+    def _open_http(self, stack: contextlib.AsyncExitStack) -> None:
+        listen = self.config.http.listen
+        if listen is None:
+            return
+        from softswitch.api.server import HttpServer
+        from softswitch.net.bind import open_tcp
+
+        sock = open_tcp(*listen, key="http.listen")
+        self._http = HttpServer(sock, Operations(self), self.faults, token=self.config.http.token)
+        stack.push_async_callback(self._http.close)
+
+    # --- what the listeners tell (net.udp.Upcall) ------------------------------------------------------------------
+
+    def received(self, data: bytes, flow: Flow, behind: float) -> None:
+        if behind >= FIRST and (refusal := self.overload.refuse(data, flow, behind)) is not None:
+            self.network.counters.shed += 1
+            self.network.send(refusal)
+            return
+        try:
+            self.switch.receive(data, flow, time.monotonic())
+        except Exception as error:
+            self.fault("message", error)
+        self.driver.carry_out()
+
+    def fault(self, where: str, error: Exception) -> None:
+        """An exception of ours: told once, counted, and paid by the one call that it happened to."""
+        self.faults(where, error)
+        try:
+            self.switch.abort(time.monotonic())
+        except Exception as second:
+            self.faults("abort", second)
+
+    def settled(self) -> None:
+        self.driver.settle()
+
+    def flow_failed(self, flow: Flow) -> None:
+        self.input("flow", self.switch.flow_failed, flow)
+
+    def alarm(self, what: str, detail: str) -> None:
+        if what.endswith("_back"):
+            self.alarms.pop(what.removesuffix("_back") + "_lost", None)
+            log.info(what, detail=detail)
+        else:
+            self.alarms[what] = detail
+            log.error(what, detail=detail)
+
+    def _loop_fault(self, loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+        """What escaped from a callback or a task, and what the loop itself complains about."""
+        error = context.get("exception")
+        if isinstance(error, Exception) and not isinstance(error, OSError):
+            self.faults("loop", error)
+        else:
+            log.warning("event loop", what=context.get("message", ""), error=repr(error) if error else "")
+
+    def input(self, where: str, function: Callable[..., Any], *arguments: Any) -> Any:
+        """Give the switch an input with the time, and carry out what follows; an exception of ours stays in here."""
+        try:
+            return function(*arguments, time.monotonic())
+        except SoftswitchError:
+            raise
+        except Exception as error:
+            self.fault(where, error)
+            return None
+        finally:
+            self.driver.settle()
+
+    # --- effects ---------------------------------------------------------------------------------------------------
+
+    def _publish(self, effect: Publish) -> None:
+        self.publish(effect.event)
+
+    def publish(self, event: Event, at: float | None = None) -> None:
+        """Give an event to the journal, to whoever follows, and to the log if it matters there. `at`: wall-clock."""
+        name, wall, mono = event.name, time.time(), time.monotonic()
+        if at is not None:
+            wall, mono = at, mono - (wall - at)
+        seq = self._sequence
+        self._sequence += 1
+        self.published[name] = self.published.get(name, 0) + 1
+        self.store.publish(seq, wall, mono, event)
+        if name in STATEFUL:
+            self._state_changed = True
+        if self.console.followed:
+            stamp = datetime.fromtimestamp(wall, UTC).isoformat(timespec="milliseconds")
+            self.console.publish({"seq": seq, "time": stamp, "event": name, **event.as_dict()})
+        level = LOGGED.get(name)
+        if level is not None:
+            fields = {key: value for key, value in event.as_dict().items() if value not in ("", None, ())}
+            getattr(log, level)(name, **fields)
+
+    def _store_alarm(self, trouble: str, hint: str) -> None:
+        if trouble:
+            self.alarm("store", f"{trouble} ({hint})" if hint else trouble)
+        elif self.alarms.pop("store", None):
+            log.info("store works again")
+
+    def _media_event(self, worker: int, event: WorkerEvent) -> None:
+        if isinstance(event, Alarm):
+            log.warning("media alarm", worker=worker, what=event.what, detail=event.detail)
+        elif isinstance(event, Ready):
+            self.alarms.pop(f"media worker {worker}", None)
+            log.info("media worker ready", worker=worker, relay=event.relay, ports=event.base_port, legs=event.legs)
+        elif isinstance(event, Stopped | Failed):
+            self.alarm(f"media worker {worker}", event.reason)
+            self.publish(MediaAlarm(worker, "worker_died", event.reason))
+            return
+        self.input("media", self.switch.media_event, worker, event)
+
+    # --- reload ----------------------------------------------------------------------------------------------------
+
+    async def reload(self, actor: str = "cli") -> int:
+        """Put the stored site in force; calls and waiting callers are not touched. Returns the site's version."""
+        async with self._reloading:
+            if self.output is not None:
+                self.output.reopen()
+            stored = (await self.store.load()).directory
+            if stored is not None:
+                await self._take(stored, actor)
+            return self.site.version
+
+    async def edit(self, operation: str, options: dict[str, Any]) -> dict[str, Any]:
+        """Carry out an operation of `editing` and put its result in force at once. Raises SoftswitchError."""
+        async with self._reloading:
+            clips = Clips.scan(self.config.paths.prompts or packaged_prompts())
+            done = OPERATIONS[operation](self.site, clips, **options)
+            result = dict(done.result)
+            if done.site is not None:
+                applied = await self.store.apply_site(done.site, actor="cli", expected=self.site.version)
+                await self._take(applied.directory, "cli")
+                result["version"] = applied.version
+            return result
+
+    async def _take(self, site: Directory, actor: str) -> None:
+        """Put a site in force: calls, waiting callers and agents' states are not touched."""
+        calendars = await self.store.calendars(site)
+        before, self.site = self.site.version, site
+        self.directory = self._completed(site)
+        self._opening = Opening(self.directory, calendars, time.time)
+        self.input("configure", self.switch.configure, self.directory)
+        self.media.load(music(site, self.config.paths.prompts))
+        if before != site.version:
+            self.publish(ConfigChanged(actor, f"site version {before} -> {site.version}"))
+        log.info("site in force", version=site.version, actor=actor)
+
+    async def _reload_on_signal(self) -> None:
+        self._notifier.send("RELOADING=1", f"MONOTONIC_USEC={time.monotonic_ns() // 1000}")
+        try:
+            await self.reload("SIGHUP")
+        except SoftswitchError as error:  # The old site stays in force.
+            log.error("reload failed", error=str(error))
+        self._notifier.ready(f"serving {self.directory.domain}")
+
+    # --- the end ---------------------------------------------------------------------------------------------------
+
+    def stop(self, *, at_once: bool = False) -> None:
+        """Begin to stop: calls may end first, unless `at_once` or asked twice."""
+        if at_once or self._stop.is_set():
+            self._hurry.set()
+        self._stop.set()
+
+    async def _drain(self) -> None:
+        """New calls are answered 503; wait until the others are over, end those that are left."""
+        self.draining = True
+        self.switch.drain_mode(True)
+        seconds = self.config.shutdown.drain_seconds
+        left = self.calls_now()
+        self._notifier.stopping(f"waiting for {left} calls to end")
+        log.info("draining", calls=left, seconds=seconds)
+        await self._wait_for_calls(seconds, self._hurry)
+        remaining = self.switch.call_list(time.monotonic())
+        for call in remaining:
+            self.input("hang up", self.switch.hang_up, call["call"])
+        await self._wait_for_calls(BYE_GRACE, asyncio.Event())
+        log.info("drained", ended=len(remaining))
+
+    async def _wait_for_calls(self, seconds: float, hurry: asyncio.Event) -> None:
+        deadline = time.monotonic() + seconds
+        while self.calls_now() and time.monotonic() < deadline and not hurry.is_set():
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(hurry.wait(), DRAIN_POLL)
+
+    def calls_now(self) -> int:
+        return int(self.switch.status(time.monotonic())["calls"])
+
+    def _listen_to_signals(self) -> None:
+        loop = asyncio.get_running_loop()
+        loop.add_signal_handler(signal.SIGTERM, self.stop)
+        loop.add_signal_handler(signal.SIGINT, lambda: self.stop(at_once=True))
+        loop.add_signal_handler(signal.SIGHUP, lambda: self._spawn(self._reload_on_signal()))
+
+    # --- housekeeping ----------------------------------------------------------------------------------------------
+
+    async def _watch(self) -> None:
+        """Once a second: the state of queues and agents is kept, the service manager hears from us, old records go."""
+        said = pruned = time.monotonic()
+        while True:
+            await asyncio.sleep(WATCH_SECONDS)
+            now = time.monotonic()
+            if self._state_changed:
+                self._keep_state(now)
+            if now - pruned >= PRUNE_SECONDS:
+                pruned = now
+                self._spawn(self._prune())
+            period = self._notifier.watchdog_seconds
+            if period and now - said >= period - WATCH_SECONDS:
+                self._notifier.alive()
+                said = now
+
+    def _keep_state(self, now: float) -> None:
+        self._state_changed = False
+        try:
+            self.store.save_state(ENGINE_STATE, self.switch.export_state(now))
+        except Exception as error:
+            self.faults("state", error)
+
+    async def _prune(self) -> None:
+        records = self.config.records
+        await self.store.prune(journal_days=records.journal_days, calls_days=records.calls_days)
+        calendars = await self.store.calendars(self.site)  # A new year has holidays, too.
+        self._opening = Opening(self.directory, calendars, time.time)
+
+    def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.get_running_loop().create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._done)
+
+    def _done(self, task: asyncio.Task[None]) -> None:
+        self._tasks.discard(task)
+        if not task.cancelled() and (error := task.exception()) is not None:
+            self.faults("task", error if isinstance(error, Exception) else RuntimeError(repr(error)))
+
+    def _cancel_tasks(self) -> None:
+        for task in list(self._tasks):
+            task.cancel()
+
+
+class NoSite(SoftswitchError):
+    """There is nothing to serve yet."""
+
+    hint = "Give it one: softswitch apply site.toml. Or begin with: softswitch init"
+
+
+def settings(config: Config) -> Settings:
+    """What the machines need of softswitch.toml."""
+    return Settings(
+        register_minimum=config.registrar.minimum,
+        register_default=config.registrar.default,
+        register_maximum=config.registrar.maximum,
+        nonce_lifetime=config.registrar.nonce_lifetime,
+        calls=Policy(
+            no_answer_timeout=config.sip.no_answer_timeout,
+            rtp_timeout=config.media.rtp_timeout,
+            rtp_timeout_hold=config.media.rtp_timeout_hold,
+        ),
+        node=config.sip.node,
+        server=config.sip.server,
+    )
+
+
+def freshen(state: dict[str, Any], snapshot: Snapshot, at: float) -> None:
+    """Bring the kept state up to what the journal knows: it is written more often. `at`: when the state was kept."""
+    state["last_visit"] = max(state["last_visit"], snapshot.last_visit)
+    for name, known in snapshot.agents.items():
+        kept = state["agents"].get(name)
+        if kept is not None and (kept["presence"], kept["reason"]) != (known.presence, known.reason):
+            kept.update(presence=known.presence, reason=known.reason, presence_age=at - known.presence_since)
+
+
+def clips(own: Path | None) -> list[Load]:
+    """Every prompt as "LANGUAGE/NAME"; a folder of one's own stands before what we ship."""
+    found: dict[str, Load] = {}
+    for root in (packaged_prompts(), *([own] if own else [])):
+        for file in sorted(root.glob("*/**/*.wav")):
+            name = file.relative_to(root).with_suffix("").as_posix()
+            if not name.startswith("moh/"):
+                found[name] = Load(name, str(file))
+    return list(found.values())
+
+
+def music(site: Directory, own: Path | None) -> list[Load]:
+    """Every class of music of the site; "default" is there whatever the site says."""
+    roots = [root / "moh" for root in (own, packaged_prompts()) if root is not None]
+    classes = {"default": tuple(sorted(file.name for file in roots[-1].glob("*.wav"))), **site.music}
+    found = []
+    for name, files in classes.items():
+        paths = [path for file in files for root in roots if (path := root / file).is_file()]
+        if paths:
+            found.append(Load(name, str(paths[0]), music=True))
+    return found
+
+
+def serve(config: Config, *, started: Callable[[Daemon], None] | None = None) -> None:
+    """Run a switch in the foreground until it is told to stop. Raises SoftswitchError if it cannot start."""
+    output = logs.configure(
+        level=config.log.level, form=config.log.format, path=config.paths.log, mask=config.log.mask_numbers
+    )
+
+    async def main() -> None:
+        daemon = Daemon(config, started=started)
+        daemon.output = output
+        await daemon.run()
+
+    try:
+        import uvloop
+    except ImportError:
+        asyncio.run(main())
+        return
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        runner.run(main())

@@ -7,7 +7,7 @@ One input, then drain to empty: what a core wants done comes out as an ordered l
 from __future__ import annotations
 
 import heapq
-from collections.abc import Hashable
+from collections.abc import Hashable, Sequence
 from typing import Generic, Protocol, TypeVar
 
 K = TypeVar("K", bound=Hashable)
@@ -18,7 +18,7 @@ class Machine(Protocol):
 
     def next_deadline(self) -> float | None: ...
     def expire(self, now: float) -> None: ...
-    def drain(self) -> list[object]: ...
+    def drain(self) -> Sequence[object]: ...
 
 
 class Entropy(Protocol):

@@ -1,1 +1,198 @@
 """Spawns media workers, speaks media.control, notices and replaces a dead one."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from media.client import MediaClient, start_worker
+from media.control import Alarm, Failed, Load, Ready, Stopped, WorkerEvent
+from softswitch.effects import MediaCommand
+from softswitch.errors import SoftswitchError
+
+FIRST_RESTART = 0.05  # seconds; doubled at each failure up to the longest
+LONGEST_RESTART = 5.0
+STEADY = 60.0  # a worker that lived this long is restarted at once
+START_TIMEOUT = 30.0
+START_PATIENCE = 3.0
+
+
+class MediaError(SoftswitchError):
+    """No media worker could be started."""
+
+    def __init__(self, message: str, hint: str = "") -> None:
+        super().__init__(message)
+        self.hint = hint
+
+
+@dataclass(slots=True, frozen=True)
+class WorkerPlan:
+    """What one worker is given: its even first port, how many legs, and the addresses to bind."""
+
+    base_port: int
+    legs: int
+    hosts: tuple[str, ...]
+
+
+def share_ports(ports: tuple[int, int], workers: int, hosts: Sequence[str]) -> list[WorkerPlan]:
+    """Split a range of ports evenly; a leg takes two (RTP even, RTCP odd)."""
+    first, last = ports
+    legs = (last - first + 1) // 2 // workers
+    return [WorkerPlan(first + 2 * legs * index, legs, tuple(hosts)) for index in range(workers)]
+
+
+class _Slot:
+    """One worker's place: the process that holds it now, and its history."""
+
+    def __init__(self, index: int, plan: WorkerPlan) -> None:
+        self.index = index
+        self.plan = plan
+        self.worker: MediaClient | None = None
+        self.ready: Ready | None = None
+        self.failures = 0
+        self.restarts = 0
+        self.started_at = 0.0
+        self.pending: asyncio.TimerHandle | None = None
+        self.fd = -1
+
+
+class MediaPlane:
+    """All workers. `on_event(worker, event)` is called in the loop for each event, Ready and Stopped included."""
+
+    def __init__(
+        self,
+        plans: Sequence[WorkerPlan],
+        sources: Sequence[Load],
+        on_event: Callable[[int, WorkerEvent], None],
+    ) -> None:
+        self._slots = [_Slot(index, plan) for index, plan in enumerate(plans)]
+        self.sources = list(sources)
+        self._on_event = on_event
+        self._loop = asyncio.get_running_loop()
+        self._first: dict[int, asyncio.Future[None]] = {}
+        self._closing = False
+        self._started_at = 0.0
+        self.dropped = 0  # commands for a worker that is not there
+
+    def start(self) -> None:
+        """Start every worker's process; they come up while the caller does something else."""
+        self._started_at = self._loop.time()
+        for slot in self._slots:
+            self._first[slot.index] = self._loop.create_future()
+            self._spawn(slot)
+
+    async def wait(self) -> None:
+        """Begin to hand out events, until every worker is ready. Raises MediaError with the worker's own explanation."""
+        for slot in self._slots:
+            self._listen(slot)
+        try:
+            async with asyncio.timeout(START_TIMEOUT):
+                await asyncio.gather(*self._first.values())
+        except TimeoutError:
+            raise MediaError(
+                f"The media workers did not start within {START_TIMEOUT:.0f} seconds.",
+                "See the log; a smaller range of media.ports starts faster.",
+            ) from None
+
+    def post(self, effect: MediaCommand) -> None:
+        """Perform a MediaCommand."""
+        worker = self._slots[effect.worker].worker
+        if worker is None:
+            self.dropped += 1
+        else:
+            worker.post(effect.command)
+
+    def load(self, sources: Sequence[Load]) -> None:
+        """Make more clips playable, now and in every worker that starts later."""
+        self.sources.extend(sources)
+        for slot in self._slots:
+            if slot.worker is not None and slot.ready is not None:
+                slot.worker.post_all(sources)
+
+    def rows(self) -> list[dict[str, Any]]:
+        """One row for each worker, for `status`."""
+        return [
+            {
+                "worker": slot.index,
+                "pid": slot.ready.pid if slot.ready else None,
+                "state": "ready" if slot.ready else "starting",
+                "legs": slot.plan.legs,
+                "base_port": slot.plan.base_port,
+                "relay": slot.ready.relay if slot.ready else "",
+                "restarts": slot.restarts,
+                "gauges": slot.worker.gauges() if slot.worker else {},
+            }
+            for slot in self._slots
+        ]
+
+    def all_ready(self) -> bool:
+        return all(slot.ready is not None for slot in self._slots)
+
+    def close(self) -> None:
+        self._closing = True
+        for slot in self._slots:
+            if slot.pending is not None:
+                slot.pending.cancel()
+            self._drop(slot)
+
+    def _start(self, slot: _Slot) -> None:
+        slot.pending = None
+        self._spawn(slot)
+        self._listen(slot)
+
+    def _spawn(self, slot: _Slot) -> None:
+        slot.started_at = self._loop.time()
+        slot.worker = start_worker(
+            slot.index, hosts=slot.plan.hosts, base_port=slot.plan.base_port, legs=slot.plan.legs
+        )
+
+    def _listen(self, slot: _Slot) -> None:
+        assert slot.worker is not None
+        slot.fd = slot.worker.fileno()
+        self._loop.add_reader(slot.fd, self._readable, slot)
+
+    def _drop(self, slot: _Slot) -> None:
+        if slot.worker is not None:
+            if slot.fd >= 0:
+                self._loop.remove_reader(slot.fd)
+                slot.fd = -1
+            slot.worker.close()
+        slot.worker = slot.ready = None
+
+    def _readable(self, slot: _Slot) -> None:
+        worker = slot.worker
+        if worker is None:
+            return
+        for event in worker.events():
+            if isinstance(event, Ready):
+                self._came_up(slot, event)
+            elif isinstance(event, Failed | Stopped):
+                self._went_down(slot, event)
+            self._on_event(slot.index, event)
+
+    def _came_up(self, slot: _Slot, event: Ready) -> None:
+        slot.ready = event
+        assert slot.worker is not None
+        slot.worker.post_all(self.sources)
+        first = self._first[slot.index]
+        if not first.done():
+            first.set_result(None)
+
+    def _went_down(self, slot: _Slot, event: Failed | Stopped) -> None:
+        self._drop(slot)
+        first = self._first[slot.index]
+        if first.done() and first.exception():
+            return  # Failed, then Stopped.
+        # After a kill -9 the ports are those of the old worker for a moment longer.
+        if not first.done() and self._loop.time() - self._started_at > START_PATIENCE:
+            first.set_exception(MediaError(event.reason))
+            return
+        if self._closing or slot.pending is not None:
+            return
+        slot.restarts += 1
+        slot.failures = 0 if self._loop.time() - slot.started_at > STEADY else slot.failures + 1
+        delay = min(LONGEST_RESTART, FIRST_RESTART * 2 ** min(slot.failures, 10))
+        slot.pending = self._loop.call_later(delay, self._start, slot)
+        self._on_event(slot.index, Alarm("media_worker_restarts", f"in {delay:.2f} s: {event.reason}"))

@@ -5,10 +5,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import timeit
 from collections.abc import Callable
 
 from softswitch.effects import Flow
+from softswitch.errors import ParseError
 from softswitch.sip import digest, message, sdp
 from softswitch.sip.stream import Framer
 from softswitch.sip.uri import Address, Uri
@@ -94,6 +96,24 @@ OK = _message(
 )
 
 
+def _hostile() -> list[bytes]:
+    """Messages of the greatest size that try to make a reader work more than once over its input."""
+    start, rest = INVITE.split(b"\r\n", 1)
+    pieces = (b'"', b'\\"', b"<", b",", b";", b";a=b", b'"a",', b'=",', b"a ", b"\\\x01", b"[", b"%41")
+    found = [start + b"\r\nFrom: " + (piece * 8000)[:8000] + b"\r\n" + rest for piece in pieces]
+    found += [start + b"\r\n" + b"Via: SIP/2.0/UDP h" + (piece * 8000)[:8000] + b"\r\n" + rest for piece in pieces]
+    found += [
+        start + b"\r\n" + (line * 64_000)[: 64_000 // len(line) * len(line)] + rest
+        for line in (b"a:\r\n", b" a\r\n", b":\r\n")
+    ]
+    return found
+
+
+def _refuse(data: bytes) -> None:
+    with contextlib.suppress(ParseError):
+        message.parse(data, FLOW)
+
+
 def best(function: Callable[[], object], number: int = 500, repeat: int = 60) -> float:
     """Microseconds of the fastest repeat."""
     return round(min(timeit.repeat(function, number=number, repeat=repeat)) / number * 1e6, 2)
@@ -138,6 +158,7 @@ def run() -> dict[str, float]:
         "digest seal (nonce)": best(lambda: digest.seal(b"k" * 32, "66f0", "192.168.1.23")),
         "frame INVITE+SDP": best(lambda: Framer().feed(INVITE)),
         "Address.parse": best(lambda: Address.parse('"Agent" <sip:1001@192.168.1.23:5060>;tag=12')),
+        "worst hostile message": max(best(lambda data=data: _refuse(data), 1, 5) for data in _hostile()),  # type: ignore[misc]
         "Uri.parse": best(lambda: Uri.parse("sip:1001@192.168.1.23:5060;transport=tcp")),
     }
 

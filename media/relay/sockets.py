@@ -18,7 +18,7 @@ from media.ports import RCVBUF_CLOSED, RCVBUF_OPEN, PortPool, drain, family_of, 
 from media.rtcp import MAX_PACKET
 from media.rtp import CLOCK_RATE
 
-BURST = 1024  # packets read from one latching leg in a row: more than its buffer holds
+BURST = 64  # packets read in a row from a leg that waits for its latch: a flood must not hold up the others
 SCRATCH = 2048
 
 
@@ -149,8 +149,10 @@ class SocketRelay:
 
     def _admit(self, leg: int, media: socket.socket) -> None:
         """Read a leg that waits for its latch. Once it is settled, what came before the socket was connected is sifted."""
-        engine, scratch = self._engine, self._scratch
-        for _ in range(BURST):
+        engine, scratch, left = self._engine, self._scratch, BURST
+        # Once the socket is connected it must be emptied: the fast path takes what it finds for the phone's.
+        while left > 0 or self._fast[media.fileno()] is not None:
+            left -= 1
             try:
                 size, source = media.recvfrom_into(scratch)
             except BlockingIOError:

@@ -117,7 +117,7 @@ class Engine:
         while due := self.deadlines.due(now):
             for kind, key in due:
                 self._timers[kind](key, now)
-        self._match(now)
+            self._match(now)
 
     def drain(self) -> list[object]:
         out, self._out = self._out, []

@@ -46,7 +46,7 @@ def restore_state(engine: Engine, data: Mapping[str, Any], now: float) -> None:
             _restore_agent(engine.roster, agent, stored, now)
     for name, stored in data["queues"].items():
         queue = engine.queues.get(name)
-        for tier in queue.tiers if queue else ():
+        for tier in queue.tiers if queue is not None else ():
             if (last := stored["last"].get(str(tier.number))) is not None:
                 tier.last = (int(last[0]), str(last[1]))
     engine.roster.seat(engine.queues.values())

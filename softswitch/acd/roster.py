@@ -82,7 +82,7 @@ class Roster:
         """Take an agent out of the configuration; who still talks goes when the conversation ends."""
         agent.removed = True
         if agent.presence is not Presence.OFFLINE:
-            self._set_presence(agent, PresenceInput.LOGOUT, "removed", "system", now)
+            self.change_presence(agent, PresenceInput.LOGOUT, "removed", "system", now)
         self.floor.unseat(agent)
         if agent.offer is None:
             self._forget(agent)
@@ -197,9 +197,9 @@ class Roster:
         if not agent.config.auto_ready or agent.removed:
             return
         if agent.presence is Presence.OFFLINE and not self._rivals(agent, agent.device):
-            self._set_presence(agent, PresenceInput.LOGIN, "", "system", now)
+            self.change_presence(agent, PresenceInput.LOGIN, "", "system", now)
         elif agent.presence is Presence.NOT_READY and agent.reason == NO_ANSWER:
-            self._set_presence(agent, PresenceInput.READY, "", "system", now)
+            self.change_presence(agent, PresenceInput.READY, "", "system", now)
 
     def device_outside(self, name: str, kind: str, now: float) -> list[AgentState]:
         """A leg outside the queues occupies the device, or ("") none does any more. Returns the agents it concerns."""
@@ -246,7 +246,7 @@ class Roster:
         if what not in PRESENCE_TABLE[agent.presence]:
             return "not logged in"
         reason = item.reason if what is PresenceInput.NOT_READY else ""
-        self._set_presence(agent, what, reason, item.actor, now)
+        self.change_presence(agent, what, reason, item.actor, now)
         return ""
 
     def _log_in(self, agent: AgentState, item: AgentCommand, now: float) -> str:
@@ -259,12 +259,12 @@ class Roster:
         if any(rival.offer is not None for rival in rivals):
             return "device in use"
         for rival in rivals:  # A phone belongs to one person at a time.
-            self._set_presence(rival, PresenceInput.LOGOUT, "device_taken", item.actor, now)
+            self.change_presence(rival, PresenceInput.LOGOUT, "device_taken", item.actor, now)
         agent.borrowed = device != agent.config.device
         if device != agent.device:
             self._bind(agent, device, now)
         what = PresenceInput.LOGIN_NOT_READY if item.reason else PresenceInput.LOGIN
-        self._set_presence(agent, what, item.reason, item.actor, now)
+        self.change_presence(agent, what, item.reason, item.actor, now)
         return ""
 
     def _queue_command(self, agent: AgentState, item: AgentCommand) -> str:
@@ -286,7 +286,7 @@ class Roster:
         self._publish(AgentPresenceChanged(agent.name, presence, item.reason, item.actor, agent.device, item.queue))
         return ""
 
-    def _set_presence(self, agent: AgentState, what: PresenceInput, reason: str, actor: str, now: float) -> None:
+    def change_presence(self, agent: AgentState, what: PresenceInput, reason: str, actor: str, now: float) -> None:
         row = PRESENCE_TABLE[agent.presence]
         assert what in row, f"agent {agent.name}: {what} in {agent.presence}"
         before, after = agent.presence, row[what]
@@ -340,7 +340,7 @@ class Roster:
         agent.missed = 0
         agent.load.answered(now)
         if agent.presence is Presence.READY_ONCE:
-            self._set_presence(agent, PresenceInput.CALL_TAKEN, ON_DEMAND, "system", now)
+            self.change_presence(agent, PresenceInput.CALL_TAKEN, ON_DEMAND, "system", now)
 
     def held(self, agent: AgentState, held: bool, now: float) -> None:
         if held and agent.activity is Activity.TALKING:
@@ -369,7 +369,7 @@ class Roster:
         if result is OfferResult.NO_ANSWER:
             agent.missed += 1
             if agent.serving and 0 < config.max_no_answer <= agent.missed:
-                self._set_presence(agent, PresenceInput.CALLS_MISSED, NO_ANSWER, "system", now)
+                self.change_presence(agent, PresenceInput.CALLS_MISSED, NO_ANSWER, "system", now)
         self._end_of_offer(agent, now, str(result))
 
     def conversation_ended(self, agent: AgentState, offer: Offer, now: float) -> None:

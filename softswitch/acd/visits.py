@@ -191,6 +191,7 @@ class Visits:
                 self.arm_tier_step(caller)
         if max_wait_changed:
             for caller in callers:
+                caller.overdue = False
                 self.arm_max_wait(caller)
 
     # --- nobody to answer ------------------------------------------------------------------------------------------

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Container, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
+from media.control import Statistics
 from softswitch.call.media import MediaPool
 from softswitch.call.menu import Site
 from softswitch.effects import DeviceBusy, DeviceFree, Flow, Publish
@@ -15,7 +16,6 @@ from softswitch.machine import Deadlines
 from softswitch.sip.listener import contact, is_loopback, literal, sent_by
 
 if TYPE_CHECKING:
-    from media.control import Statistics
     from softswitch.call.call import Call
     from softswitch.call.leg import Leg
     from softswitch.call.media import MediaLeg
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from softswitch.sip.endpoint import Endpoint
     from softswitch.sip.registrar import Binding
 
+_COUNTERS: Final = tuple(name for name in Statistics.__dataclass_fields__ if name != "leg")
 STATISTICS_WAIT: Final = 1.0  # seconds that the record of a leg waits for its last statistics
 ALLOW: Final = "Allow: INVITE, ACK, BYE, CANCEL, OPTIONS, INFO, UPDATE\r\n"
 
@@ -136,6 +137,8 @@ class Board:
             published()
             return
         key = (leg.worker, leg.index)
+        if key in self._closing:  # Used again already, and closed again: the worker owes two reports.
+            self.without_statistics(key)
         self._closing[key] = (event, published)
         self.deadlines.set((key, "statistics"), now + STATISTICS_WAIT)
 
@@ -144,9 +147,7 @@ class Board:
         key = (worker, statistics.leg)
         if key in self._closing:
             self.deadlines.clear((key, "statistics"))
-            media = asdict(statistics)
-            del media["leg"]
-            self._closing[key][0].media = media
+            self._closing[key][0].media = {name: getattr(statistics, name) for name in _COUNTERS}
             self.without_statistics(key)
 
     def without_statistics(self, key: tuple[int, int]) -> None:
@@ -206,6 +207,13 @@ class Board:
         self.deadlines.clear((call, "flow"))
         if self.calls.pop(call.id, None) is not None:
             self.count(call.account.user, -1)
+
+    def sweep(self, call: Call, now: float) -> None:
+        """Close the media legs that an interrupted step of a call has left behind: nobody's, or those of legs that are gone."""
+        for media in list(self.pool.legs.values()):
+            owner: Any = media.owner
+            if owner is None or (owner.call is call and owner.gone):
+                media.close(now)
 
     def count(self, user: str, change: int) -> None:
         """An account begins or ends a call."""

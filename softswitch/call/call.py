@@ -173,13 +173,15 @@ class Call:
     def _sources(self, now: float) -> None:
         """Give both sides of a conversation what they are to hear."""
         caller, peer = self.caller, self.peer
-        if peer is None or not caller.up or not peer.up:
+        if peer is None:
             return
-        if not caller.holding and not peer.holding:
+        if caller.up and peer.up and not caller.holding and not peer.holding:
             caller.media.bridge(peer.media)
             return
         music = self.board.music(self.visit.config.music if self.visit is not None else "default")
         for leg in (caller, peer):
+            if not leg.up:
+                continue  # Its answer to our late offer is on the way; the other one waits with music.
             if leg.holding:
                 leg.media.stop()
             else:
@@ -353,9 +355,14 @@ class Call:
     def settled(self, legs: int = 1) -> None:
         """The record of a leg is published; that of the call comes when all are."""
         self.unsettled -= legs
-        if self.ended is not None and not self.unsettled:
-            self.board.publish(self.ended)
-            self.ended = None
+        if self.unsettled <= 0:
+            self.conclude()
+
+    def conclude(self) -> None:
+        """Publish the record, if it is written and has not been published."""
+        ended, self.ended = self.ended, None
+        if ended is not None:
+            self.board.publish(ended)
             self.peer = None
             self.visit = None
 

@@ -74,6 +74,7 @@ class CallControl:
             directory, endpoint, bindings, entropy, is_open=is_open, policy=policy, media_host=media_host
         )
         self.current: Call | None = None  # the call that the present input is about, for `abort`
+        self._answering: ServerTransaction | None = None  # the request that is being answered
         self._orders: dict[type, Callable[[Any, float], None]] = {
             RingAgent: self._ring_agent,
             WithdrawOffer: self._withdraw_offer,
@@ -145,6 +146,8 @@ class CallControl:
         from the address of the dialog's peer. An account may continue its call from another address.
         """
         tx, message = item.transaction, item.message
+        self._answering = tx
+        self.current = None
         if message.to_tag:
             self._in_dialog(tx, message, account, now)
         elif message.method != "INVITE":
@@ -153,6 +156,7 @@ class CallControl:
             self.board.endpoint.reject(tx, 403, now)
         else:
             self._invite(tx, message, account, now)
+        self._answering = None
 
     def on_ack(self, item: AckReceived, now: float) -> None:
         message = item.message
@@ -316,13 +320,18 @@ class CallControl:
 
         None: the call that the last input was about. Should this raise as well, `forget` is the last resort.
         """
+        tx, self._answering = self._answering, None
+        if tx is not None and tx.open:
+            self.board.endpoint.respond(tx, 500, now)
         call = call or self.current
         if call is None:
             return
         legs = [leg for leg in self.board.legs.values() if leg.call is call]
-        call.end("internal_error", now, 500)
         for leg in legs:
-            leg.hang_up(now, 500, "internal_error")
+            leg.abandon(now)
+        call.end("internal_error", now, 500)
+        call.conclude()
+        self.board.sweep(call, now)
 
     def forget(self, call: Call | None, now: float) -> None:
         """Take everything away from a call without a word to its phones: ports, dialogs, devices, offers, deadlines."""

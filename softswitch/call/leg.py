@@ -61,6 +61,7 @@ class LegInput(StrEnum):
     ANSWER = "we answer"
     HANG_UP = "we hang up"
     BYE_DONE = "BYE answered"  # or never answered
+    LOST = "nothing to be said"  # after a fault of ours
 
 
 class Owner(Protocol):
@@ -184,6 +185,20 @@ class Leg:
         unanswered = self.state in (LegState.CALLING, LegState.RINGING)
         self._gone(now, 487 if unanswered else status, cause, "local")
         self.handle(LegInput.HANG_UP, now, (status, headers))
+
+    def abandon(self, now: float) -> None:
+        """After a fault of ours: hang up as far as that is possible. The state may be ahead of what was sent."""
+        self._gone(now, 500, "internal_error", "failure")
+        tx = self.tx
+        if self.role == "caller" and tx is not None and tx.open:
+            self.respond(tx, 500, now)
+            self.handle(LegInput.LOST, now)
+        elif tx is None:
+            self.handle(LegInput.LOST, now)  # Its INVITE was never sent.
+        else:
+            self.handle(LegInput.HANG_UP, now, (500, ""))
+            if self.state is LegState.DEPARTING and not self.unacked:
+                self.handle(LegInput.ACK, now)  # It was the ACK that failed us.
 
     def respond(self, tx: ServerTransaction, status: int, now: float, headers: str = "", body: bytes = b"") -> None:
         self.board.endpoint.respond(tx, status, now, to_tag=self.dialog.local_tag, headers=headers, body=body)
@@ -457,29 +472,34 @@ def _left_ringing(leg: Leg, now: float, _: Any) -> None:
 
 TABLE: Final[dict[LegState, dict[LegInput, tuple[Action, LegState]]]] = {
     LegState.INCOMING: {
+        LegInput.LOST:        (_finished,      LegState.ENDED),
         LegInput.ANSWER:      (_accept,        LegState.ANSWERED),
         LegInput.HANG_UP:     (_refuse,        LegState.ENDED),
         LegInput.CANCEL:      (_cancelled,     LegState.ENDED),
         LegInput.BYE:         (_left_early,    LegState.ENDED),
     },
     LegState.ANSWERED: {
+        LegInput.LOST:        (_finished,      LegState.ENDED),
         LegInput.ACK:         (_confirmed,     LegState.ESTABLISHED),
         LegInput.ACK_MISSING: (_ack_missing,   LegState.LEAVING),
         LegInput.HANG_UP:     (_nothing,       LegState.DEPARTING),
         LegInput.BYE:         (_left,          LegState.ENDED),
     },
     LegState.DEPARTING: {
+        LegInput.LOST:        (_finished,      LegState.ENDED),
         LegInput.ACK:         (_bye_now,       LegState.LEAVING),
         LegInput.ACK_MISSING: (_bye_now,       LegState.LEAVING),
         LegInput.BYE:         (_finished,      LegState.ENDED),
     },
     LegState.CALLING: {
+        LegInput.LOST:        (_finished,      LegState.ENDED),
         LegInput.PROVISIONAL: (_rings,         LegState.RINGING),
         LegInput.SUCCESS:     (_answered,      LegState.ESTABLISHED),
         LegInput.FAILURE:     (_failed,        LegState.ENDED),
         LegInput.HANG_UP:     (_cancel,        LegState.CANCELLING),
     },
     LegState.RINGING: {
+        LegInput.LOST:        (_finished,      LegState.ENDED),
         LegInput.PROVISIONAL: (_rings,         LegState.RINGING),
         LegInput.SUCCESS:     (_answered,      LegState.ESTABLISHED),
         LegInput.FAILURE:     (_failed,        LegState.ENDED),
@@ -487,15 +507,18 @@ TABLE: Final[dict[LegState, dict[LegInput, tuple[Action, LegState]]]] = {
         LegInput.BYE:         (_left_ringing,  LegState.CANCELLING),
     },
     LegState.CANCELLING: {
+        LegInput.LOST:        (_finished,      LegState.ENDED),
         LegInput.SUCCESS:     (_answered_late, LegState.LEAVING),
         LegInput.FAILURE:     (_finished,      LegState.ENDED),
     },
     LegState.ESTABLISHED: {
+        LegInput.LOST:        (_finished,      LegState.ENDED),
         LegInput.HANG_UP:     (_bye,           LegState.LEAVING),
         LegInput.ACK_MISSING: (_ack_missing,   LegState.LEAVING),     # of a re-INVITE
         LegInput.BYE:         (_left,          LegState.ENDED),
     },
     LegState.LEAVING: {
+        LegInput.LOST:        (_finished,      LegState.ENDED),
         LegInput.BYE_DONE:    (_finished,      LegState.ENDED),
         LegInput.BYE:         (_nothing,       LegState.LEAVING),     # crossing: both get their 200
     },

@@ -17,8 +17,13 @@ from media.control import Open
 from softswitch.errors import SoftswitchError
 from softswitch.sip import sdp
 
-CODECS: Final = {"pcma": "PCMA", "pcmu": "PCMU"}  # what workers decode and encode, in our order of preference
-CLOCK: Final = 8_000  # RTP clock of both
+CODECS: Final = ("PCMA", "PCMU")  # what workers decode and encode, in our order of preference
+EVENTS: Final = "telephone-event"
+# RFC 4733 section 2.1: events run at the clock of the codec beside them, so those at 48000 are not for us. Some phones leave
+# out the clock, which is 8000 then.
+SPOKEN: Final = {
+    f"{name.lower()}{clock}": name for name in (*CODECS, EVENTS) for clock in ("/8000", "/8000/1", "")
+}  # fmt: skip
 TYPES: Final = {"PCMA": 8, "PCMU": 0, "telephone-event": 101}  # the numbers we offer
 PTIMES: Final = frozenset({10, 20, 30, 40, 50, 60})  # milliseconds per packet that workers send
 PROTOCOLS: Final = frozenset({"RTP/AVP", "RTP/AVPF"})
@@ -107,15 +112,16 @@ def describe(body: bytes) -> Description:
 def _formats(media: sdp.Media) -> tuple[tuple[tuple[str, int], ...], int]:
     found: list[tuple[str, int]] = []
     dtmf_type = -1
-    for codec in media.codecs:
-        if codec.clock != CLOCK or codec.channels != 1:
-            continue  # RFC 4733 section 2.1: events run at the clock of the codec beside them; 48000 is not for us.
-        name = codec.name.lower()
-        known = CODECS.get(name)
-        if known is not None:
-            found.append((known, codec.payload_type))
-        elif name == "telephone-event" and dtmf_type < 0:
-            dtmf_type = codec.payload_type
+    rtpmap = media.rtpmap
+    for payload_type in map(int, media.formats):
+        text = rtpmap.get(payload_type) or sdp.STATIC.get(payload_type)
+        name = SPOKEN.get(text.lower()) if text else None
+        if name is None:
+            continue
+        if name is not EVENTS:
+            found.append((name, payload_type))
+        elif dtmf_type < 0:
+            dtmf_type = payload_type
     return tuple(found), dtmf_type
 
 
@@ -189,7 +195,7 @@ class Negotiation:
 
     def offer(self, prefer: Sequence[str] = (), direction: str = "sendrecv") -> bytes:
         """Our offer: all our codecs, those of `prefer` first, so that the other side of the call needs no transcoding."""
-        order = [*dict.fromkeys((*(codec for codec in prefer if codec in TYPES), *CODECS.values()))]
+        order = [*dict.fromkeys((*(codec for codec in prefer if codec in TYPES), *CODECS))]
         self.offered = True
         self._previous = self.direction
         self._first = order[0]
@@ -266,12 +272,7 @@ class Negotiation:
             raise NotAcceptable(301, "Incompatible network address formats")
 
     def _build(self, codecs: Sequence[str], types: dict[str, int], dtmf_type: int) -> bytes:
-        numbers = [types[codec] for codec in codecs]
-        formats = " ".join(map(str, numbers))
-        lines = "".join([f"a=rtpmap:{number} {codec}/8000\r\n" for number, codec in zip(numbers, codecs, strict=True)])
-        if dtmf_type >= 0:
-            formats = f"{formats} {dtmf_type}"
-            lines = f"{lines}a=rtpmap:{dtmf_type} telephone-event/8000\r\na=fmtp:{dtmf_type} 0-16\r\n"
+        formats, lines = _lines(tuple([(codec, types[codec]) for codec in codecs]), dtmf_type)
         host = self.host
         family = "IP6" if ":" in host else "IP4"
         text = (
@@ -283,6 +284,17 @@ class Negotiation:
             self._version += 1
             self._last = text
         return f"v=0\r\no=- {self.session_id} {self._version}{text}".encode("latin-1", "replace")
+
+
+@lru_cache(maxsize=256)
+def _lines(codecs: tuple[tuple[str, int], ...], dtmf_type: int) -> tuple[str, str]:
+    """The formats of the m= line, and the attributes that explain them. Few combinations ever occur."""
+    formats = [str(number) for _, number in codecs]
+    lines = [f"a=rtpmap:{number} {codec}/8000\r\n" for codec, number in codecs]
+    if dtmf_type >= 0:
+        formats.append(str(dtmf_type))
+        lines.append(f"a=rtpmap:{dtmf_type} {EVENTS}/8000\r\na=fmtp:{dtmf_type} 0-16\r\n")
+    return " ".join(formats), "".join(lines)
 
 
 def _choose(formats: tuple[tuple[str, int], ...], prefer: Sequence[str]) -> tuple[str, int]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Final
 
 from softswitch.directory import NOT_READY_REASONS, Account, Directory
@@ -37,17 +38,22 @@ class Refusal:
 
 def route_uri(text: str, directory: Directory, local: Collection[str]) -> Destination | Refusal:
     """Route a Request-URI. `local`: further hosts that are us (the addresses of our listeners)."""
+    host, dialled, status = _dissect(text)
+    if status:
+        return Refusal(status, "malformed_uri")
+    if host is not None and host != directory.domain.lower() and host not in directory.aliases and host not in local:
+        return Refusal(403, "foreign_domain")
+    return route(dialled, directory) if dialled else Refusal(404, "not_found")
+
+
+@lru_cache(maxsize=1024)
+def _dissect(text: str) -> tuple[str | None, str, int]:
+    """(host, None for a number that belongs to no host; what was dialled; status if it is no URI for us)."""
     try:
         uri = Uri.parse(text)
     except ParseError as error:
-        return Refusal(error.status_hint, "malformed_uri")
-    if uri.scheme != "tel":
-        host = uri.host.strip("[]")
-        if host != directory.domain.lower() and host not in directory.aliases and host not in local:
-            return Refusal(403, "foreign_domain")
-        if not uri.user:
-            return Refusal(404, "not_found")
-    return route(uri.number, directory)
+        return None, "", error.status_hint
+    return (uri.host.strip("[]") if uri.scheme != "tel" else None), uri.number if uri.user else "", 0
 
 
 def route(dialled: str, directory: Directory) -> Destination | Refusal:

@@ -7,6 +7,9 @@ Exit codes: 0 done, 1 failed, 2 wrong usage, 3 no switch is running, 4 there is 
 from __future__ import annotations
 
 import importlib
+import sys
+from collections.abc import Sequence
+from typing import Any
 
 import rich_click as click
 
@@ -45,6 +48,31 @@ click.rich_click.MAX_WIDTH = 110
 
 class LazyGroup(click.RichGroup):
     """Imports a command's module when it is needed."""
+
+    def main(
+        self,
+        args: Sequence[str] | None = None,
+        prog_name: str | None = None,
+        complete_var: str | None = None,
+        standalone_mode: bool = True,
+        **extra: Any,
+    ) -> Any:
+        """Errors are one line and its remedy, on standard error; the exit code says what kind it is."""
+        try:
+            code = super().main(args, prog_name, complete_var, False, **extra)
+        except click.ClickException as error:
+            if not standalone_mode:
+                raise
+            error.show()
+            sys.exit(error.exit_code)
+        except click.Abort:
+            if not standalone_mode:
+                raise
+            click.echo("Interrupted.", err=True)
+            sys.exit(130)
+        if not standalone_mode:
+            return code
+        sys.exit(code if isinstance(code, int) else 0)
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         return list(COMMANDS)

@@ -28,16 +28,15 @@ def _show_status(value: dict[str, Any]) -> None:
     click.echo(f"softswitch {value['version']} ({value['domain']}), {state}, up {seconds(value['uptime'])}")
     click.echo(
         f"calls {value['calls']}   waiting {value['waiting']}   registrations {value['registrations']}   "
-        f"agents {value['agents_ready']} ready of {value['agents']}"
+        f"agents ready {value['agents_ready']} of {value['agents']}   site version {value['site_version']}"
     )
-    table(
-        "", ["listens on", ">messages in", ">out", ">connections"],
-        [[one["address"], one["received"], one["sent"], one["connections"]] for one in value["listeners"]],
-    )  # fmt: skip
-    table(
-        "", ["media worker", "state", ">ports", ">free", "relay"],
-        [[one["worker"], one["state"], one["legs"], one["free"], one["relay"]] for one in value["media"]],
-    )  # fmt: skip
+    for one in value["listeners"]:
+        held = "" if one["connections"] is None else f"   {one['connections']} connections"
+        click.echo(f"listens on {one['address']}{held}")
+    media = value["media"]
+    click.echo(f"RTP legs in use {media['legs_in_use']}, free {media['legs_free']}")
+    for one in value["workers"]:
+        click.echo(f"media worker {one['worker']}: {one['state']}, ports from {one['base_port']}, relay {one['relay']}")
     for reason in value["problems"]:
         click.secho(f"! {reason}", fg="yellow")
 
@@ -60,48 +59,74 @@ def queue(context: click.Context) -> None:
 def queue_show(name: str | None = None, config: Path | None = None, as_json: bool = False) -> None:
     """Show all queues, or one with its callers and agents."""
     with attached(config) as switch:
-        found = switch.call("queues", **({"name": name} if name else {}))
+        found = switch.call("queue", name=name) if name else switch.call("queues")
     emit(found, as_json, _show_queue if name else _show_queues)
 
 
 def _show_queues(queues: list[dict[str, Any]]) -> None:
+    rows = []
+    for one in queues:
+        counts, agents = one["counts"], one["agents"]
+        outcomes = counts["outcomes"]
+        abandoned = sum(count for outcome, count in outcomes.items() if outcome.startswith("abandoned"))
+        rows.append([
+            one["name"], one["waiting"], seconds(one["longest_wait"]) if one["waiting"] else None, agents.get("idle", 0),
+            agents.get("talking", 0), len(one["members"]), counts["entered"], outcomes.get("answered", 0), abandoned,
+            _percent(one["figures"].get("service_level", {}).get("value")),
+        ])  # fmt: skip
     table(
-        "", ["queue", ">waiting", ">longest", ">ready", ">talking", ">agents", ">offered", ">answered", ">abandoned", ">in time"],
+        "",
         [
-            [
-                one["name"], one["waiting"], seconds(one["longest_wait"]) if one["waiting"] else None, one["idle"],
-                one["talking"], one["members"], one["offered"], one["answered"], one["abandoned"], _percent(one["service_level"]),
-            ]
-            for one in queues
+            "queue",
+            ">waiting",
+            ">longest",
+            ">idle",
+            ">talking",
+            ">agents",
+            ">entered",
+            ">answered",
+            ">abandoned",
+            ">in time",
         ],
+        rows,
         empty="There are no queues. Add one to the site and run: softswitch apply site.toml",
-    )  # fmt: skip
+    )
 
 
 def _show_queue(one: dict[str, Any]) -> None:
     _show_queues([one])
     table(
-        "Callers", [">place", "number", ">waits", ">priority", ">tiers to", "state", "call"],
+        "Callers", [">place", "number", ">waits", ">priority", "state", "rings at", "call"],
         [
             [
-                caller["position"], caller["number"], seconds(caller["waited"]), caller["priority"], caller["tier"],
-                caller["state"], caller["caller"],
+                caller["position"], caller["number"], seconds(caller["waited"]), caller["priority"], caller["state"],
+                ", ".join(offer["agent"] for offer in caller["offers"]), caller["caller"],
             ]
             for caller in one["callers"]
         ],
         empty="Nobody waits.",
     )  # fmt: skip
+    verdicts = {member["agent"]: member for member in one.get("first", {}).get("members", ())}
     table(
-        "Agents", [">tier", "agent", "presence", "activity", ">for", "why not rung"],
+        "Agents", [">tier", ">position", "agent", "condition", "why the first caller is not there"],
         [
-            [
-                agent["tier"], agent["agent"], agent["presence"], agent["activity"], seconds(agent["seconds"]),
-                agent["why_not"],
-            ]
-            for agent in one["agents"]
+            [member["tier"], member["position"], member["agent"], member["condition"], _why(verdicts.get(member["agent"]))]
+            for member in one["members"]
         ],
         empty="No agent serves this queue.",
     )  # fmt: skip
+
+
+def _why(verdict: dict[str, Any] | None) -> str:
+    """`paused (lunch) for 3:07`, `wrap_up, 4.2 s left`: a reason as the engine gives it, in words."""
+    if verdict is None:
+        return ""
+    said: str = verdict["reason"].replace("_", " ")
+    if detail := verdict.get("cause") or verdict.get("kind"):
+        said += f" ({str(detail).replace('_', ' ')})"
+    if "left" in verdict:
+        return f"{said}, {seconds(verdict['left'])} left"
+    return f"{said} for {seconds(verdict['seconds'])}" if "seconds" in verdict else said
 
 
 def _percent(value: float | None) -> str:
@@ -130,11 +155,11 @@ def agent_list(config: Path | None = None, as_json: bool = False) -> None:
 
 def _show_agents(agents: list[dict[str, Any]]) -> None:
     table(
-        "", ["agent", "name", "device", "presence", "reason", "activity", ">for", ">answered"],
+        "", ["agent", "name", "device", "presence", "reason", "activity", ">for", "queues"],
         [
             [
-                one["agent"], one["title"], one["device"], one["presence"], one["reason"], one["activity"],
-                seconds(one["seconds"]), one["answered"],
+                one["agent"], one["title"], one["device"] + ("" if one["reachable"] else " (not registered)"),
+                one["presence"], one["reason"], one["activity"], seconds(one["seconds"]), ", ".join(one["queues"]),
             ]
             for one in agents
         ],
@@ -205,9 +230,12 @@ def calls(context: click.Context, config: Path | None, as_json: bool) -> None:
 
 def _show_calls(found: list[dict[str, Any]]) -> None:
     table(
-        "", ["call", "caller", "dialled", "state", "with", ">for"],
+        "", ["call", "caller", "dialled", "state", "queue", "with", ">for"],
         [
-            [one["call"], one["caller"], one["dialled"], one["state"], one["peer"], seconds(one["seconds"])]
+            [
+                one["call"], one["caller"], one["dialled"], one["state"], one["queue"],
+                one["agent"] or ", ".join(leg["party"] for leg in one["legs"][1:]), seconds(one["seconds"]),
+            ]
             for one in found
         ],
         empty="No calls.",

@@ -33,32 +33,32 @@ def open_udp(host: str, port: int, *, receive_buffer: int) -> socket.socket:
     return sock
 
 
-def open_tcp(host: str, port: int, *, backlog: int = 1024) -> socket.socket:
-    """A bound, listening, non-blocking TCP socket. Raises ListenError."""
-    sock = _socket(host, port, socket.SOCK_STREAM)
+def open_tcp(host: str, port: int, *, backlog: int = 1024, key: str = "sip.listen") -> socket.socket:
+    """A bound, listening, non-blocking TCP socket. Raises ListenError, which names the setting `key`."""
+    sock = _socket(host, port, socket.SOCK_STREAM, key)
     try:
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # A restart must not wait for TIME_WAIT.
         sock.bind((host, port))
         sock.listen(backlog)
     except OSError as error:
         sock.close()
-        raise explain(error, host, port, "tcp") from None
+        raise explain(error, host, port, "tcp", key) from None
     return sock
 
 
-def _socket(host: str, port: int, kind: int) -> socket.socket:
+def _socket(host: str, port: int, kind: int, key: str = "sip.listen") -> socket.socket:
     v6 = ":" in host
     try:
         sock = socket.socket(socket.AF_INET6 if v6 else socket.AF_INET, kind | socket.SOCK_CLOEXEC)
     except OSError as error:
-        raise explain(error, host, port, "udp" if kind == socket.SOCK_DGRAM else "tcp") from None
+        raise explain(error, host, port, "udp" if kind == socket.SOCK_DGRAM else "tcp", key) from None
     if v6:
         sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
     sock.setblocking(False)
     return sock
 
 
-def explain(error: OSError, host: str, port: int, transport: str, key: str = "listen") -> ListenError:
+def explain(error: OSError, host: str, port: int, transport: str, key: str = "sip.listen") -> ListenError:
     """What the operating system's refusal means here, and what to do about it."""
     where = f"{join_host_port(host, port)} ({transport.upper()})"
     if error.errno == errno.EADDRINUSE:

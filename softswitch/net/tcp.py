@@ -10,7 +10,7 @@ import asyncio
 import contextlib
 import socket
 import time
-from typing import Final
+from typing import Final, cast
 
 from softswitch.effects import Flow
 from softswitch.net.address import sendable
@@ -42,7 +42,7 @@ class Connection(asyncio.BufferedProtocol):
         self.messages = 0
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport)
+        transport = cast(asyncio.Transport, transport)  # uvloop's does not inherit from it
         self.transport = transport
         self.opened_at = self.heard_at = time.monotonic()
         transport.set_write_buffer_limits(high=self._listener.limits.write_buffer // 4)

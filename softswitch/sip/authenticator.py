@@ -75,7 +75,7 @@ class Authenticator:
         assert set(algorithms) <= {"SHA-256", "MD5"}
         self._realm = realm
         self._key = key[:32]
-        self._lifetime = lifetime
+        self._lifetime_ms = int(lifetime * 1000)
         # Clients of a B2BUA get 401, not 407: it is the called user agent, and some phones know nothing else.
         self._status = 407 if proxy else 401
         self._header = "proxy-authorization" if proxy else "authorization"
@@ -87,8 +87,8 @@ class Authenticator:
         self._dummies = {"MD5": dummy, "SHA-256": dummy * 2}
         self._seen: dict[str, str] = {}
         self._seen_before: dict[str, str] = {}
-        self._turned = 0.0  # when the present generation began
-        self._floor = 0.0  # when the one before it began: proofs of older nonces may be forgotten
+        self._turned = 0  # ms: when the present generation began
+        self._floor = 0  # ms: when the one before it began; proofs of older nonces may be forgotten
 
     def check(
         self, message: Message, accounts: Mapping[str, Account], now: float
@@ -163,9 +163,9 @@ class Authenticator:
         expected = self._nonce(message.flow.host, issued)
         if not hmac.compare_digest(expected.encode("latin-1", "replace"), nonce.encode("latin-1", "replace")):
             return False
-        at = int(issued, 16) / 1000
-        self._turn(now)
-        if not self._floor <= at <= now or now - at > self._lifetime:
+        at, now_ms = int(issued, 16), int(now * 1000)
+        self._turn(now_ms)
+        if not max(self._floor, now_ms - self._lifetime_ms) <= at <= now_ms:
             return False
         request = f"{message.call_id} {message.cseq} {message.branch}"
         proof = credentials.response.lower()
@@ -175,11 +175,11 @@ class Authenticator:
             return True
         return known == request
 
-    def _turn(self, now: float) -> None:
+    def _turn(self, now_ms: int) -> None:
         """Forget proofs whose nonces have expired; when there are too many, expire the older half of the nonces early."""
-        if now - self._turned > self._lifetime or len(self._seen) >= MAX_SEEN:
+        if now_ms - self._turned > self._lifetime_ms or len(self._seen) >= MAX_SEEN:
             self._seen_before, self._seen = self._seen, {}
-            self._floor, self._turned = self._turned, now
+            self._floor, self._turned = self._turned, now_ms
 
 
 def _user(username: str) -> str:

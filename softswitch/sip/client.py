@@ -33,6 +33,10 @@ class Head:
         return "".join(f"{line}\r\n" for line in self.headers.split("\r\n") if line.startswith("Route:"))
 
 
+# Stands where a head was that is no longer needed: no ACK or CANCEL can follow.
+SPENT: Final = Head("", "", "", "", 0, "")
+
+
 class ClientTransaction:
     """Retransmits a request until it is answered, and acknowledges the final response of an INVITE (RFC 3261 section 17.1).
 
@@ -91,7 +95,8 @@ class ClientTransaction:
         return Input.FINAL_RELIABLE if self.reliable else Input.FINAL
 
     def slim(self) -> None:
-        """Break the cycle with the owner."""
+        """Give up what is no longer needed, and break the cycle with the owner."""
+        self.head = SPENT
         self.owner = None
 
     def _leave(self) -> None:
@@ -195,6 +200,7 @@ def _acknowledge_again(tx: ClientTransaction, now: float, _: object) -> None:
 def _succeed(tx: ClientTransaction, now: float, message: Message | None) -> None:
     assert message is not None
     tx.data = b""
+    tx.head = SPENT
     tx.acks = {message.to_tag: None}
     tx.core.timers.arm(LINGER, now, tx, Input.TIMER_M)
     _pass_up(tx, now, message)

@@ -28,7 +28,7 @@ _REFRESH = frozenset({"INVITE", "UPDATE", "SUBSCRIBE", "NOTIFY", "REFER"})
 
 
 # The spelling of nearly every phone; the rest goes through the full grammar.
-_plain_contact = re.compile(
+plain_contact = re.compile(
     r"""(?:"[^"\\<>]*+" ?)?<(sips?:[-A-Za-z0-9_.!~*'()&=+$;/%#@:\[\]]++)>(?:;[-A-Za-z0-9_.=+:]*+)*+"""
 ).fullmatch
 
@@ -43,7 +43,7 @@ def contact_uri(message: Message) -> str:
     values = message.headers.get("contact")
     if values is None or len(values) != 1:
         return ""
-    plain = _plain_contact(values[0])
+    plain = plain_contact(values[0])
     if plain:
         return plain[1]
     try:

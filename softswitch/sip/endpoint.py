@@ -14,7 +14,7 @@ items
                                                                503 the transport failed
 
 Both transaction classes have `owner`: any object of the TU's (a leg), None at first. It is cleared, to break the cycle,
-when the `drain()` begins that follows the one with the last item about the transaction.
+by the `drain()` that follows the one with the last item about the transaction.
 
 100 (Trying) is sent by the layer when the TU has not answered an INVITE within 200 ms (17.2.1); a TU that accepts a call may
 send it earlier itself. A request that is refused at once is so answered with one packet, which is what a stranger gets.
@@ -122,12 +122,16 @@ class Endpoint:
 
     def drain(self) -> list[object]:
         core = self._core
+        out = core.out
         if self._slim or core.settled:
-            # Not those of this drain: the TU is about to read their items.
             for tx in self._slim:
                 tx.slim()
+            # Those that ended just now may be in the items that the TU is about to read.
             self._slim, core.settled = core.settled, []
-        out = core.out
+            if not out:
+                for tx in self._slim:
+                    tx.slim()
+                self._slim = []
         if out:
             core.out = []
         return out

@@ -23,10 +23,14 @@ PORT: Final = r"(?:6553[0-5]|655[0-2][0-9]|65[0-4][0-9]{2}|6[0-4][0-9]{3}|[1-5][
 
 is_token: Final = re.compile(rf"[{TOKEN_CHARS}]+").fullmatch
 is_host: Final = re.compile(HOST).fullmatch
-_special = re.compile(r'\\.|["<>,;]', re.DOTALL).finditer
+_QUOTED: Final = r'"[^"\\]*+(?:\\.[^"\\]*+)*"'
+_quoted = re.compile(_QUOTED, re.DOTALL).match
+_landmarks = {
+    separator: re.compile(rf'{_QUOTED}|<[^>]*+>|["<{separator}]', re.DOTALL).finditer for separator in (",", ";")
+}
 _controls = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]").search
 _unsafe = re.compile(r"[\x00-\x1f\x7f]+").sub
-_pairs = re.compile(r"\\[^\r\n]").sub
+_pairs = re.compile(r"\\([^\r\n])").sub
 _escaped = re.compile(r"\\(.)", re.DOTALL).sub
 
 
@@ -42,15 +46,10 @@ def number(text: str, maximum: int = MAX_UINT32) -> int:
 
 def end_of_quoted(text: str, start: int) -> int:
     """The index after the closing quote of the quoted-string that opens at `start`. ParseError if it never closes."""
-    at = start + 1
-    while True:
-        close = text.find('"', at)
-        if close < 0:
-            raise ParseError("unterminated quoted string")
-        escape = text.find("\\", at, close)
-        if escape < 0:
-            return close + 1
-        at = escape + 2
+    match = _quoted(text, start)
+    if not match:
+        raise ParseError("unterminated quoted string")
+    return match.end()
 
 
 def unquote(text: str) -> str:
@@ -93,26 +92,15 @@ def split_outside(text: str, separator: str) -> list[str]:
         return [part.strip(BLANKS) for part in plain]
     parts: list[str] = []
     start = 0
-    quoted = bracketed = False
-    for match in _special(text):
-        char = match[0]
-        if quoted:
-            quoted = char != '"'
-            continue
-        char = char[-1]  # a backslash escapes inside quotes only
-        if bracketed:
-            bracketed = char != ">"
-        elif char == '"':
-            quoted = True
-        elif char == "<":
-            bracketed = True
-        elif char == separator:
-            parts.append(text[start : match.end() - 1].strip(BLANKS))
-            start = match.end()
-            if len(parts) >= MAX_LIST:
+    for match in _landmarks[separator](text):
+        landmark = match[0]
+        if landmark == separator:
+            if len(parts) >= MAX_LIST - 1:
                 raise ParseError("too many elements")
-    if quoted or bracketed:
-        raise ParseError("unterminated quoted string" if quoted else "unterminated <")
+            parts.append(text[start : match.start()].strip(BLANKS))
+            start = match.end()
+        elif len(landmark) == 1:
+            raise ParseError("unterminated quoted string" if landmark == '"' else "unterminated <")
     parts.append(text[start:].strip(BLANKS))
     return parts
 
@@ -156,16 +144,13 @@ def has_bare_control(text: str) -> bool:
     """Whether a control character stands anywhere but behind a backslash in a quoted string (RFC 3261 quoted-pair)."""
     if not _controls(text):
         return False
-    start = 0
-    while (opening := text.find('"', start)) >= 0:
-        if _controls(text, start, opening):
-            return True
-        try:
-            end = end_of_quoted(text, opening)
-        except ParseError:
-            return True
-        # A quoted-pair escapes any control character but CR and LF.
-        if _controls(_pairs("", text[opening:end])):
-            return True
-        start = end
-    return _controls(text, start) is not None
+    # Pairs first: an escaped control character becomes a mark, any other pair nothing. CR and LF cannot be escaped.
+    plain = _pairs(lambda pair: _MARK if _controls(pair[1]) else "", text)
+    if _controls(plain.replace(_MARK, "")):
+        return True
+    # No escapes are left, so every second piece between quotes is inside; a piece without its closing quote is not.
+    pieces = plain.split('"')
+    return any(_MARK in piece for piece in pieces[::2]) or (len(pieces) % 2 == 0 and _MARK in pieces[-1])
+
+
+_MARK: Final = "\uffff"

@@ -112,9 +112,8 @@ def parse(data: bytes, flow: Flow) -> Message:
     head = data[:end] if end >= 0 else data[:MAX_MESSAGE]
     m = Message()
     m.flow = flow
-    m.headers = {}
-    m.branch = m.call_id = m.cseq_method = m.from_tag = m.method = m.reason = m.to_tag = m.uri = ""
-    m.cseq = m.status = 0
+    m.method = m.reason = m.uri = ""
+    m.status = 0
     try:
         if len(data) > MAX_MESSAGE:
             raise ParseError("message too large", status_hint=513)

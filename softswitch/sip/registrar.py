@@ -9,7 +9,6 @@ and BindingRemoved, which a journal can hand back to `restore`.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
@@ -19,51 +18,15 @@ from softswitch.errors import ParseError
 from softswitch.events import BindingAdded, BindingRemoved
 from softswitch.machine import Deadlines
 from softswitch.sip import headers as views
-from softswitch.sip.grammar import unquote
-from softswitch.sip.listener import DEFAULT_PORT, Listener, literal, peer_flow, valid_destination
+from softswitch.sip.binding import Binding, Contact, dialled_flow, read_contacts
+from softswitch.sip.listener import Listener, peer_flow
 from softswitch.sip.message import Message
-from softswitch.sip.uri import Address, Uri, addr_uri, unescape, uri_host_port, uri_user
+from softswitch.sip.uri import Uri, addr_uri, unescape, uri_user
+
+__all__ = ["Binding", "Registrar"]
 
 SUPPORTED: Final = "Supported: path\r\n"  # Outbound (RFC 5626) is not claimed: there is no STUN on our UDP ports.
 MAX_PATH: Final = 8
-_DIALLED: Final = frozenset({"tcp", "tls"})
-
-
-@dataclass(slots=True)
-class Binding:
-    """One contact of an AOR. `expires_at` and `updated_at` are monotonic seconds; `parameters` go back in answers."""
-
-    aor: str
-    contact: str  # the URI, without headers
-    flow: Flow  # where to send requests for it
-    expires_at: float
-    call_id: str
-    cseq: int
-    q: float = 1.0
-    instance: str = ""
-    reg_id: str = ""
-    user_agent: str = ""
-    path: tuple[str, ...] = ()
-    received: tuple[str, int] = ("", 0)  # the source of the REGISTER
-    updated_at: float = 0.0
-    parameters: str = ""
-
-    @property
-    def behind_nat(self) -> bool:
-        """Whether the contact names another host than the one the REGISTER came from."""
-        return literal(uri_host_port(self.contact)[0]) != self.received[0]
-
-
-@dataclass(slots=True)
-class _Contact:
-    """One Contact of a request, checked."""
-
-    uri: str
-    expires: int
-    q: float
-    instance: str
-    reg_id: str
-    parameters: str
 
 
 class _Refused(Exception):
@@ -154,13 +117,13 @@ class Registrar:
                 row.user_agent, tuple(row.path), (flow.host, flow.port), now, row.parameters,
             )  # fmt: skip
             if flow.transport != "udp":
-                binding.flow = _dialled(binding) or flow._replace(connection=0)
+                binding.flow = dialled_flow(binding) or flow._replace(connection=0)
             self._store(binding)
 
     def flow_failed(self, flow: Flow, now: float) -> None:
         """A connection was closed or could not be opened: its bindings move to an address that can be dialled, or end."""
         for binding in list(self._by_flow.get(flow, {}).values()):
-            dialled = _dialled(binding)
+            dialled = dialled_flow(binding)
             if dialled is None or dialled == flow:
                 self._remove(binding, "flow_failed")
             else:
@@ -197,54 +160,45 @@ class Registrar:
         if "*" in values:
             self._remove_all(message, bound, values)
             return
-        wanted = [self._contact(address, message) for address in views.contacts(message)]
+        wanted = [contact for value in values for contact in read_contacts(value)]
+        if any((contact.host, contact.port) in self._ours for contact in wanted):
+            raise _Refused(403)  # A request for this contact would come back to us for ever.
+        path = _path(message) if "path" in message.headers else ()
         # Nothing is changed before everything is known to be in order (step 7: all or nothing).
-        plan = [(contact, self._match(contact, bound)) for contact in wanted]
-        for _, known in plan:
+        plan = [(contact, self._interval(contact, message), self._match(contact, bound)) for contact in wanted]
+        for _, _, known in plan:
             for binding in known:
                 _check_order(binding, message)
-        replaced = {binding.contact for _, known in plan for binding in known}
-        added = {contact.uri for contact in wanted if contact.expires}
-        left = [binding for uri, binding in bound.items() if uri not in replaced]
-        surplus = len(left) + len(added) - account.max_contacts
-        if surplus > 0 and added:
-            if not account.replace_oldest or surplus > len(left):
-                raise _Refused(403)
-            for binding in sorted(left, key=lambda binding: binding.updated_at)[:surplus]:
-                self._remove(binding, "replaced", quiet=True)
-        for contact, known in plan:
-            self._bind(contact, known, message, account.user, now)
+        if len(plan) > 1 or len(bound) > 1 or not plan[0][2]:  # not the one phone that comes back
+            self._make_room(plan, bound, account)
+        for contact, seconds, known in plan:
+            self._bind(contact, seconds, known, message, path, account.user, now)
         if not self._aors.get(account.user, True):
             self._forget(account.user)
 
-    def _contact(self, address: Address, message: Message) -> _Contact:
-        """Check one Contact value. Raises ParseError or _Refused."""
-        uri = Uri.parse(address.uri)
-        if uri.scheme not in ("sip", "sips"):
-            raise _Refused(400)
-        if (uri.host.strip("[]"), uri.port or DEFAULT_PORT) in self._ours:
-            raise _Refused(403)  # A request for this contact would come back to us for ever.
-        parameters = address.parameters
-        text = parameters.get("expires", "") or message.header("expires")
-        seconds = views.expires(text, self._default)
+    def _make_room(
+        self, plan: list[tuple[Contact, int, list[Binding]]], bound: dict[str, Binding], account: Account
+    ) -> None:
+        """Refuse more contacts than the account may have, or give up its oldest."""
+        replaced = {binding.contact for _, _, known in plan for binding in known}
+        added = {contact.uri for contact, seconds, _ in plan if seconds}
+        left = [binding for uri, binding in bound.items() if uri not in replaced]
+        surplus = len(left) + len(added) - account.max_contacts
+        if surplus <= 0 or not added:
+            return
+        if not account.replace_oldest or surplus > len(left):
+            raise _Refused(403)
+        for binding in sorted(left, key=lambda binding: binding.updated_at)[:surplus]:
+            self._remove(binding, "replaced", quiet=True)
+
+    def _interval(self, contact: Contact, message: Message) -> int:
+        """Seconds that the binding may live (10.3 step 7); 0 asks for its removal."""
+        seconds = views.expires(contact.expires or message.header("expires"), self._default)
         if 0 < seconds < self._minimum:
             raise _Refused(423, f"Min-Expires: {self._minimum}\r\n")
-        kept = "".join(
-            f";{name}={value}" if value else f";{name}"
-            for name, value in parameters.items()
-            if name not in ("expires", "q")
-        )
-        return _Contact(
-            # Headers in a contact would become headers of the requests we send there (RFC 4475 section 3.1.2.14).
-            address.uri.partition("?")[0],
-            min(seconds, self._maximum),
-            views.q_value(parameters.get("q", "")),
-            unquote(parameters.get("+sip.instance", "")),
-            parameters.get("reg-id", ""),
-            kept,
-        )
+        return min(seconds, self._maximum)
 
-    def _match(self, contact: _Contact, bound: dict[str, Binding]) -> list[Binding]:
+    def _match(self, contact: Contact, bound: dict[str, Binding]) -> list[Binding]:
         """The bindings a contact replaces: the same URI (19.1.4), and the same instance of a phone that came back."""
         known = bound.get(contact.uri)
         found = [known] if known is not None else []
@@ -263,21 +217,30 @@ class Registrar:
                     found.append(binding)
         return found
 
-    def _bind(self, contact: _Contact, known: list[Binding], message: Message, aor: str, now: float) -> None:
+    def _bind(
+        self,
+        contact: Contact,
+        seconds: int,
+        known: list[Binding],
+        message: Message,
+        path: tuple[str, ...],
+        aor: str,
+        now: float,
+    ) -> None:
         refreshed = False
         for binding in known:
-            if contact.expires and binding.contact == contact.uri:
+            if seconds and binding.contact == contact.uri:
                 refreshed = True
                 self._unlink(binding)  # The new one takes its place below.
             else:
                 # Moved to another URI: the AOR stays reachable, so nobody hears of the moment between.
-                self._remove(binding, "replaced" if contact.expires else "unregistered", quiet=True)
-        if not contact.expires:
+                self._remove(binding, "replaced" if seconds else "unregistered", quiet=True)
+        if not seconds:
             return
         source = message.flow
         binding = Binding(
-            aor, contact.uri, peer_flow(contact.uri, source), now + contact.expires, message.call_id, message.cseq, contact.q,
-            contact.instance, contact.reg_id, message.header("user-agent"), _path(message), (source.host, source.port), now,
+            aor, contact.uri, peer_flow(contact.uri, source), now + seconds, message.call_id, message.cseq, contact.q,
+            contact.instance, contact.reg_id, message.header("user-agent"), path, (source.host, source.port), now,
             contact.parameters,
         )  # fmt: skip
         self._store(binding)
@@ -380,13 +343,3 @@ def _path(message: Message) -> tuple[str, ...]:
     for value in path:
         addr_uri(value)
     return tuple(path)
-
-
-def _dialled(binding: Binding) -> Flow | None:
-    """A flow that opens a connection to the phone, if its contact names the very host it registered from."""
-    flow = binding.flow
-    host, port = uri_host_port(binding.contact)
-    port = port or (5061 if flow.transport == "tls" else DEFAULT_PORT)
-    if flow.transport not in _DIALLED or literal(host) != flow.host or not valid_destination(flow.host, port):
-        return None
-    return flow._replace(port=port, connection=0)

@@ -209,6 +209,7 @@ def _repeat_2xx(tx: ServerTransaction, now: float, _: object) -> None:
 
 
 def _confirm(tx: ServerTransaction, now: float, _: object) -> None:
+    tx.data = b""
     tx.core.timers.arm(T4, now, tx, Input.TIMER_I)
 
 

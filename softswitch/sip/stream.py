@@ -53,28 +53,27 @@ class Framer:
             raise ParseError(self.error)
         buffer = self._buffer
         began = self.since if self.pending else now
+        fresh: bytes | bytearray = data
         if buffer:
             buffer += data
-            data = bytes(buffer)
+            fresh = buffer
         frames: list[bytes] = []
         at = 0
-        size = len(data)
-        while at < size:
-            end = self._next(data, at, frames)
+        while at < len(fresh):
+            end = self._next(fresh, at, frames)
             if end < 0:
                 break
             at = end
-        if at:
-            began = now
-        self.since = began
-        if not self.error:
-            if at or not buffer:
-                buffer[:] = data[at:]
-        else:
+        self.since = now if at else began
+        if self.error:
             buffer.clear()
+        elif fresh is buffer:
+            del buffer[:at]
+        else:
+            buffer += fresh[at:]
         return frames
 
-    def _next(self, data: bytes, at: int, frames: list[bytes]) -> int:
+    def _next(self, data: bytes | bytearray, at: int, frames: list[bytes]) -> int:
         """Take one message or one piece of padding at `at`; returns where it ends, -1 if it is not complete."""
         if data[at] == 13:
             return self._padding(data, at, frames)
@@ -85,7 +84,7 @@ class Framer:
                 if len(data) - at > MAX_MESSAGE:
                     return self._lost("header section too long", b"", frames)
                 return -1
-            head = data[at : end + 4]
+            head = bytes(data[at : end + 4])
             length = _content_length(head[:-2])
             if length < 0:
                 return self._lost("no usable Content-Length", head, frames)
@@ -95,11 +94,11 @@ class Framer:
         end = at + self._need
         if end > len(data):
             return -1
-        frames.append(data[at:end])
+        frames.append(bytes(data[at:end]))
         self._need = self._scanned = 0
         return end
 
-    def _padding(self, data: bytes, at: int, frames: list[bytes]) -> int:
+    def _padding(self, data: bytes | bytearray, at: int, frames: list[bytes]) -> int:
         piece = data[at : at + 4]
         if piece == b"\r\n\r\n":
             if len(frames) >= MAX_PINGS and all(frame is PONG for frame in frames[-MAX_PINGS:]):

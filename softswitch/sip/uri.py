@@ -183,7 +183,7 @@ class Address:
     def parse(cls, value: str) -> Address:
         """Raises ParseError: unbalanced quotes or brackets, blanks in the URI, a bare URI that needs brackets (20.10)."""
         display, uri, rest = dissect(value)
-        return cls(uri, display, parameters(rest) if rest else {})
+        return cls(uri, unquote(display), parameters(rest) if rest else {})
 
     @property
     def tag(self) -> str:
@@ -204,11 +204,11 @@ _uri_end = re.compile(r'[<>"\s]').search
 
 
 def dissect(value: str) -> tuple[str, str, str]:
-    """(display, URI, parameters with their leading semicolon) of one name-addr / addr-spec value."""
+    """(display as written, URI, parameters with their leading semicolon) of one name-addr / addr-spec value."""
     value = value.strip(BLANKS)
     if value[:1] == '"':
         end = end_of_quoted(value, 0)
-        display = unquote(value[:end])
+        display = value[:end]
         rest = value[end:].lstrip(BLANKS)
         if rest[:1] != "<":
             raise ParseError("display name without <URI>")

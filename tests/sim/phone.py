@@ -174,7 +174,7 @@ class VirtualPhone:
 
     def send(self, data: bytes) -> None:
         if not self.down:
-            self.world.transmit(data, self.address, self.world.switch_address)
+            self.world.transmit(data, self.address, self.world.listening[":" in self.address[0]])
 
     @property
     def contact(self) -> str:

@@ -1,146 +1,106 @@
-"""The machines of a switch wired together for simulations: endpoint, authenticator, registrar, call control, queue engine."""
+"""The switch under test, with its effects performed by the simulated world and the traffic inside it recorded."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from softswitch.acd.engine import Engine
 from softswitch.acd.invariants import check_invariants
 from softswitch.call.board import Policy
-from softswitch.call.control import CallControl
-from softswitch.directory import Account, Directory
-from softswitch.effects import (
-    CloseFlow,
-    ConnectOffer,
-    Flow,
-    MediaCommand,
-    Publish,
-    ReleaseCaller,
-    RingAgent,
-    Send,
-    WithdrawOffer,
-)
+from softswitch.directory import Directory
+from softswitch.effects import CloseFlow, Flow, MediaCommand, Publish, Send
 from softswitch.events import Event
-from softswitch.sip.authenticator import Authenticated, Authenticator, Challenge
-from softswitch.sip.endpoint import (
-    AckMissing,
-    AckReceived,
-    CancelReceived,
-    Endpoint,
-    RequestFailed,
-    RequestReceived,
-    ResponseReceived,
-    ServerFailed,
-)
 from softswitch.sip.listener import Listener
-from softswitch.sip.registrar import Registrar
+from softswitch.switch import Settings, Switch
 
 if TYPE_CHECKING:
     from softswitch.machine import Entropy
     from tests.sim.world import World
 
 
+class Fault(Exception):
+    """An error of ours, injected by a test."""
+
+
 class Wiring:
     """Bytes in, datagrams and media commands out."""
 
-    def __init__(self, directory: Directory, entropy: Entropy, world: World, policy: dict[str, Any]) -> None:
-        from tests.sim.world import SWITCH
-
-        self.directory = directory
+    def __init__(
+        self, directory: Directory, entropy: Entropy, world: World, listeners: tuple[Listener, ...], policy: dict[str, Any]
+    ) -> None:  # fmt: skip
         self.world = world
-        listeners = (Listener("udp", *SWITCH),)
-        self.endpoint = Endpoint(entropy, listeners)
-        self.registrar = Registrar(listeners=listeners)
-        self.authenticator = Authenticator(directory.domain, b"k" * 16, algorithms=("MD5",))
-        self.calls = CallControl(
-            directory, self.endpoint, self.registrar.bindings, entropy,
-            is_open=lambda name: world.opening.get(name, True), policy=Policy(**policy),
+        self.switch = Switch(
+            directory, listeners, entropy, is_open=lambda name: world.opening.get(name, True), nonce_key=b"k" * 16,
+            settings=Settings(digest_algorithms=("MD5",), calls=Policy(**policy)),
         )  # fmt: skip
-        self.queues = Engine(entropy)
-        self.queues.configure(directory.queues, directory.agents, 0.0, directory.accounts)
+        self.endpoint = self.switch.endpoint
+        self.registrar = self.switch.registrar
+        self.calls = self.switch.calls
+        self.queues = self.switch.queues
         self.events: list[Event] = []
         self.items: list[object] = []  # between the machines, in order
-        calls = self.calls
-        self._routes: dict[type, Callable[[Any, float], object]] = {
-            RequestReceived: self._request,
-            ResponseReceived: calls.on_response,
-            AckReceived: calls.on_ack,
-            CancelReceived: calls.on_cancel,
-            ServerFailed: calls.on_server_failed,
-            RequestFailed: calls.on_failed,
-            AckMissing: calls.on_ack_missing,
-            RingAgent: calls.on_item,
-            WithdrawOffer: calls.on_item,
-            ConnectOffer: calls.on_item,
-            ReleaseCaller: calls.on_item,
-        }
+        self.aborted = 0  # calls given up after a fault
+        self._has_queues = bool(directory.queues)
+        routes = self.switch._routes
+        for kind, route in list(routes.items()):
+            routes[kind] = self._recorded(route)
         self.settle(0.0)
 
+    def _recorded(self, route: Callable[[Any, float], object]) -> Callable[[Any, float], object]:
+        def record(item: Any, now: float) -> None:
+            self.items.append(item)
+            route(item, now)
+
+        return record
+
+    def guarded(self, now: float, what: Callable[..., object], *arguments: Any) -> None:
+        """One input, as the daemon gives it: a fault of ours costs the call that it was about."""
+        try:
+            what(*arguments)
+        except Fault:
+            self.aborted += 1
+            self.switch.abort(now)
+        self.settle(now)
+
     def receive(self, data: bytes, source: tuple[str, int], now: float) -> None:
-        self.endpoint.receive(data, Flow("udp", *source), now)
+        self.switch.receive(data, Flow("udp", *source, 1 if ":" in source[0] else 0), now)
         self.settle(now)
 
     def media(self, worker: int, event: Any, now: float) -> None:
-        self.calls.on_media(worker, event, now)
-        self.settle(now)
+        self.guarded(now, self.switch.media_event, worker, event, now)
 
     def next_deadline(self) -> float | None:
-        machines = (self.endpoint, self.calls, self.queues, self.registrar)
-        return min((at for machine in machines if (at := machine.next_deadline()) is not None), default=None)
+        return self.switch.next_deadline()
 
     def expire(self, now: float) -> None:
-        for machine in (self.endpoint, self.calls, self.queues, self.registrar):
-            machine.expire(now)
-            self.settle(now)
+        self.guarded(now, self.switch.expire, now)
 
     def settle(self, now: float) -> None:
-        """Drain to empty."""
-        busy = True
-        while busy:
-            busy = False
-            for machine in (self.endpoint, self.calls, self.queues, self.registrar):
-                for item in machine.drain():
-                    busy = True
-                    self._route(item, now)
-        if self.directory.queues:
+        """Drain to empty and perform."""
+        while True:
+            try:
+                effects = self.switch.drain()
+            except Fault:
+                self.aborted += 1
+                self.switch.abort(now)
+                continue
+            break
+        for effect in effects:
+            self._perform(effect)
+        if self._has_queues:
             check_invariants(self.queues, now)
 
-    def _route(self, item: Any, now: float) -> None:
-        kind = type(item)
+    def _perform(self, effect: Any) -> None:
+        kind = type(effect)
         if kind is Send:
-            self.world.transmit(item.data, self.world.switch_address, (item.flow.host, item.flow.port))
+            source = self.world.listening[effect.flow.listener]
+            self.world.transmit(effect.data, source, (effect.flow.host, effect.flow.port))
         elif kind is MediaCommand:
-            self.world.worker.perform(item.command)
+            self.world.worker.perform(effect.command)
         elif kind is Publish:
-            self.events.append(item.event)
-        elif (route := self._routes.get(kind)) is not None:
-            self.items.append(item)
-            route(item, now)
-        elif self.queues.handles(item):
-            self.items.append(item)
-            self.queues.handle(item, now)
+            self.events.append(effect.event)
         else:
-            assert kind is CloseFlow, item
-
-    def _request(self, item: RequestReceived, now: float) -> None:
-        message = item.message
-        if message.to_tag:
-            self.calls.on_request(item, None, now)
-            return
-        verdict = self.authenticator.check(message, self.directory.accounts, now)
-        if isinstance(verdict, Challenge):
-            self.endpoint.reject(item.transaction, verdict.status, now, headers=verdict.headers)
-        elif not isinstance(verdict, Authenticated):
-            self.endpoint.reject(item.transaction, verdict.status, now)
-        elif message.method == "REGISTER":
-            self._register(item, verdict.account, now)
-        else:
-            self.calls.on_request(item, verdict.account, now)
-
-    def _register(self, item: RequestReceived, account: Account, now: float) -> None:
-        status, headers = self.registrar.register(item.message, account, now)
-        self.endpoint.respond(item.transaction, status, now, headers=headers)
+            assert kind is CloseFlow, effect
 
     def named(self, name: str) -> list[Any]:
         """The events of this name, in order."""

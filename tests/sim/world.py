@@ -29,10 +29,12 @@ from media.control import (
     Tone,
 )
 from softswitch.directory import Account, Directory
-from tests.sim.phone import VirtualPhone
+from softswitch.sip.listener import Listener
+from tests.sim.phone import Behaviour, VirtualPhone
 from tests.sim.wiring import Wiring
 
 SWITCH = ("192.0.2.1", 5060)
+SWITCH6 = ("2001:db8::1", 5060)
 CLIP_SECONDS = 1.0
 
 
@@ -44,6 +46,9 @@ class Link:
     delay: float = 0.005
     jitter: float = 0.0
     duplicate: float = 0.0
+
+
+LISTENERS = (Listener("udp", *SWITCH), Listener("udp", *SWITCH6))
 
 
 class SeededEntropy:
@@ -154,14 +159,14 @@ class World:
         self.rng = random.Random(seed)
         self.now = 1_000.0
         self.link = link or Link()
-        self.switch_address = SWITCH
+        self.listening = (SWITCH, SWITCH6)
         self.phones: dict[tuple[str, int], VirtualPhone] = {}
         self.opening: dict[str, bool] = {}
         self._events: list[tuple[float, int, Callable[[], None]]] = []
         self._sequence = 0
         self._rtp = 30_000
         self.worker = Worker(self)
-        self.switch = Wiring(directory, SeededEntropy(random.Random(seed + 1)), self, policy)
+        self.switch = Wiring(directory, SeededEntropy(random.Random(seed + 1)), self, LISTENERS, policy)
         self.switch.calls.add_range(0, 40_000, legs)
         self.legs = legs
 
@@ -205,7 +210,7 @@ class World:
             self.after(delay, lambda: self._deliver(data, source, target))
 
     def _deliver(self, data: bytes, source: tuple[str, int], target: tuple[str, int]) -> None:
-        if target == SWITCH:
+        if target in self.listening:
             self.switch.receive(data, source, self.now)
         elif (phone := self.phones.get(target)) is not None:
             phone.receive(data)
@@ -221,8 +226,6 @@ class World:
 
     def phone(self, user: str, number: int | None = None, **behaviour: Any) -> VirtualPhone:
         """A registered phone of an account, at an address of its own."""
-        from tests.sim.phone import Behaviour
-
         index = len(self.phones) + 1
         phone = VirtualPhone(
             self,

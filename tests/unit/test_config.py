@@ -112,6 +112,8 @@ def test_listeners_ports_and_paths(tmp_path: Path) -> None:
         ('[log]\nlevel = "inf"', "log.level", 'did you mean "info"'),
         ('[log]\nmask_numbers = "yes please"', "log.mask_numbers", "true or false"),
         ('[http]\nlisten = "0.0.0.0:5060"', "http.listen", "another port"),
+        ('[http]\nlisten = "0.0.0.0:8080"', "http.listen", "http.token"),
+        ('[http]\ntoken = "short"', "http.token", "16 or more"),
         ("sip = 5060", "sip", "a table"),
         (f'[paths]\nsocket = "/{"a" * 120}"', "paths.socket", "107 bytes"),
         ("[paths]\ndatabase = ''", "paths.database", "a path"),

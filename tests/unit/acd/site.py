@@ -130,6 +130,9 @@ class Site:
 
     def configure(self, *queues: Queue, agents: Iterable[Agent] = (), accounts: Any = None) -> None:
         self.queues |= {queue.name: queue for queue in queues}
+        for queue in queues:
+            for member in queue.members:
+                self.agents.setdefault(member.agent, Agent(member.agent, f"phone-{member.agent}"))
         self.agents |= {agent.name: agent for agent in agents}
         self.engine.configure(self.queues, self.agents, self.now, accounts)
         self._settle()

@@ -5,8 +5,10 @@ from __future__ import annotations
 from softswitch.effects import (
     ConnectOffer,
     ConversationEnded,
+    ConversationHeld,
     EnterQueue,
     OfferAnswered,
+    OfferConnected,
     OfferFailed,
     OfferResult,
     OfferRinging,
@@ -272,6 +274,27 @@ def test_no_agents_on_entry_and_later() -> None:
     assert [r.destination for r in site.of(ReleaseCaller)] == ["menu:off", "menu:off"]
 
 
+def test_who_joins_an_empty_queue_is_given_the_grace_too() -> None:
+    site = Site(queue("anna", leave_without_agents=True, no_agents_grace=10.0), log_in=False)
+    site.enter("c1")
+    site.advance(6.0)
+    site.enter("c2")
+    site.advance(4.0)
+    assert site.outcome("c1").outcome == "no_agents_later"
+    assert site.engine.position("c2") == 1
+    site.advance(6.0)
+    assert site.outcome("c2").waited == 10.0
+
+
+def test_without_grace_the_last_agent_to_leave_sends_everybody_on_at_once() -> None:
+    site = Site(queue("anna", leave_without_agents=True))
+    site.busy("anna")
+    site.enter("c1", "c2")
+    site.command("anna", "logout")
+    site.advance(0.0)
+    assert [r.outcome for r in site.of(ReleaseCaller)] == [Outcome.NO_AGENTS_LATER] * 2
+
+
 def test_a_queue_may_count_pauses_as_nobody_there() -> None:
     site = Site(queue("anna", join_without_agents=False, empty_when=("logged_out", "unreachable", "paused")))
     site.command("anna", "not_ready", "lunch")
@@ -302,6 +325,29 @@ def test_exit_key_and_other_outcomes_are_kept_as_given() -> None:
     site.leave("c1", Outcome.EXIT_KEY, "2")
     left = site.outcome("c1")
     assert (left.outcome, left.detail) == ("exit_key", "2")
+
+
+def test_a_report_that_does_not_fit_the_offer_changes_nothing_or_ends_it() -> None:
+    site = Site(queue("anna jan", agent_greeting=("whisper",)))
+    site.enter("c1")
+    offer = site.offer("anna")
+    site.give(OfferConnected(offer))  # nobody answered yet
+    site.give(ConversationHeld(offer, True))
+    assert site.engine.ignored == {"offer": 2}
+    site.give(ConversationEnded(offer))  # the ring is over, whatever this calls it
+    assert site.results() == [("anna", "failed")]
+    assert site.rung() == {"jan": "c1"}
+
+
+def test_a_caller_who_connects_is_not_released_and_comes_back_with_a_new_priority() -> None:
+    site = Site(queue("anna", agent_greeting=("whisper",)))
+    site.enter("c1")
+    site.answer("anna")
+    assert not site.engine.release("c1", Outcome.WITHDRAWN, "", site.now)
+    assert site.engine.set_priority("c1", 7, site.now)
+    site.fail("anna", OfferResult.REJECTED)
+    site.enter("c2")
+    assert [site.engine.position(c) for c in ("c1", "c2")] == [1, 2]
 
 
 def test_a_supervisor_releases_a_caller() -> None:

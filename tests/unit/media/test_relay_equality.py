@@ -164,7 +164,7 @@ def compare(one: World, other: World) -> None:
         np.testing.assert_array_equal(getattr(one.engine.legs, name), getattr(other.engine.legs, name), name)
 
 
-@settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
+@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
 @given(steps)
 def test_any_trace(trace: list[list[tuple[int, str, int]] | tuple[str, int, int] | int]) -> None:
     one, other = World(LEGS), BatchWorld(LEGS)

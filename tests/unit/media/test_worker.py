@@ -605,3 +605,38 @@ def test_ipv6_beside_ipv4() -> None:
 def test_the_client_imports_no_numpy() -> None:
     program = "import sys, media.client, media.control; sys.exit('numpy' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", program], check=False).returncode == 0
+
+
+@pytest.mark.parametrize("policy", ["asyncio", "uvloop"])
+def test_events_arrive_in_a_loop(policy: str) -> None:
+    import asyncio
+
+    import uvloop
+
+    async def scenario(client: MediaClient) -> list[WorkerEvent]:
+        loop = asyncio.get_running_loop()
+        seen: list[WorkerEvent] = []
+        stopped = loop.create_future()
+
+        def read() -> None:
+            seen.extend(client.events())
+            if any(isinstance(event, Ready) for event in seen) and not any(isinstance(e, Statistics) for e in seen):
+                client.post_all([Open(0, "", 0, "PCMU", 0), Close(0)])
+            if any(isinstance(event, Statistics) for event in seen) and client.alive:
+                client.process.send_signal(signal.SIGTERM)
+            if any(isinstance(event, Stopped) for event in seen):
+                loop.remove_reader(client.fileno())
+                stopped.set_result(None)
+
+        loop.add_reader(client.fileno(), read)
+        await asyncio.wait_for(stopped, 20)
+        return seen
+
+    factory = uvloop.new_event_loop if policy == "uvloop" else asyncio.new_event_loop
+    with (
+        start_worker(hosts=("127.0.0.1",), base_port=free_ports(2), legs=2) as client,
+        asyncio.Runner(loop_factory=factory) as runner,
+    ):
+        seen = runner.run(scenario(client))
+    kinds = [type(event) for event in seen]
+    assert kinds[0] is Ready and kinds[-1] is Stopped and Statistics in kinds

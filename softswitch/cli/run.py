@@ -1,0 +1,153 @@
+"""Commands that make and run a switch: init, demo, check, serve."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import rich_click as click
+from click.exceptions import Exit
+
+from softswitch.cli.context import configuration
+from softswitch.cli.output import WRONG_CONFIG, Failure, config_option, emit, json_option, table
+from softswitch.errors import ConfigError, SoftswitchError
+
+if TYPE_CHECKING:
+    from softswitch.config import Config
+
+LISTEN_HELP = "Where phones reach us, over UDP and TCP."
+
+
+@contextlib.contextmanager
+def explained() -> Iterator[None]:
+    """Turn an error raised on purpose into a message with its remedy."""
+    try:
+        yield
+    except ConfigError as error:
+        raise Failure(str(error), "Correct it and try again; nothing was changed.", WRONG_CONFIG) from None
+    except SoftswitchError as error:
+        raise Failure(str(error), getattr(error, "hint", "")) from None
+
+
+# --- init ------------------------------------------------------------------------------------------------------------
+
+
+@click.command()
+@click.argument("directory", type=click.Path(path_type=Path), default=Path("site"))
+@click.option("--domain", default="", help="Domain of the accounts.  [default: this machine's address]")
+@click.option("--listen", default="0.0.0.0:5060", show_default=True, help=LISTEN_HELP)
+@click.option("--language", type=click.Choice(["pl", "en"]), default="pl", show_default=True, help="Of the prompts.")
+@json_option
+def init(directory: Path, domain: str, listen: str, language: str, as_json: bool) -> None:
+    """Make a new site in DIRECTORY: a hotline with a greeting, opening hours, a queue and two agents.
+
+    The passwords are made now and shown once. An existing site is never overwritten.
+    """
+    from softswitch.setup import create_demo
+
+    with explained():
+        made = create_demo(directory, domain=domain, listen=listen, language=language)
+    emit(made.as_dict(), as_json, lambda _: show_settings(made))
+    if not as_json:
+        click.echo(f"\nStart it:  softswitch serve --config {directory}")
+
+
+def show_settings(made: Any) -> None:
+    """Settings ready to paste: once, because the switch keeps only digests of the passwords."""
+    facts = made.as_dict()
+    server, port = facts["server"], facts["port"]
+    table(
+        f"\nAccounts of {facts['domain']} (the passwords are shown only now)",
+        ["account", "name", "password", "role"],
+        [[one["user"], one["name"], one["password"], one["role"]] for one in facts["accounts"]],
+    )
+    desk, soft = facts["accounts"][0], facts["accounts"][-1]
+    click.echo()
+    click.secho(f"Desk phone for the agent {desk['name']} ({desk['user']}):", bold=True)
+    for name, value in (
+        ("SIP server / registrar", server), ("Port", port), ("Transport", "UDP (or TCP)"), ("User / extension", desk["user"]),
+        ("Authentication name", desk["user"]), ("Password", desk["password"]), ("Display name", desk["name"]),
+        ("Codecs", "G.711 A-law (PCMA), G.711 u-law (PCMU)"), ("DTMF", "RFC 2833 / RFC 4733"),
+    ):  # fmt: skip
+        click.echo(f"  {name + ':':24} {value}")
+    click.secho(f"\nSoftphone for {soft['name']} ({soft['user']}):", bold=True)
+    at = server if port == 5060 else f"{server}:{port}"
+    click.echo(f"  {'SIP address:':24} sip:{soft['user']}@{at}")
+    click.echo(f"  {'User / password:':24} {soft['user']} / {soft['password']}")
+    click.echo(f"  {'Domain and proxy:':24} {at}")
+    click.echo(f"  {'baresip, in accounts:':24} <sip:{soft['user']}@{at}>;auth_pass={soft['password']}")
+    click.secho("\nThen", bold=True)
+    click.echo(
+        f"  {facts['extensions']['hotline']}  (sip:{facts['extensions']['hotline']}@{at})  the hotline: greeting, press 1, queue"
+    )
+    click.echo(f"  {facts['extensions']['echo']}  echo test     {facts['extensions']['music']}  music")
+    click.echo(f"  The agent at {desk['user']} dials *30 to log in, *33 to be ready, *32 to pause, *31 to log out.")
+
+
+# --- demo, serve -------------------------------------------------------------------------------------------------------
+
+
+@click.command()
+@click.option("--dir", "directory", type=click.Path(path_type=Path), default=Path("site"), show_default=True)
+@click.option("--listen", default="0.0.0.0:5060", show_default=True, help=LISTEN_HELP)
+@click.option("--domain", default="", help="Domain of the accounts.  [default: this machine's address]")
+@click.option("--language", type=click.Choice(["pl", "en"]), default="pl", show_default=True, help="Of the prompts.")
+def demo(directory: Path, listen: str, domain: str, language: str) -> None:
+    """Make a hotline in ./site if there is none, show how to connect phones, and run it."""
+    from softswitch.config import FILE_NAME
+    from softswitch.setup import create_demo
+
+    if (directory / FILE_NAME).exists():
+        click.echo(f"The site in {directory}/ is used as it is. Its passwords were shown when it was made;")
+        click.echo(f"a new one: softswitch account passwd 101 --config {directory}")
+    else:
+        with explained():
+            made = create_demo(directory, domain=domain, listen=listen, language=language, probe=True)
+        show_settings(made)
+    click.echo("\nRunning; Ctrl-C stops.\n")
+    _serve(configuration(directory))
+
+
+@click.command()
+@config_option
+def serve(config: Path | None) -> None:
+    """Run the switch in the foreground. SIGTERM lets calls end first, SIGHUP reads the site again."""
+    _serve(configuration(config))
+
+
+def _serve(config: Config) -> None:
+    from softswitch.daemon import serve as run
+
+    with explained():
+        run(config)
+
+
+# --- check -------------------------------------------------------------------------------------------------------------
+
+
+@click.command()
+@click.option("--site", type=click.Path(path_type=Path), help="A site.toml to check in place of the stored site.")
+@config_option
+@json_option
+def check(site: Path | None, config: Path | None, as_json: bool) -> None:
+    """Check everything that serving needs: settings, site, prompts, ports. Changes nothing."""
+    from softswitch.check import check as check_all
+
+    findings = check_all(configuration(config), site)
+    bad = [one for one in findings if one.problem]
+    emit([one.as_dict() for one in findings], as_json, lambda rows: _show_findings(rows))
+    if bad:
+        raise Exit(WRONG_CONFIG if all(one.what in ("settings", "site") for one in bad) else 1)
+
+
+def _show_findings(rows: list[dict[str, Any]]) -> None:
+    for row in rows:
+        mark = click.style("wrong", fg="red", bold=True) if row["problem"] else click.style("ok   ", fg="green")
+        lines = (row["problem"] or row["detail"]).splitlines()
+        click.echo(f"{mark} {row['what']:9} {lines[0]}")
+        for line in lines[1:]:
+            click.echo(f"{'':16}{line}")
+        if row["hint"]:
+            click.echo(click.style(f"{'':16}-> ", fg="cyan") + row["hint"])

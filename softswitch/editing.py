@@ -1,0 +1,143 @@
+"""Changes of the stored site, asked for by the command line: by the running switch, or by the command itself when none runs.
+
+Each operation takes the site in force and gives the site to put in its place (None: nothing changes) and what to tell.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from typing import Any, Final
+
+from softswitch.directory import Account, Directory
+from softswitch.entropy import SystemEntropy
+from softswitch.errors import SoftswitchError
+from softswitch.store.clips import Clips
+from softswitch.store.objects import natural
+from softswitch.store.passwords import SHORTEST, digests, generate_password
+from softswitch.store.site import check_site, diff_sites, export_site, parse_site
+
+
+class EditError(SoftswitchError):
+    """The change cannot be made; `hint` says what to do. `kind`: "failed" | "unknown"."""
+
+    def __init__(self, message: str, hint: str = "", *, kind: str = "failed") -> None:
+        super().__init__(message)
+        self.hint = hint
+        self.kind = kind
+
+
+@dataclass(slots=True)
+class Edit:
+    """What an operation wants: a new site, and its answer."""
+
+    result: dict[str, Any]
+    site: Directory | None = None
+
+
+def apply(
+    site: Directory | None, clips: Clips | None, *, text: str, file: str = "site.toml", dry_run: bool = False
+) -> Edit:
+    """Take a whole site from site.toml. Raises ConfigError that lists every mistake."""
+    new = parse_site(text, file=file, current=site, clips=clips)
+    changes = diff_sites(site, new)
+    lines = [str(one) for one in changes]
+    if site is not None and site.domain != new.domain:
+        lines.append("! phones must register with the new domain; passwords were bound to the old one")
+    return Edit({"changes": lines, "dry_run": dry_run}, None if dry_run or not changes else new)
+
+
+def export(site: Directory | None, clips: Clips | None, *, secrets: bool = True) -> Edit:
+    """The site in force as site.toml."""
+    return Edit({"text": export_site(_existing(site), secrets=secrets)})
+
+
+def account_list(site: Directory | None, clips: Clips | None) -> Edit:
+    accounts = sorted(_existing(site).accounts.values(), key=lambda one: natural(one.user))
+    rows = [
+        {
+            "user": one.user,
+            "name": one.name,
+            "number": one.number or one.user,
+            "agent": one.agent,
+            "algorithms": [name for name, ha1 in (("SHA-256", one.ha1_sha256), ("MD5", one.ha1_md5)) if ha1],
+        }
+        for one in accounts
+    ]
+    return Edit({"accounts": rows})
+
+
+def account_add(site: Directory | None, clips: Clips | None, *, user: str, name: str = "", password: str = "") -> Edit:
+    """A new account, with a generated password unless one is given."""
+    current = _existing(site)
+    if user in current.accounts:
+        raise EditError(f"Account {user!r} exists.", f"A new password for it: softswitch account passwd {user}")
+    password = _password(password)
+    account = Account(user, *digests(user, current.domain, password), name=name)
+    return _with_account(current, account, clips, {"user": user, "name": name, "password": password})
+
+
+def account_passwd(site: Directory | None, clips: Clips | None, *, user: str, password: str = "") -> Edit:
+    """A new password for an account; its phone must be given it too."""
+    current = _existing(site)
+    old = _account(current, user)
+    password = _password(password)
+    md5, sha256 = digests(user, current.domain, password)
+    # An algorithm that was switched off for this account stays off.
+    account = replace(old, ha1_md5=md5 if old.ha1_md5 or not old.ha1_sha256 else "", ha1_sha256=sha256)
+    return _with_account(current, account, clips, {"user": user, "name": old.name, "password": password})
+
+
+def account_remove(site: Directory | None, clips: Clips | None, *, user: str) -> Edit:
+    """Remove an account that no agent uses as a device."""
+    current = _existing(site)
+    account = _account(current, user)
+    users = [agent.name for agent in current.agents.values() if agent.device == user]
+    if users:
+        raise EditError(
+            f"Account {user!r} is the device of the agent {', '.join(users)}.",
+            "Give the agent another device in the site first: softswitch export, edit, softswitch apply.",
+        )
+    rest = {name: one for name, one in current.accounts.items() if name != user}
+    edited = replace(current, accounts=rest)
+    check_site(edited, clips=clips)
+    return Edit({"user": user, "name": account.name}, edited)
+
+
+OPERATIONS: Final[Mapping[str, Callable[..., Edit]]] = {
+    "apply": apply,
+    "export": export,
+    "account_list": account_list,
+    "account_add": account_add,
+    "account_passwd": account_passwd,
+    "account_remove": account_remove,
+}
+
+
+def _existing(site: Directory | None) -> Directory:
+    if site is None:
+        raise EditError("There is no site in the database yet.", "Give it one: softswitch apply site.toml")
+    return site
+
+
+def _account(site: Directory, user: str) -> Account:
+    found = site.accounts.get(user)
+    if found is None:
+        raise EditError(f"There is no account {user!r}.", "See: softswitch account list", kind="unknown")
+    return found
+
+
+def _password(given: str) -> str:
+    if not given:
+        return generate_password(SystemEntropy())
+    if len(given) < SHORTEST or not given.isprintable():
+        raise EditError(
+            f"A password has at least {SHORTEST} printable characters.", "Leave it out, and one is generated."
+        )
+    return given
+
+
+def _with_account(site: Directory, account: Account, clips: Clips | None, result: dict[str, Any]) -> Edit:
+    edited = replace(site, accounts={**site.accounts, account.user: account})
+    check_site(edited, clips=clips)
+    return Edit(result, edited)

@@ -1,0 +1,218 @@
+"""A throwaway switch for load testers and outside test suites: generated accounts, agents and extensions in one directory.
+
+`accounts.json` keeps the passwords from one start to the next; `lab.json` says that calls are accepted, and what there is.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Container, Iterable
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, Final
+
+from softswitch import host
+from softswitch.address import split_host_port
+from softswitch.check import free_range
+from softswitch.config import FILE_NAME, Config, default_toml, load_config
+from softswitch.directory import Directory
+from softswitch.entropy import SystemEntropy
+from softswitch.net.address import is_loopback, join_host_port
+from softswitch.setup import SetupError, apply_site, stored_site, write_private
+from softswitch.store.demo import LAB_QUEUE, lab_site
+
+REPORT: Final = "lab.json"
+SECRETS: Final = "accounts.json"
+LOG: Final = "softswitch.log"
+# Legs rest for seconds before they are used again: short calls at a high rate need many more than long ones.
+MEDIA_PORTS: Final = 10_000
+FEWEST_PORTS: Final = 5_000  # 2,500 legs: 1,250 calls between two phones
+RANGE_STARTS: Final = (10_000, 40_000, 50_000, 33_000)  # between 20000 and 32000 load generators like to be
+DRAIN_SECONDS: Final = 5.0
+
+
+@dataclass(slots=True, frozen=True)
+class Options:
+    """The command line of `softswitch lab`."""
+
+    listen: str
+    http: str
+    accounts: int
+    agents: int
+    tiers: int
+    directory: Path
+    wrap_up: float = 0.0
+    ring_timeout: float = 20.0
+    allow_public: bool = False
+    log_level: str = "info"
+    media_ports: str = ""
+    media_workers: int = 0
+
+
+@dataclass(slots=True)
+class Lab:
+    """A prepared lab: its configuration, and what lab.json will say."""
+
+    config: Config
+    facts: dict[str, Any]
+
+    def report(self, pid: int, sip: str, http: str) -> None:
+        """Write lab.json: calls are accepted from now on."""
+        path = self.config.paths.database.parent / REPORT
+        write_private(path, json.dumps({"pid": pid, "sip": sip, "http": http, **self.facts}, indent=1) + "\n")
+
+    def withdraw(self) -> None:
+        """Remove lab.json: calls are no longer accepted."""
+        (self.config.paths.database.parent / REPORT).unlink(missing_ok=True)
+
+
+def prepare(options: Options) -> Lab:
+    """Make the lab in its directory, or take it up where it was left. Raises SetupError, ConfigError."""
+    sip_host, _ = _address(options.listen, "--listen", options.allow_public)
+    if options.http:
+        _address(options.http, "--http", options.allow_public)
+    directory = options.directory.resolve()
+    try:
+        directory.mkdir(parents=True, exist_ok=True)
+        (directory / REPORT).unlink(missing_ok=True)  # Stale until calls are accepted again.
+    except OSError as error:
+        raise SetupError(f"{directory}: {error.strerror}.", "Choose a directory that you may write to.") from None
+    config = _configure(options, directory, sip_host)
+    secrets = directory / SECRETS
+    if secrets.exists():
+        facts = _take_up(options, config, secrets)
+    else:
+        facts = _make(options, config, secrets, host.primary_address() if sip_host in host.WILDCARDS else sip_host)
+    facts = {**facts, "log": str(directory / LOG), "database": str(config.paths.database)}
+    return Lab(config, {key: facts[key] for key in ("domain", "log", "database", "accounts", "agents", "extensions")})
+
+
+def _address(text: str, option: str, allow_public: bool) -> tuple[str, int]:
+    try:
+        found = split_host_port(text)
+    except ValueError:
+        raise SetupError(f"{option} {text}: not an address.", "Give IP:port, for example 127.0.0.1:5060.") from None
+    if not allow_public and not is_loopback(found[0]):
+        raise SetupError(
+            f"{option} {text}: others could reach this throwaway switch there.",
+            "Use a loopback address such as 127.0.0.1, or say --allow-public.",
+        )
+    return found
+
+
+def _configure(options: Options, directory: Path, sip_host: str) -> Config:
+    """Settings of this start. The media ports stay those of before: calls may outlive a restart."""
+    file = directory / FILE_NAME
+    before = load_config(file, environ={}) if file.exists() else None
+    if options.media_ports:
+        ports = options.media_ports
+    elif before is not None:
+        ports = f"{before.media.ports[0]}-{before.media.ports[1]}"
+    else:
+        ports = choose_ports(sip_host, _ours(options))
+    values = {
+        "sip.listen": [options.listen],
+        "http.listen": options.http,
+        "media.ports": ports,
+        "media.workers": options.media_workers,
+        "paths.log": LOG,
+        "paths.socket": "softswitch.sock",
+        "log.level": options.log_level,
+        "registrar.minimum": 10,
+        "limits.calls": 100_000,
+        "limits.calls_per_second": 100_000,
+        "limits.connections": 50_000,
+        "limits.connections_per_host": 50_000,
+        "shutdown.drain_seconds": DRAIN_SECONDS,
+    }
+    write_private(file, default_toml(values))
+    return load_config(file, environ={})
+
+
+def choose_ports(address: str, ours: Container[int] = (), starts: Iterable[int] = RANGE_STARTS) -> str:
+    """A range of free media ports, as large as may be, without the ports in `ours`."""
+    starts = list(starts)
+    for size in (MEDIA_PORTS, FEWEST_PORTS):
+        found = free_range(address, size, starts, ours)
+        if found is not None:
+            return f"{found[0]}-{found[1]}"
+    raise SetupError(
+        f"No {FEWEST_PORTS} consecutive UDP ports are free on {address} for RTP.",
+        "Stop the program that has them (ss -lunp), or name a range: --media-ports 40000-41999.",
+    )
+
+
+def _ours(options: Options) -> set[int]:
+    return {split_host_port(one)[1] for one in (options.listen, options.http) if one}
+
+
+def _make(options: Options, config: Config, secrets: Path, domain: str) -> dict[str, Any]:
+    site = lab_site(
+        SystemEntropy(), domain, accounts=options.accounts, agents=options.agents, tiers=options.tiers,
+        wrap_up=options.wrap_up,
+    )  # fmt: skip
+    facts = {
+        "domain": domain,
+        "accounts": [{"user": one.user, "password": one.password} for one in site.users()],
+        "agents": [{"user": one.user, "password": one.password, "tier": one.tier} for one in site.agents()],
+        "extensions": dict(site.extensions),
+        "tiers": options.tiers,
+    }
+    apply_site(config, _tuned(site.directory, options), "lab")
+    write_private(secrets, json.dumps(facts) + "\n")  # Last: it says that the database is complete.
+    return facts
+
+
+def _take_up(options: Options, config: Config, secrets: Path) -> dict[str, Any]:
+    facts: dict[str, Any] = json.loads(secrets.read_text())
+    was = (len(facts["accounts"]), len(facts["agents"]), facts["tiers"])
+    if was != (options.accounts, options.agents, options.tiers):
+        raise SetupError(
+            f"{secrets.parent} holds a lab of {was[0]} accounts and {was[1]} agents in {was[2]} tiers.",
+            f"Start it with --accounts {was[0]} --agents {was[1]} --tiers {was[2]}, or name another --dir.",
+        )
+    site = stored_site(config)
+    if site is None:
+        raise SetupError(f"{config.paths.database} holds no site.", f"Remove {secrets.parent} and start again.")
+    tuned = _tuned(site, options)
+    if tuned != site:
+        apply_site(config, tuned, "lab")
+    return facts
+
+
+def _tuned(site: Directory, options: Options) -> Directory:
+    queue = replace(site.queues[LAB_QUEUE], wrap_up=options.wrap_up, ring_timeout=options.ring_timeout)
+    return replace(site, queues={**site.queues, LAB_QUEUE: queue})
+
+
+def run(options: Options) -> None:
+    """Prepare and serve in the foreground. Raises SoftswitchError if it cannot start."""
+    import os
+
+    from softswitch.daemon import Daemon, serve
+    from softswitch.mediaplane import MediaError
+
+    lab = prepare(options)
+
+    def started(daemon: Daemon) -> None:
+        lab.report(os.getpid(), *_addresses(daemon))
+
+    try:
+        try:
+            serve(lab.config, started=started)
+        except MediaError:
+            if options.media_ports:
+                raise
+            # Somebody took a port of the range since it was chosen.
+            sip_host = split_host_port(options.listen)[0]
+            again = replace(options, media_ports=choose_ports(sip_host, _ours(options), RANGE_STARTS[::-1]))
+            lab = prepare(again)
+            serve(lab.config, started=started)
+    finally:
+        lab.withdraw()
+
+
+def _addresses(daemon: Any) -> tuple[str, str]:
+    first = daemon.network.listeners[0]
+    http = daemon.config.http.listen
+    return join_host_port(first.host, first.port), join_host_port(*http) if http else ""

@@ -1,0 +1,265 @@
+"""What people and programs may ask of a running switch: the commands of the console, the pages, the metrics."""
+
+from __future__ import annotations
+
+import os
+import resource
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any
+
+import softswitch
+from softswitch.api.source import Readiness, Sample
+from softswitch.console import ConsoleError
+from softswitch.effects import AgentCommand
+from softswitch.net.address import join_host_port
+from softswitch.net.tcp import TcpListener
+
+if TYPE_CHECKING:
+    from softswitch.daemon import Daemon
+
+Values = dict[tuple[str, ...], float]
+
+LATE = 1.0  # seconds of loop lag from which on we are not healthy
+FEW_LEGS = 2  # free media legs that a call needs at least
+VERBS = ("login", "logout", "ready", "ready_once", "not_ready", "end_wrap_up", "extend_wrap_up")
+
+
+class Operations:
+    """The daemon as its operators see it (api.source.Source, and the handlers of console.Console)."""
+
+    def __init__(self, daemon: Daemon) -> None:
+        self._daemon = daemon
+
+    def handlers(self) -> dict[str, Callable[..., Any]]:
+        return {
+            "status": self.status,
+            "queues": self.queues,
+            "queue": self.queue,
+            "explain": self.explain,
+            "agents": self.agents,
+            "agent": self.agent,
+            "calls": self.calls,
+            "hang_up": self.hang_up,
+            "registrations": self.registrations,
+            "edit": self._daemon.edit,
+            "reload": self.reload,
+            "stop": self.stop,
+        }
+
+    # --- looking -----------------------------------------------------------------------------------------------------
+
+    def status(self) -> dict[str, Any]:
+        daemon, now = self._daemon, time.monotonic()
+        board = daemon.switch.queue_board(now)
+        return {
+            "version": softswitch.__version__,
+            "pid": os.getpid(),
+            "domain": daemon.directory.domain,
+            "site_version": daemon.directory.version,
+            "uptime": now - daemon.since,
+            "agents": len(board["agents"]),
+            "agents_ready": sum(one["presence"].startswith("ready") for one in board["agents"].values()),
+            "waiting": sum(one["waiting"] for one in board["queues"].values()),
+            "listeners": self._listeners(),
+            "workers": daemon.media.rows(),
+            "loop_lag": daemon.network.lag,
+            "faults": daemon.faults.total,
+            "events": dict(sorted(daemon.published.items())),
+            "network": daemon.network.counters.as_dict(),
+            "store": asdict(daemon.store.health()),
+            "problems": [*self.healthy().reasons, *(f"{what}: {detail}" for what, detail in daemon.alarms.items())],
+            **daemon.switch.status(now),
+        }
+
+    def _listeners(self) -> list[dict[str, Any]]:
+        return [
+            {
+                "address": f"{one.transport}://{join_host_port(one.host, one.port)}",
+                "connections": len(one) if isinstance(one, TcpListener) else None,
+            }
+            for one in self._daemon.network.listeners
+        ]
+
+    def queues(self) -> list[dict[str, Any]]:
+        board = self._daemon.switch.queue_board(time.monotonic())
+        return [{"name": name, **values} for name, values in board["queues"].items()]
+
+    def queue(self, name: str) -> dict[str, Any]:
+        """One queue, with the one reason for each member why the first caller is not at their phone."""
+        found = _only(self.queues(), "queue", name)
+        if found["callers"]:
+            first = self._daemon.switch.queues.explain_caller(found["callers"][0]["caller"], time.monotonic())
+            found["first"] = first
+        return found
+
+    def explain(self, caller: str = "", agent: str = "") -> dict[str, Any]:
+        """Why a caller still waits, or why an agent gets no call."""
+        queues, now = self._daemon.switch.queues, time.monotonic()
+        found = queues.explain_caller(caller, now) if caller else queues.explain_agent(agent, now)
+        if found is None and caller:
+            raise ConsoleError(f"No caller {caller!r} waits.", "See the ids with: softswitch calls", kind="unknown")
+        if found is None:
+            raise _unknown("agent", agent, list(self._daemon.directory.agents))
+        return found
+
+    def agents(self) -> list[dict[str, Any]]:
+        board = self._daemon.switch.queue_board(time.monotonic())
+        return [{"agent": name, **values} for name, values in board["agents"].items()]
+
+    def calls(self) -> list[dict[str, Any]]:
+        return self._daemon.switch.call_list(time.monotonic())
+
+    def registrations(self) -> list[dict[str, Any]]:
+        return self._daemon.switch.registrations(time.monotonic())
+
+    # --- steering ----------------------------------------------------------------------------------------------------
+
+    def agent(self, name: str, verb: str, reason: str = "", device: str = "") -> dict[str, Any]:
+        daemon = self._daemon
+        if verb not in VERBS:
+            raise ConsoleError(f"There is no {verb!r} for an agent.", f"One of: {', '.join(VERBS)}.")
+        if name not in daemon.directory.agents:
+            raise _unknown("agent", name, list(daemon.directory.agents))
+        if device and device not in daemon.directory.accounts:
+            raise ConsoleError(f"There is no account {device!r}.", "See: softswitch account list.", kind="unknown")
+        command = AgentCommand(name, verb, reason=reason, device=device, actor="cli")
+        refusal = daemon.input("agent", daemon.switch.agent_command, command)
+        if refusal:
+            raise ConsoleError(f"{name} cannot {verb.replace('_', ' ')}: {refusal}.", "See: softswitch agent list")
+        return _only(self.agents(), "agent", name)
+
+    def hang_up(self, call: str = "", everything: bool = False) -> int:
+        daemon = self._daemon
+        ids = [one["call"] for one in self.calls()]
+        if not everything:
+            if call not in ids:
+                raise ConsoleError(f"There is no call {call!r}.", "See the ids with: softswitch calls", kind="unknown")
+            ids = [call]
+        for one in ids:
+            daemon.input("hang up", daemon.switch.hang_up, one)
+        return len(ids)
+
+    async def reload(self) -> dict[str, Any]:
+        return {"version": await self._daemon.reload("cli")}
+
+    def stop(self, at_once: bool = False) -> dict[str, Any]:
+        self._daemon.stop(at_once=at_once)
+        return {"calls": self._daemon.calls_now()}
+
+    # --- health ------------------------------------------------------------------------------------------------------
+
+    def healthy(self) -> Readiness:
+        """The loop turns, the listeners listen, the media workers live, the records reach the disk."""
+        daemon = self._daemon
+        reasons = []
+        if not daemon.media.all_ready():
+            reasons.append("a media worker is being replaced")
+        if daemon.network.lag > LATE:
+            reasons.append(f"the event loop is {daemon.network.lag:.1f} s late")
+        if "listener_lost" in daemon.alarms:
+            reasons.append(f"a listener is lost: {daemon.alarms['listener_lost']}")
+        if trouble := daemon.store.health().trouble:
+            reasons.append(f"records cannot be written: {trouble}")
+        return Readiness(not reasons, tuple(reasons))
+
+    def ready(self) -> Readiness:
+        """Healthy, and new calls are welcome."""
+        daemon = self._daemon
+        reasons = list(self.healthy().reasons)
+        if not daemon.serving:
+            reasons.append("starting")
+        if daemon.draining:
+            reasons.append("draining")
+        if daemon.switch.status(time.monotonic())["media"]["legs_free"] < FEW_LEGS:
+            reasons.append("no free RTP ports")
+        return Readiness(not reasons, tuple(reasons))
+
+    # --- metrics -----------------------------------------------------------------------------------------------------
+
+    def samples(self) -> Sequence[Sample]:
+        return list(self._samples())
+
+    def _samples(self) -> Iterator[Sample]:
+        daemon, now = self._daemon, time.monotonic()
+        status = daemon.switch.status(now)
+        usage = resource.getrusage(resource.RUSAGE_SELF)
+        yield _gauge("up_seconds", "Seconds since the start.", now - daemon.since)
+        yield _counter("cpu_seconds", "CPU time of the signalling process.", usage.ru_utime + usage.ru_stime)
+        yield _gauge("calls", "Calls now.", status["calls"])
+        yield _gauge("registrations", "Bindings now.", status["registrations"])
+        yield _gauge("media_legs_free", "RTP legs that a call could take.", status["media"]["legs_free"])
+        yield _gauge("media_legs_used", "RTP legs in use.", status["media"]["legs_in_use"])
+        health = daemon.store.health()
+        yield _gauge("store_pending", "Events not yet on disk.", health.pending)
+        yield _gauge("store_lag_seconds", "Age of the oldest of them.", health.lag)
+        yield _counter("store_dropped", "Events lost because memory ran out.", health.dropped)
+        refused = _by(daemon.overload.refused)
+        yield Sample("softswitch_shed", "Requests refused under overload.", "counter", refused, ("method",))
+        yield _gauge("loop_lag_seconds", "How late the event loop was last.", daemon.network.lag)
+        yield _gauge("loop_lag_worst_seconds", "How late it was at worst.", daemon.network.worst_lag)
+        yield _gauge("stream_connections", "TCP connections now.", daemon.network.connections())
+        yield _gauge("draining", "1 while no new calls are taken.", int(daemon.draining))
+        yield _counter("faults", "Exceptions of ours that were survived.", daemon.faults.total)
+        yield Sample("softswitch_events", "Published events.", "counter", _by(daemon.published), ("event",))
+        network = daemon.network.counters.as_dict()
+        yield Sample("softswitch_network", "What the listeners counted.", "counter", _by(network), ("what",))
+        yield Sample("softswitch_sip", "What the SIP layer counted.", "counter", _by(status["sip"]), ("what",))
+        yield from self._media_samples()
+        yield from self._queue_samples()
+
+    def _media_samples(self) -> Iterator[Sample]:
+        rows = self._daemon.media.rows()
+        restarts: Values = {(str(row["worker"]),): float(row["restarts"]) for row in rows}
+        yield Sample("softswitch_media_restarts", "Media workers replaced.", "counter", restarts, ("worker",))
+        gauges: Values = {}
+        for row in rows:
+            gauges.update({(str(row["worker"]), str(name)): float(value) for name, value in row["gauges"].items()})
+        yield Sample("softswitch_media", "What the media workers count.", "gauge", gauges, ("worker", "what"))
+
+    def _queue_samples(self) -> Iterator[Sample]:
+        queues = self.queues()
+        for name, text in QUEUE_GAUGES.items():
+            values: Values = {(one["name"],): float(one[name]) for one in queues}
+            yield Sample(f"softswitch_queue_{name}", text, "gauge", values, ("queue",))
+        agents: Values = {
+            (one["name"], condition): float(count) for one in queues for condition, count in one["agents"].items()
+        }
+        yield Sample("softswitch_queue_agents", "Agents by condition.", "gauge", agents, ("queue", "condition"))
+        entered: Values = {(one["name"],): float(one["counts"]["entered"]) for one in queues}
+        yield Sample("softswitch_queue_entered", "Callers who entered.", "counter", entered, ("queue",))
+        outcomes: Values = {
+            (one["name"], outcome): float(count)
+            for one in queues
+            for outcome, count in one["counts"]["outcomes"].items()
+        }
+        yield Sample("softswitch_queue_outcomes", "How visits ended.", "counter", outcomes, ("queue", "outcome"))
+
+
+QUEUE_GAUGES = {"waiting": "Callers waiting.", "longest_wait": "Seconds the first caller has waited."}
+
+
+def _gauge(name: str, text: str, value: float) -> Sample:
+    return Sample(f"softswitch_{name}", text, "gauge", {(): value})
+
+
+def _counter(name: str, text: str, value: float) -> Sample:
+    return Sample(f"softswitch_{name}", text, "counter", {(): value})
+
+
+def _by(values: Mapping[str, float]) -> Values:
+    return {(name,): value for name, value in values.items()}
+
+
+def _only(rows: Sequence[dict[str, Any]], what: str, name: str) -> dict[str, Any]:
+    key = "name" if what == "queue" else what
+    for row in rows:
+        if row[key] == name:
+            return row
+    raise _unknown(what, name, [row[key] for row in rows])
+
+
+def _unknown(what: str, name: str, known: Sequence[str]) -> ConsoleError:
+    hint = f"There are: {', '.join(sorted(known)[:20])}." if known else f"The site has no {what} yet."
+    return ConsoleError(f"There is no {what} {name!r}.", hint, kind="unknown")

@@ -1,0 +1,174 @@
+"""Makes new installations: the demo hotline of `init`, the throwaway switch of `lab`."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+from collections.abc import AsyncIterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from softswitch.config import FILE_NAME, Config, default_toml, load_config, packaged_prompts
+from softswitch.directory import Directory
+from softswitch.entropy import SystemEntropy
+from softswitch.errors import SoftswitchError
+from softswitch.store.demo import NewSite, demo_site
+from softswitch.store.site import export_site
+
+if TYPE_CHECKING:
+    from softswitch.store import Store
+
+SITE_FILE = "site.toml"
+
+
+class SetupError(SoftswitchError):
+    """A new installation cannot be made; `hint` says what to do."""
+
+    def __init__(self, message: str, hint: str) -> None:
+        super().__init__(message)
+        self.hint = hint
+
+
+@dataclass(slots=True, frozen=True)
+class Made:
+    """What was made, with the passwords that are kept nowhere else."""
+
+    directory: Path
+    config: Config
+    site: NewSite
+    server: str
+
+    def as_dict(self) -> dict[str, Any]:
+        return {
+            "directory": str(self.directory),
+            "domain": self.site.directory.domain,
+            "server": self.server,
+            "port": self.config.sip.listen[0].port,
+            "accounts": [
+                {
+                    "user": one.user,
+                    "name": one.name,
+                    "password": one.password,
+                    "role": f"agent {one.agent}" if one.agent else "extension",
+                }
+                for one in self.site.credentials
+            ],
+            "extensions": dict(self.site.extensions),
+        }
+
+
+def create_demo(directory: Path, *, domain: str, listen: str, language: str, probe: bool = False) -> Made:
+    """A new hotline in `directory`. Raises SetupError or ConfigError before anything is written.
+
+    `probe`: try the ports first, so that a busy one is known before passwords are shown.
+    """
+    from softswitch import host
+
+    server = host.primary_address()
+    domain = domain or server
+    values = {"sip.listen": listen, "sip.domain": domain}
+    config = load_config(None, environ={}, overrides=values)
+    first = config.sip.listen[0]
+    if first.host not in host.WILDCARDS:
+        server = first.host
+    if probe:
+        from softswitch.check import try_ports
+
+        try_ports(config)
+    site = demo_site(SystemEntropy(), domain, language)
+    return Made(directory, create(directory, {"sip.listen": [listen], "sip.domain": domain}, site), site, server)
+
+
+def create(directory: Path, values: Mapping[str, Any], site: NewSite, actor: str = "init") -> Config:
+    """Write settings, site and database into `directory`, readable by its owner only. Refuses to overwrite."""
+    file = directory / FILE_NAME
+    if file.exists():
+        raise SetupError(
+            f"There is a site in {directory}/ already; it is not touched.",
+            f"Use it: softswitch serve --config {directory}. Or name another directory.",
+        )
+    try:
+        directory.mkdir(parents=True, exist_ok=True)
+        write_private(file, default_toml(values))
+        write_private(directory / SITE_FILE, export_site(site.directory))
+    except OSError as error:
+        raise SetupError(f"{directory}: {error.strerror}.", "Choose a directory that you may write to.") from None
+    try:
+        config = load_config(file, environ={})
+        apply_site(config, site.directory, actor)
+    except BaseException:
+        file.unlink()  # A site without its database must not look like one.
+        raise
+    return config
+
+
+def apply_site(config: Config, site: Directory, actor: str) -> None:
+    """Put a site into the database."""
+
+    async def save() -> None:
+        async with opened(config) as store:
+            await store.apply_site(site, actor=actor)
+
+    asyncio.run(save())
+
+
+def stored_site(config: Config) -> Directory | None:
+    """The site in the database, None if there is none."""
+    if not config.paths.database.exists():
+        return None
+
+    async def load() -> Directory | None:
+        async with opened(config) as store:
+            return (await store.load()).directory
+
+    return asyncio.run(load())
+
+
+def edit_stored(config: Config, operation: str, arguments: Mapping[str, Any], actor: str) -> dict[str, Any]:
+    """Carry out an operation of `editing` on the database of a switch that does not run."""
+    from softswitch.editing import OPERATIONS
+    from softswitch.store.clips import Clips
+
+    async def edit() -> dict[str, Any]:
+        async with opened(config) as store:
+            site = (await store.load()).directory
+            done = OPERATIONS[operation](site, Clips.scan(prompts(config)), **arguments)
+            result = dict(done.result)
+            if done.site is not None:
+                result["version"] = (await store.apply_site(done.site, actor=actor)).version
+            return result
+
+    return asyncio.run(edit())
+
+
+@contextlib.asynccontextmanager
+async def opened(config: Config) -> AsyncIterator[Store]:
+    """The database, for as long as a command needs it. Raises StoreError."""
+    from softswitch.store import Store
+
+    store = await Store.open(config.paths.database)
+    try:
+        yield store
+    finally:
+        await store.close()
+
+
+def prompts(config: Config) -> Path:
+    return config.paths.prompts or packaged_prompts()
+
+
+def write_private(path: Path, text: str) -> None:
+    """Write a file of mode 0600 at once: it is never there half written, nor for others to read."""
+    temporary = path.with_name(f".{path.name}.{os.getpid()}")
+    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+    try:
+        with os.fdopen(descriptor, "w", encoding="utf-8") as stream:
+            stream.write(text)
+            stream.flush()
+            os.fsync(stream.fileno())
+        temporary.replace(path)
+    except BaseException:
+        temporary.unlink(missing_ok=True)
+        raise

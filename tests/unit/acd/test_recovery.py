@@ -1,0 +1,200 @@
+"""Restart: what was known before is known after (ACD-41, R14)."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from softswitch.effects import DeviceReachable, EnterQueue, OfferAnswered, OfferResult, Outcome, ReleaseCaller
+from softswitch.events import CallerJoined, CallerLeft
+from tests.unit.acd.site import Site, queue
+
+
+def reborn(site: Site, away: float = 2.0) -> Site:
+    """Kill the process, start another: its clock begins elsewhere, phones register again, calls are not told yet."""
+    state: dict[str, Any] = json.loads(json.dumps(site.engine.export_state(site.now)))
+    fresh = Site(
+        *site.queues.values(), agents={n: {"device": a.device} for n, a in site.agents.items()}, log_in=False, now=5.0
+    )
+    fresh.engine.restore_state(state, fresh.now)
+    fresh._settle()
+    fresh.now += away
+    for name in fresh.agents:
+        fresh.give(DeviceReachable(site.device(name), True))
+    fresh.clear()
+    return fresh
+
+
+def test_agents_keep_presence_reason_device_and_idle_order() -> None:
+    site = Site(queue("anna jan ola ewa"))
+    site.advance(500.0)
+    site.enter("c0")
+    site.serve("anna", 30.0)
+    site.command("ola", "not_ready", "lunch")
+    site.command("ewa", "login", device="desk7")
+    after = reborn(site)
+    assert after.presence("ola") == ("not_ready", "lunch")
+    assert after.device("ewa") == "desk7"
+    # ewa logged in last, jan has been idle longest: exactly as before.
+    after.enter("c1", "c2", "c3")
+    assert after.ring_order() == ["jan", "ewa", "anna"]
+
+
+def test_waiting_callers_keep_order_and_wait() -> None:
+    site = Site(queue("anna"))
+    site.busy("anna")
+    site.enter("c1", number="600100200")
+    site.advance(30.0)
+    site.enter("c2")
+    site.enter("vip", priority=3)
+    after = reborn(site)
+    assert not after.of(CallerJoined)
+    for caller in ("c2", "vip", "c1"):  # in whatever order the calls are told again
+        after.give(EnterQueue(caller, "q"))
+    assert not after.of(CallerJoined)  # the visit goes on, it does not begin
+    assert after.rung() == {"anna": "c2"}  # the first who was back found the agent free
+    assert [after.engine.position(c) for c in ("vip", "c1", "c2")] == [1, 2, 3]
+    after.leave("c1")
+    assert after.outcome("c1").waited == 32.0
+
+
+def test_visits_that_nobody_resumes_are_closed_and_the_books_balance() -> None:
+    site = Site(queue("anna"))
+    site.busy("anna")
+    site.enter("c1", "c2", "c3", "c4")
+    site.leave("c4")
+    after = reborn(site)
+    after.give(EnterQueue("c1", "q"))
+    after.leave("c3")
+    after.engine.close_visits(after.now)
+    after._settle()
+    assert after.outcome("c2").outcome == "system_shutdown"
+    assert after.outcome("c3").outcome == "abandoned"
+    counts = after.engine.measure.queues["q"]
+    assert (counts.entered, counts.in_progress) == (4, 1)
+    after.engine.close_visits(after.now)
+    after._settle()
+    assert counts.in_progress == 1
+
+
+def test_a_caller_who_comes_back_to_another_queue_ends_the_old_visit() -> None:
+    site = Site(queue("anna"), queue("jan", name="p"))
+    site.busy("anna")
+    site.enter("c1")
+    after = reborn(site)
+    after.give(EnterQueue("c1", "p"))
+    (left,) = after.of(CallerLeft)
+    assert (left.queue, left.outcome, left.detail) == ("q", "transferred_out", "p")
+
+
+def test_wrap_up_and_back_off_go_on_for_what_was_left_of_them() -> None:
+    site = Site(queue("anna jan", wrap_up=30.0, reject_delay=40.0))
+    site.enter("c1", "c2")
+    site.answer("anna")
+    site.hang_up("anna")
+    site.fail("jan", OfferResult.REJECTED)
+    site.leave("c2")
+    site.advance(10.0)
+    after = reborn(site, away=0.0)
+    assert after.activity("anna") == "wrapup"
+    assert after.activity("jan") == "backoff"
+    after.advance(20.0)
+    assert after.activity("anna") == "idle"
+    after.advance(10.0)
+    assert after.activity("jan") == "idle"
+
+
+def test_who_talked_is_free_with_a_clock_that_starts_now() -> None:
+    site = Site(queue("anna jan"))
+    site.enter("c1")
+    site.answer("anna")
+    site.advance(60.0)
+    after = reborn(site)
+    after.enter("c2", "c3")
+    assert after.ring_order() == ["jan", "anna"]
+
+
+def test_being_away_does_not_reset_the_idle_clocks() -> None:
+    site = Site(queue("anna jan"))
+    site.enter("c1")
+    site.serve("anna", 1.0)
+    site.advance(300.0)
+    after = reborn(site, away=50.0)
+    idle = {name: after.now - agent.idle_since for name, agent in after.engine.roster.agents.items()}
+    assert idle == {"anna": 350.0, "jan": 351.0}
+
+
+def test_round_robin_goes_on_where_it_was() -> None:
+    site = Site(queue("anna jan ola", strategy="round_robin"))
+    for number in range(2):
+        site.enter(f"c{number}")
+        site.serve("anna" if number == 0 else "jan")
+    after = reborn(site)
+    after.enter("c9")
+    assert after.rung() == {"ola": "c9"}
+
+
+def test_ids_are_never_given_twice() -> None:
+    site = Site(queue("anna"))
+    site.enter("c1")
+    old = site.offer("anna")
+    after = reborn(site)
+    after.enter("c2")
+    assert after.offer("anna") > old
+    after.give(OfferAnswered(old))  # late, from before
+    assert after.rung() == {"anna": "c2"}
+    visits = [e.visit for e in after.of(CallerJoined)]
+    assert visits == [2]
+
+
+def test_agents_and_queues_that_are_gone_are_left_out() -> None:
+    site = Site(queue("anna jan"), queue("anna", name="p"))
+    state = site.engine.export_state(site.now)
+    fresh = Site(queue("jan"), log_in=False)
+    fresh.engine.restore_state(state, fresh.now)
+    fresh._settle()
+    assert set(fresh.engine.roster.agents) == {"jan"}
+
+
+def test_a_state_of_another_version_is_not_taken() -> None:
+    site = Site(queue("anna"))
+    fresh = Site(queue("anna"), log_in=False)
+    fresh.engine.restore_state({**site.engine.export_state(site.now), "version": 0}, fresh.now)
+    fresh._settle()
+    assert fresh.presence("anna")[0] == "offline"
+
+
+def test_load_windows_survive() -> None:
+    site = Site(queue("anna jan", strategy="least_busy"))
+    site.enter("c1")
+    site.serve("anna", 300.0)
+    after = reborn(site)
+    after.enter("c2")
+    assert after.rung() == {"jan": "c2"}
+    assert after.engine.roster.agents["anna"].load.calls(after.now) == 1
+
+
+def test_shut_down_releases_everybody_who_waits() -> None:
+    site = Site(queue("anna jan"))
+    site.enter("c1", "c2", "c3")
+    site.answer("anna")
+    site.engine.shut_down(site.now)
+    site._settle()
+    assert {r.caller: r.outcome for r in site.of(ReleaseCaller)} == {
+        "c2": Outcome.SYSTEM_SHUTDOWN,
+        "c3": Outcome.SYSTEM_SHUTDOWN,
+    }
+    assert site.talks() == {"anna": "c1"}
+    assert site.rung() == {}
+
+
+def test_exporting_twice_through_a_restart_loses_nothing() -> None:
+    site = Site(queue("anna"))
+    site.busy("anna")
+    site.enter("c1")
+    site.advance(5.0)
+    once = reborn(site, away=1.0)
+    twice = reborn(once, away=1.0)
+    twice.give(EnterQueue("c1", "q"))
+    twice.leave("c1")
+    assert twice.outcome("c1").waited == 7.0
