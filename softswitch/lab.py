@@ -20,6 +20,7 @@ from softswitch.entropy import SystemEntropy
 from softswitch.net.address import is_loopback, join_host_port
 from softswitch.setup import SetupError, apply_site, stored_site, write_private
 from softswitch.store.demo import LAB_QUEUE, lab_site
+from softswitch.store.passwords import generate_password
 
 REPORT: Final = "lab.json"
 SECRETS: Final = "accounts.json"
@@ -83,8 +84,9 @@ def prepare(options: Options) -> Lab:
         facts = _take_up(options, config, secrets)
     else:
         facts = _make(options, config, secrets, host.primary_address() if sip_host in host.WILDCARDS else sip_host)
-    facts = {**facts, "log": str(directory / LOG), "database": str(config.paths.database)}
-    return Lab(config, {key: facts[key] for key in ("domain", "log", "database", "accounts", "agents", "extensions")})
+    facts |= {"log": str(directory / LOG), "database": str(config.paths.database), "http_token": config.http.token}
+    del facts["tiers"]
+    return Lab(config, facts)
 
 
 def _address(text: str, option: str, allow_public: bool) -> tuple[str, int]:
@@ -110,7 +112,9 @@ def _configure(options: Options, directory: Path, sip_host: str) -> Config:
         ports = f"{before.media.ports[0]}-{before.media.ports[1]}"
     else:
         ports = choose_ports(sip_host, _ours(options))
+    public = options.http and not is_loopback(split_host_port(options.http)[0])
     values = {
+        "http.token": _token(before) if public else "",
         "sip.listen": [options.listen],
         "http.listen": options.http,
         "media.ports": ports,
@@ -119,6 +123,7 @@ def _configure(options: Options, directory: Path, sip_host: str) -> Config:
         "paths.socket": "softswitch.sock",
         "log.level": options.log_level,
         "registrar.minimum": 10,
+        "registrar.digest": ["MD5", "SHA-256"],  # SIPp takes the first challenge only, and knows MD5 only.
         "limits.calls": 100_000,
         "limits.calls_per_second": 100_000,
         "limits.connections": 50_000,
@@ -127,6 +132,10 @@ def _configure(options: Options, directory: Path, sip_host: str) -> Config:
     }
     write_private(file, default_toml(values))
     return load_config(file, environ={})
+
+
+def _token(before: Config | None) -> str:
+    return before.http.token if before is not None and before.http.token else generate_password(SystemEntropy())
 
 
 def choose_ports(address: str, ours: Container[int] = (), starts: Iterable[int] = RANGE_STARTS) -> str:

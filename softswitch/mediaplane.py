@@ -64,11 +64,10 @@ class MediaPlane:
     def __init__(
         self,
         plans: Sequence[WorkerPlan],
-        sources: Sequence[Load],
         on_event: Callable[[int, WorkerEvent], None],
     ) -> None:
         self._slots = [_Slot(index, plan) for index, plan in enumerate(plans)]
-        self.sources = list(sources)
+        self._sources: dict[str, Load] = {}  # what a worker must know that starts later
         self._on_event = on_event
         self._loop = asyncio.get_running_loop()
         self._first: dict[int, asyncio.Future[None]] = {}
@@ -106,10 +105,11 @@ class MediaPlane:
 
     def load(self, sources: Sequence[Load]) -> None:
         """Make more clips playable, now and in every worker that starts later."""
-        self.sources.extend(sources)
+        news = [one for one in sources if self._sources.get(one.name) != one]
+        self._sources.update((one.name, one) for one in news)
         for slot in self._slots:
             if slot.worker is not None and slot.ready is not None:
-                slot.worker.post_all(sources)
+                slot.worker.post_all(news)
 
     def rows(self) -> list[dict[str, Any]]:
         """One row for each worker, for `status`."""
@@ -175,7 +175,7 @@ class MediaPlane:
     def _came_up(self, slot: _Slot, event: Ready) -> None:
         slot.ready = event
         assert slot.worker is not None
-        slot.worker.post_all(self.sources)
+        slot.worker.post_all(list(self._sources.values()))
         first = self._first[slot.index]
         if not first.done():
             first.set_result(None)

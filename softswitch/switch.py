@@ -185,6 +185,7 @@ class Switch:
         self._now = now
         if queues:
             self.queues.restore_state(queues, now)
+            self.queues.close_visits(now)  # The callers' calls have ended with the process that held them.
         self.registrar.restore(bindings, now)
 
     def drain_mode(self, on: bool) -> None:

@@ -159,6 +159,9 @@ class Dispatcher:
             self._ignored["offer"] += 1
         elif offer.state is OfferState.TALKING:
             self.ended(offer_id, now)
+        elif result is OfferResult.CANCELLED_CALLER_GONE:
+            # Nobody is there to ring for: the visit is over, and no fault of the agent's.
+            self.depart(offer.caller, *offer.caller.abandonment(now), now)
         else:
             self._end(offer, result if result in FAILURES else OfferResult.FAILED, now, status=status)
 
@@ -175,11 +178,13 @@ class Dispatcher:
         if offer is None:
             self._ignored["offer"] += 1
             return
-        if offer.state is OfferState.TALKING:
-            del self.offers[offer_id]
-            self._roster.conversation_ended(offer.agent, offer, now)
-        else:
+        if offer.state is OfferState.RINGING:
             self._end(offer, OfferResult.FAILED, now)
+            return
+        if offer.state is OfferState.CONNECTING:
+            self._connected(offer, now)  # What has ended has been; only the report of its beginning is missing.
+        del self.offers[offer_id]
+        self._roster.conversation_ended(offer.agent, offer, now)
 
     def timed_out(self, offer_id: int, now: float) -> None:
         offer = self.offers.get(offer_id)
@@ -221,13 +226,14 @@ class Dispatcher:
                 result = OfferResult.UNREACHABLE if gone else OfferResult.CANCELLED_AGENT_STATE
                 self._end(agent.offer, result, now, withdraw=True)
 
-    def depart(self, caller: Caller, outcome: Outcome, now: float, detail: str = "") -> None:
+    def depart(self, caller: Caller, outcome: Outcome, detail: str, now: float) -> None:
+        """The caller leaves without an agent: whoever rings for them is withdrawn first."""
         for offer in list(caller.offers.values()):
             self._end(offer, OfferResult.CANCELLED_CALLER_GONE, now, withdraw=True)
-        self._visits.end(caller, outcome, now, detail)
+        self._visits.end(caller, outcome, detail, now)
 
     def release(self, caller: Caller, outcome: Outcome, destination: str, now: float, detail: str = "") -> None:
-        self.depart(caller, outcome, now, detail)
+        self.depart(caller, outcome, detail, now)
         self._emit(ReleaseCaller(caller.id, caller.queue.name, outcome, destination))
 
 

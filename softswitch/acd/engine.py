@@ -106,10 +106,6 @@ class Engine:
         """The item types that `handle` takes."""
         return tuple(self._handlers)
 
-    def handles(self, item: object) -> bool:
-        """Whether the engine wants this item."""
-        return type(item) in self._handlers
-
     def next_deadline(self) -> float | None:
         return self.deadlines.next()
 
@@ -198,7 +194,7 @@ class Engine:
             if present.queue is queue:
                 self.ignored["caller"] += 1
                 return
-            self.dispatcher.depart(present, Outcome.TRANSFERRED_OUT, now, item.queue)
+            self.dispatcher.depart(present, Outcome.TRANSFERRED_OUT, item.queue, now)
         self.visits.open(item, queue, now)
         self._match(now)
 
@@ -212,7 +208,7 @@ class Engine:
         if outcome is Outcome.ABANDONED:
             outcome, refinement = caller.abandonment(now)
             detail = detail or refinement
-        self.dispatcher.depart(caller, outcome, now, detail)
+        self.dispatcher.depart(caller, outcome, detail, now)
         self._match(now)
 
     def release(self, caller_id: str, outcome: Outcome, destination: str, now: float, detail: str = "") -> bool:
@@ -335,9 +331,12 @@ class Engine:
         """Everything a restart must know, as JSON values; times are ages and remainders, never readings of this clock."""
         return recovery.export_state(self, now)
 
-    def restore_state(self, data: Mapping[str, Any], now: float) -> None:
-        """Take the state of before, after `configure`. A visit goes on when its caller enters the queue again."""
-        recovery.restore_state(self, data, now)
+    def restore_state(self, data: Mapping[str, Any], now: float, age: float = 0.0) -> None:
+        """Take the state of before, after `configure`; `age` is the wall-clock seconds since its export.
+
+        A visit goes on when its caller enters the queue again; `close_visits` ends the others.
+        """
+        recovery.restore_state(self, data, now, age)
         self._dirty.update(dict.fromkeys(self.queues.values()))
         self._match(now)
 

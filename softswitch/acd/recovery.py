@@ -6,10 +6,14 @@ whoever talked when the process died is free, with an idle clock that starts now
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from copy import deepcopy
 from typing import TYPE_CHECKING, Any
 
 from softswitch.acd.agent import Activity, AgentState, Presence
+from softswitch.acd.measure import Measure
+from softswitch.effects import OfferResult
+from softswitch.events import AgentActivityChanged, AgentPresenceChanged, CallerJoined, CallerLeft, Event, OfferMade
 
 if TYPE_CHECKING:
     from softswitch.acd.engine import Engine
@@ -33,24 +37,28 @@ def export_state(engine: Engine, now: float) -> dict[str, Any]:
     }
 
 
-def restore_state(engine: Engine, data: Mapping[str, Any], now: float) -> None:
-    """Take the state of before over a configured engine. Agents and queues that are no longer configured are left out."""
+def restore_state(engine: Engine, data: Mapping[str, Any], now: float, age: float) -> None:
+    """Take the state of before over a configured engine. Agents and queues that are no longer configured are left out.
+
+    `age`: wall-clock seconds since the export, which count as waited, paused and idle like any others.
+    """
     if data.get("version") != VERSION:
         return
+    exported = now - max(0.0, age)
     engine.visits.last = max(engine.visits.last, data["last_visit"])
     engine.dispatcher.last = max(engine.dispatcher.last, data["last_offer"])
     engine.roster.unseat()
     for name, stored in data["agents"].items():
         agent = engine.roster.agents.get(name)
         if agent is not None:
-            _restore_agent(engine.roster, agent, stored, now)
+            _restore_agent(engine.roster, agent, stored, exported, now)
     for name, stored in data["queues"].items():
         queue = engine.queues.get(name)
         for tier in queue.tiers if queue is not None else ():
             if (last := stored["last"].get(str(tier.number))) is not None:
                 tier.last = (int(last[0]), str(last[1]))
     engine.roster.seat(engine.queues.values())
-    engine.visits.restore(data["visits"], now)
+    engine.visits.restore(data["visits"], exported)
     engine.measure.restore(data["counters"])
     for queue in engine.queues.values():
         engine.measure.configure(queue.config)
@@ -81,23 +89,86 @@ def _export_agent(agent: AgentState, now: float) -> dict[str, Any]:
     }
 
 
-def _restore_agent(roster: Roster, agent: AgentState, stored: Mapping[str, Any], now: float) -> None:
+def _restore_agent(roster: Roster, agent: AgentState, stored: Mapping[str, Any], exported: float, now: float) -> None:
     agent.presence, agent.reason = Presence(stored["presence"]), stored["reason"]
-    agent.presence_since = now - stored["presence_age"]
-    agent.logged_in = now - stored["login_age"]
-    agent.idle_since = now - stored["idle_age"]
+    agent.presence_since = exported - stored["presence_age"]
+    agent.logged_in = exported - stored["login_age"]
+    agent.idle_since = exported - stored["idle_age"]
     # A phone that was there is unreachable only because we were away: its agent's clock must not start anew for that.
-    away = 0.0 if stored["reachable"] and agent.serving else stored["unavailable_age"]
-    agent.unavailable_since = now - away
+    was_there = stored["reachable"] and agent.serving
+    agent.unavailable_since = now if was_there else exported - stored["unavailable_age"]
     agent.missed = stored["missed"]
     agent.paused_in = set(stored["paused_in"])
-    agent.load.restore(stored["load"], now)
-    if stored["device"]:
+    agent.load.restore(stored["load"], exported)
+    if stored["device"] and stored["device"] != agent.config.device:
         roster.adopt(agent, stored["device"])
     wrap_up, back_off = stored["wrap_up"], stored["back_off"]
-    if wrap_up["left"] > 0.0:
-        roster.floor.begin_wrap_up(agent, wrap_up["queue"], wrap_up["left"], now)
-        agent.wrap_up_from = now - wrap_up["age"]
-    if back_off["left"] > 0.0:
-        roster.floor.begin_back_off(agent, now + back_off["left"], back_off["cause"], now)
+    if (wrap_up_left := exported + wrap_up["left"] - now) > 0.0:
+        roster.floor.begin_wrap_up(agent, wrap_up["queue"], wrap_up_left, now)
+        agent.wrap_up_from = exported - wrap_up["age"]
+    if (back_off_until := exported + back_off["left"]) > now:
+        roster.floor.begin_back_off(agent, back_off_until, back_off["cause"], now)
     roster.floor.place_by_facts(agent, now)
+
+
+def catch_up(data: Mapping[str, Any], events: Iterable[tuple[float, Event]]) -> dict[str, Any]:
+    """An exported state brought up to the end of the journal: `events` were published after the export, each with the
+    seconds since it. So nothing that was journaled is lost, however seldom the state is exported."""
+    state: dict[str, Any] = deepcopy(dict(data))
+    visits = {visit["caller"]: visit for visit in state["visits"]}
+    measure = Measure()
+    measure.restore(state["counters"])
+    for after, event in events:
+        measure.apply(event)
+        if isinstance(event, CallerJoined):
+            state["last_visit"] = max(state["last_visit"], event.visit)
+            visits[event.caller] = _visit(event, after)
+        elif isinstance(event, CallerLeft):
+            if event.caller in visits and visits[event.caller]["visit"] == event.visit:
+                del visits[event.caller]
+        elif isinstance(event, OfferMade):
+            state["last_offer"] = max(state["last_offer"], event.offer)
+            if event.caller in visits:
+                visits[event.caller]["offers"] += 1
+        elif isinstance(event, AgentPresenceChanged | AgentActivityChanged) and event.agent in state["agents"]:
+            _catch_up_agent(state["agents"][event.agent], event, after)
+    state["visits"] = sorted(visits.values(), key=lambda visit: int(visit["visit"]))
+    state["counters"] = measure.as_dict()
+    return state
+
+
+def _visit(event: CallerJoined, after: float) -> dict[str, Any]:
+    """A visit that began after the export: its wait at that time is less than nothing."""
+    return {
+        "queue": event.queue,
+        "caller": event.caller,
+        "visit": event.visit,
+        "number": event.number,
+        "name": "",
+        "priority": event.priority,
+        "waited": -after,
+        "credit": 0.0,
+        "position_at_entry": event.position,
+        "offers": 0,
+    }
+
+
+def _catch_up_agent(stored: dict[str, Any], event: AgentPresenceChanged | AgentActivityChanged, after: float) -> None:
+    if isinstance(event, AgentActivityChanged):
+        # C.5: the end of a call, of a wrap-up, and an offer that failed or was left start the idle clock.
+        left = event.cause == OfferResult.CANCELLED_AGENT_STATE
+        if left or event.activity == Activity.BACK_OFF or event.previous in (Activity.TALKING, Activity.WRAP_UP):
+            stored["idle_age"] = -after
+        stored["wrap_up"]["left"] = stored["back_off"]["left"] = 0.0
+    elif event.queue:
+        paused = set(stored["paused_in"])
+        stored["paused_in"] = sorted(
+            paused | {event.queue} if event.presence == "not_ready" else paused - {event.queue}
+        )
+    else:
+        if stored["presence"] == Presence.OFFLINE:
+            stored["login_age"] = stored["idle_age"] = -after
+        stored["presence"], stored["reason"], stored["presence_age"] = str(event.presence), event.reason, -after
+        stored["device"] = "" if event.presence == Presence.OFFLINE else event.device
+        if event.presence == Presence.OFFLINE:
+            stored["paused_in"] = []

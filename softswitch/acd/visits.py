@@ -225,7 +225,7 @@ class Visits:
         self._publish(CallerConnected(caller.queue.name, caller.id, agent, offer, caller.answered - caller.joined))
         self._ended(caller, Outcome.ANSWERED, caller.answered, "", agent)
 
-    def end(self, caller: Caller, outcome: Outcome, now: float, detail: str = "") -> None:
+    def end(self, caller: Caller, outcome: Outcome, detail: str, now: float) -> None:
         """The caller leaves without an agent. Their offers have been ended."""
         if caller.state is CallerState.WAITING:
             caller.queue.leave(caller)

@@ -24,7 +24,7 @@ from softswitch.sip.uri import addr_uri, unescape, uri_host_port, uri_user
 MAX_CREDENTIALS: Final = 4  # Authorization headers looked at: one per algorithm or realm
 MAX_SEEN: Final = 100_000  # accepted proofs per generation; two generations are kept
 _TIME_DIGITS: Final = 11  # hex digits of milliseconds: 557 years
-_NONCE_DIGITS: Final = 32
+_NONCE_DIGITS: Final = 24  # 52 bits of MAC; short, because a challenge must not be much longer than its request
 
 # User agents that give up when they meet SHA-256, even beside MD5: baresip 1.0 with libre 1.1 ends in "Function not
 # implemented", the others look at one challenge only, wherever it stands in the list.

@@ -116,13 +116,13 @@ def challenge(realm: str, nonce: str, algorithm: str = "MD5", *, stale: bool = F
 def ha1(username: str, realm: str, password: str, algorithm: str = "MD5") -> str:
     """H(username:realm:password) in hex: what an account stores. Password-equivalent. Text is ordinary text."""
     function, _ = _hash_of(algorithm)
-    return function(f"{username}:{realm}:{password}".encode())
+    return function(f"{username}:{realm}:{password}".encode("utf-8", "surrogateescape"))
 
 
 def user_hash(username: str, realm: str, algorithm: str = "MD5") -> str:
     """RFC 7616 section 3.4.4."""
     function, _ = _hash_of(algorithm)
-    return function(f"{username}:{realm}".encode())
+    return function(f"{username}:{realm}".encode("utf-8", "surrogateescape"))
 
 
 def response_digest(
@@ -196,7 +196,7 @@ def authorization(
 def seal(key: bytes, *parts: str) -> str:
     """A keyed tag over the parts, 32 hex digits (BLAKE2s): nonces that need no memory."""
     text = "\0".join(parts)
-    return hashlib.blake2s(text.encode("utf-8", "surrogateescape"), key=key, digest_size=16).hexdigest()
+    return hashlib.blake2s(text.encode("utf-8", "surrogatepass"), key=key, digest_size=16).hexdigest()
 
 
 # --- reading -----------------------------------------------------------------------------------------------------------

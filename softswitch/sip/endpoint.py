@@ -25,7 +25,6 @@ one; the To tag of such answers is a function of the request, and the ACK they c
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
@@ -36,6 +35,7 @@ from softswitch.machine import Entropy
 from softswitch.sip import message as wire
 from softswitch.sip.admission import DEFAULT_METHODS, DEFAULT_SCHEMES, Admission
 from softswitch.sip.client import Head
+from softswitch.sip.identifiers import COOKIE, Identifiers
 from softswitch.sip.items import (
     AckMissing,
     AckReceived,
@@ -45,7 +45,7 @@ from softswitch.sip.items import (
     ResponseReceived,
     ServerFailed,
 )
-from softswitch.sip.listener import Listener, is_loopback, reply_flow, sent_by, valid_destination
+from softswitch.sip.listener import Listener, reply_flow, valid_destination
 from softswitch.sip.message import Message
 from softswitch.sip.timers import NEVER
 from softswitch.sip.transaction import ClientTransaction, Core, Counters, Input, ServerTransaction
@@ -56,7 +56,6 @@ __all__ = [
     "ResponseReceived", "ServerFailed", "ServerTransaction",
 ]  # fmt: skip
 
-COOKIE: Final = "z9hG4bK"
 RETRY_AFTER: Final = 5  # seconds, at least; up to four times as long, so that clients do not come back in step
 MAX_AMPLIFICATION: Final = 1.5  # bytes of the answer to a malformed request, per byte of the request
 MAX_KEEPALIVE: Final = 4  # bytes: CRLF CRLF, four NULs and their like are pings, not messages
@@ -95,17 +94,13 @@ class Endpoint:
     ) -> None:
         self._entropy = entropy
         self.listeners = tuple(listeners)
-        self.node = node
+        self._identifiers = Identifiers(entropy, self.listeners, node)
         self._server = f"Server: {server}\r\n" if server else ""
         self._agent = f"User-Agent: {server}\r\n" if server else ""
         self._admission = Admission(methods, schemes, supported)
         self._limits = limits
         self._core = Core(self._server)
         self._slim: list[ServerTransaction | ClientTransaction] = []
-        self._vias: dict[tuple[int, bool, bool], str] = {}
-        # Tags of stateless answers: "-" in the second place sets them apart from the tags of dialogs.
-        self._tag_start = f"{node}-"
-        self._tag_key = (entropy.token() + entropy.token()).encode()
 
     @property
     def counters(self) -> Counters:
@@ -219,7 +214,7 @@ class Endpoint:
         tx = core.servers.get(place + "INVITE")
         if tx is not None:
             tx.handle(Input.ACK_RELIABLE if tx.reliable else Input.ACK, now, message)
-        elif message.to_tag.startswith(self._tag_start):
+        elif self._identifiers.is_stateless(message.to_tag):
             core.counters.stray_acks += 1
         else:
             core.out.append(AckReceived(message))
@@ -297,7 +292,9 @@ class Endpoint:
             self.respond(tx, status, now, headers=headers, body=body)
             return
         message = tx.message
-        data = wire.response(message, status, to_tag=self._stateless_tag(message), headers=headers, body=body)
+        data = wire.response(
+            message, status, to_tag=self._identifiers.stateless_tag(message), headers=headers, body=body
+        )
         tx.handle(Input.REJECT, now, data)
 
     def reply_stateless(self, message: Message, status: int, now: float, headers: str = "") -> None:
@@ -306,7 +303,7 @@ class Endpoint:
             self._reply(message, status, headers, wire.MAX_MESSAGE)
 
     def _reply(self, message: Message, status: int, headers: str, limit: int) -> None:
-        data = wire.response(message, status, to_tag=self._stateless_tag(message), headers=headers)
+        data = wire.response(message, status, to_tag=self._identifiers.stateless_tag(message), headers=headers)
         flow = reply_flow(message)
         if len(data) <= limit and valid_destination(flow.host, flow.port):
             self._core.out.append(Send(data, flow))
@@ -336,7 +333,7 @@ class Endpoint:
         max_forwards: int = 70,
     ) -> ClientTransaction:
         """Send a request. `from_` and `to` are complete header values, `headers` complete lines (with Route, Contact ...)."""
-        via, branch = self._via(flow)
+        via, branch = self._identifiers.via(flow)
         data = wire.request(
             method, uri, via=via, from_=from_, to=to, call_id=call_id, cseq=cseq, headers=headers + self._agent, body=body,
             max_forwards=max_forwards,
@@ -372,7 +369,7 @@ class Endpoint:
         body: bytes = b"",
     ) -> None:
         """Acknowledge a 2xx (13.2.2.4): kept, and sent again for each copy of that 2xx."""
-        via, _ = self._via(flow)
+        via, _ = self._identifiers.via(flow)
         data = wire.request(
             "ACK",
             uri,
@@ -403,24 +400,9 @@ class Endpoint:
 
     def tag(self) -> str:
         """A fresh tag for a dialog; its first character is the node that owns it."""
-        return self.node + self._entropy.token()
+        return self._identifiers.tag()
 
     def _to_tag(self, tx: ServerTransaction) -> str:
         if not tx.to_tag:
-            tx.to_tag = tx.message.to_tag or self.tag()
+            tx.to_tag = tx.message.to_tag or self._identifiers.tag()
         return tx.to_tag
-
-    def _stateless_tag(self, message: Message) -> str:
-        # 8.2.7: the copies of a request get the same tag, although nothing is remembered.
-        text = f"{message.call_id} {message.from_tag} {message.cseq}".encode("latin-1", "replace")
-        return self._tag_start + hashlib.blake2s(text, digest_size=6, key=self._tag_key).hexdigest()
-
-    def _via(self, flow: Flow) -> tuple[str, str]:
-        branch = f"{COOKIE}{self.node}{self._entropy.token()}"
-        place = (flow.listener, is_loopback(flow.host), ":" in flow.host)
-        start = self._vias.get(place)
-        if start is None:
-            listener = self.listeners[flow.listener]
-            start = f"SIP/2.0/{listener.transport.upper()} {sent_by(listener, flow)};rport;branch="
-            self._vias[place] = start
-        return start + branch, branch

@@ -127,10 +127,16 @@ def parameters(text: str, *, strict: bool = True) -> dict[str, str]:
             continue
         if equals and strict and not _is_value(value):
             raise ParseError("malformed parameter value")
-        found.setdefault(name.lower(), value)
+        name = name.lower()
+        if name not in found:
+            found[name] = value
+        elif name in _IDENTITIES:
+            raise ParseError(f"more than one {name}")
     return found
 
 
+# Two readers that chose differently would see two transactions or two dialogs.
+_IDENTITIES: Final = frozenset({"branch", "tag"})
 _is_plain_value = re.compile(rf"[{TOKEN_CHARS}\[\]:/@?&$#<>(){{}}|^=\x80-\xff]*").fullmatch
 
 

@@ -16,7 +16,7 @@ from softswitch.sip.uri import uri_host_port
 DEFAULT_PORT: Final = 5060
 DEFAULT_TLS_PORT: Final = 5061
 _SECURE: Final = frozenset({"tls", "wss"})
-_WILDCARDS: Final = frozenset({"", "0.0.0.0", "::"})
+WILDCARDS: Final = frozenset({"", "0.0.0.0", "::"})
 _octet = r"(?:25[0-5]|2[0-4][0-9]|1[0-9]{2}|[1-9]?[0-9])"
 _is_ipv4 = re.compile(rf"{_octet}(?:\.{_octet}){{3}}").fullmatch
 
@@ -76,8 +76,8 @@ def is_loopback(host: str) -> bool:
 @lru_cache(maxsize=4096)
 def _sent_by(listener: Listener, loopback: bool, ipv6: bool) -> str:
     host, port = listener.host, listener.port
-    if loopback and (host in _WILDCARDS or is_loopback(host)):
-        host = ("::1" if ipv6 else "127.0.0.1") if host in _WILDCARDS else host
+    if loopback and (host in WILDCARDS or is_loopback(host)):
+        host = ("::1" if ipv6 else "127.0.0.1") if host in WILDCARDS else host
     else:
         host = listener.advertised_host or host
         port = listener.advertised_port or port

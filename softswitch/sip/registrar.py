@@ -19,7 +19,7 @@ from softswitch.events import BindingAdded, BindingRemoved
 from softswitch.machine import Deadlines
 from softswitch.sip import headers as views
 from softswitch.sip.binding import Binding, Contact, dialled_flow, read_contacts
-from softswitch.sip.listener import Listener, peer_flow
+from softswitch.sip.listener import WILDCARDS, Listener, peer_flow
 from softswitch.sip.message import Message
 from softswitch.sip.uri import Uri, addr_uri, unescape, uri_user
 
@@ -55,14 +55,7 @@ class Registrar:
         self._minimum = minimum
         self._default = min(max(default, minimum), maximum)
         self._maximum = maximum
-        self._ours = frozenset(
-            place
-            for listener in listeners
-            for place in (
-                (listener.host, listener.port),
-                (listener.advertised_host or listener.host, listener.advertised_port or listener.port),
-            )
-        )
+        self._ours = frozenset(place for listener in listeners for place in _places(listener))
         self._epoch = epoch
         self._date = (-1, "")
         self._aors: dict[str, dict[str, Binding]] = {}  # AOR -> contact URI -> binding
@@ -322,6 +315,13 @@ class Registrar:
 
 _DAYS: Final = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 _MONTHS: Final = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
+
+
+def _places(listener: Listener) -> list[tuple[str, int]]:
+    """Every host and port that leads to a listener."""
+    hosts = [listener.host, "127.0.0.1", "::1"] if listener.host in WILDCARDS else [listener.host]
+    advertised = listener.advertised_host or listener.host, listener.advertised_port or listener.port
+    return [(host, listener.port) for host in hosts] + [advertised]
 
 
 def _aor_user(to: str) -> str:

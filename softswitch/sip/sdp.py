@@ -233,30 +233,33 @@ def parse(body: bytes) -> Session:
     media: Media | None = None
     try:
         for line in lines:
+            if line[:2] != "a=":
+                if line[:2] == "m=":
+                    media = section = _media(line[2:], session, inherited)
+                else:
+                    _line(line, session, section)
+                continue
             name, _, value = line.partition(":")
-            if name == "a=rtpmap" and media:
+            if media is None:
+                if direction := _DIRECTION.get(line):
+                    inherited = direction
+                else:
+                    session.attributes.append((name[2:], value))
+            elif name == "a=rtpmap":
                 # A repeated rtpmap would let two readers see two codecs: the first stands.
                 number, _, text = value.partition(" ")
                 media.rtpmap.setdefault(_PAYLOAD_TYPES[number], text)
-            elif name == "a=fmtp" and media:
+            elif name == "a=fmtp":
                 number, _, text = value.partition(" ")
                 media.fmtp.setdefault(_PAYLOAD_TYPES[number], text)
-            elif line[:2] == "a=":
-                if direction := _DIRECTION.get(line):
-                    if media:
-                        media.direction = direction
-                    else:
-                        inherited = direction
-                elif name == "a=ptime" and media:
-                    media.ptime = _milliseconds(value)
-                elif name == "a=maxptime" and media:
-                    media.maxptime = _milliseconds(value)
-                else:
-                    section.attributes.append((name[2:], value))
-            elif line[:2] == "m=":
-                media = section = _media(line[2:], session, inherited)
+            elif name == "a=ptime":
+                media.ptime = _milliseconds(value)
+            elif name == "a=maxptime":
+                media.maxptime = _milliseconds(value)
+            elif direction := _DIRECTION.get(line):
+                media.direction = direction
             else:
-                _line(line, session, section)
+                media.attributes.append((name[2:], value))
     except KeyError:
         raise ParseError("payload type out of range") from None
     for stream in session.media:

@@ -16,10 +16,12 @@ MAX_URI: Final = 2_048  # characters
 
 # userinfo leaves room for what keypads send unescaped ("#"); "@" stands once, before the host.
 _USER_CHARS: Final = r"-A-Za-z0-9_.!~*'()&=+$,;?/%#\[\]{}|^`\\\x80-\xff"
+# Not `\s`: the second octet of a UTF-8 letter may be what Python takes for a blank.
+_NO_URI: Final = r'\x00-\x20\x7f<>"'
 _sip = re.compile(
-    rf"(?:([{_USER_CHARS}]++)(?::([{_USER_CHARS}:]*+))?@)?({HOST})(?::({PORT}))?((?:;[^;?@<>\"\s]*+)*)(?:\?([^?@<>\"\s]*+))?",
+    rf"(?:([{_USER_CHARS}]++)(?::([{_USER_CHARS}:]*+))?@)?({HOST})(?::({PORT}))?((?:;[^;?@{_NO_URI}]*+)*)(?:\?([^?@{_NO_URI}]*+))?"
 ).fullmatch
-_tel = re.compile(r"(\+?[0-9A-Fa-f*#.()-]++)((?:;[^;?@<>\"\s]*+)*)").fullmatch
+_tel = re.compile(rf"(\+?[0-9A-Fa-f*#.()-]++)((?:;[^;?@{_NO_URI}]*+)*)").fullmatch
 _separators = re.compile(r"[-.()]").sub
 _percent = re.compile(r"%([0-9A-Fa-f]{2})").sub
 _is_scheme = re.compile(r"[A-Za-z][-A-Za-z0-9+.]*+").fullmatch
@@ -40,7 +42,7 @@ def escape_user(text: str) -> str:
     """Text -> user part: what the grammar does not allow there is escaped octet by octet (RFC 3261 section 25.1)."""
     if _SAFE_USER.issuperset(text):
         return text
-    octets = text.encode("utf-8", "surrogateescape") if not text.isascii() else text.encode()
+    octets = text.encode("utf-8", "replace")
     return "".join(chr(o) if chr(o) in _SAFE_USER else f"%{o:02X}" for o in octets)
 
 
@@ -200,7 +202,7 @@ class Address:
 
 # 20.10 wants a row of tokens where quotes are missing. Phones also leave "(" or "@" bare, which no reader can mistake.
 _is_display = re.compile(r'[^",;<>\\\x00-\x08\x0a-\x1f\x7f]*+').fullmatch
-_uri_end = re.compile(r'[<>"\s]').search
+_uri_end = re.compile(f"[{_NO_URI}]").search
 
 
 def dissect(value: str) -> tuple[str, str, str]:

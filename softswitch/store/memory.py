@@ -147,7 +147,7 @@ class MemoryReports:
         return [one for one in self._entries() if one.seq > after][:limit]
 
     def _entries(self) -> list[JournalEntry]:
-        return journal_entries(row[4] for row in self._tables.journal.values())
+        return journal_entries((row[2], *row[4:]) for row in self._tables.journal.values())
 
     def _visits(self, since: float, until: float) -> list[VisitRecord]:
         return [one for one in map(visit_record, self._tables.visits.values()) if since <= one.entered_at < until]
@@ -239,7 +239,7 @@ class MemoryStore:
 
     async def recover(self, *, resumed: Collection[tuple[int, str]] = ()) -> Recovery:
         assert self._left is not None, "load() comes first"
-        return recover(self._left, journal_entries(row[4] for row in self.tables.journal.values()), resumed)
+        return recover(self._left, journal_entries((row[2], *row[4:]) for row in self.tables.journal.values()), resumed)
 
     async def _rows(self, statement: str) -> list[Any]:
         """What SQLite would answer to the statements of `loading`."""

@@ -11,6 +11,7 @@ from typing import Any, Final
 import aiosqlite
 
 from softswitch.store.database import open_for_reading
+from softswitch.store.projection import MICRO
 from softswitch.store.records import Books, CallRecord, JournalEntry, LegRecord, QueueSummary, VisitRecord
 from softswitch.store.statements import CALL_COLUMNS, LEG_COLUMNS, VISIT_COLUMNS, select
 
@@ -69,8 +70,13 @@ def visit_record(row: Sequence[Any]) -> VisitRecord:
     return VisitRecord(*row)
 
 
-def journal_entries(blocks: Iterable[str]) -> list[JournalEntry]:
-    return [JournalEntry(*entry) for block in blocks for entry in json.loads(block)]
+def journal_entries(blocks: Iterable[Sequence[Any]]) -> list[JournalEntry]:
+    """From (first wall, first mono, JSON)."""
+    return [
+        JournalEntry(seq, wall + at / MICRO, mono + clock / MICRO, name, call, payload)
+        for wall, mono, text in blocks
+        for seq, at, clock, name, call, payload in json.loads(text)
+    ]
 
 
 def books_of(rows: Iterable[tuple[str, str, int]]) -> list[Books]:
@@ -170,10 +176,10 @@ class Reports:
             [record.started_at - 1.0, until, call],
         )
         blocks = await self._rows(
-            "SELECT events FROM journal WHERE last_seq >= ? AND first_wall <= ? ORDER BY first_seq",
+            "SELECT first_wall, first_mono, events FROM journal WHERE last_seq >= ? AND first_wall <= ? ORDER BY first_seq",
             [record.seq, until],
         )
-        events = [one for one in journal_entries(row[0] for row in blocks) if one.call == call]
+        events = [one for one in journal_entries(blocks) if one.call == call]
         return CallDetails(record, [leg_record(one) for one in legs], [visit_record(one) for one in visits], events)
 
     async def visits(
@@ -203,11 +209,11 @@ class Reports:
         """Events of the journal in order, from the one after `after` on."""
         found: list[JournalEntry] = []
         while len(found) < limit:
-            sql = "SELECT events FROM journal WHERE last_seq > ? ORDER BY first_seq LIMIT 64"
+            sql = "SELECT first_wall, first_mono, events FROM journal WHERE last_seq > ? ORDER BY first_seq LIMIT 64"
             blocks = await self._rows(sql, [after])
             if not blocks:
                 break
-            entries = journal_entries(row[0] for row in blocks)
+            entries = journal_entries(blocks)
             found += [one for one in entries if one.seq > after]
             after = entries[-1].seq
         return found[:limit]

@@ -79,6 +79,7 @@ journal = Table(
     number("last_seq"),
     seconds("first_wall"),
     seconds("last_wall"),
+    seconds("first_mono"),
     text("events"),
 )
 Index("journal_last_wall", journal.c.last_wall)

@@ -148,7 +148,7 @@ class Store:
             blocks = await self._rows(sql.BLOCKS_FROM, (left.calls[0].seq, left.last_seq)) if left.calls else []
         except sqlite3.Error as error:
             raise explain(error, self.path) from None
-        journal = await asyncio.to_thread(journal_entries, [row[0] for row in blocks])
+        journal = await asyncio.to_thread(journal_entries, blocks)
         return recover(left, journal, resumed)
 
     async def _adopt_clock(self, now: Moment, boot: str) -> None:

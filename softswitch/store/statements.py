@@ -46,7 +46,9 @@ def select(table: str, columns: tuple[str, ...], rest: str = "") -> str:
 
 # --- the journal and what follows from it ------------------------------------------------------------------------------
 
-JOURNAL: Final = insert("journal", ("first_seq", "last_seq", "first_wall", "last_wall", "events"), "first_seq")
+JOURNAL: Final = insert(
+    "journal", ("first_seq", "last_seq", "first_wall", "last_wall", "first_mono", "events"), "first_seq"
+)
 # The part of a call that is known when it starts; the rest gets the values of "not ended".
 CALL_STARTED: Final = (
     "INSERT INTO calls (seq, call, started_at, caller, caller_name, dialled, account, outcome, status, cause,"
@@ -97,7 +99,9 @@ LAST_LEG: Final = "SELECT max(seq) FROM legs"
 LAST_VISIT: Final = "SELECT max(visit) FROM queue_visits"
 OPEN_CALLS: Final = select("calls", CALL_COLUMNS, "WHERE ended_at IS NULL ORDER BY seq")
 OPEN_VISITS: Final = select("queue_visits", VISIT_COLUMNS, "WHERE left_at IS NULL ORDER BY visit")
-BLOCKS_FROM: Final = "SELECT events FROM journal WHERE last_seq >= ? AND first_seq <= ? ORDER BY first_seq"
+BLOCKS_FROM: Final = (
+    "SELECT first_wall, first_mono, events FROM journal WHERE last_seq >= ? AND first_seq <= ? ORDER BY first_seq"
+)
 
 ADOPT_CLOCK: Final = (
     "UPDATE bindings SET expires_mono = expires_at + :shift",

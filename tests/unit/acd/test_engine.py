@@ -421,7 +421,7 @@ def test_an_agent_greeting_makes_connecting_a_state_of_its_own() -> None:
     assert not site.of(CallerConnected)
     assert site.engine.position("c1") is None
     site.advance(1.5)
-    site.give(ConversationEnded(site.offer("anna")))  # the agent hung up during the whisper
+    site.fail("anna", OfferResult.FAILED)  # the agent hung up during the whisper
     assert site.results() == [("anna", "failed")]
     assert site.rung() == {"jan": "c1"}  # back in the old place, and the next agent at once
     site.answer("jan")
@@ -430,6 +430,25 @@ def test_an_agent_greeting_makes_connecting_a_state_of_its_own() -> None:
     assert site.talks() == {"jan": "c1"}
     site.advance(0.0)
     assert site.engine.measure.queues["q"].answered == 1
+
+
+def test_a_conversation_that_ends_before_its_beginning_was_reported_has_been_one() -> None:
+    site = Site(queue("anna", agent_greeting=("whisper",), wrap_up=10.0))
+    site.enter("c1")
+    site.answer("anna")
+    site.hang_up("anna")
+    assert site.outcome("c1").outcome == "answered"
+    assert site.activity("anna") == "wrapup"
+
+
+def test_a_ring_for_a_caller_who_is_gone_ends_the_visit_and_is_not_held_against_the_agent() -> None:
+    site = Site(queue("anna"))
+    site.advance(10.0)
+    site.enter("c1")
+    site.fail("anna", OfferResult.CANCELLED_CALLER_GONE)
+    assert site.outcome("c1").outcome == "abandoned_short"
+    assert site.activity("anna") == "idle"
+    assert site.engine.roster.agents["anna"].idle_since == site.now - 10.0
 
 
 def test_max_wait_that_passes_while_connecting_counts_only_if_the_agent_is_lost() -> None:
@@ -460,8 +479,8 @@ def test_results_carry_ring_time_and_status() -> None:
 
 def test_the_engine_says_which_items_are_its_own() -> None:
     site = Site(queue("anna"))
-    assert site.engine.handles(EnterQueue("c", "q"))
-    assert not site.engine.handles(RingAgent(1, "c", "anna", "q", "d", 1.0))
+    assert {EnterQueue, OfferAnswered, ConversationEnded} < set(site.engine.wants)
+    assert RingAgent not in site.engine.wants
 
 
 def test_a_gap_in_time_is_no_harm() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
+from softswitch.acd.recovery import catch_up
 from softswitch.effects import DeviceReachable, EnterQueue, OfferAnswered, OfferResult, Outcome, ReleaseCaller
 from softswitch.events import CallerJoined, CallerLeft
 from tests.unit.acd.site import Site, queue
@@ -112,6 +113,73 @@ def test_who_talked_is_free_with_a_clock_that_starts_now() -> None:
     after = reborn(site)
     after.enter("c2", "c3")
     assert after.ring_order() == ["jan", "anna"]
+
+
+def test_the_time_since_the_export_counts() -> None:
+    site = Site(queue("anna jan", wrap_up=30.0, reject_delay=40.0), queue("ewa", name="p"))
+    site.busy("ewa")
+    site.enter("c0", queue="p")
+    site.enter("c1", "c2")
+    site.serve("anna")
+    site.fail("jan", OfferResult.REJECTED)
+    site.leave("c2")
+    state = site.engine.export_state(site.now)
+    fresh = Site(*site.queues.values(), log_in=False, now=5.0)
+    fresh.engine.restore_state(state, fresh.now, age=35.0)
+    fresh._settle()
+    for name in fresh.agents:
+        fresh.reachable(name)
+    assert (fresh.activity("anna"), fresh.activity("jan")) == ("idle", "backoff")
+    fresh.advance(5.0)
+    assert fresh.activity("jan") == "idle"
+    fresh.busy("ewa")
+    fresh.give(EnterQueue("c0", "p"))
+    fresh.leave("c0")
+    assert fresh.outcome("c0").waited == 40.0
+
+
+def test_a_state_is_brought_up_to_the_end_of_the_journal() -> None:
+    site = Site(queue("anna jan ola", wrap_up=30.0), queue("anna", name="p"))
+    site.enter("c1", "c2")
+    site.advance(5.0)
+    state = json.loads(json.dumps(site.engine.export_state(site.now)))
+    exported, seen = site.now, len(site.events)
+    ages: list[float] = []
+
+    def note() -> None:
+        ages.extend([site.now - exported] * (len(site.events) - seen - len(ages)))
+
+    for step in (
+        lambda: site.answer("anna"),
+        lambda: site.advance(7.0),
+        lambda: site.enter("c3", "c4", "c5"),
+        lambda: site.hang_up("anna"),
+        lambda: site.leave("c2"),
+        lambda: site.command("ola", "not_ready", "lunch"),
+        lambda: site.command("anna", "logout", queue="p"),
+        lambda: site.command("jan", "logout"),
+        lambda: site.command("jan", "login", device="desk7"),
+        lambda: site.advance(3.0),
+    ):
+        step()
+        note()
+    caught = catch_up(state, zip(ages, site.events[seen:], strict=True))
+    fresh = Site(*site.queues.values(), log_in=False, now=5.0)
+    fresh.engine.restore_state(caught, fresh.now, age=site.now - exported)
+    fresh._settle()
+    assert fresh.engine.measure.as_dict() == site.engine.measure.as_dict()
+    before, after = site.engine.export_state(site.now), fresh.engine.export_state(fresh.now)
+    for key in ("last_visit", "last_offer", "counters"):
+        assert after[key] == before[key]
+    assert [(v["caller"], v["visit"], v["waited"], v["offers"]) for v in after["visits"]] == [
+        (v["caller"], v["visit"], v["waited"], v["offers"]) for v in before["visits"]
+    ]
+    for name in ("anna", "jan", "ola"):
+        for key in ("presence", "reason", "presence_age", "idle_age", "device", "paused_in"):
+            assert after["agents"][name][key] == before["agents"][name][key], (name, key)
+    fresh.engine.close_visits(fresh.now)
+    fresh._settle()
+    assert fresh.engine.measure.queues["q"].in_progress == 0
 
 
 def test_being_away_does_not_reset_the_idle_clocks() -> None:

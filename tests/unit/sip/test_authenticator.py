@@ -69,7 +69,7 @@ def test_the_stronger_algorithm_is_offered_first_with_the_same_nonce() -> None:
     first, second = challenges(result)
     assert isinstance(result, Challenge) and (result.status, result.failed) == (401, False)
     assert (first.algorithm, second.algorithm) == ("SHA-256", "MD5")
-    assert first.nonce == second.nonce and len(first.nonce) == 32
+    assert first.nonce == second.nonce and len(first.nonce) == 24
     assert first.realm == REALM and first.qop == ("auth",) and not first.stale
 
 
@@ -174,7 +174,7 @@ def test_a_nonce_is_bound_to_its_source_its_realm_and_its_key() -> None:
     )
     restarted = Authenticator(REALM, b"other key", lifetime=60.0)
     assert challenges(restarted.check(message(authorization=proof), ACCOUNTS, 0.0))[0].stale
-    forged = dataclasses.replace(offer(auth), nonce="0" * 32)
+    forged = dataclasses.replace(offer(auth), nonce="0" * 24)
     assert challenges(auth.check(message(authorization=answer(forged)), ACCOUNTS, 0.0))[0].stale
     future = dataclasses.replace(offer(auth, now=1000.0))
     assert challenges(auth.check(message(authorization=answer(future)), ACCOUNTS, 0.0))[0].stale

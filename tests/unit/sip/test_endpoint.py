@@ -301,6 +301,7 @@ def test_what_cannot_be_served_is_refused_without_a_trace(data: bytes, status: i
 @pytest.mark.parametrize(
     "data",
     [
+        request(via="SIP/2.0/UDP 192.0.2.7:5060", contact=""),  # a peer of RFC 2543
         request("REGISTER", max_forwards=0),
         request("OPTIONS", max_forwards=0),
         request("BYE", to_tag="0x", max_forwards=0),

@@ -103,6 +103,13 @@ def test_parameters() -> None:
     assert grammar.parameters(";a=1;A=2") == {"a": "1"}
 
 
+@pytest.mark.parametrize("name", ["tag", "branch"])
+@pytest.mark.parametrize("strict", [True, False])
+def test_what_identifies_stands_once(name: str, strict: bool) -> None:
+    with pytest.raises(ParseError, match=f"more than one {name}"):
+        grammar.parameters(f";{name}=1;x;{name.upper()}=1", strict=strict)
+
+
 @pytest.mark.parametrize("text", [";;", ";a=1;", ";=1", ";a b", ';a="x"y', ";a=b c", ';a="x'])
 def test_malformed_parameters(text: str) -> None:
     with pytest.raises(ParseError):

@@ -181,6 +181,8 @@ BROKEN = {
     "blank in the address": build(to="< sip:a@b >"),
     "comma outside quotes": build(to="Bell, A <sip:a@b>"),
     "two addresses": build(to="<sip:a@b>, <sip:c@d>"),
+    "two tags": build(to="<sip:a@b>;tag=1;tag=2"),
+    "two branches": build(via="SIP/2.0/UDP h;branch=z9hG4bK1;x;branch=z9hG4bK2"),
     "tag that is no token": build(to='<sip:a@b>;tag="x"'),
     "name with a blank inside": build(extra="X Name: 1\r\n"),
     "name with a strange blank": build(extra="Content-Length\x0b: 1\r\n"),

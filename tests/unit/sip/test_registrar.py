@@ -167,6 +167,8 @@ def test_an_overtaken_request_is_500(contact: str) -> None:
         ("<sip:alice@198.51.100.1:5060>", 403),
         ("<sip:alice@198.51.100.1>", 403),
         ("<sip:alice@pbx.example:5061>", 403),
+        ("<sip:alice@127.0.0.1:5061>", 403),
+        ("<sip:alice@[::1]:5061;transport=tls>", 403),
     ],
 )
 def test_contacts_that_cannot_be(contact: str, status: int) -> None:

@@ -267,8 +267,11 @@ def test_good_messages_come_out_as_they_went_in(messages: list[bytes]) -> None:
 # --- an independent parser agrees ----------------------------------------------------------------------------------------
 
 
+UNFOLDED = tuple(seed.replace(b"\r\n b", b"  b") for seed in SEEDS)
+
+
 @settings(quick, max_examples=2 * EXAMPLES)
-@given(mutants())
+@given(mutants(UNFOLDED))
 def test_where_another_parser_agrees_that_it_is_sip_it_reads_the_same(data: bytes) -> None:
     try:
         ours = message.parse(data, UDP)
@@ -280,8 +283,8 @@ def test_where_another_parser_agrees_that_it_is_sip_it_reads_the_same(data: byte
         our_contacts = headers.contacts(ours)
     except (ParseError, ValueError, KeyError):
         return
-    if b"\r\n " in data or b"\r\n\t" in data:
-        return  # It knows no folding.
+    if b"\r\n " in data or b"\r\n\t" in data or b"%" in data:
+        return  # It knows no folding, and undoes escapes in header parameters.
     assert (ours.cseq, ours.cseq_method) == (cseq.sequence, cseq.method)
     assert ours.branch == via[0].parameters.get("branch", "")
     assert (ours.from_tag, ours.to_tag) == (from_.parameters.get("tag") or "", to.parameters.get("tag") or "")

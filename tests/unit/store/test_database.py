@@ -270,6 +270,18 @@ async def test_a_value_that_sqlite_refuses_costs_only_itself(path: Path) -> None
     await store.close()
 
 
+def test_a_process_that_fails_ends(path: Path) -> None:
+    code = """
+import asyncio, pathlib, sys
+from softswitch.store import Store
+async def main():
+    store = await Store.open(pathlib.Path(sys.argv[1]))
+    raise SystemExit(7)
+asyncio.run(main())
+"""
+    assert subprocess.run([sys.executable, "-W", "ignore", "-c", code, str(path)], timeout=20).returncode == 7
+
+
 def test_starting_needs_neither_sqlalchemy_nor_alembic(path: Path) -> None:
     code = """
 import asyncio, pathlib, sys

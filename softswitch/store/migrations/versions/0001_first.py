@@ -35,12 +35,14 @@ def upgrade() -> None:
     _live()
     _records()
     op.execute(
-        "CREATE VIEW events AS SELECT json_extract(e.value, '$[0]') AS seq, json_extract(e.value, '$[1]') AS wall,"
-        " json_extract(e.value, '$[2]') AS mono, json_extract(e.value, '$[3]') AS name, json_extract(e.value, '$[4]') AS call,"
-        " json_extract(e.value, '$[5]') AS payload FROM journal, json_each(journal.events) AS e"
+        "CREATE VIEW events AS SELECT json_extract(e.value, '$[0]') AS seq,"
+        " first_wall + json_extract(e.value, '$[1]') / 1e6 AS wall,"
+        " first_mono + json_extract(e.value, '$[2]') / 1e6 AS mono, json_extract(e.value, '$[3]') AS name,"
+        " json_extract(e.value, '$[4]') AS call, json_extract(e.value, '$[5]') AS payload"
+        " FROM journal, json_each(journal.events) AS e"
         if op.get_bind().dialect.name == "sqlite"
-        else "CREATE VIEW events AS SELECT (e.value->>0)::bigint AS seq, (e.value->>1)::double precision AS wall,"
-        " (e.value->>2)::double precision AS mono, e.value->>3 AS name, e.value->>4 AS call, e.value->5 AS payload"
+        else "CREATE VIEW events AS SELECT (e.value->>0)::bigint AS seq, first_wall + (e.value->>1)::bigint / 1e6 AS wall,"
+        " first_mono + (e.value->>2)::bigint / 1e6 AS mono, e.value->>3 AS name, e.value->>4 AS call, e.value->5 AS payload"
         " FROM journal, json_array_elements(journal.events::json) AS e"
     )
 
@@ -82,7 +84,8 @@ def _live() -> None:
 def _records() -> None:
     op.create_table(
         "journal",
-        _seq("first_seq"), _number("last_seq"), _seconds("first_wall"), _seconds("last_wall"), _text("events"),
+        _seq("first_seq"), _number("last_seq"), _seconds("first_wall"), _seconds("last_wall"), _seconds("first_mono"),
+        _text("events"),
     )  # fmt: skip
     op.create_index("journal_last_wall", "journal", ["last_wall"])
     op.create_table(
