@@ -168,6 +168,7 @@ def _call_ended(batch: Batch, seq: int, wall: float, mono: float, event: CallEnd
         clean(event.dialled),
         clean(event.account),
         wall,
+        seq,
         event.outcome,
         event.status,
         clean(event.cause),
@@ -262,7 +263,7 @@ def _binding_removed(batch: Batch, seq: int, wall: float, mono: float, event: Bi
 
 
 def _presence(batch: Batch, seq: int, wall: float, mono: float, event: AgentPresenceChanged) -> None:
-    if getattr(event, "queue", ""):
+    if event.queue:
         return  # Only a membership was paused.
     batch.presences[event.agent] = (
         clean(event.agent),
