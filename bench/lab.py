@@ -21,8 +21,11 @@ SWITCH_CPU = 0
 LOAD_CPU = max(0, (os.cpu_count() or 1) - 1)
 
 
+_given: set[int] = set()
+
+
 def free_port() -> int:
-    """A loopback port that is free for UDP and TCP right now."""
+    """A loopback port that is free for UDP and TCP right now; never the same twice."""
     while True:
         with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as udp, socket.socket() as tcp:
             udp.bind(("127.0.0.1", 0))
@@ -31,9 +34,9 @@ def free_port() -> int:
                 tcp.bind(("127.0.0.1", port))
             except OSError:
                 continue
-            if port < 32_000 or port > 61_000:
-                continue
-            return port
+            if port not in _given:
+                _given.add(port)
+                return port
 
 
 class Lab:

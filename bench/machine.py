@@ -6,7 +6,6 @@ import os
 import platform
 import subprocess
 import sys
-import sysconfig
 from pathlib import Path
 from typing import Any
 
@@ -15,15 +14,13 @@ _PAGE = os.sysconf("SC_PAGE_SIZE")
 
 
 def facts() -> dict[str, Any]:
-    """Processor, memory, kernel, Python and commit, as plain values."""
-    arguments = sysconfig.get_config_var("CONFIG_ARGS") or ""
+    """Processor, cores, kernel, Python (with its prefix: a distribution's build is the faster one) and commit."""
     return {
         "processor": _cpu_model(),
         "cores": os.cpu_count(),
         "kernel": platform.release(),
         "python": platform.python_version(),
-        "python_optimised": "--enable-optimizations" in arguments,
-        "executable": Path(sys.executable).name,
+        "python_prefix": sys.base_prefix,
         "commit": _commit(),
     }
 

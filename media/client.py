@@ -75,6 +75,16 @@ class MediaClient:
         """
         self.post_all((command,))
 
+    def give(self, command: Command) -> None:
+        """Put a command into the ring without waking the worker; `flush` does that."""
+        if not (self._closed or self._stopped):
+            self._outbox.post(encode(command))
+
+    def flush(self) -> None:
+        """Wake the worker if it sleeps and there is something for it."""
+        if not (self._closed or self._stopped):
+            self._outbox.flush()
+
     def post_all(self, commands: Sequence[Command]) -> None:
         """Give the worker several commands, waking it once."""
         if self._closed or self._stopped:
@@ -96,7 +106,8 @@ class MediaClient:
         except (RingError, RecordError) as error:
             gone = f"its events cannot be read: {error}"
             self.process.kill()
-        self._outbox.flush()
+        if self._outbox.waiting:  # There may be room in the ring now.
+            self._outbox.flush()
         if gone and not self._stopped:
             self._stopped = True
             self._epoll.unregister(self._ends.life.fileno())

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import ipaddress
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import TypeAlias
 
 from media.rtp import HEADER, HEADER_SIZE, Buffer, payload_bounds
@@ -19,6 +20,7 @@ PROBATION = 2  # packets
 CANDIDATES = 16  # streams that are remembered until one of them has its second packet
 
 
+@lru_cache(maxsize=4096)
 def literal(host: str) -> str:
     """The canonical form of an address literal, as the system writes it for a packet's source; "" if it is none.
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from os import write
 from typing import Protocol, TypeAlias
 
 import numpy as np
@@ -50,9 +51,36 @@ class Sink(Protocol):
         """By leg: sends one packet to it. May raise OSError."""
         ...
 
+    @property
+    def files(self) -> NDArray[np.int64]:
+        """By leg: the descriptor to write packets to, which is the shorter way; -1: use `senders`."""
+        ...
+
     def failed(self, leg: int, packet: memoryview, error: OSError) -> None:
         """Sending a packet failed: count it, or try again."""
         ...
+
+
+def deliver(sink: Sink, legs: NDArray[np.int64], packets: list[memoryview]) -> None:
+    """Send one packet to each of these legs."""
+    files = sink.files.take(legs)
+    if len(files) and files.min() < 0:
+        _deliver_by_senders(sink, legs, packets)
+        return
+    for row, (file, packet) in enumerate(zip(files.tolist(), packets, strict=True)):
+        try:
+            write(file, packet)
+        except OSError as error:
+            sink.failed(int(legs[row]), packet, error)
+
+
+def _deliver_by_senders(sink: Sink, legs: NDArray[np.int64], packets: list[memoryview]) -> None:
+    senders = sink.senders
+    for leg, packet in zip(legs.tolist(), packets, strict=True):
+        try:
+            senders[leg](packet)
+        except OSError as error:
+            sink.failed(leg, packet, error)
 
 
 @dataclass(slots=True)
@@ -213,13 +241,8 @@ class Player:
         outbound[:, FRESH] = 0
         legs.outbound[due] = outbound
 
-        senders = self._sink.senders
-        views = self._usual if size == 160 else [view[: HEADER_SIZE + size] for view in self._views[:count]]
-        for row, leg in enumerate(due.tolist()):
-            try:
-                senders[leg](views[row])
-            except OSError as error:
-                self._sink.failed(leg, views[row], error)
+        packets = self._usual[:count] if size == 160 else [view[: HEADER_SIZE + size] for view in self._views[:count]]
+        deliver(self._sink, due, packets)
 
     # --- clips -------------------------------------------------------------------------------------------------------
 

@@ -24,14 +24,14 @@ class Watch:
 
 
 class Survey:
-    """`draw(n)`: a random integer below n; `send_rtcp(leg, data)` sends. `epoch`: Unix time when `now` was zero."""
+    """`chance(n)`: n random bits; `send_rtcp(leg, data)` sends. `epoch`: Unix time when `now` was zero."""
 
     def __init__(
-        self, session: Session, draw: Callable[[int], int], send_rtcp: Callable[[int, bytes], None], epoch: float
+        self, session: Session, chance: Callable[[int], int], send_rtcp: Callable[[int, bytes], None], epoch: float
     ) -> None:
         self.epoch = epoch
         self._session = session
-        self._draw = draw
+        self._chance = chance
         self._send_rtcp = send_rtcp
 
     def begin(self, now: float) -> Watch:
@@ -74,4 +74,4 @@ class Survey:
         self._send_rtcp(number, leg.reporter.report(sender, self._session.stream(leg), wall, goodbye=goodbye))
 
     def _between(self, least: float, most: float) -> float:
-        return least + (most - least) * self._draw(1 << 20) / (1 << 20)
+        return least + (most - least) * self._chance(20) / (1 << 20)

@@ -91,7 +91,7 @@ class Worker:
         self._relay: Relay
         self._relay, self._choice = choose(config.relay, pool, legs)
         epoch = time.time() - time.monotonic()
-        self._engine = Engine(legs, Bank(), self._relay, secrets.randbelow, self._loader.load, epoch)
+        self._engine = Engine(legs, Bank(), self._relay, secrets.randbits, self._loader.load, epoch)
         self._relay.attach(self._engine)
         self._parent = socket.socket(fileno=config.parent)
         self._parent.setblocking(False)

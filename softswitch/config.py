@@ -31,6 +31,7 @@ from softswitch.decode import (
     number_in,
     one_of,
     path,
+    secret,
     text,
     whole,
     whole_in,
@@ -124,6 +125,14 @@ ADVERTISED = Rule('"auto", an IP address or a host name', _read_advertised)
 OPTIONAL_PATH = Rule('a path in quotes, or ""', _read_optional_path, lambda value: "" if value is None else str(value))
 SECONDS_LONG = number_in(1, 86_400, "seconds")
 
+
+def _read_digest(value: object) -> tuple[str, ...]:
+    names = tuple(str(one).upper() for one in value) if isinstance(value, list) else ()
+    if not names or len(set(names)) != len(names) or not set(names) <= {"SHA-256", "MD5"}:
+        raise ValueError
+    return names
+
+
 # --- sections ------------------------------------------------------------------------------------------------------
 
 
@@ -163,6 +172,11 @@ class Registrar:
     default: int = setting(3_600, "Granted when a phone asks for nothing.", whole_in(10, 86_400, "seconds"))
     maximum: int = setting(7_200, "Longest registration that is granted.", whole_in(10, 604_800, "seconds"))
     nonce_lifetime: int = setting(60, "How long a digest challenge may be answered.", whole_in(5, 3_600, "seconds"))
+    digest: tuple[str, ...] = setting(
+        ("SHA-256", "MD5"),
+        "Digest algorithms, in the order in which they are offered: a few old clients understand the first one only.",
+        Rule('a list of "SHA-256" and "MD5"', _read_digest, list),
+    )
 
 
 @dataclass(slots=True, frozen=True)
@@ -417,6 +431,9 @@ def _render(config: Config, values: Mapping[str, Any], *, all_set: bool) -> str:
             value = values.get(key, getattr(getattr(config, section), one.name))
             mark = "" if all_set or key in values else "# "
             lines.append(f"# {one.metadata['comment']}")
+            if secret(one.name) and value and key not in values:
+                lines.append(f"# {one.name} is set")
+                continue
             rule = one.metadata["rule"]
             plain = rule.write(value) if rule and key not in values else encode_value(value)
             lines.append(f"{mark}{one.name} = {toml_value(plain)}")

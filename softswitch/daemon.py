@@ -13,8 +13,6 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import structlog
-
 from media.control import Alarm, Failed, Load, Ready, Stopped, WorkerEvent
 from softswitch import host, logs
 from softswitch.call.board import Policy
@@ -61,7 +59,7 @@ STATEFUL = frozenset(
     {"queue.entered", "queue.left", "queue.offered", "queue.connected", "agent.presence", "agent.activity"}
 )
 
-log = structlog.get_logger()
+log = logs.get_logger()
 
 
 class Daemon:
@@ -96,9 +94,9 @@ class Daemon:
             self.serving = True
             seconds = round(time.monotonic() - self.since, 3)
             log.info("serving", domain=self.directory.domain, pid=os.getpid(), start_seconds=seconds)
-            self._notifier.ready(f"serving {self.directory.domain}")
             if self._started is not None:
                 self._started(self)
+            self._notifier.ready(f"serving {self.directory.domain}")
             await self._stop.wait()
             await self._drain()
         log.info("stopped")
@@ -141,7 +139,7 @@ class Daemon:
         config = self.config
         workers = config.media.workers or max(1, (os.cpu_count() or 2) - 1)
         plans = share_ports(config.media.ports, workers, host.media_hosts(config))
-        return MediaPlane(plans, clips(config.paths.prompts), self._media_event)
+        return MediaPlane(plans, self._media_event)
 
     def _build(self, snapshot: Snapshot) -> None:
         if snapshot.directory is None:
@@ -161,8 +159,7 @@ class Daemon:
             media_host=host.media_host(config),
             epoch=time.time() - time.monotonic(),
         )
-        self.media.load(music(self.site, config.paths.prompts))
-        self.switch.set_clips(frozenset(one.name for one in self.media.sources))
+        self._load_sounds()
         self.overload = Overload(entropy, self.switch.endpoint.knows)
         self.driver = Driver(
             self.switch,
@@ -174,6 +171,12 @@ class Daemon:
             },
             self.fault,
         )
+
+    def _load_sounds(self) -> None:
+        own = self.config.paths.prompts
+        found = clips(self.site, own)
+        self.media.load([*found, *music(self.site, own)])
+        self.switch.set_clips(frozenset(one.name for one in found))
 
     async def _restore(self, snapshot: Snapshot) -> None:
         """Take up what the last life left: registrations, agents, counters; close the books of what was cut off."""
@@ -293,6 +296,9 @@ class Daemon:
             log.info("store works again")
 
     def _media_event(self, worker: int, event: WorkerEvent) -> None:
+        if isinstance(event, Alarm | Stopped | Failed) and not self.serving:
+            log.debug("media worker not up yet", worker=worker, what=repr(event))
+            return  # The start waits for it, and says why it failed.
         if isinstance(event, Alarm):
             log.warning("media alarm", worker=worker, what=event.what, detail=event.detail)
         elif isinstance(event, Ready):
@@ -335,7 +341,7 @@ class Daemon:
         self.directory = self._completed(site)
         self._opening = Opening(self.directory, calendars, time.time)
         self.input("configure", self.switch.configure, self.directory)
-        self.media.load(music(site, self.config.paths.prompts))
+        self._load_sounds()
         if before != site.version:
             self.publish(ConfigChanged(actor, f"site version {before} -> {site.version}"))
         log.info("site in force", version=site.version, actor=actor)
@@ -445,6 +451,7 @@ def settings(config: Config) -> Settings:
         register_default=config.registrar.default,
         register_maximum=config.registrar.maximum,
         nonce_lifetime=config.registrar.nonce_lifetime,
+        digest_algorithms=config.registrar.digest,
         calls=Policy(
             no_answer_timeout=config.sip.no_answer_timeout,
             rtp_timeout=config.media.rtp_timeout,
@@ -464,15 +471,30 @@ def freshen(state: dict[str, Any], snapshot: Snapshot, at: float) -> None:
             kept.update(presence=known.presence, reason=known.reason, presence_age=at - known.presence_since)
 
 
-def clips(own: Path | None) -> list[Load]:
-    """Every prompt as "LANGUAGE/NAME"; a folder of one's own stands before what we ship."""
-    found: dict[str, Load] = {}
+def clips(site: Directory, own: Path | None) -> list[Load]:
+    """The prompts that callers of this site may hear, as "LANGUAGE/NAME".
+
+    All in the languages that the site speaks, and in English what one of them lacks: a caller hears another language
+    rather than nothing. A folder of one's own stands before what we ship.
+    """
+    files: dict[str, dict[str, Path]] = {}
     for root in (packaged_prompts(), *([own] if own else [])):
-        for file in sorted(root.glob("*/**/*.wav")):
-            name = file.relative_to(root).with_suffix("").as_posix()
-            if not name.startswith("moh/"):
-                found[name] = Load(name, str(file))
-    return list(found.values())
+        for file in root.glob("*/**/*.wav"):
+            language, _, name = file.relative_to(root).with_suffix("").as_posix().partition("/")
+            files.setdefault(language, {})[name] = file
+    spoken = languages(site)
+    known = [files.get(language, {}).keys() for language in spoken]
+    lacking = [name for name in files.get("en", {}) if not all(name in names for names in known)]
+    wanted = [(language, name) for language in spoken for name in files.get(language, {})]
+    wanted += [("en", name) for name in lacking if "en" not in spoken]
+    return [Load(f"{language}/{name}", str(files[language][name])) for language, name in sorted(wanted)]
+
+
+def languages(site: Directory) -> set[str]:
+    """Every language that the site speaks to somebody."""
+    places = (site.accounts, site.menus, site.queues)
+    named = {thing.language for place in places for thing in place.values()}
+    return {site.language} | named - {""}
 
 
 def music(site: Directory, own: Path | None) -> list[Load]:

@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Container, Iterable
+from collections.abc import Container
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final
@@ -20,14 +20,17 @@ from softswitch.entropy import SystemEntropy
 from softswitch.net.address import is_loopback, join_host_port
 from softswitch.setup import SetupError, apply_site, stored_site, write_private
 from softswitch.store.demo import LAB_QUEUE, lab_site
+from softswitch.store.passwords import generate_password
 
 REPORT: Final = "lab.json"
 SECRETS: Final = "accounts.json"
 LOG: Final = "softswitch.log"
 # Legs rest for seconds before they are used again: short calls at a high rate need many more than long ones.
-MEDIA_PORTS: Final = 10_000
-FEWEST_PORTS: Final = 5_000  # 2,500 legs: 1,250 calls between two phones
-RANGE_STARTS: Final = (10_000, 40_000, 50_000, 33_000)  # between 20000 and 32000 load generators like to be
+# As many as may be had: four for each call between two phones. Several labs may run on one machine.
+SIZES: Final = (10_000, 5_000, 2_400, 1_200)
+# Above the ports that load generators and their phones like to name; below them at last.
+PLACES: Final = (range(33_000, 60_000), range(10_000, 20_000))
+ATTEMPTS: Final = 5  # at a range that somebody else takes at the same moment
 DRAIN_SECONDS: Final = 5.0
 
 
@@ -83,8 +86,9 @@ def prepare(options: Options) -> Lab:
         facts = _take_up(options, config, secrets)
     else:
         facts = _make(options, config, secrets, host.primary_address() if sip_host in host.WILDCARDS else sip_host)
-    facts = {**facts, "log": str(directory / LOG), "database": str(config.paths.database)}
-    return Lab(config, {key: facts[key] for key in ("domain", "log", "database", "accounts", "agents", "extensions")})
+    facts |= {"log": str(directory / LOG), "database": str(config.paths.database), "http_token": config.http.token}
+    del facts["tiers"]
+    return Lab(config, facts)
 
 
 def _address(text: str, option: str, allow_public: bool) -> tuple[str, int]:
@@ -110,7 +114,9 @@ def _configure(options: Options, directory: Path, sip_host: str) -> Config:
         ports = f"{before.media.ports[0]}-{before.media.ports[1]}"
     else:
         ports = choose_ports(sip_host, _ours(options))
+    public = options.http and not is_loopback(split_host_port(options.http)[0])
     values = {
+        "http.token": _token(before) if public else "",
         "sip.listen": [options.listen],
         "http.listen": options.http,
         "media.ports": ports,
@@ -119,6 +125,7 @@ def _configure(options: Options, directory: Path, sip_host: str) -> Config:
         "paths.socket": "softswitch.sock",
         "log.level": options.log_level,
         "registrar.minimum": 10,
+        "registrar.digest": ["MD5", "SHA-256"],  # SIPp takes the first challenge only, and knows MD5 only.
         "limits.calls": 100_000,
         "limits.calls_per_second": 100_000,
         "limits.connections": 50_000,
@@ -129,15 +136,19 @@ def _configure(options: Options, directory: Path, sip_host: str) -> Config:
     return load_config(file, environ={})
 
 
-def choose_ports(address: str, ours: Container[int] = (), starts: Iterable[int] = RANGE_STARTS) -> str:
+def _token(before: Config | None) -> str:
+    return before.http.token if before is not None and before.http.token else generate_password(SystemEntropy())
+
+
+def choose_ports(address: str, ours: Container[int] = ()) -> str:
     """A range of free media ports, as large as may be, without the ports in `ours`."""
-    starts = list(starts)
-    for size in (MEDIA_PORTS, FEWEST_PORTS):
+    for size in SIZES:
+        starts = [start for place in PLACES for start in range(place.start, place.stop - size + 1, 1_000)]
         found = free_range(address, size, starts, ours)
         if found is not None:
             return f"{found[0]}-{found[1]}"
     raise SetupError(
-        f"No {FEWEST_PORTS} consecutive UDP ports are free on {address} for RTP.",
+        f"No {SIZES[-1]} consecutive UDP ports are free on {address} for RTP.",
         "Stop the program that has them (ss -lunp), or name a range: --media-ports 40000-41999.",
     )
 
@@ -198,16 +209,16 @@ def run(options: Options) -> None:
         lab.report(os.getpid(), *_addresses(daemon))
 
     try:
-        try:
-            serve(lab.config, started=started)
-        except MediaError:
-            if options.media_ports:
-                raise
+        for attempt in range(ATTEMPTS):
+            try:
+                serve(lab.config, started=started)
+                return
+            except MediaError:
+                if options.media_ports or attempt == ATTEMPTS - 1:
+                    raise
             # Somebody took a port of the range since it was chosen.
-            sip_host = split_host_port(options.listen)[0]
-            again = replace(options, media_ports=choose_ports(sip_host, _ours(options), RANGE_STARTS[::-1]))
-            lab = prepare(again)
-            serve(lab.config, started=started)
+            ports = choose_ports(split_host_port(options.listen)[0], _ours(options))
+            lab = prepare(replace(options, media_ports=ports))
     finally:
         lab.withdraw()
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
-from collections.abc import AsyncIterator, Mapping
+import pickle
+from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -26,7 +27,7 @@ SITE_FILE = "site.toml"
 class SetupError(SoftswitchError):
     """A new installation cannot be made; `hint` says what to do."""
 
-    def __init__(self, message: str, hint: str) -> None:
+    def __init__(self, message: str, hint: str = "") -> None:
         super().__init__(message)
         self.hint = hint
 
@@ -105,13 +106,41 @@ def create(directory: Path, values: Mapping[str, Any], site: NewSite, actor: str
 
 
 def apply_site(config: Config, site: Directory, actor: str) -> None:
-    """Put a site into the database."""
+    """Put a site into the database, in a process of its own.
+
+    Making a database imports the migrations with all of SQLAlchemy: 25 MiB that a switch which goes on in this process
+    would keep for its whole life.
+    """
 
     async def save() -> None:
         async with opened(config) as store:
             await store.apply_site(site, actor=actor)
 
-    asyncio.run(save())
+    in_child(lambda: asyncio.run(save()))
+
+
+def in_child(work: Callable[[], None]) -> None:
+    """Do something in a forked process; what it raises is raised here. Only before threads and loops exist."""
+    reader, writer = os.pipe()
+    child = os.fork()
+    if child == 0:
+        status = 1
+        try:
+            work()
+            status = 0
+        except BaseException as error:
+            with os.fdopen(writer, "wb") as pipe:
+                pickle.dump(error, pipe)
+        finally:
+            os._exit(status)
+    os.close(writer)
+    with os.fdopen(reader, "rb") as pipe:
+        told = pipe.read()
+    status = os.waitpid(child, 0)[1]
+    if told:
+        raise pickle.loads(told)
+    if status:
+        raise SetupError("The database could not be made.", "See the messages above.")
 
 
 def stored_site(config: Config) -> Directory | None:

@@ -17,6 +17,8 @@ def write_fields(lab: Lab, port: int, *, called: str = "") -> None:
     lines = ["SEQUENTIAL"]
     for account in lab.info["accounts"]:
         user, password = account["user"], account["password"]
+        if user == called:
+            continue
         lines.append(f"{user};[authentication username={user} password={password}];{called or port};{lab.domain}")
     (lab.directory / "fields.csv").write_text("\n".join(lines) + "\n")
 

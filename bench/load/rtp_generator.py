@@ -321,13 +321,30 @@ def cpu_seconds(pid: int) -> float:
 
 
 def pin(pid: int, core: int) -> None:
-    if os.cpu_count() or 1 > 1:
+    if (os.cpu_count() or 1) > 1:
         os.sched_setaffinity(pid, {core % (os.cpu_count() or 1)})
+
+
+def free_range(ports: int) -> int:
+    """The first of that many UDP ports that are free on the loopback address."""
+    for base in range(10_000 + os.getpid() % 10 * 100, 65_536 - ports, 1_000):
+        held: list[socket.socket] = []
+        try:
+            for port in range(base, base + ports):
+                held.append(socket.socket(socket.AF_INET, socket.SOCK_DGRAM))
+                held[-1].bind(("127.0.0.1", port))
+            return base
+        except OSError:
+            continue
+        finally:
+            for each in held:
+                each.close()
+    raise OSError("no range of free ports is long enough")
 
 
 def load_worker(
     calls: int, listeners: int, seconds: float, *, codec: tuple[str, str] = ("PCMU", "PCMU"), relay: str = "auto",
-    base_port: int = 20_000, pinned: bool = True,
+    base_port: int = 0, pinned: bool = True,
 ) -> Report:  # fmt: skip
     """Open calls (and listeners of music) on a worker, load it, and add what it used to the report."""
     from media.client import start_worker
@@ -335,13 +352,15 @@ def load_worker(
 
     types = {"PCMU": 0, "PCMA": 8}
     legs = 2 * calls + listeners
+    base_port = base_port or free_range(2 * legs)
     phones = [
         Phone(address(leg), PHONE_PORT, "127.0.0.1", base_port + 2 * leg, talks=leg < 2 * calls) for leg in range(legs)
     ]
     with start_worker(hosts=("127.0.0.1",), base_port=base_port, legs=legs, relay=relay) as client:
-        ready = client.wait_for(Ready)[-1]
+        answers = client.wait_for(Ready)
+        ready = answers[0] if answers else None
         if not isinstance(ready, Ready):
-            raise SystemExit(str(ready))
+            raise SystemExit(f"the worker did not start: {answers}")
         if pinned:
             pin(ready.pid, 0)
             pin(os.getpid(), 1)
@@ -442,7 +461,7 @@ def main() -> None:
     parser.add_argument("--transcode", action="store_true", help="mu-law on one side, A-law on the other")
     parser.add_argument("--direct", action="store_true", help="phones send to each other, without a relay")
     parser.add_argument("--stdin", action="store_true", help="read a plan from standard input")
-    parser.add_argument("--base-port", type=int, default=20_000)
+    parser.add_argument("--base-port", type=int, default=0, help="of the worker; 0: a range that is free")
     options = parser.parse_args()
     if options.stdin:
         report = run_plan(json.load(sys.stdin))

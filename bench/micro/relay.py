@@ -30,10 +30,11 @@ class Nowhere:
 
     def __init__(self, legs: int) -> None:
         self.senders: list[Callable[[memoryview], object]] = [len] * legs
+        self.files = np.full(legs, -1)
 
     def failed(self, leg: int, packet: memoryview, error: OSError) -> None: ...
     def aim(self, leg: int, rtp: Address, rtcp: Address, *, keep: bool) -> None: ...
-    def listen(self, leg: int, host: str, rtp: Address | None, rtcp: Address | None) -> None: ...
+    def listen(self, leg: int, host: str, rtp: Address | None) -> None: ...
     def quiet(self, leg: int) -> None: ...
     def send_rtcp(self, leg: int, data: bytes) -> None: ...
 
@@ -43,7 +44,7 @@ def _ignore(_: Load) -> None:
 
 
 def _engine(legs: int, codecs: tuple[str, str] = ("PCMU", "PCMU")) -> Engine:
-    engine = Engine(Legs(legs), Bank(), Nowhere(legs), Random(1).randrange, _ignore)
+    engine = Engine(Legs(legs), Bank(), Nowhere(legs), Random(1).getrandbits, _ignore)
     for leg in range(legs):
         name = codecs[leg % 2]
         engine.perform(Open(leg, "192.0.2.1", 4000, name, 8 if name == "PCMA" else 0), 0.0)
@@ -130,9 +131,12 @@ def player(listeners: int = 1000) -> float:
 
 
 def _music() -> Any:
+    from media.g711 import encode_both
     from media.library import Recording
 
-    return Recording("bench", True, np.random.default_rng(1).integers(-9000, 9000, 80_000).astype(np.int16))
+    return Recording(
+        "bench", True, encode_both(np.random.default_rng(1).integers(-9000, 9000, 80_000).astype(np.int16))
+    )
 
 
 def run() -> dict[str, Any]:

@@ -43,6 +43,7 @@ ROW = 1600  # octets: a whole Ethernet frame, and rows do not all fall on the sa
 MARKER = np.uint32(0x00800000)
 FIXED = np.uint32(0xFF7F0000)  # version, padding, extension, count and type: all but marker and sequence number
 LOW_16 = np.uint32(0xFFFF)
+_NOBODY: NDArray[np.int64] = np.zeros(0, np.int64)
 
 
 class Buffers:
@@ -67,8 +68,8 @@ class Batch:
         self._legs = legs
         self._buffers = buffers
 
-    def relay(self, count: int, clock: int) -> tuple[list[int], list[int], list[int]]:
-        """Handle rows 0..count. Returns (rows to send, the legs they go to) and the rows left to the session."""
+    def relay(self, count: int, clock: int) -> tuple[NDArray[np.int64] | None, NDArray[np.int64], list[int]]:
+        """Handle rows 0..count. Returns the rows to send (None: all), the legs they go to, and the rows left to the session."""
         legs, buffers = self._legs, self._buffers
         number, size, words = buffers.leg[:count], buffers.size[:count], buffers.words
         head = words[:count, :3].byteswap()
@@ -90,7 +91,7 @@ class Batch:
             rows = np.flatnonzero(good)
             slow = np.flatnonzero(~good).tolist()
             if not len(rows):
-                return [], [], slow
+                return rows, _NOBODY, slow
             number, size, head, first, packet = number[rows], size[rows], head[rows], first[rows], packet[rows]
             mapping, inbound = mapping[rows], inbound[rows]
 
@@ -100,7 +101,7 @@ class Batch:
         if not routed.all():
             keep = np.flatnonzero(routed)
             if not len(keep):
-                return [], [], slow
+                return keep, _NOBODY, slow
             rows = keep if rows is None else rows[keep]
             head, first, size, mapping, route = head[keep], first[keep], size[keep], mapping[keep], route[keep]
 
@@ -112,9 +113,9 @@ class Batch:
         self._count_sent(route, out_seq, head[:, 1], size, clock)
         if rows is None:
             words[:count, :3] = head.byteswap()
-            return list(range(count)), route.tolist(), slow
-        words[rows, :3] = head.byteswap()
-        return rows.tolist(), route.tolist(), slow
+        else:
+            words[rows, :3] = head.byteswap()
+        return rows, route.astype(np.int64), slow
 
     def _count(
         self,

@@ -5,17 +5,22 @@ are handled one by one.
 
 from __future__ import annotations
 
+from os import readv
 from time import monotonic
+
+import numpy as np
+from numpy.typing import NDArray
 
 from media.engine import Engine
 from media.legs import Legs
+from media.player import deliver
 from media.ports import PortPool
 from media.relay.batch import Batch, Buffers
 from media.relay.sockets import SocketRelay
 from media.rtp import CLOCK_RATE, HEADER_SIZE
 
 ROWS = 1024  # packets in one pass; what is ready beyond that is read in the next
-CROSSOVER = 32  # packets from which on a batch is cheaper (bench/micro/relay.py)
+CROSSOVER = 24  # packets from which on a batch is cheaper (bench/micro/relay.py)
 _USUAL = HEADER_SIZE + 160
 
 
@@ -28,31 +33,32 @@ class EpollRelay(SocketRelay):
         super().__init__(pool, legs)
         self._buffers = Buffers(ROWS)
         self._batch = Batch(legs, self._buffers)
+        self._targets = [(view,) for view in self._buffers.views]
+        self._read_files: NDArray[np.int64] = np.zeros(ROWS, np.int64)
 
     def attach(self, engine: Engine) -> None:
         super().attach(engine)
         self._receive = engine.session.receive
 
     def poll(self, timeout: float) -> int:
-        fast, leg_of, views = self._fast, self._leg_of, self._buffers.views
-        legs, sizes = self._buffers.legs, self._buffers.sizes
+        plain, targets, sizes, files = self._plain, self._targets, self._buffers.sizes, self._read_files.data
         count = 0
         slow: list[int] = []
         for descriptor, _ in self._epoll.poll(timeout, ROWS):
-            receive = fast[descriptor] if descriptor < len(fast) else None
-            if receive is None:
+            if not plain[descriptor]:
                 slow.append(descriptor)
                 continue
             try:
-                sizes[count] = receive(views[count])
+                sizes[count] = readv(descriptor, targets[count])
             except OSError:
                 self.receive_errors += 1
                 continue
-            legs[count] = leg_of[descriptor]
+            files[count] = descriptor
             count += 1
         if count:
             self.received += count
             self.batches += 1
+            self._buffers.leg[:count] = self._leg_of[self._read_files[:count]]
             clock = int(monotonic() * CLOCK_RATE)
             if count < CROSSOVER:
                 self._one_by_one(range(count), clock)
@@ -66,13 +72,14 @@ class EpollRelay(SocketRelay):
 
     def _together(self, count: int, clock: int) -> None:
         rows, routes, slow = self._batch.relay(count, clock)
-        senders, usual, views, sizes = self._senders, self._buffers.usual, self._buffers.views, self._buffers.sizes
-        for row, route in zip(rows, routes, strict=True):
-            size = sizes[row]
-            try:
-                senders[route](usual[row] if size == _USUAL else views[row][:size])
-            except OSError as error:
-                self.failed(route, views[row][:size], error)
+        if len(routes):
+            sizes, views, usual = self._buffers.size, self._buffers.views, self._buffers.usual
+            if rows is None and (sizes[:count] == _USUAL).all():
+                packets = usual[:count]
+            else:
+                chosen = range(count) if rows is None else rows.tolist()
+                packets = [views[row][: self._buffers.sizes[row]] for row in chosen]
+            deliver(self, routes, packets)
         if slow:
             self.slow_packets += len(slow)
             self._one_by_one(slow, clock)
@@ -84,7 +91,8 @@ class EpollRelay(SocketRelay):
             leg = legs[row]
             size = receive(leg, views[row], sizes[row], clock)
             if size:
+                packet = usual[row] if size == _USUAL else views[row][:size]
                 try:
-                    senders[route_of[leg]](usual[row] if size == _USUAL else views[row][:size])
+                    senders[route_of[leg]](packet)
                 except OSError as error:
-                    self.failed(route_of[leg], views[row][:size], error)
+                    self.failed(route_of[leg], packet, error)

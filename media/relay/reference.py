@@ -5,6 +5,7 @@ It is what every faster relay is compared with, and the one to choose when a fau
 
 from __future__ import annotations
 
+from os import readv
 from time import monotonic
 
 from media.relay.sockets import SocketRelay
@@ -23,17 +24,16 @@ class ReferenceRelay(SocketRelay):
     def poll(self, timeout: float) -> int:
         count = 0
         for descriptor, _ in self._epoll.poll(timeout):
-            receive = self._fast[descriptor] if descriptor < len(self._fast) else None
-            if receive is None:
+            if not self._plain[descriptor]:
                 self._slow.get(descriptor, _nothing)()
                 continue
             try:
-                size = receive(self._scratch)
+                size = readv(descriptor, (self._scratch,))
             except OSError:
                 self.receive_errors += 1
                 continue
             count += 1
-            self._handle(self._leg_of[descriptor], self._scratch, size, int(monotonic() * CLOCK_RATE))
+            self._handle(int(self._leg_of[descriptor]), self._scratch, size, int(monotonic() * CLOCK_RATE))
         self.received += count
         self.slow_packets += count
         return count

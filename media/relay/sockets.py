@@ -11,6 +11,9 @@ import socket
 from collections.abc import Callable
 from time import monotonic
 
+import numpy as np
+from numpy.typing import NDArray
+
 from media.engine import Engine
 from media.latch import Address
 from media.legs import Legs
@@ -20,6 +23,7 @@ from media.rtp import CLOCK_RATE
 
 BURST = 64  # packets read in a row from a leg that waits for its latch: a flood must not hold up the others
 SCRATCH = 2048
+MAX_OTHER_FILES = 1024  # descriptors below this may be watched even if no port has one as high
 
 
 def _nowhere(_: memoryview) -> int:
@@ -37,13 +41,16 @@ class SocketRelay:
         self._pool = pool
         self._legs = legs
         self._senders: list[Callable[[memoryview], object]] = [_nowhere] * legs.count
-        self._rtcp_senders: list[Callable[[bytes], object] | None] = [None] * legs.count
-        self._live: list[tuple[socket.socket, socket.socket] | None] = [None] * legs.count
-        # What to do with a descriptor that became readable: `_fast` receives, `_slow` does everything.
-        size = pool.highest_file + 1
-        self._fast: list[Callable[[memoryview], int] | None] = [None] * size
-        self._leg_of: list[int] = [-1] * size
+        self._rtcp_addresses: list[Address | None] = [None] * legs.count
+        self._live: list[socket.socket | None] = [None] * legs.count  # RTP sockets that are read
+        self._controls: list[socket.socket | None] = [None] * legs.count  # and those of RTCP
+        self._connected: set[int] = set()
+        # By descriptor: whether it is read straight into a buffer, whose it is, and what to do with the others. Plain octets
+        # and numbers, because at a thousand calls every object that a packet touches has left the cache since the last one.
+        self._plain = bytearray(max(pool.highest_file + 1, MAX_OTHER_FILES))
+        self._leg_of: NDArray[np.int64] = np.full(len(self._plain), -1, np.int64)
         self._slow: dict[int, Callable[[], None]] = {}
+        self._files: NDArray[np.int64] = np.full(legs.count, -1, np.int64)
         self._epoll = select.epoll()
         self._scratch = memoryview(bytearray(SCRATCH))
         self._engine: Engine
@@ -65,6 +72,10 @@ class SocketRelay:
     def senders(self) -> list[Callable[[memoryview], object]]:
         return self._senders
 
+    @property
+    def files(self) -> NDArray[np.int64]:
+        return self._files
+
     def failed(self, leg: int, packet: memoryview, error: OSError) -> None:
         """A connected socket reports the ICMP error of an earlier packet in place of sending this one: once more."""
         if isinstance(error, ConnectionRefusedError):
@@ -76,74 +87,82 @@ class SocketRelay:
             self.send_errors += 1
 
     def send_rtcp(self, leg: int, data: bytes) -> None:
-        send = self._rtcp_senders[leg]
-        if send is not None:
+        control = self._controls[leg]
+        if control is None:
+            control = self._open_rtcp(leg)
+        if control is not None:
             try:
-                send(data)
+                control.send(data)
             except OSError:
                 self.send_errors += 1  # A phone without RTCP: it answers each report with an ICMP error.
 
     # --- where legs send and receive ---------------------------------------------------------------------------------
 
     def aim(self, leg: int, rtp: Address, rtcp: Address, *, keep: bool) -> None:
-        family = family_of(rtp[0])
-        media, control = self._pool.rtp(leg, family), self._pool.rtcp(leg, family)
+        media = self._pool.rtp(leg, family_of(rtp[0]))
         if not keep:
             self.quiet(leg)
-        unconnect(media)
-        media.connect(rtp)
-        unconnect(control)
-        control.connect(rtcp)
+        self._connect(media, rtp)
         if not keep:
             # What arrived for the call before this one, or from a stranger before the socket was connected.
             drain(media)
-            drain(control)
-            self._register(leg, media, control)
+            self._register(leg, media)
         self._slow.pop(media.fileno(), None)
-        self._fast[media.fileno()] = media.recv_into
+        self._plain[media.fileno()] = True
+        self._files[leg] = media.fileno()
         self._senders[leg] = media.send
-        self._register_rtcp(leg, control)
+        self._rtcp_addresses[leg] = rtcp
 
-    def listen(self, leg: int, host: str, rtp: Address | None, rtcp: Address | None) -> None:
-        family = family_of(host)
-        media, control = self._pool.rtp(leg, family), self._pool.rtcp(leg, family)
+    def listen(self, leg: int, host: str, rtp: Address | None) -> None:
+        media = self._pool.rtp(leg, family_of(host))
         self.quiet(leg)
+        if media.fileno() in self._connected:
+            unconnect(media)
+            self._connected.discard(media.fileno())
         drain(media)
-        self._register(leg, media, control)
+        self._register(leg, media)
         self._slow[media.fileno()] = lambda: self._admit(leg, media)
-        if rtp is not None and rtcp is not None and family_of(rtp[0]) == family:
+        if rtp is not None:
             self._senders[leg] = lambda packet: media.sendto(packet, rtp)
-            self._rtcp_senders[leg] = lambda packet: control.sendto(packet, rtcp)
 
     def quiet(self, leg: int) -> None:
-        self._senders[leg], self._rtcp_senders[leg] = _nowhere, None
+        self._senders[leg], self._rtcp_addresses[leg], self._files[leg] = _nowhere, None, -1
         live, self._live[leg] = self._live[leg], None
-        if live is None:
-            return
-        for each in live:
-            descriptor = each.fileno()
-            if self._fast[descriptor] is not None or descriptor in self._slow:
+        control, self._controls[leg] = self._controls[leg], None
+        # Left connected: until its next call the kernel refuses what anybody but the last peer sends it.
+        for each in (live, control):
+            if each is not None:
+                descriptor = each.fileno()
                 self._epoll.unregister(descriptor)
-            self._fast[descriptor] = None
-            self._slow.pop(descriptor, None)
-            unconnect(each)
-            each.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, RCVBUF_CLOSED)
-            drain(each)
+                self._plain[descriptor] = False
+                self._slow.pop(descriptor, None)
+                each.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, RCVBUF_CLOSED)
 
-    def _register(self, leg: int, media: socket.socket, control: socket.socket) -> None:
-        self._live[leg] = media, control
-        media.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, RCVBUF_OPEN)
+    def _connect(self, opened: socket.socket, address: Address) -> None:
+        if opened.fileno() in self._connected:
+            unconnect(opened)
+        opened.connect(address)
+        self._connected.add(opened.fileno())
+
+    def _register(self, leg: int, media: socket.socket) -> None:
+        self._live[leg] = media
         self._leg_of[media.fileno()] = leg
+        media.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, RCVBUF_OPEN)
         self._epoll.register(media.fileno(), select.EPOLLIN)
-        # Set by whoever calls: how the socket is read.
-        self._slow[media.fileno()] = lambda: None
 
-    def _register_rtcp(self, leg: int, control: socket.socket) -> None:
-        if control.fileno() not in self._slow:
-            control.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, RCVBUF_OPEN // 4)
-            self._epoll.register(control.fileno(), select.EPOLLIN)
+    def _open_rtcp(self, leg: int) -> socket.socket | None:
+        """The RTCP port is looked after from the first report on: most calls that fail are over by then."""
+        address = self._rtcp_addresses[leg]
+        if address is None:
+            return None
+        control = self._pool.rtcp(leg, family_of(address[0]))
+        self._connect(control, address)
+        drain(control)
+        control.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, RCVBUF_OPEN // 4)
+        self._epoll.register(control.fileno(), select.EPOLLIN)
         self._slow[control.fileno()] = lambda: self._receive_rtcp(leg, control)
-        self._rtcp_senders[leg] = control.send
+        self._controls[leg] = control
+        return control
 
     # --- packets one by one ------------------------------------------------------------------------------------------
 
@@ -151,7 +170,7 @@ class SocketRelay:
         """Read a leg that waits for its latch. Once it is settled, what came before the socket was connected is sifted."""
         engine, scratch, left = self._engine, self._scratch, BURST
         # Once the socket is connected it must be emptied: the fast path takes what it finds for the phone's.
-        while left > 0 or self._fast[media.fileno()] is not None:
+        while left > 0 or self._plain[media.fileno()]:
             left -= 1
             try:
                 size, source = media.recvfrom_into(scratch)

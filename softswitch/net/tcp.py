@@ -132,7 +132,8 @@ class TcpListener:
         self._by_peer: dict[tuple[str, int], Connection] = {}
         self._per_host: dict[str, int] = {}
         self._dialling: dict[tuple[str, int], _Dial] = {}
-        self._last_number = 0
+        # A registration outlives us with the number of its connection: after a restart it must not mean another one.
+        self._last_number = time.time_ns() >> 20
         self._socket: socket.socket | None = None
         self._server: asyncio.Server | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -181,6 +182,8 @@ class TcpListener:
         """Write to the flow's connection; a flow without one is dialled first. Failure comes back as flow_failed."""
         if flow.connection:
             connection = self._connections.get(flow.connection)
+            if connection is not None and connection.flow != flow:
+                connection = None
         else:
             connection = self._by_peer.get((flow.host, flow.port))
             if connection is None:

@@ -29,7 +29,7 @@ _REFRESH = frozenset({"INVITE", "UPDATE", "SUBSCRIBE", "NOTIFY", "REFER"})
 
 # The spelling of nearly every phone; the rest goes through the full grammar.
 plain_contact = re.compile(
-    r"""(?:"[^"\\<>]*+" ?)?<(sips?:[-A-Za-z0-9_.!~*'()&=+$;/%#@:\[\]]++)>(?:;[-A-Za-z0-9_.=+:]*+)*+"""
+    r"""(?:"[^"\\<>]*+" ?)?<(sips?:[-A-Za-z0-9_.!~*'()&=+$;/%#@:\[\]]++)>(?:;[-A-Za-z0-9_.=+:]*+(?:"[^"\\]*+")?+)*+"""
 ).fullmatch
 
 

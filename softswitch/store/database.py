@@ -14,7 +14,7 @@ import os
 import sqlite3
 from collections.abc import AsyncIterator
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import aiosqlite
 
@@ -120,7 +120,9 @@ def create_private(path: Path) -> None:
 
 async def _connect(path: Path) -> aiosqlite.Connection:
     connection = aiosqlite.connect(path, timeout=BUSY_TIMEOUT, isolation_level=None, cached_statements=64)
-    connection.daemon = True  # type: ignore[attr-defined]  # A process that dies must not wait for the thread.
+    # A process that ends by an exception must not wait for this thread: nobody would restart it.
+    thread: Any = getattr(connection, "_thread", connection)
+    thread.daemon = True
     try:
         return await connection
     except sqlite3.Error as error:

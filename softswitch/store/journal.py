@@ -74,7 +74,7 @@ class Journal:
     def publish(self, seq: int, wall: float, mono: float, event: Event) -> None:
         """Take an event for writing. Never blocks, never raises; `seq` must grow."""
         pending = self._pending
-        pending.append(Stamped(seq, wall, mono, event))
+        pending.append((seq, wall, mono, event))
         if not self._armed:
             self._arm()
         if len(pending) > self._ceiling:
@@ -93,7 +93,7 @@ class Journal:
     def _shed(self) -> None:
         """Over the limit: news go, records stay; over the hard limit new records go too."""
         before = len(self._pending)
-        self._pending = [one for one in self._pending if type(one.event) in BOOKS][: self._limit * HARD_LIMIT]
+        self._pending = [one for one in self._pending if type(one[3]) in BOOKS][: self._limit * HARD_LIMIT]
         self._dropped += before - len(self._pending)
         # Not at every event: looking through all of them takes milliseconds.
         self._ceiling = len(self._pending) + self._limit // 10
@@ -131,7 +131,7 @@ class Journal:
     def health(self, now: float) -> Health:
         oldest = self._writing_from
         if oldest is None and self._pending:
-            oldest = self._pending[0].mono
+            oldest = self._pending[0][2]
         count = len(self._pending) + (self._unwritten.count if self._unwritten else 0)
         return Health(
             count, max(0.0, now - oldest) if oldest is not None else 0.0, self._durable, self._dropped, *self._trouble
@@ -196,7 +196,7 @@ class Journal:
         batch = Batch(states=self._states)
         self._states = {}
         taken, self._pending = self._pending[:LARGEST], self._pending[LARGEST:]
-        self._writing_from = taken[0].mono if taken else None
+        self._writing_from = taken[0][2] if taken else None
         for start in range(0, len(taken), SLICE):
             for stamped in taken[start : start + SLICE]:
                 self._add(batch, stamped)
@@ -211,5 +211,5 @@ class Journal:
         except Exception as error:  # A malformed event of ours must not stop the journal.
             self._dropped += 1
             self._alarm(
-                f"{stamped.event!r} could not be stored: {error!r}", "this is a fault of the program: please report it"
+                f"{stamped[3]!r} could not be stored: {error!r}", "this is a fault of the program: please report it"
             )

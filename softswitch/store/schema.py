@@ -79,6 +79,7 @@ journal = Table(
     number("last_seq"),
     seconds("first_wall"),
     seconds("last_wall"),
+    seconds("first_mono"),
     text("events"),
 )
 Index("journal_last_wall", journal.c.last_wall)
@@ -94,6 +95,7 @@ calls = Table(
     text("dialled"),
     text("account"),
     seconds("ended_at", nullable=True),
+    number("end_seq"),
     text("outcome"),
     number("status"),
     text("cause"),

@@ -140,7 +140,7 @@ def test_a_loader_survives_any_file(monkeypatch: pytest.MonkeyPatch) -> None:
             assert wake.wait(5.0)
             wake.clear()
         recording = loader.done.popleft()
-        assert recording.name == name and recording.samples is None and "ZeroDivisionError" in recording.error
+        assert recording.name == name and recording.codes is None and "ZeroDivisionError" in recording.error
     wake.close()
 
 

@@ -123,7 +123,7 @@ class BatchWorld(World):
             buffers.views[row][:] = data.ljust(ROW, b"\0")
             buffers.legs[row], buffers.sizes[row] = leg, len(data)
         rows, routes, slow = self._batch.relay(len(packets), clock)
-        for row, route in zip(rows, routes, strict=True):
+        for row, route in zip(range(len(packets)) if rows is None else rows, routes, strict=True):
             self.network.senders[route](buffers.views[row][: buffers.sizes[row]])
         for row in slow:
             leg = buffers.legs[row]

@@ -6,6 +6,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from random import Random
 
+import numpy as np
+
 from media import rtp
 from media.bank import Bank
 from media.control import Command, Load, Open, WorkerEvent
@@ -29,6 +31,7 @@ class MemoryNetwork:
     senders: list[Callable[[memoryview], object]] = field(default_factory=list)
 
     def __post_init__(self) -> None:
+        self.files = np.full(self.count, -1)
         self.senders = [self._sender(leg) for leg in range(self.count)]
 
     def _sender(self, leg: int) -> Callable[[memoryview], object]:
@@ -43,7 +46,7 @@ class MemoryNetwork:
         self.listening.pop(leg, None)
         self.aimed[leg] = rtp, rtcp
 
-    def listen(self, leg: int, host: str, rtp: Address | None, rtcp: Address | None) -> None:
+    def listen(self, leg: int, host: str, rtp: Address | None) -> None:
         self.aimed.pop(leg, None)
         self.listening[leg] = host, rtp
 
@@ -70,7 +73,7 @@ class World:
         self.network = MemoryNetwork(legs)
         self.loads: list[Load] = []
         self.bank = Bank(1 << 17)
-        self.engine = Engine(Legs(legs), self.bank, self.network, Random(seed).randrange, self.loads.append, 1.7e9)
+        self.engine = Engine(Legs(legs), self.bank, self.network, Random(seed).getrandbits, self.loads.append, 1.7e9)
         self.engine.run(self.now)
 
     def do(self, *commands: Command) -> None:
