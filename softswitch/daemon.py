@@ -515,7 +515,8 @@ def music(site: Directory, own: Path | None) -> list[Load]:
     for name, files in classes.items():
         paths = [path for file in files for root in roots if (path := root / file).is_file()]
         if paths:
-            found.append(Load(name, str(paths[0]), music=True))
+            first, *more = map(str, paths)
+            found.append(Load(name, first, music=True, more=tuple(more)))
     return found
 
 

@@ -71,7 +71,7 @@ class Running:
                 [
                     sys.executable, "-m", "softswitch.cli", "lab", "--dir", str(self.directory / "lab"),
                     "--listen", f"127.0.0.1:{self.port}", "--http", f"127.0.0.1:{self.http}", "--accounts", "10",
-                    "--agents", "2", "--tiers", "1", "--media-ports", self.media_ports, "--media-workers", "1", 
+                    "--agents", "2", "--tiers", "1", "--media-ports", self.media_ports, "--media-workers", "1",
                 ],
                 stdin=subprocess.DEVNULL, stdout=output, stderr=output, cwd=ROOT,
                 env={**os.environ, "NOTIFY_SOCKET": str(self.directory / "notify"), **self.settings},
