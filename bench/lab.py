@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import random
 import shutil
 import signal
 import socket
@@ -17,12 +16,9 @@ from types import TracebackType
 from typing import Any, NoReturn
 
 from bench import machine
-from softswitch.lab import choose_ports
 
 SWITCH_CPU = 0
 LOAD_CPU = max(0, (os.cpu_count() or 1) - 1)
-# Away from the ephemeral ports, where the generators are.
-PORT_STARTS = (10_000, 16_000, 20_000, 22_000, 26_000)
 ATTEMPTS = 3
 
 _given: set[int] = set()
@@ -70,10 +66,9 @@ class Lab:
 
     def _start(self) -> bool:
         """Whether it started; another program may have taken a port since it was found free."""
-        ports = choose_ports("127.0.0.1", starts=random.sample(PORT_STARTS, len(PORT_STARTS)))
         with (self.directory / "console.log").open("wb") as log:
             self.process = subprocess.Popen(
-                [sys.executable, "-m", "softswitch.cli", *self._arguments, "--media-ports", ports],
+                [sys.executable, "-m", "softswitch.cli", *self._arguments],
                 stdout=log, stderr=subprocess.STDOUT, cwd=Path(__file__).resolve().parent.parent,
                 preexec_fn=lambda: os.sched_setaffinity(0, {SWITCH_CPU}),
             )  # fmt: skip

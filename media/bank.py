@@ -12,10 +12,10 @@ import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
-from media.g711 import SILENCE, Law, Octets, Samples, encode
+from media.g711 import SILENCE, Octets, encode_both
 
 MAX_FRAME = 480  # samples: 60 ms, the longest packet that we send
-_FIRST_CAPACITY = 1 << 20  # samples; doubled when full
+_FIRST_CAPACITY = 1 << 25  # samples, over an hour; only what is used takes memory. Doubled when full.
 
 
 class Span(NamedTuple):
@@ -33,24 +33,25 @@ class Bank:
         self._data: NDArray[np.uint8] = np.empty((2, capacity), np.uint8)
         self._used = 0
         self._windows: dict[int, NDArray[np.uint8]] = {}
-        self.silence = self.add_loop(np.zeros(MAX_FRAME, np.int16))
+        self.silence = self.add_loop(encode_both(np.zeros(MAX_FRAME, np.int16)))
 
-    def add(self, samples: Samples) -> Span:
-        """A recording that ends. An empty one is allowed, and is over at once."""
-        start = self._append(samples, samples[:0])
-        return Span(start, start + len(samples))
+    def add(self, codes: Octets) -> Span:
+        """A recording that ends, as `g711.encode_both` gives it. An empty one is allowed, and is over at once."""
+        start = self._append(codes)
+        return Span(start, start + codes.shape[1])
 
-    def add_loop(self, samples: Samples, once: Samples | None = None) -> Span:
+    def add_loop(self, codes: Octets, once: Octets | None = None) -> Span:
         """A recording that goes round, after what is heard once."""
-        assert len(samples), "a loop has at least one sample"
+        length = codes.shape[1]
+        assert length, "a loop has at least one sample"
         # Behind the end lies the beginning once more, so that a frame across it is read in one piece.
-        tail = np.resize(samples, MAX_FRAME)
-        head = samples if once is None else np.concatenate((once, samples))
-        start = self._append(head, tail)
-        return Span(start, start + len(head), len(samples))
+        tail = codes.take(np.arange(MAX_FRAME) % length, axis=1)
+        head = codes if once is None else np.concatenate((once, codes), axis=1)
+        start = self._append(np.concatenate((head, tail), axis=1))
+        return Span(start, start + head.shape[1], length)
 
-    def _append(self, samples: Samples, tail: Samples) -> int:
-        start, count = self._used, len(samples) + len(tail)
+    def _append(self, codes: Octets) -> int:
+        start, count = self._used, codes.shape[1]
         if start + count + MAX_FRAME > self._data.shape[1]:
             capacity = self._data.shape[1]
             while start + count + MAX_FRAME > capacity:
@@ -58,9 +59,7 @@ class Bank:
             grown: NDArray[np.uint8] = np.empty((2, capacity), np.uint8)
             grown[:, :start] = self._data[:, :start]
             self._data, self._windows = grown, {}
-        for law in Law:
-            self._data[law, start : start + len(samples)] = encode(samples, law)
-            self._data[law, start + len(samples) : start + count] = encode(tail, law)
+        self._data[:, start : start + count] = codes
         self._used += count
         return start
 

@@ -6,26 +6,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Protocol, TypeAlias
 
 from media.bank import Bank
 from media.control import (
-    Alarm,
-    Bridge,
     Close,
     Command,
-    Echo,
     Latched,
     Load,
     Modify,
-    Music,
     Open,
-    Play,
-    PlayDone,
     SendDigits,
-    Stop,
-    Tone,
     WorkerEvent,
 )
 from media.g711 import CODECS, TRANSLATE
@@ -33,11 +24,12 @@ from media.keypad import Keypad
 from media.latch import Address, Latch, literal, remote
 from media.legs import Legs
 from media.library import Library, Recording
-from media.player import TICK, Loop, Player, Playlist, Sink, Source
+from media.player import TICK, Player, Sink
 from media.rtcp import Reporter
 from media.rtp import CLOCK_RATE
 from media.session import Leg, Session, Terms
-from media.survey import Survey, Watch
+from media.sources import Sources, State
+from media.survey import Survey
 
 FRAMES_MS = (10, 20, 30, 40, 50, 60)
 ROUNDS = 4  # calls of `survey` in which every leg is visited once
@@ -66,18 +58,6 @@ class Network(Sink, Protocol):
         ...
 
 
-@dataclass(slots=True)
-class _State:
-    """What call control wants of a leg, beside what the packet path knows."""
-
-    command: Open | Modify
-    watch: Watch
-    latch: Latch | None = None
-    play: Playlist | None = None
-    waiting: Play | Music | None = None  # for a recording that is being loaded
-    wants: bool = False  # a source was set, and not taken away by Stop
-
-
 class Engine:
     """The legs of one worker. `load` begins to read a file, and answers with `loaded`; `epoch` is Unix time minus `now`."""
 
@@ -90,17 +70,14 @@ class Engine:
         self.player = Player(legs, bank, network)
         self.keypad = Keypad(self.session, self.library, bank, network)
         self.watchman = Survey(self.session, chance, network.send_rtcp, epoch)
-        self._silence = bank.silence
+        self.sources = Sources(self.session, self.player, self.library, bank.silence, load)
         self._network = network
         self._chance = chance
-        self._load = load
-        self._loading: set[str] = set()
-        self._states: dict[int, _State] = {}
+        self._states = self.sources.states
         self._to_visit: list[int] = []
         self._perform: dict[type, Callable[..., None]] = {
-            Open: self._open, Modify: self._modify, Close: self._close, Bridge: self._bridge, Play: self._play,
-            Music: self._music, Tone: self._tone, Echo: self._echo, Stop: self._stop, SendDigits: self._send_digits,
-            Load: self._begin_load,
+            Open: self._open, Modify: self._modify, Close: self._close, SendDigits: self._send_digits,
+            **self.sources.commands,
         }  # fmt: skip
 
     @property
@@ -128,7 +105,7 @@ class Engine:
         self._perform[type(command)](command, now)
 
     def alarm(self, what: str, detail: str = "") -> None:
-        self.events.append(Alarm(what, detail))
+        self.sources.alarm(what, detail)
 
     # --- legs --------------------------------------------------------------------------------------------------------
 
@@ -148,7 +125,7 @@ class Engine:
         ssrc = command.ssrc & 0xFFFFFFFF or (chance >> 47 & 0xFFFFFFFF) or 1
         leg = Leg(number, terms, Reporter(ssrc, f"{chance >> 79:024x}"))  # RFC 7022: 96 bits make a name unique
         self.session.open[number] = leg
-        self._states[number] = _State(command, self.watchman.begin(now))
+        self._states[number] = State(command, self.watchman.begin(now))
         legs.ssrc[number] = ssrc
         legs.out_seq[number] = chance & 0x7FFF  # 5.1: random; the upper half is left for wrapping late
         legs.out_ts[number] = chance >> 15 & 0xFFFFFFFF
@@ -157,7 +134,7 @@ class Engine:
         self._point(leg, command)
 
     def _modify(self, command: Modify, now: float) -> None:
-        leg, state = self._get(command.leg)
+        leg, state = self.sources.get(command.leg)
         terms = self._terms(command)
         if terms is None:
             return
@@ -168,15 +145,13 @@ class Engine:
         if any(getattr(before, name) != getattr(command, name) for name in ("host", "port", "latch_host", "rtcp_port")):
             state.watch.heard_from, state.watch.timed_out = now, False
             self._point(leg, command)
-        self._settle(leg)
+        self.sources.settle(leg)
 
     def _close(self, command: Close, now: float) -> None:
-        leg, state = self._get(command.leg)
+        leg, state = self.sources.get(command.leg)
         number = leg.number
-        self._end_source(leg, state)
-        listener = self.session.silence(number)
-        if listener >= 0 and listener != number:
-            self._states[listener].watch.bereft_at = now
+        self.sources.end(leg, state)
+        self.sources.bereave(number, now)
         self.keypad.forget(leg)
         self.watchman.report(leg, now, goodbye=True)
         self.events.append(self.session.statistics(leg))
@@ -231,22 +206,7 @@ class Engine:
             leg.address = state.latch = None
             self._network.quiet(leg.number)
             self.alarm("unreachable address", f"leg {leg.number}: {command.host} port {command.port}: {error}")
-        self._settle(leg)
-
-    def _settle(self, leg: Leg) -> None:
-        """After anything changed about whether, what or where a leg may be sent."""
-        if leg.hears >= 0 and (source := self.session.open[leg.hears]) is not None:
-            self.session.reroute(source)
-        self.session.reroute(leg)
-        if leg.hearing and not leg.interrupted:
-            self.player.resume(leg.number)
-        else:
-            self.player.pause(leg.number)
-
-    def _get(self, number: int) -> tuple[Leg, _State]:
-        leg = self.session.open[number]
-        assert leg is not None, "a leg with a state is open"
-        return leg, self._states[number]
+        self.sources.settle(leg)
 
     # --- what arrives ------------------------------------------------------------------------------------------------
 
@@ -274,7 +234,7 @@ class Engine:
             self.alarm("unreachable address", f"leg {number}: {source[0]} port {source[1]}: {error}")
             return False
         self.events.append(Latched(number, *source))
-        self._settle(leg)
+        self.sources.settle(leg)
         return True
 
     def receive_rtcp(self, number: int, data: bytes, now: float) -> None:
@@ -285,124 +245,12 @@ class Engine:
 
     def loaded(self, recording: Recording, now: float) -> None:
         """A file was read."""
-        self._loading.discard(recording.name)
-        if recording.samples is None:
-            self.alarm("cannot load", f"{recording.name}: {recording.error}")
-        else:
-            self.library.add(recording)
-        for state in list(self._states.values()):
-            if (command := state.waiting) is not None and not self._is_loading(command):
-                self._perform[type(command)](command, now)
-
-    # --- sources -----------------------------------------------------------------------------------------------------
-
-    def _end_source(self, leg: Leg, state: _State) -> None:
-        """Take away what the leg hears."""
-        if state.play is not None:
-            self.events.append(PlayDone(leg.number, state.play.play, "replaced"))
-        if isinstance(state.waiting, Play):
-            self.events.append(PlayDone(leg.number, state.waiting.play, "replaced"))
-        state.play = state.waiting = None
-        state.watch.bereft_at = -1.0
-        self.player.stop(leg.number)
-        self.session.disconnect(leg.number)
-
-    def _give(self, leg: Leg, state: _State, source: Source) -> None:
-        """Let the player feed the leg."""
-        self._end_source(leg, state)
-        state.wants = True
-        if isinstance(source, Playlist):
-            state.play = source
-        self.player.start(leg.number, source, hearing=leg.hearing and not leg.interrupted)
-        self._finish_plays()
-
-    def _bridge(self, command: Bridge, now: float) -> None:
-        if command.peer not in self._states:
-            self.alarm("unknown leg", f"Bridge of leg {command.leg} with leg {command.peer}, which is not open")
-            return
-        for listener, speaker in ((command.leg, command.peer), (command.peer, command.leg)):
-            leg, state = self._get(listener)
-            if leg.hears == speaker:
-                continue
-            bereft = self.session.silence(speaker)
-            if bereft >= 0:
-                self._states[bereft].watch.bereft_at = now
-            self._end_source(leg, state)
-            state.wants = True
-            self.session.connect(speaker, listener)
-            self._settle(leg)
-
-    def _echo(self, command: Echo, now: float) -> None:
-        self._bridge(Bridge(command.leg, command.leg), now)
-
-    def _stop(self, command: Stop, now: float) -> None:
-        leg, state = self._get(command.leg)
-        self._end_source(leg, state)
-        state.wants = False
-
-    def _play(self, command: Play, now: float) -> None:
-        leg, state = self._get(command.leg)
-        if self._is_loading(command):
-            self._wait(state, command)
-            return
-        found = [(name, self.library.clip(name)) for name in command.clips]
-        missing = [name for name, span in found if span is None]
-        if missing:
-            self.alarm("missing clip", f"leg {leg.number}: {', '.join(missing)}")
-        spans = [span for _, span in found if span is not None]
-        state.waiting = None
-        if spans or not missing:
-            self._give(leg, state, Playlist(command.play, spans, command.repeat, command.until_digit))
-        else:
-            self._give(leg, state, Loop(self.library.hold))
-            self.events.append(PlayDone(leg.number, command.play, "missing"))
-
-    def _music(self, command: Music, now: float) -> None:
-        leg, state = self._get(command.leg)
-        if self._is_loading(command):
-            self._wait(state, command)
-            return
-        span = self.library.music(command.name)
-        if span is None:
-            self.alarm("missing music", f"leg {leg.number}: {command.name}")
-        state.waiting = None
-        self._give(leg, state, Loop(span or self.library.hold, shared=span is not None and not command.from_start))
-
-    def _tone(self, command: Tone, now: float) -> None:
-        leg, state = self._get(command.leg)
-        span = self.library.tone(command.name, command.country)
-        if span is None:
-            self.alarm("missing tone", f"leg {leg.number}: {command.name}")
-        self._give(leg, state, Loop(span or self.library.hold))
-
-    def _wait(self, state: _State, command: Play | Music) -> None:
-        """The recording is on its way: until then the leg keeps what it hears."""
-        if isinstance(state.waiting, Play):
-            self.events.append(PlayDone(state.waiting.leg, state.waiting.play, "replaced"))
-        state.waiting = command
-
-    def _is_loading(self, command: Play | Music) -> bool:
-        names = command.clips if isinstance(command, Play) else (command.name,)
-        return not self._loading.isdisjoint(names)
-
-    def _begin_load(self, command: Load, now: float) -> None:
-        if not self.library.has(command.name, command.path, command.music):
-            self._loading.add(command.name)
-            self._load(command)
-
-    def _finish_plays(self) -> None:
-        """Report the playlists that came to their end."""
-        for number, play in self.player.done:
-            state = self._states.get(number)
-            if state is not None and state.play is not None and state.play.play == play:
-                state.play = None
-                self.events.append(PlayDone(number, play, "end"))
-        self.player.done.clear()
+        self.sources.loaded(recording, now)
 
     def _send_digits(self, command: SendDigits, now: float) -> None:
-        leg, _ = self._get(command.leg)
+        leg, _ = self.sources.get(command.leg)
         self.keypad.press(leg, command.digits, command.duration_ms, self.player.tick)
-        self._settle(leg)
+        self.sources.settle(leg)
 
     # --- time --------------------------------------------------------------------------------------------------------
 
@@ -410,25 +258,14 @@ class Engine:
         """Send what is due by now, settle what has happened. Returns how many ticks came too late to be made up for."""
         tick, clock = int(now / TICK), int(now * CLOCK_RATE)
         if self.session.pressed:
-            self._stop_by_digit()
+            self.sources.stop_by_digit()
         late = self.player.run(tick, clock)
         if self.keypad.busy:
             for leg in self.keypad.run(tick, clock):
-                self._settle(leg)
+                self.sources.settle(leg)
         if self.player.done:
-            self._finish_plays()
+            self.sources.finish_plays()
         return late
-
-    def _stop_by_digit(self) -> None:
-        """Stop what was to be stopped by a digit of the legs that sent one."""
-        for number in self.session.pressed:
-            state = self._states.get(number)
-            if state is not None and state.play is not None and state.play.until_digit:
-                leg, _ = self._get(number)
-                self.events.append(PlayDone(number, state.play.play, "digit"))
-                state.play = None
-                self._give(leg, state, Loop(self._silence))
-        self.session.pressed.clear()
 
     def survey(self, now: float) -> None:
         """Look after some of the legs; to be called a few times a second while any are open."""
@@ -442,5 +279,4 @@ class Engine:
             if state is None or leg is None:
                 continue
             if self.watchman.visit(leg, state.watch, now) and state.wants:
-                self.alarm("dead air", f"leg {number} has lost its source")
-                self._give(leg, state, Loop(self.library.hold))
+                self.sources.comfort(leg, state)

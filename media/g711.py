@@ -79,6 +79,11 @@ def encode(samples: Samples, law: Law) -> Octets:
     return ENCODE[law].take(samples.view(np.uint16), mode="clip")
 
 
+def encode_both(samples: Samples) -> Octets:
+    """The codes of 16-bit samples in both laws, one row each."""
+    return np.stack([encode(samples, law) for law in Law])
+
+
 def decode(codes: Octets, law: Law) -> Samples:
     """The 16-bit samples of codes."""
     return DECODE[law].take(codes, mode="clip")

@@ -10,7 +10,7 @@ import numpy as np
 
 from media.bank import Bank, Span
 from media.dtmf import GAP_MS, MAX_DURATION_MS, MIN_DURATION_MS
-from media.g711 import Samples
+from media.g711 import Octets, encode_both
 from media.resample import normalise, to_8k, to_samples
 from media.tones import DEFAULT_COUNTRY, RATE, TONES, dtmf, find, render
 from media.wav import WavError, read
@@ -24,7 +24,7 @@ class Recording:
 
     name: str
     music: bool
-    samples: Samples | None = None
+    codes: Octets | None = None  # in both laws
     error: str = ""
     identity: Identity | None = None  # path, time and size: the same file need not be read again
 
@@ -46,7 +46,8 @@ def prepare(name: str, path: str, music: bool) -> Recording:
         return Recording(name, music, error=str(error))
     except ImportError as error:
         return Recording(name, music, error=f"{path}: its rate is not 8 kHz, and it cannot be resampled: {error}")
-    return Recording(name, music, to_samples(normalise(signal) if music else signal), identity=identity)
+    samples = to_samples(normalise(signal) if music else signal)
+    return Recording(name, music, encode_both(samples), identity=identity)
 
 
 class Library:
@@ -66,13 +67,12 @@ class Library:
         return identity is not None and self._identities.get((name, music)) == identity
 
     def add(self, recording: Recording) -> None:
-        """Make a prepared recording playable. One without samples must not be added."""
-        samples = recording.samples
-        assert samples is not None
+        """Make a prepared recording playable. One that could not be read must not be added."""
+        assert recording.codes is not None
         if recording.music:
-            self._music[recording.name] = self._bank.add_loop(samples if len(samples) else np.zeros(RATE, np.int16))
+            self._music[recording.name] = self._bank.add_loop(recording.codes)
         else:
-            self._clips[recording.name] = self._bank.add(samples)
+            self._clips[recording.name] = self._bank.add(recording.codes)
         self._identities[recording.name, recording.music] = recording.identity
 
     def clip(self, name: str) -> Span | None:
@@ -93,7 +93,7 @@ class Library:
         span = self._tones.get(key)
         if span is None and (tone := find(*key)) is not None:
             once, loop = render(tone)
-            span = self._tones[key] = self._bank.add_loop(loop, once)
+            span = self._tones[key] = self._bank.add_loop(encode_both(loop), encode_both(once))
         return span
 
     @property
@@ -110,5 +110,5 @@ class Library:
         span = self._digits.get(key)
         if span is None:
             samples = np.concatenate((dtmf(digit, milliseconds), np.zeros(RATE * GAP_MS // 1000, np.int16)))
-            span = self._digits[key] = self._bank.add(samples)
+            span = self._digits[key] = self._bank.add(encode_both(samples))
         return span

@@ -31,6 +31,7 @@ from softswitch.decode import (
     number_in,
     one_of,
     path,
+    secret,
     text,
     whole,
     whole_in,
@@ -430,6 +431,9 @@ def _render(config: Config, values: Mapping[str, Any], *, all_set: bool) -> str:
             value = values.get(key, getattr(getattr(config, section), one.name))
             mark = "" if all_set or key in values else "# "
             lines.append(f"# {one.metadata['comment']}")
+            if secret(one.name) and value and key not in values:
+                lines.append(f"# {one.name} is set")
+                continue
             rule = one.metadata["rule"]
             plain = rule.write(value) if rule and key not in values else encode_value(value)
             lines.append(f"{mark}{one.name} = {toml_value(plain)}")

@@ -21,12 +21,12 @@ WARM_UP = 1.0
 
 def clean(step: Step) -> bool:
     """Nobody can hear a fault."""
-    return bool(step["loss_percent"] < 0.1)
+    return bool(step["loss_percent"] < 0.1 and not step["generator_limited"])
 
 
 def good(step: Step) -> bool:
     """The measure of the field: hardly audible faults."""
-    return bool(step["loss_percent"] < 0.5 and step["delay_p95_ms"] <= 20)
+    return bool(step["loss_percent"] < 0.5 and step["delay_p95_ms"] <= 20 and not step["generator_limited"])
 
 
 def run(*, calls: tuple[int, ...] = CALLS, seconds: float = SECONDS) -> dict[str, Any]:

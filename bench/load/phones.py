@@ -106,6 +106,14 @@ class Phones:
         self.rtp.close()
 
 
+OFFERED = 98.0  # percent of the planned packets
+
+
 def generator_limits(report: Report) -> dict[str, Any]:
-    """How far the generator was from its own limit: a step in which it was late says little about the switch."""
-    return {"generator_core_percent": report.generator_cpu_percent, "generator_late_slots": report.late_slots}
+    """How far the generator was from its own limit. A step that it could not offer in full is not one that the switch served."""
+    return {
+        "offered_percent": report.sent_percent,
+        "generator_core_percent": report.generator_cpu_percent,
+        "generator_late_slots": report.late_slots,
+        "generator_limited": report.sent_percent < OFFERED,
+    }

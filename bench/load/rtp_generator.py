@@ -14,6 +14,7 @@ known packet by packet. Phones 2n and 2n+1 are the two sides of a call.
 from __future__ import annotations
 
 import argparse
+import contextlib
 import ctypes
 import gc
 import json
@@ -34,6 +35,7 @@ PHONE_PORT = 4000
 PACKET = 172
 SLOTS = 40  # a packet time of 20 ms, in steps of half a millisecond
 PTIME = 0.020
+LATE = 0.020  # seconds
 BURST = 512  # packets per recvmmsg
 MAGIC = 0x536F6674
 MAX_DELAY_MS = 2000
@@ -81,6 +83,7 @@ class Report:
     phones: int
     seconds: float
     sent: int
+    sent_percent: float  # of what the phones should have sent: less means that the generator was not fast enough
     received: int
     lost: int
     loss_percent: float
@@ -199,12 +202,12 @@ class Generator:
         cpu = time.process_time()
         end = start + warm_up + seconds
         before = np.zeros(count, np.int64)
-        while due < end:
-            now = time.clock_gettime(time.CLOCK_MONOTONIC)
+        while (now := time.clock_gettime(time.CLOCK_MONOTONIC)) < end:
             if now < due:
                 time.sleep(due - now)
-            elif now > due + 0.002:
+            elif now > due + LATE:
                 late += 1
+                due = now  # What could not be sent in time is not sent in a burst: the load is less, and said to be.
             if not self._judged_from and now >= start + warm_up:
                 self._judged_from = time.time_ns()
                 self._judged_to = self._judged_from + int(seconds * 1e9)
@@ -305,11 +308,13 @@ class Generator:
     def _report(self, sent: int, seconds: float, cpu: float, late: int) -> Report:
         lost = max(0, sent - self._received)
         due = seconds / PTIME
+        planned = len(self._order) * due
         got = self._foreign_count
         return Report(
             len(self.phones),
             seconds,
             sent,
+            round(100 * sent / planned, 1) if planned else 100.0,
             self._received,
             lost,
             round(100 * lost / sent, 4) if sent else 0.0,
@@ -326,6 +331,12 @@ class Generator:
             self._handled,
             late,
         )
+
+    @property
+    def counts(self) -> list[int]:
+        """Packets sent by each talking phone since it was made, warm-up included."""
+        counts: list[int] = self._counts.tolist()
+        return counts
 
     def close(self) -> None:
         self._socket.close()
@@ -364,14 +375,41 @@ def cpu_seconds(pid: int) -> float:
     return sum(int((task / "schedstat").read_text().split()[0]) for task in Path(f"/proc/{pid}/task").iterdir()) / 1e9
 
 
+def prefer() -> None:
+    """Phones are many machines: their packets come in time however busy this one is. Takes effect only for the privileged."""
+    with contextlib.suppress(OSError):
+        os.setsid()  # Where the kernel schedules sessions, it is the session that must be preferred.
+    with contextlib.suppress(OSError):
+        os.setpriority(os.PRIO_PROCESS, 0, -10)
+    with contextlib.suppress(OSError):
+        Path("/proc/self/autogroup").write_text("-10")
+
+
 def pin(pid: int, core: int) -> None:
-    if os.cpu_count() or 1 > 1:
+    if (os.cpu_count() or 1) > 1:
         os.sched_setaffinity(pid, {core % (os.cpu_count() or 1)})
+
+
+def free_range(ports: int) -> int:
+    """The first of that many UDP ports that are free on the loopback address."""
+    for base in range(10_000 + os.getpid() % 10 * 100, 65_536 - ports, 1_000):
+        held: list[socket.socket] = []
+        try:
+            for port in range(base, base + ports):
+                held.append(socket.socket(socket.AF_INET, socket.SOCK_DGRAM))
+                held[-1].bind(("127.0.0.1", port))
+            return base
+        except OSError:
+            continue
+        finally:
+            for each in held:
+                each.close()
+    raise OSError("no range of free ports is long enough")
 
 
 def load_worker(
     calls: int, listeners: int, seconds: float, *, codec: tuple[str, str] = ("PCMU", "PCMU"), relay: str = "auto",
-    base_port: int = 20_000, pinned: bool = True,
+    base_port: int = 0, pinned: bool = True,
 ) -> Report:  # fmt: skip
     """Open calls (and listeners of music) on a worker, load it, and add what it used to the report."""
     from media.client import start_worker
@@ -379,13 +417,15 @@ def load_worker(
 
     types = {"PCMU": 0, "PCMA": 8}
     legs = 2 * calls + listeners
+    base_port = base_port or free_range(2 * legs)
     phones = [
         Phone(address(leg), PHONE_PORT, "127.0.0.1", base_port + 2 * leg, talks=leg < 2 * calls) for leg in range(legs)
     ]
     with start_worker(hosts=("127.0.0.1",), base_port=base_port, legs=legs, relay=relay) as client:
-        ready = client.wait_for(Ready)[-1]
+        answers = client.wait_for(Ready)
+        ready = answers[0] if answers else None
         if not isinstance(ready, Ready):
-            raise SystemExit(str(ready))
+            raise SystemExit(f"the worker did not start: {answers}")
         if pinned:
             pin(ready.pid, 0)
             pin(os.getpid(), 1)
@@ -423,11 +463,15 @@ def load_worker(
             "codecs": "/".join(codec),
             "worker_cpu_percent": round(100 * used / elapsed, 1),
             "worker_us_per_packet": round(1e6 * used / moved, 2) if moved else 0.0,
-            "cpu_ms_per_call_second": round(1e3 * used / elapsed / calls, 3) if calls else 0.0,
+            "cpu_ms_per_call_second": round(0.1 * 1e6 * used / moved, 3) if moved and calls else 0.0,
             "packets_sent_by_worker": sum(each.packets_sent for each in statistics),
             "lost_seen_by_worker": sum(each.lost for each in statistics),
             "gauges": client.gauges(),
         }
+        if codec[0] != codec[1]:
+            # What has been transcoded does not say any more who sent it: all that can be told is how much arrived.
+            report.received, report.lost = report.foreign, max(0, sum(generator.counts) - report.foreign)
+            report.loss_percent = round(100 * report.lost / max(1, sum(generator.counts)), 4)
     return report
 
 
@@ -492,8 +536,9 @@ def main() -> None:
     parser.add_argument("--transcode", action="store_true", help="mu-law on one side, A-law on the other")
     parser.add_argument("--direct", action="store_true", help="phones send to each other, without a relay")
     parser.add_argument("--stdin", action="store_true", help="read a plan from standard input")
-    parser.add_argument("--base-port", type=int, default=20_000)
+    parser.add_argument("--base-port", type=int, default=0, help="of the worker; 0: a range that is free")
     options = parser.parse_args()
+    prefer()
     if options.stdin:
         report = run_plan(json.load(sys.stdin))
     elif options.direct:

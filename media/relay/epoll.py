@@ -20,7 +20,7 @@ from media.relay.sockets import SocketRelay
 from media.rtp import CLOCK_RATE, HEADER_SIZE
 
 ROWS = 1024  # packets in one pass; what is ready beyond that is read in the next
-CROSSOVER = 32  # packets from which on a batch is cheaper (bench/micro/relay.py)
+CROSSOVER = 24  # packets from which on a batch is cheaper (bench/micro/relay.py)
 _USUAL = HEADER_SIZE + 160
 
 

@@ -10,7 +10,17 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 from media.control import Statistics
 from softswitch.call.media import MediaPool
 from softswitch.call.menu import Site
-from softswitch.effects import DeviceBusy, DeviceFree, Flow, Publish
+from softswitch.effects import (
+    ConversationEnded,
+    DeviceBusy,
+    DeviceFree,
+    Flow,
+    LeaveQueue,
+    OfferFailed,
+    OfferResult,
+    Outcome,
+    Publish,
+)
 from softswitch.events import Event, LegEnded, MediaAlarm
 from softswitch.machine import Deadlines
 from softswitch.sip.listener import contact, is_loopback, literal, sent_by
@@ -27,6 +37,7 @@ if TYPE_CHECKING:
 
 _COUNTERS: Final = tuple(name for name in Statistics.__dataclass_fields__ if name != "leg")
 STATISTICS_WAIT: Final = 1.0  # seconds that the record of a leg waits for its last statistics
+WORKER_GRACE: Final = 10.0  # seconds that calls wait for the replacement of their media worker
 ALLOW: Final = "Allow: INVITE, ACK, BYE, CANCEL, OPTIONS, INFO, UPDATE\r\n"
 
 
@@ -201,6 +212,9 @@ class Board:
                 leg.media.close(now)
         for offer in [offer for offer in self.offers.values() if offer.call is call]:
             del self.offers[offer.id]
+            self.out.append(ConversationEnded(offer.id) if offer.talking else OfferFailed(offer.id, OfferResult.FAILED))
+        if call.visit is not None and call.visit.waiting:
+            self.out.append(LeaveQueue(call.id, Outcome.FAILED))
         for fork in (call.fork, *(offer.fork for offer in (call.visit.offers.values() if call.visit else ()))):
             for kind in ("attempt", "group", "silence"):
                 self.deadlines.clear((fork, kind))

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from softswitch.directory import Account
     from softswitch.sip.message import Message
 
+FLASH: Final = "!"  # the hook, briefly: no key of a menu
 MAX_PATH: Final = 200  # steps of a flow that the record of a call keeps
 
 # How a call that nobody answered ends in its record, by the status the caller got.
@@ -233,7 +234,7 @@ class Call:
         peer = self.other(leg)
         if peer is not None:
             self._relay_digit(peer, digit, duration_ms, method, now)
-        elif leg is self.caller and self.runner is not None and not self.waiting:
+        elif leg is self.caller and self.runner is not None and not self.waiting and digit != FLASH:
             self.runner.digit(digit, now)
 
     def _relay_digit(self, peer: Leg, digit: str, duration_ms: int, method: str, now: float) -> None:

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Container, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
-from media.control import Alarm, Digit, Latched, PlayDone, Ready, RtpTimeout, Statistics
+from media.control import Alarm, Digit, Failed, Latched, PlayDone, Ready, RtpTimeout, Statistics, Stopped
 from softswitch.call import indialog
-from softswitch.call.board import Board, Policy
+from softswitch.call.board import WORKER_GRACE, Board, Policy
 from softswitch.call.body import NO_OFFER, offer_of
 from softswitch.call.call import Call
 from softswitch.call.fork import Fork
@@ -83,6 +83,8 @@ class CallControl:
         }
         self._reports: dict[type, Callable[[int, Any, float], None]] = {
             Ready: self._ready,
+            Failed: lambda worker, event, now: self.board.publish(MediaAlarm(worker, "worker_failed", event.reason)),
+            Stopped: self._stopped,
             Digit: self._digit,
             PlayDone: self._play_done,
             RtpTimeout: self._rtp_timeout,
@@ -103,6 +105,7 @@ class CallControl:
 
     def add_range(self, worker: int, base_port: int, legs: int) -> None:
         """A worker has bound `legs` pairs of ports from `base_port` up."""
+        self.board.deadlines.clear((worker, "worker"))
         if not self.board.pool.add_range(worker, base_port, legs):
             self.board.pool.restore(worker)
 
@@ -121,6 +124,8 @@ class CallControl:
             elif isinstance(owner, Call):
                 self.current = owner
                 owner.expire(now)
+            elif kind == "worker":
+                self._worker_lost(owner, now)
             else:
                 self.board.without_statistics(owner)
 
@@ -255,6 +260,18 @@ class CallControl:
 
     def _ready(self, worker: int, event: Ready, now: float) -> None:
         self.add_range(worker, event.base_port, event.legs)
+
+    def _stopped(self, worker: int, event: Stopped, now: float) -> None:
+        """A worker died. Its calls live on: a replacement with the same ports gets all their legs."""
+        board = self.board
+        board.publish(MediaAlarm(worker, "worker_stopped", event.reason))
+        board.pool.suspend(worker)
+        board.deadlines.set((worker, "worker"), now + WORKER_GRACE)
+
+    def _worker_lost(self, worker: int, now: float) -> None:
+        for call in [call for call in self.board.calls.values() if call.worker == worker]:
+            self.current = call
+            call.end("media_lost", now, 503)
 
     def _digit(self, worker: int, event: Digit, now: float) -> None:
         leg = self._leg_of(worker, event.leg)

@@ -26,6 +26,7 @@ class _Worker:
 
     base_port: int
     legs: int
+    down: bool = False  # its process is gone, and has not been replaced yet
     free: list[int] = field(default_factory=list)
     resting: deque[tuple[float, int]] = field(default_factory=deque)
 
@@ -51,8 +52,9 @@ class MediaPool:
         """A worker is ready. True if it is a new one, False if it is known: then it was restarted and has lost its legs."""
         known = self._workers.get(worker)
         if known is not None and (known.base_port, known.legs) == (base_port, legs):
+            known.down = False
             return False
-        self._workers[worker] = _Worker(base_port, legs, list(range(legs)))
+        self._workers[worker] = _Worker(base_port, legs, free=list(range(legs)))
         return True
 
     def allocate(self, now: float, worker: int | None = None, *, spare: int = 0) -> MediaLeg | None:
@@ -63,7 +65,7 @@ class MediaPool:
         if worker is None:
             worker = self._emptiest(now)
         pool = self._workers.get(worker)
-        if pool is None:
+        if pool is None or pool.down:
             return None
         pool.wake(now)
         free = pool.free
@@ -87,11 +89,20 @@ class MediaPool:
         if self.legs.pop((leg.worker, leg.index), None) is leg and (pool := self._workers.get(leg.worker)):
             pool.resting.append((now + QUARANTINE, leg.index))
 
+    def suspend(self, worker: int) -> None:
+        """The worker's process is gone: nothing is allocated there until it, or another in its place, is ready."""
+        if (pool := self._workers.get(worker)) is not None:
+            pool.down = True
+
     def restore(self, worker: int) -> None:
         """The worker was restarted: give it every leg in use again, with what it was playing."""
-        for (owner, _), leg in list(self.legs.items()):
-            if owner == worker:
-                leg.restore()
+        lost = [leg for leg in self.legs.values() if leg.worker == worker and leg.opened is not None]
+        for leg in lost:
+            assert leg.opened is not None
+            self.emit(worker, leg.opened)
+        for leg in lost:  # Only now: a bridge needs both its ends.
+            if leg.source is not None:
+                self.emit(worker, leg.source)
 
     def free(self, now: float) -> int:
         """Legs that could be taken now, over all workers."""
@@ -109,7 +120,8 @@ class MediaPool:
             return next(iter(workers))
         for pool in workers.values():
             pool.wake(now)
-        return max(workers, key=lambda worker: len(workers[worker].free), default=-1)
+        up = [worker for worker, pool in workers.items() if not pool.down]
+        return max(up, key=lambda worker: len(workers[worker].free), default=-1)
 
     def emit(self, worker: int, command: Command) -> None:
         self._out.append(MediaCommand(worker, command))
@@ -145,7 +157,7 @@ class MediaLeg:
                 Modify(
                     wanted.leg, wanted.host, wanted.port, wanted.codec, wanted.payload_type, wanted.dtmf_type,
                     wanted.receive_type, wanted.receive_dtmf_type, wanted.ptime, wanted.latch_host, wanted.send,
-                    wanted.receive, wanted.timeout,
+                    wanted.receive, wanted.timeout, wanted.rtcp_port,
                 ),
             )  # fmt: skip
 
@@ -189,14 +201,6 @@ class MediaLeg:
         self.source = None
         self.owner = None
         self.pool.release(self, now)
-
-    def restore(self) -> None:
-        """Tell a fresh worker what the lost one knew."""
-        if self.opened is None:
-            return
-        self.pool.emit(self.worker, self.opened)
-        if self.source is not None:
-            self.pool.emit(self.worker, self.source)
 
     def _set(self, command: Command) -> None:
         if self.source != command:

@@ -71,6 +71,7 @@ class Description:
     before: str = ""
     after: str = ""
     mute: bool = False
+    rtcp_port: int = 0  # RFC 3605; 0: the next port
 
     @property
     def held(self) -> bool:
@@ -106,7 +107,14 @@ def describe(body: bytes) -> Description:
     if mute or not kind_of(host):
         host = ""
     port = chosen.port if host else 0
-    return Description(host, port, formats, dtmf_type, ptime, chosen.direction, chosen.protocol, before, after, mute)
+    rtcp_port = 0
+    if chosen.attributes and chosen.attribute("rtcp"):
+        rtcp_host, rtcp_port = chosen.rtcp
+        if rtcp_host != host or rtcp_port == port + 1:
+            rtcp_port = 0  # Elsewhere: we send where RTP goes or not at all.
+    return Description(
+        host, port, formats, dtmf_type, ptime, chosen.direction, chosen.protocol, before, after, mute, rtcp_port
+    )
 
 
 def _formats(media: sdp.Media) -> tuple[tuple[tuple[str, int], ...], int]:
@@ -264,7 +272,7 @@ class Negotiation:
             "" if remote.mute else latch_host(remote.host, source),
             self.direction in SENDING and direction in RECEIVING and not remote.mute,
             self.direction in RECEIVING and direction in SENDING,
-            timeout, ssrc,
+            timeout, ssrc, remote.rtcp_port,
         )  # fmt: skip
 
     def _check_family(self, remote: Description) -> None:

@@ -124,6 +124,7 @@ def lab_site(
         LAB_QUEUE,
         members=tuple(Membership(one.agent, one.tier) for one in people if one.agent),
         wrap_up=wrap_up,
+        wrap_up_max=max(Queue(LAB_QUEUE).wrap_up_max, wrap_up),
     )
     to_queue = f"queue:{queue.name}"
     menu = Menu("ivr", (PlayStep(("welcome",)), ChoiceStep(("menu-main",), {"1": to_queue}, otherwise="hangup")))

@@ -16,6 +16,7 @@ from softswitch.errors import StoreError
 from softswitch.events import Event
 from softswitch.store import loading
 from softswitch.store import statements as sql
+from softswitch.store.diff import diff_objects
 from softswitch.store.journal import Journal
 from softswitch.store.moment import present
 from softswitch.store.objects import Objects, from_objects, to_objects
@@ -50,9 +51,8 @@ from softswitch.store.reports import (
     summary_of,
     visit_record,
 )
-from softswitch.store.site import diff_objects
 
-NOT_ENDED: Row = (None, "", 0, "", 0.0, 0.0, 0.0, "", "", "[]")
+NOT_ENDED: Row = (None, 0, "", 0, "", 0.0, 0.0, 0.0, "", "", "[]")
 NOT_LEFT: Row = (None, "", 0.0, 0, "", "")
 NO_PRESENCE: Row = ("offline", "", "", 0.0, 0.0)
 NO_ACTIVITY: Row = ("", 0.0, 0.0, None, None)
@@ -303,6 +303,9 @@ class MemoryStore:
             said = tuple(str(one) for one in changes)
             sites.append((SiteVersion(version, (now or present()).wall, actor, comment, said), objects))
         return Applied(await self.site_at(version), version, changes)
+
+    async def site(self) -> Directory | None:
+        return await self.site_at(self.tables.sites[-1][0].version) if self.tables.sites else None
 
     async def site_versions(self, limit: int = 50) -> list[SiteVersion]:
         return [one for one, _ in reversed(self.tables.sites)][:limit]

@@ -52,6 +52,9 @@ NAMED: Final[Mapping[str, tuple[str, type, str]]] = {
 }
 SETTINGS: Final = ("domain", "language", "country", "aliases")
 KINDS: Final = ("site", *NAMED, "extension", "music", "feature_code")
+HA1: Final = ("ha1_md5", "ha1_sha256")  # what an account keeps of its password
+STRATEGIES: Final = ("longest_idle", "ring_all", "linear", "round_robin", "random", "fewest_calls", "least_busy")
+EMPTY_WHEN: Final = ("logged_out", "unreachable", "paused", "in_use", "ringing", "wrapup", "backoff")
 CHOICE_KEYS: Final = frozenset("0123456789*#")
 
 STEPS_EXPECTED: Final = 'a list of steps such as [{ play = "welcome" }, { goto = "queue:sales" }]'
@@ -75,6 +78,12 @@ def _read_pin(value: object) -> str:
     if pin and not (pin.isascii() and pin.isdigit() and 4 <= len(pin) <= 12):
         raise ValueError
     return pin
+
+
+def _read_empty_when(value: object) -> tuple[str, ...]:
+    if not isinstance(value, (list, tuple)) or not set(value) <= set(EMPTY_WHEN):
+        raise ValueError
+    return tuple(value)
 
 
 def _read_steps(value: object, problems: Problems, key: str) -> tuple[Step | None, ...]:
@@ -114,7 +123,7 @@ RULES: Final[Mapping[tuple[type, str], Rule]] = {
     (Membership, "tier"): whole_in(0, 1_000),
     (Membership, "position"): whole_in(0, 1_000_000),
     (Queue, "members"): Rule(MEMBERS_EXPECTED, tuple, lambda members: [encode(one) for one in members], _read_members),
-    (Queue, "strategy"): one_of("longest_idle"),
+    (Queue, "strategy"): one_of(*STRATEGIES),
     (Queue, "tier_mode"): one_of("busy", "timed", "both"),
     (Queue, "ring_timeout"): number_in(3, 600, "seconds"),
     (Queue, "wrap_up"): SECONDS,
@@ -128,6 +137,10 @@ RULES: Final[Mapping[tuple[type, str], Rule]] = {
     (Queue, "service_level_seconds"): SECONDS,
     (Queue, "service_level_target"): number_in(0, 1),
     (Queue, "max_no_answer"): whole_in(0, 1_000),
+    (Queue, "empty_when"): Rule("a list of " + ", ".join(f'"{one}"' for one in EMPTY_WHEN), _read_empty_when, list),
+    (Queue, "tier_soon"): SECONDS,
+    (Queue, "no_agents_grace"): SECONDS,
+    (Queue, "wrap_up_max"): SECONDS,
     (Queue, "weight"): whole_in(-1_000_000, 1_000_000),
     (ChoiceStep, "timeout"): number_in(0.5, 600, "seconds"),
     (ChoiceStep, "attempts"): whole_in(1, 20),

@@ -7,7 +7,7 @@ from typing import Any
 
 from softswitch.directory import Directory
 from softswitch.events import BindingAdded, Event
-from softswitch.store.site import Change
+from softswitch.store.diff import Change
 
 
 @dataclass(slots=True, frozen=True)
@@ -127,6 +127,7 @@ class CallRecord:
     dialled: str
     account: str
     ended_at: float | None = None
+    end_seq: int = 0  # the number of the event that ended it; its events are from `seq` to here
     outcome: str = ""
     status: int = 0
     cause: str = ""

@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
 import aiosqlite
 
+from softswitch.store import statements
 from softswitch.store.database import open_for_reading
 from softswitch.store.projection import MICRO
 from softswitch.store.records import Books, CallRecord, JournalEntry, LegRecord, QueueSummary, VisitRecord
 from softswitch.store.statements import CALL_COLUMNS, LEG_COLUMNS, VISIT_COLUMNS, select
 
+LAST_SEQ: Final = (1 << 63) - 1
+PAGE: Final = 64  # blocks of the journal read at once
 FOREVER: Final = 1e15  # seconds: later than anything
 ABANDONED: Final = ("abandoned_short", "abandoned", "abandoned_ringing", "abandoned_connecting")
 
@@ -70,12 +73,13 @@ def visit_record(row: Sequence[Any]) -> VisitRecord:
     return VisitRecord(*row)
 
 
-def journal_entries(blocks: Iterable[Sequence[Any]]) -> list[JournalEntry]:
-    """From (first wall, first mono, JSON)."""
+def journal_entries(blocks: Iterable[Sequence[Any]], calls: Collection[str] | None = None) -> list[JournalEntry]:
+    """From (first wall, first mono, JSON); only those of some calls, if `calls` is given."""
     return [
         JournalEntry(seq, wall + at / MICRO, mono + clock / MICRO, name, call, payload)
         for wall, mono, text in blocks
         for seq, at, clock, name, call, payload in json.loads(text)
+        if calls is None or call in calls
     ]
 
 
@@ -175,11 +179,9 @@ class Reports:
             ),
             [record.started_at - 1.0, until, call],
         )
-        blocks = await self._rows(
-            "SELECT first_wall, first_mono, events FROM journal WHERE last_seq >= ? AND first_wall <= ? ORDER BY first_seq",
-            [record.seq, until],
-        )
-        events = [one for one in journal_entries(blocks) if one.call == call]
+        last = record.end_seq or LAST_SEQ
+        blocks = await self._rows(statements.BLOCKS, [record.seq, last, LAST_SEQ])
+        events = journal_entries(blocks, {call})
         return CallDetails(record, [leg_record(one) for one in legs], [visit_record(one) for one in visits], events)
 
     async def visits(
@@ -209,12 +211,13 @@ class Reports:
         """Events of the journal in order, from the one after `after` on."""
         found: list[JournalEntry] = []
         while len(found) < limit:
-            sql = "SELECT first_wall, first_mono, events FROM journal WHERE last_seq > ? ORDER BY first_seq LIMIT 64"
-            blocks = await self._rows(sql, [after])
+            blocks = await self._rows(statements.BLOCKS, [after + 1, LAST_SEQ, PAGE])
             if not blocks:
                 break
             entries = journal_entries(blocks)
             found += [one for one in entries if one.seq > after]
+            if entries[-1].seq <= after:
+                break
             after = entries[-1].seq
         return found[:limit]
 

@@ -95,6 +95,7 @@ calls = Table(
     text("dialled"),
     text("account"),
     seconds("ended_at", nullable=True),
+    number("end_seq"),
     text("outcome"),
     number("status"),
     text("cause"),

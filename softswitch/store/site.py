@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import tomllib
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
@@ -16,13 +15,13 @@ from softswitch.decode import Problems
 from softswitch.directory import Directory
 from softswitch.errors import ConfigError
 from softswitch.store.clips import Clips
-from softswitch.store.objects import KINDS, NAMED, SETTINGS, Objects, from_objects, natural, to_objects
+from softswitch.store.diff import Change, diff_sites
+from softswitch.store.objects import HA1, NAMED, SETTINGS, Objects, from_objects, to_objects
 from softswitch.store.passwords import SHORTEST, digests
 from softswitch.store.validate import validate
 from softswitch.toml import read_toml, toml_key, toml_value
 
 FORMAT: Final = 1
-HA1: Final = ("ha1_md5", "ha1_sha256")
 # Key in site.toml -> kind of object. Plain tables hold one value per name.
 TABLES: Final = {kind: kind for kind in NAMED}
 PLAIN_TABLES: Final = {
@@ -31,6 +30,8 @@ PLAIN_TABLES: Final = {
     "feature_codes": ("feature_code", "action"),
 }
 WIDTH: Final = 110  # a longer list is written one entry to a line
+
+__all__ = ["Change", "check_site", "diff_sites", "export_site", "parse_site", "read_site"]
 
 
 # --- reading -----------------------------------------------------------------------------------------------------
@@ -154,59 +155,3 @@ def _body_lines(body: Mapping[str, Any]) -> Iterator[str]:
             yield "]"
         else:
             yield line
-
-
-# --- what changed --------------------------------------------------------------------------------------------------
-
-
-@dataclass(slots=True, frozen=True)
-class Change:
-    """One difference between two sites. `verb`: "add" | "change" | "remove"; `detail` never shows a secret."""
-
-    verb: str
-    kind: str
-    name: str
-    detail: str = ""
-
-    def __str__(self) -> str:
-        mark = {"add": "+", "change": "~", "remove": "-"}[self.verb]
-        noun = " ".join(part for part in (self.kind.replace("_", " "), self.name) if part)
-        return f"{mark} {noun}" + (f": {self.detail}" if self.detail else "")
-
-
-def diff_sites(old: Directory | None, new: Directory) -> list[Change]:
-    """What would change, for people, in the order of site.toml. Empty = nothing."""
-    return diff_objects(to_objects(old) if old else {}, to_objects(new))
-
-
-def diff_objects(
-    before: Mapping[tuple[str, str], Mapping[str, Any]], after: Mapping[tuple[str, str], Mapping[str, Any]]
-) -> list[Change]:
-    changes = []
-    for kind, name in sorted({*before, *after}, key=lambda one: (KINDS.index(one[0]), natural(one[1]))):
-        old, new = before.get((kind, name)), after.get((kind, name))
-        if old == new:
-            continue
-        verb = "add" if old is None else "remove" if new is None else "change"
-        detail = "; ".join(_details(old or {}, new or {})) if verb != "remove" else ""
-        changes.append(Change(verb, kind, name, detail))
-    return changes
-
-
-def _details(old: Mapping[str, Any], new: Mapping[str, Any]) -> Iterator[str]:
-    if any(old.get(one) != new.get(one) for one in HA1):
-        yield "password changed" if any(old.get(one) for one in HA1) else "password set"
-    for key in dict.fromkeys((*old, *new)):
-        if key in HA1 or old.get(key) == new.get(key):
-            continue
-        if key == "pin":
-            yield "pin changed"
-        elif key in old and key in new:
-            yield f"{key} {_brief(old[key])} -> {_brief(new[key])}"
-        else:
-            yield f"{key} {_brief(new[key])}" if key in new else f"{key} back to the default (was {_brief(old[key])})"
-
-
-def _brief(value: Any) -> str:
-    text = toml_value(value)
-    return text if len(text) <= WIDTH else text[: WIDTH - 3] + "..."

@@ -20,6 +20,7 @@ from softswitch.events import Event
 from softswitch.store import loading
 from softswitch.store import statements as sql
 from softswitch.store.database import Lock, create_private, explain, is_state, open_database, transaction
+from softswitch.store.diff import diff_objects
 from softswitch.store.journal import Journal
 from softswitch.store.moment import present
 from softswitch.store.objects import KINDS, Objects, from_objects, natural, to_objects
@@ -27,8 +28,7 @@ from softswitch.store.opening import calendars, covers
 from softswitch.store.projection import Batch, Row, to_json
 from softswitch.store.records import Applied, Health, LeftOpen, Moment, Recovery, SiteVersion, Snapshot
 from softswitch.store.recovery import recover
-from softswitch.store.reports import Reports, journal_entries
-from softswitch.store.site import diff_objects
+from softswitch.store.reports import LAST_SEQ, Reports, journal_entries
 
 FLUSH_INTERVAL: Final = 0.1  # seconds
 PENDING_LIMIT: Final = 100_000  # events
@@ -145,10 +145,11 @@ class Store:
         left = self._left
         assert left is not None, "load() comes first"
         try:
-            blocks = await self._rows(sql.BLOCKS_FROM, (left.calls[0].seq, left.last_seq)) if left.calls else []
+            first = left.calls[0].seq if left.calls else left.last_seq + 1
+            blocks = await self._rows(sql.BLOCKS, (first, left.last_seq, LAST_SEQ))
         except sqlite3.Error as error:
             raise explain(error, self.path) from None
-        journal = await asyncio.to_thread(journal_entries, blocks)
+        journal = await asyncio.to_thread(journal_entries, blocks, {one.call for one in left.calls})
         return recover(left, journal, resumed)
 
     async def _adopt_clock(self, now: Moment, boot: str) -> None:
@@ -230,6 +231,13 @@ class Store:
         rows = await self._rows("SELECT value FROM meta WHERE name = 'calendars'")
         return await self._calendars(rows[0][0] if rows else "{}", site, now or present())
 
+    async def site(self) -> Directory | None:
+        """The site in force, as it is in the database. Raises StoreError."""
+        try:
+            return await self._load_site()
+        except sqlite3.Error as error:
+            raise explain(error, self.path) from None
+
     async def _load_site(self) -> Directory | None:
         self._version = (await self._rows(sql.LOAD_VERSION))[0][0] or 0
         self._objects = _objects(await self._rows(sql.LOAD_SITE))
@@ -261,7 +269,7 @@ class Store:
             count = -1 if days else 0
             while count:
                 async with self._writing, transaction(self._connection, self.path):
-                    cursor = await self._connection.execute(statement, (now.wall - days * DAY,))
+                    cursor = await self._connection.execute(statement, {"before": now.wall - days * DAY})
                     count = cursor.rowcount
                 removed += count
         return removed

@@ -10,8 +10,8 @@ from typing import Final
 REVISION: Final = "0001"  # the newest migration; a database that says so needs no alembic at start
 
 CALL_COLUMNS: Final = (
-    "seq", "call", "started_at", "caller", "caller_name", "dialled", "account", "ended_at", "outcome", "status", "cause",
-    "setup_seconds", "talk_seconds", "total_seconds", "queue", "agent", "path",
+    "seq", "call", "started_at", "caller", "caller_name", "dialled", "account", "ended_at", "end_seq", "outcome", "status",
+    "cause", "setup_seconds", "talk_seconds", "total_seconds", "queue", "agent", "path",
 )  # fmt: skip
 LEG_COLUMNS: Final = (
     "seq", "call", "leg", "role", "party", "sip_call_id", "ended_at", "status", "cause", "ended_by", "ring_seconds",
@@ -51,9 +51,9 @@ JOURNAL: Final = insert(
 )
 # The part of a call that is known when it starts; the rest gets the values of "not ended".
 CALL_STARTED: Final = (
-    "INSERT INTO calls (seq, call, started_at, caller, caller_name, dialled, account, outcome, status, cause,"
+    "INSERT INTO calls (seq, call, started_at, caller, caller_name, dialled, account, end_seq, outcome, status, cause,"
     " setup_seconds, talk_seconds, total_seconds, queue, agent, path)"
-    " VALUES (?, ?, ?, ?, ?, ?, ?, '', 0, '', 0, 0, 0, '', '', '[]') ON CONFLICT (call) DO NOTHING"
+    " VALUES (?, ?, ?, ?, ?, ?, ?, 0, '', 0, '', 0, 0, 0, '', '', '[]') ON CONFLICT (call) DO NOTHING"
 )
 CALL_ENDED: Final = insert("calls", CALL_COLUMNS, "call", CALL_COLUMNS[3:], "calls.ended_at IS NULL")
 LEG_ENDED: Final = insert("legs", LEG_COLUMNS, "seq")
@@ -99,10 +99,12 @@ LAST_LEG: Final = "SELECT max(seq) FROM legs"
 LAST_VISIT: Final = "SELECT max(visit) FROM queue_visits"
 OPEN_CALLS: Final = select("calls", CALL_COLUMNS, "WHERE ended_at IS NULL ORDER BY seq")
 OPEN_VISITS: Final = select("queue_visits", VISIT_COLUMNS, "WHERE left_at IS NULL ORDER BY visit")
-BLOCKS_FROM: Final = (
-    "SELECT first_wall, first_mono, events FROM journal WHERE last_seq >= ? AND first_seq <= ? ORDER BY first_seq"
+# The first block that may hold a number: found by the primary key, however long the journal is.
+_BLOCK_OF: Final = "(SELECT coalesce(max(first_seq), 0) FROM journal WHERE first_seq <= ?)"
+BLOCKS: Final = (
+    f"SELECT first_wall, first_mono, events FROM journal WHERE first_seq >= {_BLOCK_OF} AND first_seq <= ?"
+    " ORDER BY first_seq LIMIT ?"
 )
-
 ADOPT_CLOCK: Final = (
     "UPDATE bindings SET expires_mono = expires_at + :shift",
     "UPDATE engine_state SET saved_mono = saved_at + :shift",
@@ -129,7 +131,13 @@ def _prune(table: str, key: str, where: str) -> str:
     return f"DELETE FROM {table} WHERE ({key}) IN ({keys})"
 
 
-PRUNE_JOURNAL: Final = _prune("journal", "first_seq", "last_wall < ?")
-PRUNE_CALLS: Final = _prune("calls", "seq", "started_at < ? AND ended_at IS NOT NULL")
-PRUNE_LEGS: Final = _prune("legs", "seq", "ended_at < ?")
-PRUNE_VISITS: Final = _prune("queue_visits", "visit, call", "entered_at < ? AND left_at IS NOT NULL")
+PRUNE_JOURNAL: Final = _prune("journal", "first_seq", "last_wall < :before")
+PRUNE_CALLS: Final = _prune("calls", "seq", "started_at < :before AND ended_at IS NOT NULL")
+# Legs have no index by time, but their numbers grow with it: none older than the first younger call is looked at.
+PRUNE_LEGS: Final = _prune(
+    "legs",
+    "seq",
+    "ended_at < :before AND seq < coalesce("
+    f"(SELECT seq FROM calls WHERE started_at >= :before ORDER BY started_at LIMIT 1), {1 << 62})",
+)
+PRUNE_VISITS: Final = _prune("queue_visits", "visit, call", "entered_at < :before AND left_at IS NOT NULL")

@@ -102,6 +102,9 @@ class _Check:
                 self.destination(f"{key}.{field}", destination)
             self.music(f"{key}.music", queue.music)
             self.play(f"{key}.greeting", queue.greeting)
+            self.play(f"{key}.agent_greeting", queue.agent_greeting)
+            if queue.wrap_up > queue.wrap_up_max:
+                self.problems.add(f"{key}.wrap_up", queue.wrap_up, f"at most wrap_up_max ({queue.wrap_up_max:g})")
 
     def hours(self) -> None:
         from zoneinfo import ZoneInfo

@@ -61,6 +61,12 @@ def test_the_template_with_values_and_the_effective_configuration_read_back(tmp_
     assert load(tmp_path, config_toml(config)) == config
 
 
+def test_a_secret_is_not_shown(tmp_path: Path) -> None:
+    config = load(tmp_path, '[http]\ntoken = "0123456789abcdefgh"')
+    assert "0123456789abcdefgh" not in config_toml(config)
+    assert "# token is set" in config_toml(config)
+
+
 def test_listeners_ports_and_paths(tmp_path: Path) -> None:
     config = load(
         tmp_path,

@@ -30,6 +30,7 @@ from media.control import (
     Tone,
 )
 from media.dtmf import EVENT
+from media.g711 import encode_both
 from media.library import Recording, prepare
 from media.rtcp import SenderInfo
 from media.rtp import Packet
@@ -44,8 +45,8 @@ def world() -> World:
     world = World()
     world.open(0, 1)
     for name, start in (("one", 0), ("two", 1000), ("three", 3000)):
-        world.engine.loaded(Recording(name, False, RAMP[start : start + 1000]), world.now)
-    world.engine.loaded(Recording("moh", True, RAMP), world.now)
+        world.engine.loaded(Recording(name, False, encode_both(RAMP[start : start + 1000])), world.now)
+    world.engine.loaded(Recording("moh", True, encode_both(RAMP)), world.now)
     return world
 
 
@@ -79,7 +80,7 @@ def test_a_clip_is_played_and_silence_follows(world: World) -> None:
 
 def test_clips_are_gapless_whatever_their_lengths(world: World) -> None:
     for length, name in ((1, "a"), (159, "b"), (160, "c"), (161, "d"), (500, "e"), (0, "f")):
-        world.engine.loaded(Recording(name, False, RAMP[length : 2 * length]), world.now)
+        world.engine.loaded(Recording(name, False, encode_both(RAMP[length : 2 * length])), world.now)
     order = ("a", "b", "f", "c", "d", "a", "a", "e", "f")
     world.do(Play(1, 1, order))
     world.pass_time(0.4)
@@ -92,7 +93,7 @@ def test_clips_are_gapless_whatever_their_lengths(world: World) -> None:
 
 
 def test_the_end_is_told_with_the_last_packet(world: World) -> None:
-    world.engine.loaded(Recording("exact", False, RAMP[:320]), world.now)
+    world.engine.loaded(Recording("exact", False, encode_both(RAMP[:320])), world.now)
     world.do(Play(0, 1, ("exact",)))
     while not world.events():
         world.pass_time(0.005)
@@ -120,7 +121,7 @@ def test_a_clip_replaced(world: World) -> None:
 
 
 def test_nothing_to_play_is_over_at_once(world: World) -> None:
-    world.engine.loaded(Recording("empty", False, RAMP[:0]), world.now)
+    world.engine.loaded(Recording("empty", False, encode_both(RAMP[:0])), world.now)
     world.do(Play(0, 1, ()), Play(1, 2, ("empty", "empty"), repeat=0))
     assert world.events() == [PlayDone(0, 1, "end"), PlayDone(1, 2, "end")]
     world.pass_time(0.05)
@@ -156,7 +157,7 @@ def test_a_digit_stops_what_may_be_stopped(world: World) -> None:
 def test_a_clip_in_each_law() -> None:
     world = World()
     world.open(0, codec="PCMA")
-    world.engine.loaded(Recording("one", False, RAMP[:1000]), world.now)
+    world.engine.loaded(Recording("one", False, encode_both(RAMP[:1000])), world.now)
     world.do(Play(0, 1, ("one",)))
     world.pass_time(0.2)
     packets = world.network.packets(0)
@@ -171,7 +172,7 @@ def test_a_clip_in_each_law() -> None:
 def test_packet_times(ptime: int, samples: int) -> None:
     world = World()
     world.open(0, ptime=ptime)
-    world.engine.loaded(Recording("one", False, RAMP), world.now)
+    world.engine.loaded(Recording("one", False, encode_both(RAMP)), world.now)
     world.do(Play(0, 1, ("one",)))
     world.pass_time(1.2)
     packets = world.network.packets(0)
@@ -278,7 +279,10 @@ def test_waiting_for_a_load_ends_with_another_command_or_the_leg(world: World) -
     world.do(Load("new", "/nowhere.wav"), Play(0, 1, ("new",)), Play(0, 2, ("new",)), Tone(0, "dial"))
     world.do(Play(1, 3, ("new",)), Close(1))
     assert world.events()[:3] == [PlayDone(0, 1, "replaced"), PlayDone(0, 2, "replaced"), PlayDone(1, 3, "replaced")]
-    world.engine.loaded(Recording("new", False, RAMP[:100]), world.now)
+    world.open(1)
+    world.do(Play(1, 4, ("new",)), Play(1, 5, ("one",)))
+    assert world.events() == [PlayDone(1, 4, "replaced")]
+    world.engine.loaded(Recording("new", False, encode_both(RAMP[:100])), world.now)
     world.pass_time(0.1)
     assert frequency(codes(world.network.packets(0))) == pytest.approx(425, abs=5)
 

@@ -56,16 +56,30 @@ def test_the_fast_path_knows_the_newest_revision() -> None:
 SQL = {
     name: value
     for name, value in vars(statements).items()
-    if name.isupper() and isinstance(value, str) and " " in value
+    if name[0].isupper() and name.isupper() and isinstance(value, str) and " " in value
 }
 
 
 @pytest.mark.parametrize("name", sorted(SQL))
 def test_every_statement_fits_the_tables(path: Path, name: str) -> None:
     text = SQL[name]
-    values: Any = {"shift": 1.0} if ":shift" in text else [1] * text.count("?")
     with closing(sqlite3.connect(path)) as connection:
-        connection.execute(f"EXPLAIN {text}", values)
+        connection.execute(f"EXPLAIN {text}", parameters(text))
+
+
+def parameters(text: str) -> Any:
+    return {"shift": 1.0, "before": 1.0} if ":" in text else [1] * text.count("?")
+
+
+GROWING = ("journal", "calls", "legs", "queue_visits")
+
+
+@pytest.mark.parametrize("name", sorted(SQL.keys() - {"LAST_BLOCK"}))
+def test_no_statement_reads_the_whole_of_a_table_that_grows(path: Path, name: str) -> None:
+    with closing(sqlite3.connect(path)) as connection:
+        plan = connection.execute(f"EXPLAIN QUERY PLAN {SQL[name]}", parameters(SQL[name])).fetchall()
+    scans = [row[3] for row in plan if row[3].startswith("SCAN") and "INDEX" not in row[3]]
+    assert [scan for scan in scans if scan.split()[1] in GROWING] == []  # LAST_BLOCK stops after one row
 
 
 def test_events_can_be_read_one_by_one_with_plain_sql(path: Path) -> None:

@@ -8,6 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from softswitch.acd.agent import Condition
+from softswitch.acd.strategy import STRATEGIES as engine_strategies
 from softswitch.directory import (
     Account,
     Agent,
@@ -25,6 +27,7 @@ from softswitch.directory import (
 from softswitch.errors import ConfigError
 from softswitch.store.clips import Clips
 from softswitch.store.demo import demo_site
+from softswitch.store.objects import EMPTY_WHEN, STRATEGIES
 from softswitch.store.passwords import digests
 from softswitch.store.site import check_site, diff_sites, export_site, parse_site
 from tests.unit.store.seeded import SeededEntropy
@@ -162,6 +165,9 @@ def test_digests_do_not_survive_a_change_of_domain() -> None:
         ("[account.101]", '[account."1@1"]', "account.1@1", "letters, digits"),
         ("ring_timeout = 12.5", "ring_timeout = 1", "queue.sales.ring_timeout", "from 3 to 600"),
         ("ring_timeout = 12.5", 'on_full = "queue:sales"', "queue.sales", "play or choice"),
+        ("ring_timeout = 12.5", 'empty_when = ["tired"]', "queue.sales.empty_when", "logged_out"),
+        ("ring_timeout = 12.5", "wrap_up = 400", "queue.sales.wrap_up", "wrap_up_max"),
+        ("ring_timeout = 12.5", 'agent_greeting = ["nothing"]', "queue.sales.agent_greeting", "a clip"),
         ("ring_timeout = 12.5", 'music = "jazz"', "queue.sales.music", "a music class"),
         ("0123456789abcdef0123456789abcdef", "0123", "account.102.ha1_md5", "32 hex digits"),
         ('calm = ["morning.wav"]', 'calm = ["moning.wav"]', "music.calm", 'did you mean "morning.wav"?'),
@@ -226,6 +232,11 @@ def test_a_site_built_by_a_program_is_checked_too() -> None:
     check_site(site)
     with pytest.raises(ConfigError, match=r"queue\.infolinia\.ring_timeout"):
         check_site(replace(site, queues={"infolinia": replace(site.queues["infolinia"], ring_timeout=0.0)}))
+
+
+def test_the_words_of_a_queue_are_those_of_the_engine() -> None:
+    assert set(STRATEGIES) == set(engine_strategies)
+    assert set(EMPTY_WHEN) == {str(one) for one in Condition} - {"idle"}
 
 
 # --- round trip of everything ----------------------------------------------------------------------------------------

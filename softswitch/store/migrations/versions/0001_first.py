@@ -38,11 +38,12 @@ def upgrade() -> None:
         "CREATE VIEW events AS SELECT json_extract(e.value, '$[0]') AS seq,"
         " first_wall + json_extract(e.value, '$[1]') / 1e6 AS wall,"
         " first_mono + json_extract(e.value, '$[2]') / 1e6 AS mono, json_extract(e.value, '$[3]') AS name,"
-        " json_extract(e.value, '$[4]') AS call, json_extract(e.value, '$[5]') AS payload"
+        " json_extract(e.value, '$[4]') AS call, json_extract(e.value, '$[5]') AS payload, first_seq AS block"
         " FROM journal, json_each(journal.events) AS e"
         if op.get_bind().dialect.name == "sqlite"
         else "CREATE VIEW events AS SELECT (e.value->>0)::bigint AS seq, first_wall + (e.value->>1)::bigint / 1e6 AS wall,"
-        " first_mono + (e.value->>2)::bigint / 1e6 AS mono, e.value->>3 AS name, e.value->>4 AS call, e.value->5 AS payload"
+        " first_mono + (e.value->>2)::bigint / 1e6 AS mono, e.value->>3 AS name, e.value->>4 AS call, e.value->5 AS payload,"
+        " first_seq AS block"
         " FROM journal, json_array_elements(journal.events::json) AS e"
     )
 
@@ -91,7 +92,8 @@ def _records() -> None:
     op.create_table(
         "calls",
         _seq("seq"), _text("call"), _seconds("started_at"), _text("caller"), _text("caller_name"), _text("dialled"),
-        _text("account"), _seconds("ended_at", nullable=True), _text("outcome"), _number("status"), _text("cause"),
+        _text("account"), _seconds("ended_at", nullable=True), _number("end_seq"), _text("outcome"),
+        _number("status"), _text("cause"),
         _seconds("setup_seconds"), _seconds("talk_seconds"), _seconds("total_seconds"), _text("queue"), _text("agent"),
         _text("path"), UniqueConstraint("call"),
     )  # fmt: skip

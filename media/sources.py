@@ -1,0 +1,205 @@
+"""What a leg hears: a peer, clips, music, a tone, itself, or nothing. Exactly one of them at any time."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from media.bank import Span
+from media.control import Alarm, Bridge, Echo, Load, Modify, Music, Open, Play, PlayDone, Stop, Tone
+from media.latch import Latch
+from media.library import Library, Recording
+from media.player import Loop, Player, Playlist, Source
+from media.session import Leg, Session
+from media.survey import Watch
+
+
+@dataclass(slots=True)
+class State:
+    """What call control wants of a leg, beside what the packet path knows."""
+
+    command: Open | Modify
+    watch: Watch
+    latch: Latch | None = None
+    play: Playlist | None = None
+    waiting: Play | Music | None = None  # for a recording that is being loaded
+    wants: bool = False  # a source was set, and not taken away by Stop
+
+
+class Sources:
+    """Sets and takes away the sources of open legs. `load` begins to read a file; `loaded` is its answer."""
+
+    def __init__(
+        self, session: Session, player: Player, library: Library, silence: Span, load: Callable[[Load], None]
+    ) -> None:
+        self.states: dict[int, State] = {}  # of the legs that are open
+        self.commands: dict[type, Callable[..., None]] = {
+            Bridge: self._bridge, Play: self._play, Music: self._music, Tone: self._tone, Echo: self._echo,
+            Stop: self._stop, Load: self._begin_load,
+        }  # fmt: skip
+        self._session = session
+        self._player = player
+        self._library = library
+        self._silence = silence
+        self._load = load
+        self._loading: set[str] = set()
+
+    def get(self, number: int) -> tuple[Leg, State]:
+        """An open leg."""
+        leg = self._session.open[number]
+        assert leg is not None, "a leg with a state is open"
+        return leg, self.states[number]
+
+    def alarm(self, what: str, detail: str = "") -> None:
+        self._session.events.append(Alarm(what, detail))
+
+    def _done(self, leg: int, play: int, cause: str) -> None:
+        self._session.events.append(PlayDone(leg, play, cause))
+
+    # --- for the engine ----------------------------------------------------------------------------------------------
+
+    def settle(self, leg: Leg) -> None:
+        """After anything changed about whether, what or where a leg may be sent."""
+        if leg.hears >= 0 and (source := self._session.open[leg.hears]) is not None:
+            self._session.reroute(source)
+        self._session.reroute(leg)
+        if leg.hearing and not leg.interrupted:
+            self._player.resume(leg.number)
+        else:
+            self._player.pause(leg.number)
+
+    def end(self, leg: Leg, state: State) -> None:
+        """Take away what the leg hears."""
+        if state.play is not None:
+            self._done(leg.number, state.play.play, "replaced")
+        self._wait(state, None)
+        state.play = None
+        state.watch.bereft_at = -1.0
+        self._player.stop(leg.number)
+        self._session.disconnect(leg.number)
+
+    def bereave(self, speaker: int, now: float) -> None:
+        """Nobody hears this leg any more; whoever did is to be given something else soon."""
+        listener = self._session.silence(speaker)
+        if listener >= 0 and listener != speaker:
+            self.states[listener].watch.bereft_at = now
+
+    def comfort(self, leg: Leg, state: State) -> None:
+        """The leg has been without a source for too long."""
+        self.alarm("dead air", f"leg {leg.number} has lost its source")
+        self._give(leg, state, Loop(self._library.hold))
+
+    def finish_plays(self) -> None:
+        """Report the playlists that came to their end."""
+        for number, play in self._player.done:
+            state = self.states.get(number)
+            if state is not None and state.play is not None and state.play.play == play:
+                state.play = None
+                self._done(number, play, "end")
+        self._player.done.clear()
+
+    def stop_by_digit(self) -> None:
+        """Stop what was to be stopped by a digit, of the legs that sent one."""
+        for number in self._session.pressed:
+            state = self.states.get(number)
+            if state is not None and state.play is not None and state.play.until_digit:
+                leg, _ = self.get(number)
+                self._done(number, state.play.play, "digit")
+                state.play = None
+                self._give(leg, state, Loop(self._silence))
+        self._session.pressed.clear()
+
+    def loaded(self, recording: Recording, now: float) -> None:
+        """A file was read: whoever waits for it hears it."""
+        self._loading.discard(recording.name)
+        if recording.codes is None:
+            self.alarm("cannot load", f"{recording.name}: {recording.error}")
+        else:
+            self._library.add(recording)
+        for state in list(self.states.values()):
+            if (command := state.waiting) is not None and not self._is_loading(command):
+                state.waiting = None
+                self.commands[type(command)](command, now)
+
+    # --- commands ----------------------------------------------------------------------------------------------------
+
+    def _give(self, leg: Leg, state: State, source: Source) -> None:
+        """Let the player feed the leg."""
+        self.end(leg, state)
+        state.wants = True
+        if isinstance(source, Playlist):
+            state.play = source
+        self._player.start(leg.number, source, hearing=leg.hearing and not leg.interrupted)
+        self.finish_plays()
+
+    def _bridge(self, command: Bridge, now: float) -> None:
+        if command.peer not in self.states:
+            self.alarm("unknown leg", f"Bridge of leg {command.leg} with leg {command.peer}, which is not open")
+            return
+        for listener, speaker in ((command.leg, command.peer), (command.peer, command.leg)):
+            leg, state = self.get(listener)
+            if leg.hears == speaker:
+                continue
+            self.bereave(speaker, now)
+            self.end(leg, state)
+            state.wants = True
+            self._session.connect(speaker, listener)
+            self.settle(leg)
+
+    def _echo(self, command: Echo, now: float) -> None:
+        self._bridge(Bridge(command.leg, command.leg), now)
+
+    def _stop(self, command: Stop, now: float) -> None:
+        leg, state = self.get(command.leg)
+        self.end(leg, state)
+        state.wants = False
+
+    def _play(self, command: Play, now: float) -> None:
+        leg, state = self.get(command.leg)
+        if self._is_loading(command):
+            self._wait(state, command)
+            return
+        found = [(name, self._library.clip(name)) for name in command.clips]
+        missing = [name for name, span in found if span is None]
+        if missing:
+            self.alarm("missing clip", f"leg {leg.number}: {', '.join(missing)}")
+        spans = [span for _, span in found if span is not None]
+        if spans or not missing:
+            self._give(leg, state, Playlist(command.play, spans, command.repeat, command.until_digit))
+        else:
+            self._give(leg, state, Loop(self._library.hold))
+            self._done(leg.number, command.play, "missing")
+
+    def _music(self, command: Music, now: float) -> None:
+        leg, state = self.get(command.leg)
+        if self._is_loading(command):
+            self._wait(state, command)
+            return
+        span = self._library.music(command.name)
+        if span is None:
+            self.alarm("missing music", f"leg {leg.number}: {command.name}")
+        self._give(leg, state, Loop(span or self._library.hold, shared=span is not None and not command.from_start))
+
+    def _tone(self, command: Tone, now: float) -> None:
+        leg, state = self.get(command.leg)
+        span = self._library.tone(command.name, command.country)
+        if span is None:
+            self.alarm("missing tone", f"leg {leg.number}: {command.name}")
+        self._give(leg, state, Loop(span or self._library.hold))
+
+    # --- recordings on their way -------------------------------------------------------------------------------------
+
+    def _begin_load(self, command: Load, now: float) -> None:
+        if not self._library.has(command.name, command.path, command.music):
+            self._loading.add(command.name)
+            self._load(command)
+
+    def _is_loading(self, command: Play | Music) -> bool:
+        names = command.clips if isinstance(command, Play) else (command.name,)
+        return not self._loading.isdisjoint(names)
+
+    def _wait(self, state: State, command: Play | Music | None) -> None:
+        """Until the recording is there the leg keeps what it hears. A command that waited already is replaced."""
+        if isinstance(state.waiting, Play):
+            self._done(state.waiting.leg, state.waiting.play, "replaced")
+        state.waiting = command
