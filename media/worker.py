@@ -44,7 +44,8 @@ SURVEY = 0.25  # seconds between visits to a quarter of the legs
 COLLECT = 10.0  # seconds between collections of garbage
 LONGEST_SLEEP = 0.25  # also the longest that a lost wake-up could cost
 ALARM_INTERVAL = 1.0  # seconds between two Alarms of the same kind
-OVERLOAD = 900  # per mille of a core
+OVERLOAD, RELAXED = 900, 700  # per mille of a core
+REAL_TIME_PRIORITY = 1  # of 99: above everything ordinary, below whatever is in more of a hurry
 FAULTS_SHOWN = 20
 NICENESS = -10
 
@@ -77,6 +78,39 @@ class Loader:
             self._wake.set()
 
 
+class Urgency:
+    """Audio cannot wait; everything else can. As far as we are permitted: in real time, or at least preferred.
+
+    A real-time process that needs the whole core would leave nothing to signalling on a machine with one, so it steps back
+    when it is overloaded, and returns when that is over.
+    """
+
+    def __init__(self) -> None:
+        self._permitted = self._real_time = False
+
+    def begin(self) -> None:
+        with contextlib.suppress(OSError):
+            os.setpriority(os.PRIO_PROCESS, 0, NICENESS)
+        with contextlib.suppress(OSError):
+            # Where the kernel schedules sessions, it is the session that must be preferred; ours is our own.
+            Path("/proc/self/autogroup").write_text(str(NICENESS))
+        self._set(True)
+        self._permitted = self._real_time
+
+    def measured(self, busy_per_mille: int) -> None:
+        """How much of a core was used lately."""
+        if self._real_time and busy_per_mille >= OVERLOAD:
+            self._set(False)
+        elif self._permitted and not self._real_time and busy_per_mille < RELAXED:
+            self._set(True)
+
+    def _set(self, real_time: bool) -> None:
+        policy = os.SCHED_RR | os.SCHED_RESET_ON_FORK if real_time else os.SCHED_OTHER
+        with contextlib.suppress(OSError):
+            os.sched_setscheduler(0, policy, os.sched_param(REAL_TIME_PRIORITY if real_time else 0))
+            self._real_time = real_time
+
+
 class Worker:
     """One media process."""
 
@@ -97,6 +131,7 @@ class Worker:
         self._parent.setblocking(False)
         self._relay.watch(self._wake.reader, self._wake.clear)
         self._relay.watch(self._parent.fileno(), self._on_parent)
+        self.urgency = Urgency()
         self._running = True
         self._pending: deque[bytes] = deque()
         self._faults = 0
@@ -245,6 +280,7 @@ class Worker:
         }
         for index, name in enumerate(Channel.GAUGES):
             self._gauges[index] = values[name]
+        self.urgency.measured(busy)
         if busy >= OVERLOAD:
             engine.alarm("overload", f"{busy / 10:.0f} % of a core in use by {engine.open_legs} legs")
 
@@ -279,14 +315,6 @@ class Worker:
             print(f"media worker {self._config.worker}: {error}", file=sys.stderr, flush=True)
 
 
-def _hurry() -> None:
-    """Audio cannot wait; everything else can. Where the kernel schedules sessions, it is the session that must be preferred."""
-    with contextlib.suppress(OSError):
-        os.setpriority(os.PRIO_PROCESS, 0, NICENESS)
-    with contextlib.suppress(OSError):
-        Path("/proc/self/autogroup").write_text(str(NICENESS))
-
-
 def _fail(config: WorkerConfig, channel: Channel, reason: str) -> int:
     outbox = Outbox(channel.events, Wake(config.notify), polled=False)
     outbox.post(encode(Failed(config.worker, reason)))
@@ -313,7 +341,7 @@ def main() -> int:
         worker.stop()
 
     signal.signal(signal.SIGTERM, on_signal)
-    _hurry()
+    worker.urgency.begin()
     gc.collect()
     gc.freeze()
     gc.disable()

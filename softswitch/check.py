@@ -106,11 +106,24 @@ def free_range(
     address: str, ports: int, starts: Iterable[int], reserved: Container[int] = ()
 ) -> tuple[int, int] | None:
     """The first range of so many consecutive ports, all free now and not reserved, that begins at one of `starts`."""
+    used = used_udp_ports()
     for start in starts:
         wanted = range(start, start + ports)
-        if start + ports <= 65_536 and all(port not in reserved and _free(address, port) for port in wanted):
+        if start + ports > 65_536 or any(port in used or port in reserved for port in wanted):
+            continue
+        if all(_free(address, port) for port in wanted):
             return start, start + ports - 1
     return None
+
+
+def used_udp_ports() -> set[int]:
+    """UDP ports that somebody on this machine has, as far as the kernel tells without our trying each."""
+    found: set[int] = set()
+    for table in ("udp", "udp6"):
+        with contextlib.suppress(OSError):
+            for line in Path("/proc/net", table).read_text().splitlines()[1:]:
+                found.add(int(line.split()[1].rpartition(":")[2], 16))
+    return found
 
 
 def _other_range(address: str, ports: int) -> str:

@@ -94,9 +94,9 @@ class Daemon:
             self.serving = True
             seconds = round(time.monotonic() - self.since, 3)
             log.info("serving", domain=self.directory.domain, pid=os.getpid(), start_seconds=seconds)
-            self._notifier.ready(f"serving {self.directory.domain}")
             if self._started is not None:
                 self._started(self)
+            self._notifier.ready(f"serving {self.directory.domain}")
             await self._stop.wait()
             await self._drain()
         log.info("stopped")
@@ -296,6 +296,9 @@ class Daemon:
             log.info("store works again")
 
     def _media_event(self, worker: int, event: WorkerEvent) -> None:
+        if isinstance(event, Alarm | Stopped | Failed) and not self.serving:
+            log.debug("media worker not up yet", worker=worker, what=repr(event))
+            return  # The start waits for it, and says why it failed.
         if isinstance(event, Alarm):
             log.warning("media alarm", worker=worker, what=event.what, detail=event.detail)
         elif isinstance(event, Ready):

@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Container, Sequence
+from collections.abc import Container
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final
@@ -28,9 +28,9 @@ LOG: Final = "softswitch.log"
 # Legs rest for seconds before they are used again: short calls at a high rate need many more than long ones.
 # As many as may be had: four for each call between two phones. Several labs may run on one machine.
 SIZES: Final = (10_000, 5_000, 2_400, 1_200)
-FEWEST_PORTS: Final = SIZES[-1]
 # Above the ports that load generators and their phones like to name; below them at last.
 PLACES: Final = (range(33_000, 60_000), range(10_000, 20_000))
+ATTEMPTS: Final = 5  # at a range that somebody else takes at the same moment
 DRAIN_SECONDS: Final = 5.0
 
 
@@ -140,15 +140,15 @@ def _token(before: Config | None) -> str:
     return before.http.token if before is not None and before.http.token else generate_password(SystemEntropy())
 
 
-def choose_ports(address: str, ours: Container[int] = (), places: Sequence[range] = PLACES) -> str:
+def choose_ports(address: str, ours: Container[int] = ()) -> str:
     """A range of free media ports, as large as may be, without the ports in `ours`."""
     for size in SIZES:
-        starts = [start for place in places for start in range(place.start, place.stop - size + 1, 1_000)]
+        starts = [start for place in PLACES for start in range(place.start, place.stop - size + 1, 1_000)]
         found = free_range(address, size, starts, ours)
         if found is not None:
             return f"{found[0]}-{found[1]}"
     raise SetupError(
-        f"No {FEWEST_PORTS} consecutive UDP ports are free on {address} for RTP.",
+        f"No {SIZES[-1]} consecutive UDP ports are free on {address} for RTP.",
         "Stop the program that has them (ss -lunp), or name a range: --media-ports 40000-41999.",
     )
 
@@ -209,16 +209,16 @@ def run(options: Options) -> None:
         lab.report(os.getpid(), *_addresses(daemon))
 
     try:
-        try:
-            serve(lab.config, started=started)
-        except MediaError:
-            if options.media_ports:
-                raise
+        for attempt in range(ATTEMPTS):
+            try:
+                serve(lab.config, started=started)
+                return
+            except MediaError:
+                if options.media_ports or attempt == ATTEMPTS - 1:
+                    raise
             # Somebody took a port of the range since it was chosen.
-            sip_host = split_host_port(options.listen)[0]
-            again = replace(options, media_ports=choose_ports(sip_host, _ours(options), PLACES[::-1]))
-            lab = prepare(again)
-            serve(lab.config, started=started)
+            ports = choose_ports(split_host_port(options.listen)[0], _ours(options))
+            lab = prepare(replace(options, media_ports=ports))
     finally:
         lab.withdraw()
 

@@ -14,6 +14,7 @@ known packet by packet. Phones 2n and 2n+1 are the two sides of a call.
 from __future__ import annotations
 
 import argparse
+import contextlib
 import ctypes
 import gc
 import json
@@ -34,6 +35,7 @@ PHONE_PORT = 4000
 PACKET = 172
 SLOTS = 40  # a packet time of 20 ms, in steps of half a millisecond
 PTIME = 0.020
+LATE = 0.020  # seconds
 BURST = 512  # packets per recvmmsg
 MAGIC = 0x536F6674
 MAX_DELAY_MS = 2000
@@ -80,6 +82,7 @@ class Report:
     phones: int
     seconds: float
     sent: int
+    sent_percent: float  # of what the phones should have sent: less means that the generator was not fast enough
     received: int
     lost: int
     loss_percent: float
@@ -181,12 +184,12 @@ class Generator:
         cpu = time.process_time()
         end = start + warm_up + seconds
         before = np.zeros(count, np.int64)
-        while due < end:
-            now = time.clock_gettime(time.CLOCK_MONOTONIC)
+        while (now := time.clock_gettime(time.CLOCK_MONOTONIC)) < end:
             if now < due:
                 time.sleep(due - now)
-            elif now > due + 0.002:
+            elif now > due + LATE:
                 late += 1
+                due = now  # What could not be sent in time is not sent in a burst: the load is less, and said to be.
             if not self._judged_from and now >= start + warm_up:
                 self._judged_from = time.time_ns()
                 before = self._counts.copy()
@@ -268,10 +271,12 @@ class Generator:
 
     def _report(self, sent: int, seconds: float, cpu: float, late: int) -> Report:
         lost = max(0, sent - self._received)
+        planned = len(self._order) * seconds / PTIME
         return Report(
             len(self.phones),
             seconds,
             sent,
+            round(100 * sent / planned, 1) if planned else 100.0,
             self._received,
             lost,
             round(100 * lost / sent, 4) if sent else 0.0,
@@ -290,6 +295,12 @@ class Generator:
         if not total:
             return 0.0
         return round(float(np.searchsorted(np.cumsum(self._delays), np.ceil(share * total))) / 100, 2)
+
+    @property
+    def counts(self) -> list[int]:
+        """Packets sent by each talking phone since it was made, warm-up included."""
+        counts: list[int] = self._counts.tolist()
+        return counts
 
     def close(self) -> None:
         self._socket.close()
@@ -318,6 +329,16 @@ def _headers(vectors: NDArray[Any], controls: NDArray[Any], size: int) -> NDArra
 def cpu_seconds(pid: int) -> float:
     """CPU time of all threads of a process, to the nanosecond."""
     return sum(int((task / "schedstat").read_text().split()[0]) for task in Path(f"/proc/{pid}/task").iterdir()) / 1e9
+
+
+def prefer() -> None:
+    """Phones are many machines: their packets come in time however busy this one is. Takes effect only for the privileged."""
+    with contextlib.suppress(OSError):
+        os.setsid()  # Where the kernel schedules sessions, it is the session that must be preferred.
+    with contextlib.suppress(OSError):
+        os.setpriority(os.PRIO_PROCESS, 0, -10)
+    with contextlib.suppress(OSError):
+        Path("/proc/self/autogroup").write_text("-10")
 
 
 def pin(pid: int, core: int) -> None:
@@ -398,11 +419,15 @@ def load_worker(
             "codecs": "/".join(codec),
             "worker_cpu_percent": round(100 * used / elapsed, 1),
             "worker_us_per_packet": round(1e6 * used / moved, 2) if moved else 0.0,
-            "cpu_ms_per_call_second": round(1e3 * used / elapsed / calls, 3) if calls else 0.0,
+            "cpu_ms_per_call_second": round(0.1 * 1e6 * used / moved, 3) if moved and calls else 0.0,
             "packets_sent_by_worker": sum(each.packets_sent for each in statistics),
             "lost_seen_by_worker": sum(each.lost for each in statistics),
             "gauges": client.gauges(),
         }
+        if codec[0] != codec[1]:
+            # What has been transcoded does not say any more who sent it: all that can be told is how much arrived.
+            report.received, report.lost = report.foreign, max(0, sum(generator.counts) - report.foreign)
+            report.loss_percent = round(100 * report.lost / max(1, sum(generator.counts)), 4)
     return report
 
 
@@ -463,6 +488,7 @@ def main() -> None:
     parser.add_argument("--stdin", action="store_true", help="read a plan from standard input")
     parser.add_argument("--base-port", type=int, default=0, help="of the worker; 0: a range that is free")
     options = parser.parse_args()
+    prefer()
     if options.stdin:
         report = run_plan(json.load(sys.stdin))
     elif options.direct:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from softswitch.acd.agent import AgentState
 from softswitch.acd.caller import Caller, CallerInput, CallerState, Offer, OfferState
 from softswitch.acd.roster import must_stop_ringing
-from softswitch.effects import ConnectOffer, OfferResult, Outcome, ReleaseCaller, RingAgent, WithdrawOffer
+from softswitch.effects import ConnectOffer, OfferResult, Outcome, Publish, ReleaseCaller, RingAgent, WithdrawOffer
 from softswitch.events import Event, OfferEnded, OfferMade
 
 if TYPE_CHECKING:
@@ -64,17 +64,18 @@ class Dispatcher:
         """
         dirty = self._dirty
         while dirty:
-            best: tuple[Caller, Sequence[Tier]] | None = None
+            best: Caller | None = None
+            tiers: Sequence[Tier] = ()
             for queue in tuple(dirty):
                 if queue.watched:
                     self._visits.watch(queue, now)
                 found = queue.candidate(now) if queue.idle else None
                 if found is None:
                     del dirty[queue]
-                elif best is None or _rank(found[0]) < _rank(best[0]):
-                    best = found
+                elif best is None or is_before(found[0], best):
+                    best, tiers = found
             if best is not None:
-                self._offer(best[0], best[1], now)
+                self._offer(best, tiers, now)
 
     def _offer(self, caller: Caller, tiers: Sequence[Tier], now: float) -> None:
         """Ring as many agents for the caller as the strategy wants, lower tiers first."""
@@ -95,12 +96,13 @@ class Dispatcher:
         offer = Offer(self.last, caller, agent, queue, tier.number, now)
         if tier.number > caller.tier:
             self._visits.tier_opened(caller, tier.number, queue.reason_open(tier))
-        ranking = (*tier.label, *[place[2] for place in tier.idle.head(RANKED)])
+        ranking = (*tier.label, *[place[2] for place in tier.idle.head(RANKED)])  # place[2]: the name
         tier.last = (seat.position, agent.name)
         self._visits.offered(caller)
         self.offers[offer.id] = caller.offers[offer.id] = offer
         caller.offers_made += 1
-        self._publish(OfferMade(queue.name, caller.id, agent.name, offer.id, tier.number, now - caller.joined, ranking))
+        waited = now - caller.joined
+        self._emit(Publish(OfferMade(queue.name, caller.id, agent.name, offer.id, tier.number, waited, ranking)))
         self._roster.reserve(agent, offer, now)
         timeout = queue.config.ring_timeout if agent.config.ring_timeout is None else agent.config.ring_timeout
         self._deadlines.set(("ring", offer.id), now + timeout)
@@ -237,7 +239,9 @@ class Dispatcher:
         self._emit(ReleaseCaller(caller.id, caller.queue.name, outcome, destination))
 
 
-def _rank(caller: Caller) -> tuple[bool, int, int, float, int]:
+def is_before(caller: Caller, other: Caller) -> bool:
     """ACD-03 and ACD-04: who has no phone ringing first, then the queue's weight, priority, effective wait, sequence."""
-    priority, since, visit, _ = caller.entry
-    return bool(caller.offers), -caller.queue.config.weight, priority, since, visit
+    if bool(caller.offers) is not bool(other.offers):
+        return not caller.offers
+    weight, other_weight = caller.queue.config.weight, other.queue.config.weight
+    return caller.entry < other.entry if weight == other_weight else weight > other_weight

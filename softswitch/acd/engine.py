@@ -64,13 +64,14 @@ class Engine:
         self._folds = self.measure.folds
         self.deadlines: Deadlines[tuple[str, object]] = Deadlines()
         self._strategies = strategies
-        self._out: list[object] = []
+        self._out: list[object] = []  # One list for good: the parts hold its `append`.
         self._dirty: dict[QueueState, None] = {}
         self._closing = False  # whether a queue that is gone still has callers
-        self.roster = Roster(self.publish, self.deadlines, self._dirty, pause_grace=pause_grace, idle_clock=idle_clock)
-        self.visits = Visits(self.publish, self._emit, self.deadlines, self._dirty)
+        emit = self._out.append
+        self.roster = Roster(emit, self.deadlines, self._dirty, pause_grace=pause_grace, idle_clock=idle_clock)
+        self.visits = Visits(self.publish, emit, self.deadlines, self._dirty)
         self.dispatcher = Dispatcher(
-            self.visits, self.roster, self.deadlines, self._dirty, self.ignored, self.publish, self._emit, entropy
+            self.visits, self.roster, self.deadlines, self._dirty, self.ignored, self.publish, emit, entropy
         )
         self._handlers: dict[type, Callable[[Any, float], object]] = {
             EnterQueue: self.enter,
@@ -116,18 +117,16 @@ class Engine:
             self._match(now)
 
     def drain(self) -> list[object]:
-        out, self._out = self._out, []
+        out = self._out.copy()
+        self._out.clear()
         return out
 
     def publish(self, event: Event) -> None:
-        """Announce an event; the counters are a fold of the same events the journal gets."""
+        """Announce an event that counts: the counters are a fold of the same events the journal gets."""
         fold = self._folds.get(type(event))
         if fold is not None:
             fold(event)
         self._out.append(Publish(event))
-
-    def _emit(self, item: object) -> None:
-        self._out.append(item)  # Not bound to one list: `drain` replaces it.
 
     # --- configuration -------------------------------------------------------------------------------------------
 

@@ -10,7 +10,8 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from softswitch.acd.agent import ACTIVITY_TABLE, OCCUPIED, TIMED, Activity, ActivityInput, AgentState
-from softswitch.events import AgentActivityChanged, Event
+from softswitch.effects import Publish
+from softswitch.events import AgentActivityChanged
 
 if TYPE_CHECKING:
     from softswitch.acd.queue import QueueState
@@ -22,11 +23,11 @@ class Floor:
 
     def __init__(
         self,
-        publish: Callable[[Event], None],
+        emit: Callable[[object], None],
         deadlines: Deadlines[tuple[str, object]],
         dirty: dict[QueueState, None],
     ) -> None:
-        self._publish = publish
+        self._emit = emit
         self._deadlines = deadlines
         self._dirty = dirty
 
@@ -108,7 +109,11 @@ class Floor:
             self.stand(agent)
         elif agent.places:
             self.step_aside(agent)
-        self._touch(agent)
+        dirty = self._dirty
+        for seat in agent.seats:  # As in `_touch`; this is the hot path.
+            queue = seat.queue
+            if (queue.idle and (queue.waiting or queue.ringing.entries)) or queue.watched:
+                dirty[queue] = None
 
     def _note_until(self, agent: AgentState) -> None:
         if agent.activity is Activity.WRAP_UP:
@@ -122,8 +127,10 @@ class Floor:
             queue = offer.queue.name
         else:
             queue = agent.wrap_up_queue if agent.activity is Activity.WRAP_UP else ""
-        self._publish(
-            AgentActivityChanged(agent.name, agent.activity, before, elapsed, cause, agent.until, agent.kind, queue)
+        self._emit(
+            Publish(
+                AgentActivityChanged(agent.name, agent.activity, before, elapsed, cause, agent.until, agent.kind, queue)
+            )
         )
 
     def place_by_facts(self, agent: AgentState, now: float) -> None:
@@ -151,7 +158,7 @@ class Floor:
     def unseat(self, agent: AgentState) -> None:
         self.step_aside(agent)
         for seat in agent.seats:
-            seat.tier.present -= seat.counted
+            seat.queue.presence_changed(seat.tier, -seat.counted)
             seat.tier.seats.pop(agent.name, None)
         agent.seats = []
 
@@ -162,14 +169,14 @@ class Floor:
             here = present and seat.queue.name not in agent.paused_in
             if here is not seat.counted:
                 seat.counted = here
-                seat.tier.present += 1 if here else -1
+                seat.queue.presence_changed(seat.tier, 1 if here else -1)
                 self._dirty[seat.queue] = None
 
     def _touch(self, agent: AgentState) -> None:
         """Have those queues looked at that may now find a match, or may have lost their last agent."""
         for seat in agent.seats:
             queue = seat.queue
-            if (queue.idle and (queue.waiting or queue.ringing)) or queue.watched:
+            if (queue.idle and (queue.waiting or queue.ringing.entries)) or queue.watched:
                 self._dirty[queue] = None
 
 

@@ -55,8 +55,8 @@ class Tier:
 
     def soon(self, now: float, within: float) -> bool:
         """Whether an agent is free, or ends wrap-up or back-off within so many seconds (ACD-10 *available soon*)."""
-        if self.idle or within <= 0.0:
-            return bool(self.idle)
+        if self.idle.entries or within <= 0.0:
+            return bool(self.idle.entries)
         return any(
             seat.agent.serving
             and seat.agent.activity in (Activity.WRAP_UP, Activity.BACK_OFF)
@@ -70,6 +70,7 @@ class QueueState:
     """A queue's callers and seats."""
 
     __slots__ = (
+        "_by_time",
         "_plain",
         "closing",
         "config",
@@ -118,6 +119,7 @@ class QueueState:
         for tier in self.tiers:
             tier.last = memory.get(tier.number)
         self.watched = config.leave_without_agents
+        self._by_time: dict[int, list[Tier]] = {}  # open tiers by lane, until somebody comes or goes
         self._plain = config.tier_mode == "busy" and config.tier_soon <= 0.0
         self.idle = 0
 
@@ -184,18 +186,26 @@ class QueueState:
         of them that has anybody. By load: further tiers upward for as long as nobody in the open ones is available soon.
         `ringing_in` is the highest tier whose phones already ring for the caller: these count as available.
         """
-        config, tiers = self.config, self.tiers
-        opened: list[Tier] = []
+        opened = self._by_time.get(lane)
+        if opened is None:
+            opened = self._by_time[lane] = self._open_by_time(lane)
+        return opened if self.config.tier_mode == "timed" else self._open_by_load(opened, now, ringing_in)
+
+    def _open_by_time(self, lane: int) -> list[Tier]:
+        tiers, opened = self.tiers, list[Tier]()
         for index, tier in enumerate(tiers):
             below = tiers[index - 1] if index else None
             if below is None or tier.step <= lane or (opened and opened[-1] is below and not below.present):
                 opened.append(tier)
-        if not config.tier_widen:
+        if not self.config.tier_widen:
             opened = next(([tier] for tier in reversed(opened) if tier.present), opened)
-        return opened if config.tier_mode == "timed" else self._widened(opened, now, ringing_in)
+        return opened
 
-    def _widened(self, opened: Sequence[Tier], now: float, ringing_in: int | None) -> list[Tier]:
+    def _open_by_load(self, opened: list[Tier], now: float, ringing_in: int | None) -> list[Tier]:
         """The open tiers, and those that the load opens above them."""
+        if len(opened) == len(self.tiers):
+            return opened
+        within = self.config.tier_soon
         reached: list[Tier] = []
         for tier in self.tiers:
             if tier in opened:
@@ -203,19 +213,18 @@ class QueueState:
             elif reached and ringing_in is not None:
                 if tier.number <= ringing_in:
                     reached.append(tier)
-            elif reached and not any(lower.soon(now, self.config.tier_soon) for lower in reached):
+            elif reached and not any(lower.soon(now, within) for lower in reached):
                 reached.append(tier)
         return reached
 
+    def presence_changed(self, tier: Tier, by: int) -> None:
+        """Agents of a tier came or went: whether it is empty decides what is open."""
+        tier.present += by
+        self._by_time.clear()
+
     def serving_tiers(self, lane: int, now: float, ringing_in: int | None = None) -> Sequence[Tier]:
         """The open tiers with somebody to ring, ascending."""
-        if self._plain and ringing_in is None:
-            # Lower tiers without idle agents are busy, so the lowest tier with one is the highest open one.
-            for tier in self.tiers:
-                if tier.idle.entries:
-                    return tier.alone
-            return ()
-        return [tier for tier in self.open_tiers(lane, now, ringing_in) if tier.idle]
+        return [tier for tier in self.open_tiers(lane, now, ringing_in) if tier.idle.entries]
 
     def candidate(self, now: float) -> tuple[Caller, Sequence[Tier]] | None:
         """The first caller who may use an idle agent, and the tiers to ring; None if there is no such pair."""
@@ -224,7 +233,10 @@ class QueueState:
         best: CallerEntry | None = None
         tiers: Sequence[Tier] = ()
         if self._plain and self.waiting:  # One lane; and every tier below the lowest with somebody idle is busy.
-            return self.lanes[0].first[-1], self.serving_tiers(0, now)
+            lane = self.lanes[0]
+            for tier in self.tiers:
+                if tier.idle.entries:
+                    return lane.entries[lane.start][3], tier.alone
         if self.waiting:
             for index, lane in enumerate(self.lanes):
                 if not lane.entries:

@@ -17,8 +17,8 @@ from softswitch.acd.agent import (
 from softswitch.acd.caller import OfferState
 from softswitch.acd.floor import Floor
 from softswitch.acd.queue import QueueState, Seat
-from softswitch.effects import AgentCommand, OfferResult
-from softswitch.events import AgentPresenceChanged, Event
+from softswitch.effects import AgentCommand, OfferResult, Publish
+from softswitch.events import AgentPresenceChanged
 
 if TYPE_CHECKING:
     from softswitch.acd.caller import Offer
@@ -44,7 +44,7 @@ class Roster:
 
     def __init__(
         self,
-        publish: Callable[[Event], None],
+        emit: Callable[[object], None],
         deadlines: Deadlines[tuple[str, object]],
         dirty: dict[QueueState, None],
         *,
@@ -53,8 +53,8 @@ class Roster:
     ) -> None:
         self.agents: dict[str, AgentState] = {}
         self.devices: dict[str, Device] = {}
-        self.floor = Floor(publish, deadlines, dirty)
-        self._publish = publish
+        self.floor = Floor(emit, deadlines, dirty)
+        self._emit = emit
         self._pause_grace = pause_grace
         self._presence_moves_clock = idle_clock == "available"
         self._accounts: Container[str] | None = None
@@ -283,7 +283,9 @@ class Roster:
         self.floor.step_aside(agent)
         self.floor.count(agent)
         self.floor.stand(agent)
-        self._publish(AgentPresenceChanged(agent.name, presence, item.reason, item.actor, agent.device, item.queue))
+        self._emit(
+            Publish(AgentPresenceChanged(agent.name, presence, item.reason, item.actor, agent.device, item.queue))
+        )
         return ""
 
     def change_presence(self, agent: AgentState, what: PresenceInput, reason: str, actor: str, now: float) -> None:
@@ -304,7 +306,7 @@ class Roster:
             agent.missed = 0
         if after is not before or reason != old_reason or before is Presence.OFFLINE:
             agent.presence_since = now
-            self._publish(AgentPresenceChanged(agent.name, after, reason, actor, agent.device))
+            self._emit(Publish(AgentPresenceChanged(agent.name, after, reason, actor, agent.device)))
         if after is Presence.OFFLINE:
             self._logged_out(agent, now)
         self.floor.count(agent)

@@ -52,7 +52,8 @@ class _OneByOne:
         return 0.0
 
     def choose(self, tier: Tier, caller: Caller, now: float, entropy: Entropy) -> Seat:
-        return tier.idle.first[-1]
+        line = tier.idle
+        return line.entries[line.start][3]
 
 
 class LongestIdle(_OneByOne):

@@ -154,6 +154,18 @@ def _show_changes(result: dict[str, Any]) -> None:
         click.echo(f"Site version {result['version']} is in force.")
 
 
+def _write(output: Path, text: str) -> None:
+    from softswitch.setup import write_private
+
+    try:
+        if output.exists() and not output.is_file():
+            output.write_text(text)  # A pipe or a device: it must not be replaced by a file.
+        else:
+            write_private(output, text)
+    except OSError as error:
+        raise Failure(f"{output} cannot be written: {error.strerror}.", "Choose another file.") from None
+
+
 @click.command()
 @click.option(
     "--output", "-o", type=click.Path(path_type=Path), help="Write to this file (mode 0600), not to standard output."
@@ -167,8 +179,6 @@ def export(output: Path | None, no_secrets: bool, config: Path | None, as_json: 
     """Print the site in force as site.toml, always in the same order: made for git."""
     text = edit(config, "export", secrets=not no_secrets)["text"]
     if output is not None:
-        from softswitch.setup import write_private
-
-        write_private(output, text)
+        _write(output, text)
         return
     emit({"site": text}, as_json, lambda one: click.echo(one["site"], nl=False))

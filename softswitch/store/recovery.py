@@ -14,6 +14,8 @@ from softswitch.events import (
     BindingRemoved,
     CallBridged,
     CallEnded,
+    CallerConnected,
+    CallerJoined,
     CallerLeft,
     Event,
     LegAnswered,
@@ -38,6 +40,8 @@ class _Traces:
 
     legs: dict[tuple[str, str], _Leg] = field(default_factory=dict)
     bridged: dict[str, float] = field(default_factory=dict)  # call -> when first
+    queue: dict[str, str] = field(default_factory=dict)  # call -> the queue it entered last
+    agent: dict[str, str] = field(default_factory=dict)  # call -> who took it from there
 
 
 def recover(left: LeftOpen, journal: Iterable[JournalEntry], resumed: Collection[tuple[int, str]] = ()) -> Recovery:
@@ -49,7 +53,7 @@ def recover(left: LeftOpen, journal: Iterable[JournalEntry], resumed: Collection
     open_calls = {one.call: one for one in left.calls}
     traces = _trace(journal, open_calls)
     legs = [_leg_ended(one, at) for one in traces.legs.values()]
-    ended = [_call_ended(one, at, traces.bridged.get(one.call)) for one in open_calls.values()]
+    ended = [_call_ended(one, at, traces) for one in open_calls.values()]
     visits = [_caller_left(one, at) for one in left.visits if (one.visit, one.call) not in resumed]
     gone = [BindingRemoved(aor, contact, "expired") for aor, contact in left.expired]
     events: list[Event] = [*gone, *visits, *legs, *ended]
@@ -70,6 +74,10 @@ def _trace(journal: Iterable[JournalEntry], calls: Collection[str]) -> _Traces:
             traces.legs[leg].answered = one.wall
         elif one.name == CallBridged.name:
             traces.bridged.setdefault(one.call, one.wall)
+        elif one.name == CallerJoined.name:
+            traces.queue[one.call] = str(one.payload["queue"])
+        elif one.name == CallerConnected.name:
+            traces.agent[one.call] = str(one.payload["agent"])
     return traces
 
 
@@ -90,7 +98,8 @@ def _leg_ended(leg: _Leg, at: float) -> LegEnded:
     )
 
 
-def _call_ended(call: CallRecord, at: float, bridged: float | None) -> CallEnded:
+def _call_ended(call: CallRecord, at: float, traces: _Traces) -> CallEnded:
+    bridged = traces.bridged.get(call.call)
     return CallEnded(
         call=call.call,
         caller=call.caller,
@@ -103,6 +112,8 @@ def _call_ended(call: CallRecord, at: float, bridged: float | None) -> CallEnded
         setup_seconds=max(0.0, (at if bridged is None else bridged) - call.started_at),
         talk_seconds=0.0 if bridged is None else max(0.0, at - bridged),
         total_seconds=max(0.0, at - call.started_at),
+        queue=traces.queue.get(call.call, ""),
+        agent=traces.agent.get(call.call, ""),
     )
 
 

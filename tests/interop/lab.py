@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from .sipharness import Account, free_port
-from .sipharness.core import LOOPBACK
+from .sipharness.core import LOOPBACK, free_range
 
 START = 60.0  # seconds to begin accepting calls
 STOP = 30.0  # seconds to end after SIGTERM
@@ -28,9 +28,11 @@ class Lab:
     agents: int = 3
     tiers: int = 1
     options: tuple[str, ...] = ()
+    media_ports: int = 2000  # several labs fit beside each other on a machine
     port: int = field(default_factory=lambda: free_port(2))
     http_port: int = field(default_factory=free_port)
     facts: dict[str, Any] = field(default_factory=dict)  # lab.json
+    _media: tuple[int, int] = (0, 0)
     _process: subprocess.Popen[bytes] | None = None
 
     @property
@@ -57,11 +59,26 @@ class Lab:
 
     def start(self) -> None:
         """Returns when the switch accepts calls. Raises RuntimeError with its last words."""
+        for _ in range(5):
+            fresh = not self._media[0]
+            if fresh:
+                self._media = free_range(self.media_ports)
+            if self._launch():
+                return
+            if not (fresh and "Address already in use" in self.output.read_text()):
+                break
+            # Somebody took a port between our look and the switch's: another range. After a restart it must be the same.
+            self._media = 0, 0
+            self.output.unlink()
+        raise RuntimeError(f"softswitch lab did not start:\n{self.output.read_text()[-3000:]}")
+
+    def _launch(self) -> bool:
         report = self.directory / "lab.json"
         report.unlink(missing_ok=True)
         command = [
             *(sys.executable, "-m", "softswitch", "lab", "--dir", self.directory),
             *("--listen", f"{LOOPBACK}:{self.port}", "--http", f"{LOOPBACK}:{self.http_port}"),
+            *("--media-ports", f"{self._media[0]}-{self._media[1]}"),
             *("--accounts", self.accounts, "--agents", self.agents, "--tiers", self.tiers, *self.options),
         ]
         with self.output.open("ab") as output:
@@ -71,10 +88,10 @@ class Lab:
         deadline = time.monotonic() + START
         while not self._reported(report):
             if self._process.poll() is not None or time.monotonic() > deadline:
-                status = self._process.poll()
                 self.kill()
-                raise RuntimeError(f"softswitch lab did not start ({status}):\n{self.output.read_text()[-3000:]}")
+                return False
             time.sleep(0.02)  # there is nothing to await: the file is another process's
+        return True
 
     def _reported(self, report: Path) -> bool:
         if not report.exists():

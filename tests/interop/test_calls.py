@@ -6,7 +6,7 @@ import time
 
 import pytest
 
-from .conftest import StartBaresip
+from .conftest import PROMPTS, StartBaresip
 from .lab import Lab
 from .sipharness import PhoneError, audio
 from .sipharness.tap import RtpTap
@@ -60,8 +60,8 @@ def test_two_phones_talk_hold_and_resume(
     # Each hears what the other says, from the wire and in the phone's own recording.
     assert audio.contains(said[callee], heard(caller, talk + 0.5, talk + 3)) > 0.8
     assert audio.contains(said[caller], heard(callee, talk + 0.5, talk + 3)) > 0.8
-    assert audio.contains(said[callee], caller.heard()) > 0.8
-    assert audio.contains(said[caller], callee.heard()) > 0.8
+    assert audio.contains(said[callee], caller.heard()[:20_000]) > 0.8
+    assert audio.contains(said[caller], callee.heard()[:20_000]) > 0.8
     # The held side hears music and nothing of the holder.
     held = heard(second, settled, resumed)
     assert audio.contains(music, held) > 0.8
@@ -146,12 +146,15 @@ def test_extensions_that_speak(
 
 
 def test_the_echo(lab: Lab, baresip: StartBaresip) -> None:
+    introduction = audio.load(PROMPTS / "pl" / "echo-intro.wav")
     caller = baresip(lab.account(14), seed=5)
     caller.call(lab.extensions["echo"])
     caller.wait("established")
-    listen(3)
+    listen(len(introduction) / 8000 + 3)
     caller.hangup()
-    assert audio.contains(audio.babble(30, seed=5), caller.heard()) > 0.8
+    heard = caller.heard()
+    assert audio.find(introduction, heard[: len(introduction) + 8000])
+    assert audio.contains(audio.babble(30, seed=5), heard[len(introduction) + 8000 :]) > 0.8
 
 
 def test_digits_go_through_a_call(lab: Lab, baresip: StartBaresip) -> None:

@@ -91,12 +91,13 @@ class Baresip(Phone):
         ]
         (self.dir / "config").write_text("\n".join(lines) + "\n")
         (self.dir / "contacts").write_text("\n")
-        (self.dir / "accounts").write_text(self._account_line() + "\n")
+        # The account comes when we can hear what happens to it: a fast switch would have called by then.
+        (self.dir / "accounts").write_text(f"<sip:idle@{LOOPBACK}>;regint=0\n")
 
     def _account_line(self) -> str:
         account = self.account
         parameters = [
-            f'"{account.user}" <{account.aor};transport={account.transport}>',
+            f"<{account.aor};transport={account.transport}>",
             f"answermode={'auto' if self.auto_answer else 'manual'}",
             f"regint={account.expires if account.server else 0}",
             "dtmfmode=rtpevent",
@@ -124,9 +125,8 @@ class Baresip(Phone):
                 time.sleep(0.02)  # there is nothing to await: the listener is in another process
         self._socket.settimeout(None)
         threading.Thread(target=self._read, args=(self._socket,), daemon=True).start()
-        # A fast registrar answers before the control socket is up, and that event is lost: ask once.
-        if self.account.server and "OK " in self.command("reginfo").get("data", ""):
-            self.emit("registered", how="reginfo")
+        self.command("uanew", self._account_line(), check=True)
+        self.command("uafind", self.account.aor, check=True)
 
     def stop(self) -> None:
         if self._socket is not None:

@@ -9,6 +9,7 @@ import asyncio
 import itertools
 import json
 import os
+import random
 import shutil
 import signal
 import socket
@@ -85,6 +86,15 @@ def free_port(span: int = 1, host: str = LOOPBACK) -> int:
                     next(_ports)
                 return base
     raise AssertionError("unreachable")
+
+
+def free_range(size: int) -> tuple[int, int]:
+    """(first, last) of many free ports outside of those that `free_port` gives out, for as long as nobody takes them."""
+    firsts = [*range(10_000, 20_000 - size, 500), *range(33_000, 65_000 - size, 500)]
+    for first in random.sample(firsts, len(firsts)):  # others may be looking at the same moment
+        if all(_is_free(LOOPBACK, port) for port in range(first, first + size)):
+            return first, first + size - 1
+    raise PhoneError(f"no {size} free ports in a row")
 
 
 def _is_free(host: str, port: int) -> bool:

@@ -71,6 +71,7 @@ class Scenario:
             f"CSeq: {sequence} {method}",
             "Contact: <sip:[field0]@[local_ip]:[local_port];transport=[transport]>",
             "Max-Forwards: 70",
+            "User-Agent: SIPp",  # tells that it knows MD5 only
             *more,
         ]
 

@@ -167,6 +167,14 @@ def test_by_both_a_tier_without_a_time_opens_by_load_only() -> None:
     assert site.rung() == {"anna": "c2"}
 
 
+def test_a_queue_without_members_serves_nobody_and_says_so() -> None:
+    site = Site(queue("anna", name="p"), queue(tier_mode="both"))
+    site.enter("c1")
+    assert site.rung() == {}
+    told = site.engine.explain_caller("c1", site.now)
+    assert told is not None and told["members"] == [] and told["tiers_open"] == []
+
+
 def test_tiers_may_open_out_of_order() -> None:
     site = Site(queue("anna", "ola", "piotr", tier_mode="timed", tier_after={1: 20.0, 2: 10.0}))
     site.busy("anna")

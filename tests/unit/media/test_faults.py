@@ -14,7 +14,7 @@ from media.control import Alarm, Bridge, Command, Echo, Open, Statistics, Tone, 
 from media.ports import PortPool
 from media.relay import NAMES, RelayError, choose
 from media.ring import Channel, Wake, shared_memory
-from media.worker import Loader, Worker
+from media.worker import REAL_TIME_PRIORITY, Loader, Urgency, Worker
 from tests.unit.media.test_worker import free_ports
 
 
@@ -180,3 +180,35 @@ def test_events_that_nobody_reads_are_counted(inside: Inside, monkeypatch: pytes
 def test_statistics_of_all_legs_fit_into_the_ring(inside: Inside) -> None:
     for _ in range(5000):
         assert inside.ours.events.write(encode(Statistics(1)))
+
+
+def test_urgency_steps_back_under_overload_and_returns(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[tuple[int, int]] = []
+    monkeypatch.setattr(os, "setpriority", lambda *arguments: None)
+    monkeypatch.setattr("media.worker.Path.write_text", lambda *arguments: None)
+    monkeypatch.setattr(
+        os, "sched_setscheduler", lambda pid, policy, param: asked.append((policy, param.sched_priority))
+    )
+    urgency = Urgency()
+    urgency.begin()
+    for busy in (100, 899, 900, 1000, 800, 699, 100):
+        urgency.measured(busy)
+    real_time, ordinary = (os.SCHED_RR | os.SCHED_RESET_ON_FORK, REAL_TIME_PRIORITY), (os.SCHED_OTHER, 0)
+    assert asked == [real_time, ordinary, real_time]
+
+
+def test_urgency_that_is_not_permitted_is_not_asked_for_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[int] = []
+
+    def refuse(pid: int, policy: int, param: os.sched_param) -> None:
+        asked.append(policy)
+        raise PermissionError
+
+    monkeypatch.setattr(os, "setpriority", lambda *arguments: None)
+    monkeypatch.setattr("media.worker.Path.write_text", lambda *arguments: None)
+    monkeypatch.setattr(os, "sched_setscheduler", refuse)
+    urgency = Urgency()
+    urgency.begin()
+    for busy in (100, 1000, 100):
+        urgency.measured(busy)
+    assert len(asked) == 1

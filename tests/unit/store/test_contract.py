@@ -16,6 +16,7 @@ from softswitch.events import (
     BindingRemoved,
     CallBridged,
     CallEnded,
+    CallerConnected,
     CallerJoined,
     CallerLeft,
     CallStarted,
@@ -356,7 +357,9 @@ async def test_what_a_crash_left_open_is_closed_and_the_books_balance(lives: Liv
         joined(1, "c1"), joined(2, "talking"), left(2, "talking", "answered", 3.0),
     )  # fmt: skip
     lives.later(4.0)
-    await lives.write(CallBridged("talking", "a", "b"), leg_ended("ringing", "a"))
+    await lives.write(
+        CallerConnected("sales", "talking", "anna", 1, 3.0), CallBridged("talking", "a", "b"), leg_ended("ringing", "a")
+    )
     lives.later(20.0)
     await lives.write(joined(3, "c3"), DigitReceived("talking", "a", "5", 100, "info"))  # the last sign of life
     lives.publish(ended("talking"))  # never written
@@ -376,6 +379,7 @@ async def test_what_a_crash_left_open_is_closed_and_the_books_balance(lives: Liv
     talking, ringing = calls["talking"], calls["ringing"]
     assert (talking.outcome, talking.cause) == ("answered", "system_restart")
     assert (talking.setup_seconds, talking.talk_seconds, talking.total_seconds) == (4.0, 20.0, 24.0)
+    assert (talking.queue, talking.agent) == ("sales", "anna")
     assert talking.ended_at == START.wall + 24.0
     assert (ringing.outcome, ringing.cause) == ("failed", "system_restart")
     assert calls["done"].cause == "normal"
