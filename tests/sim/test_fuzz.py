@@ -13,7 +13,8 @@ from tests.sim.world import World, site
 BODIES = [
     b"", b"<x/>", b"Signal=5\r\n", b"v=0\r\n", b"v=0", b"\r\n", b"--b\r\nContent-Type: application/sdp\r\n\r\nv=0\r\n--b--",
     b"v=0\r\no=- 1 1 IN IP4 9.9.9.9\r\nc=IN IP4 9.9.9.9\r\nm=audio 4000 RTP/AVP 8\r\n",
-    b"v=0\r\no=- 1 1 IN IP4 9.9.9.9\r\nc=IN IP4 0.0.0.0\r\nm=audio 4000 RTP/AVP 0 101\r\na=rtpmap:101 PCMA/8000\r\na=inactive\r\n",
+    b"v=0\r\no=- 1 1 IN IP4 9.9.9.9\r\nc=IN IP4 0.0.0.0\r\nm=audio 4000 RTP/AVP 0 101\r\n"
+    b"a=rtpmap:101 PCMA/8000\r\na=inactive\r\n",
     b"v=0\r\no=- 1 1 IN IP6 ::1\r\nc=IN IP6 ::1\r\nm=audio 4000 RTP/AVP 8\r\n",
     b"v=0\r\no=x\r\nc=IN IP4 phone.example\r\nm=audio 4000 RTP/AVP 0\r\na=sendonly\r\n",
     b"v=0\r\nc=IN IP4 9.9.9.9\r\nm=audio 0 RTP/AVP 8\r\nm=video 4 RTP/AVP 31\r\n",
@@ -25,8 +26,8 @@ TYPES = [
 ]  # fmt: skip
 EXTRAS = [
     "Accept: text/plain", "Accept: ,,", "Content-Disposition: x;handling=optional", "Content-Encoding: gzip", "Privacy: id",
-    "Contact: *", "Contact: <sip:x@9.9.9.9>, <sip:y@9.9.9.9>", "Contact: junk", "Require: nothing", "Record-Route: <sip:9.9.9.9;lr>",
-    "Record-Route: ,,", "Subject: \xff\xfe", "Max-Forwards: 0", "RAck: 1 1 INVITE", "Replaces: x;to-tag=1;from-tag=2",
+    "Contact: *", "Contact: <sip:x@9.9.9.9>, <sip:y@9.9.9.9>", "Contact: junk", "Require: nothing",
+    "Record-Route: <sip:9.9.9.9;lr>", "Record-Route: ,,", "Subject: \xff\xfe", "Max-Forwards: 0", "RAck: 1 1 INVITE", "Replaces: x;to-tag=1;from-tag=2",
     "Session-Expires: 1", "Refer-To: <sip:bob@pbx.test>", "Content-Length: 3",
 ]  # fmt: skip
 METHODS = [
@@ -128,9 +129,9 @@ class Nonsense:
         phone.send(text.encode("latin-1") + self.trailer(rng.choice(BODIES)))
 
 
-@pytest.mark.parametrize("first", range(0, 60, 10))
+@pytest.mark.parametrize("first", range(0, 30, 6))
 def test_nonsense_with_the_right_tags(first: int) -> None:
-    for seed in range(first, first + 10):
+    for seed in range(first, first + 6):
         nonsense = Nonsense(seed)
         try:
             nonsense.run()
