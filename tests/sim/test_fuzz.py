@@ -27,7 +27,8 @@ TYPES = [
 EXTRAS = [
     "Accept: text/plain", "Accept: ,,", "Content-Disposition: x;handling=optional", "Content-Encoding: gzip", "Privacy: id",
     "Contact: *", "Contact: <sip:x@9.9.9.9>, <sip:y@9.9.9.9>", "Contact: junk", "Require: nothing",
-    "Record-Route: <sip:9.9.9.9;lr>", "Record-Route: ,,", "Subject: \xff\xfe", "Max-Forwards: 0", "RAck: 1 1 INVITE", "Replaces: x;to-tag=1;from-tag=2",
+    "Record-Route: <sip:9.9.9.9;lr>", "Record-Route: ,,",
+    "Subject: \xff\xfe", "Max-Forwards: 0", "RAck: 1 1 INVITE", "Replaces: x;to-tag=1;from-tag=2",
     "Session-Expires: 1", "Refer-To: <sip:bob@pbx.test>", "Content-Length: 3",
 ]  # fmt: skip
 METHODS = [
