@@ -230,10 +230,12 @@ class Daemon:
     def fault(self, where: str, error: Exception) -> None:
         """An exception of ours: told once, counted, and paid by the one call that it happened to."""
         self.faults(where, error)
-        try:
-            self.switch.abort(time.monotonic())
-        except Exception as second:
-            self.faults("abort", second)
+        for last_resort, release in enumerate((self.switch.abort, self.switch.forget)):
+            try:
+                release(time.monotonic())
+                return
+            except Exception as another:
+                self.faults("forget" if last_resort else "abort", another)
 
     def settled(self) -> None:
         self.driver.settle()

@@ -238,6 +238,11 @@ class Switch:
         self._now = now
         self.calls.abort(None, now)
 
+    def forget(self, now: float) -> None:
+        """After an exception in `abort`: take from that call what it holds, without a word to its phones."""
+        self._now = now
+        self.calls.forget(None, now)
+
     # --- admission ---------------------------------------------------------------------------------------------------------
 
     def _request(self, item: RequestReceived, now: float) -> None:
