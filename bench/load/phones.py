@@ -16,7 +16,8 @@ from bench.load.rtp_generator import Phone, Report
 from bench.load.station import Dialog, Station, Wire, pump
 
 AT_ONCE = 20  # calls that are being set up at the same time
-PATIENCE = 30.0  # seconds for all of them
+PATIENCE = 60.0  # seconds for all of them
+AGAIN = 0.5  # seconds until a call that was refused with 503 (the switch is busy) is placed again
 
 
 class Phones:
@@ -37,13 +38,14 @@ class Phones:
         self.ended = 0
         self._dialogs: dict[str, Dialog] = {}
         self._setting_up: set[str] = set()
+        self._waiting: list[tuple[int, str]] = []
 
     def register(self, chosen: Iterable[int]) -> None:
         self.station.register([self.accounts[index] for index in chosen])
 
     def call(self, calls: Iterable[tuple[int, str]]) -> None:
         """Place calls, (phone, dialled) each. Raises SystemExit if one of them is not answered."""
-        waiting = list(calls)[::-1]
+        self._waiting = waiting = list(calls)[::-1]
 
         def fill() -> bool:
             while waiting and len(self._setting_up) < AT_ONCE:
@@ -78,9 +80,15 @@ class Phones:
             self.station.ack(dialog, wire)
             self.relay[dialog.user] = wire.media
             self._setting_up.discard(dialog.call_id)
+        elif wire.status == 503:
+            self.station.after(AGAIN, lambda: self._again(dialog))
         elif wire.status >= 300:
             self._setting_up.discard(dialog.call_id)
             self.refused[wire.status] = self.refused.get(wire.status, 0) + 1
+
+    def _again(self, dialog: Dialog) -> None:
+        self._waiting.append((self.index[dialog.user], dialog.dialled))
+        self._setting_up.discard(dialog.call_id)
 
     def audio(
         self, chosen: Iterable[int], seconds: float, warm_up: float, *, talks: bool = True
