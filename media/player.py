@@ -64,7 +64,7 @@ class Sink(Protocol):
 def deliver(sink: Sink, legs: NDArray[np.int64], packets: list[memoryview]) -> None:
     """Send one packet to each of these legs."""
     files = sink.files.take(legs)
-    if len(files) and files.min() < 0:
+    if len(files) and files.min(axis=0) < 0:
         _deliver_by_senders(sink, legs, packets)
         return
     for row, (file, packet) in enumerate(zip(files.tolist(), packets, strict=True)):

@@ -69,7 +69,7 @@ class Loader:
         while True:
             command = self._wanted.get()
             try:
-                recording = prepare(command.name, command.path, command.music)
+                recording = prepare(command.name, command.path, command.music, command.more)
             except (
                 Exception
             ) as error:  # A file can be wrong in ways that nobody has thought of; the next one must be read.
