@@ -46,8 +46,8 @@ def waited(ancillary: list[tuple[int, int, bytes]]) -> float:
     """Seconds that a datagram lay in the socket; infinity if the kernel did not say."""
     for _, kind, data in ancillary:
         if kind == SO_TIMESTAMPNS and len(data) == TIMESPEC.size:
-            seconds, nanoseconds = TIMESPEC.unpack(data)
-            return max(0.0, time.time() - seconds - nanoseconds / 1e9)
+            arrived: tuple[int, int] = TIMESPEC.unpack(data)
+            return max(0.0, time.time() - arrived[0] - arrived[1] / 1e9)
     return math.inf
 
 
