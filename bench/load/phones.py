@@ -6,6 +6,7 @@ same address, as with a phone in the same network.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterable
 from types import TracebackType
 from typing import Any
@@ -93,16 +94,21 @@ class Phones:
     def audio(
         self, chosen: Iterable[int], seconds: float, warm_up: float, *, talks: bool = True
     ) -> tuple[Report, float]:
-        """Send and judge audio for a while; the report, and the CPU seconds that the switch used meanwhile."""
+        """Send and judge audio for a while; the report, and the CPU seconds that the switch used meanwhile.
+
+        How long it had to wait for its processor comes in the report's `extra`.
+        """
         plan = []
         for index in chosen:
             user = self.accounts[index][0]
             plan.append(Phone(self.hosts[user], self.rtp_port, *self.relay[user], talks))
-        before = self.lab.cpu()
+        before, starved, at = self.lab.cpu(), self.lab.starved(), time.monotonic()
         process = rtp_generator.in_process(plan, seconds, warm_up, self.rtp)
         while process.poll() is None:
             pump(self.station, seconds=0.2)
-        return rtp_generator.read_report(process), self.lab.cpu() - before
+        report, used = rtp_generator.read_report(process), self.lab.cpu() - before
+        report.extra["starved_percent"] = round(100 * (self.lab.starved() - starved) / (time.monotonic() - at), 1)
+        return report, used
 
     def __enter__(self) -> Phones:
         return self
@@ -123,5 +129,6 @@ def generator_limits(report: Report) -> dict[str, Any]:
         "offered_percent": report.sent_percent,
         "generator_core_percent": report.generator_cpu_percent,
         "generator_late_slots": report.late_slots,
+        "starved_percent": report.extra["starved_percent"],
         "generator_limited": report.sent_percent < OFFERED,
     }
