@@ -168,9 +168,10 @@ def phase(name: str, agents: int, seconds: float, *, callers: int, gap: float, t
             flood.call()
         flood.serve(2.0)
         flood.counting = True
-        before, signalling, at = lab.cpu(), lab.signalling_cpu(), time.monotonic()
+        before, signalling, starved, at = lab.cpu(), lab.signalling_cpu(), lab.starved(), time.monotonic()
         flood.serve(seconds)
         used, signalling, lasted = lab.cpu() - before, lab.signalling_cpu() - signalling, time.monotonic() - at
+        starved = lab.starved() - starved
         flood.close()
     tally = flood.tally
     figures: dict[str, Any] = {
@@ -180,6 +181,7 @@ def phase(name: str, agents: int, seconds: float, *, callers: int, gap: float, t
         "cpu_ms_each": round(used * 1e3 / max(1, tally.distributed), 3),
         "cpu_ms_each_without_media": round(signalling * 1e3 / max(1, tally.distributed), 3),
         "core_percent": round(100 * used / lasted, 1),
+        "starved_percent": round(100 * starved / lasted, 1),
         "rang_busy_agent": tally.rang_busy,
         "hung_up_by_switch": tally.lost_early,
         "refused": {str(status): count for status, count in tally.refused.items()},
