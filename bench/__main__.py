@@ -15,10 +15,10 @@ from typing import Any
 
 import click
 from rich.console import Console
-from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
-from bench import load, machine, micro
+from bench import load, machine, micro, progress
 
 ROOT = Path(__file__).resolve().parent.parent
 console = Console(stderr=True)
@@ -35,15 +35,29 @@ def names(package: Any) -> list[str]:
 
 
 def measure(package: Any, chosen: list[str]) -> dict[str, Any]:
-    """Run the chosen benchmarks one after the other, with a progress bar."""
+    """Run the chosen benchmarks one after the other, with a progress bar. One that cannot run is named in its figures."""
     figures: dict[str, Any] = {}
-    columns = (SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn())
-    with Progress(*columns, console=console) as progress:
-        task = progress.add_task("", total=len(chosen))
+    columns = (
+        SpinnerColumn(),
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+    )
+    with Progress(*columns, console=console) as bar:
+        task = bar.add_task("", total=len(chosen))
         for name in chosen:
-            progress.update(task, description=name)
-            figures[name] = importlib.import_module(f"{package.__name__}.{name}").run()
-            progress.advance(task)
+
+            def describe(text: str, name: str = name) -> None:
+                bar.update(task, description=f"{name}: {text}" if text else name)
+
+            describe("")
+            progress.listen(describe)
+            try:
+                figures[name] = importlib.import_module(f"{package.__name__}.{name}").run()
+            except (SystemExit, OSError, subprocess.SubprocessError) as error:
+                figures[name] = {"error": str(error)}
+            bar.advance(task)
     return figures
 
 
@@ -75,6 +89,8 @@ def finish(figures: dict[str, Any], output: Path | None, as_json: bool) -> None:
         click.echo(json.dumps(result, indent=2))
     else:
         show(result)
+    if failed := [name for name, found in figures.items() if "error" in found]:
+        raise SystemExit(f"could not be measured: {', '.join(failed)}")
 
 
 def chosen_of(package: Any, only: tuple[str, ...]) -> list[str]:
@@ -113,7 +129,10 @@ def micro_command(only: tuple[str, ...], as_json: bool, output: Path | None) -> 
 @click.argument("only", nargs=-1)
 @with_output
 def load_command(only: tuple[str, ...], as_json: bool, output: Path | None) -> None:
-    """A running switch under load: registrations, calls, relayed audio, music, queue, idle. Takes minutes."""
+    """A running switch under load: registrations, calls, relayed audio, music, queue, idle. Takes minutes.
+
+    The switch is pinned to the first processor, the load to the last: leave both to it.
+    """
     finish(measure(load, chosen_of(load, only)), output, as_json)
 
 

@@ -51,17 +51,32 @@ def tree(pid: int) -> list[int]:
 
 
 def cpu_seconds(pid: int) -> float:
-    """User and system time of a process tree, in seconds, from the scheduler's nanosecond accounting where it is there."""
+    """User and system time of a process tree, in seconds."""
+    return sum(process_cpu_seconds(each) for each in tree(pid))
+
+
+def process_cpu_seconds(pid: int) -> float:
+    """User and system time of all threads of a process, from the scheduler's nanosecond accounting where it is there."""
     total = 0.0
+    for task in Path(f"/proc/{pid}/task").iterdir():
+        try:
+            total += int((task / "schedstat").read_text().split()[0]) / 1e9
+        except (OSError, IndexError, ValueError):
+            fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+            return (int(fields[11]) + int(fields[12])) / _TICKS
+    return total
+
+
+def starved_seconds(pid: int) -> float:
+    """How long the threads of a process tree were ready to run while the processor was busy with something else."""
+    total = 0
     for each in tree(pid):
         for task in Path(f"/proc/{each}/task").iterdir():
             try:
-                total += int((task / "schedstat").read_text().split()[0]) / 1e9
+                total += int((task / "schedstat").read_text().split()[1])
             except (OSError, IndexError, ValueError):
-                fields = Path(f"/proc/{each}/stat").read_text().rpartition(")")[2].split()
-                total += (int(fields[11]) + int(fields[12])) / _TICKS
-                break
-    return total
+                return 0.0
+    return total / 1e9
 
 
 def resident_bytes(pid: int) -> int:

@@ -149,11 +149,15 @@ class SendDigits:
 
 @dataclass(slots=True)
 class Load:
-    """Make a WAV file (any common format) playable under a name: resampled and encoded once. Class `music` loops."""
+    """Make a WAV file (any common format) playable under a name: resampled and encoded once. Class `music` loops.
+
+    `more`: further files that follow the first, as one recording.
+    """
 
     name: str
     path: str
     music: bool = False
+    more: tuple[str, ...] = ()
 
 
 Command: TypeAlias = Open | Modify | Close | Bridge | Play | Music | Tone | Echo | Stop | SendDigits | Load

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TypeAlias
 
@@ -15,7 +16,7 @@ from media.resample import normalise, to_8k, to_samples
 from media.tones import DEFAULT_COUNTRY, RATE, TONES, dtmf, find, render
 from media.wav import WavError, read
 
-Identity: TypeAlias = tuple[str, int, int, bool]
+Identity: TypeAlias = tuple[tuple[str, int, int], ...]
 
 
 @dataclass(slots=True)
@@ -29,25 +30,32 @@ class Recording:
     identity: Identity | None = None  # path, time and size: the same file need not be read again
 
 
-def identify(path: str, music: bool) -> Identity | None:
-    try:
-        status = os.stat(path)
-    except OSError:
-        return None
-    return path, status.st_mtime_ns, status.st_size, music
+def identify(paths: Sequence[str]) -> Identity | None:
+    """What tells these files from others, and from what they were before; None if one is not there."""
+    found = []
+    for path in paths:
+        try:
+            status = os.stat(path)
+        except OSError:
+            return None
+        found.append((path, status.st_mtime_ns, status.st_size))
+    return tuple(found)
 
 
-def prepare(name: str, path: str, music: bool) -> Recording:
-    """Read, resample and level a file. Takes its time (up to a second for minutes of music): for a thread of its own."""
-    identity = identify(path, music)
-    try:
-        signal = to_8k(read(path))
-    except WavError as error:
-        return Recording(name, music, error=str(error))
-    except ImportError as error:
-        return Recording(name, music, error=f"{path}: its rate is not 8 kHz, and it cannot be resampled: {error}")
-    samples = to_samples(normalise(signal) if music else signal)
-    return Recording(name, music, encode_both(samples), identity=identity)
+def prepare(name: str, path: str, music: bool, more: Sequence[str] = ()) -> Recording:
+    """Read, resample and level files. Takes its time (up to a second for minutes of music): for a thread of its own."""
+    paths = (path, *more)
+    identity = identify(paths)
+    parts = []
+    for each in paths:
+        try:
+            signal = to_8k(read(each))
+        except WavError as error:
+            return Recording(name, music, error=str(error))
+        except ImportError as error:
+            return Recording(name, music, error=f"{each}: its rate is not 8 kHz, and it cannot be resampled: {error}")
+        parts.append(to_samples(normalise(signal) if music else signal))
+    return Recording(name, music, encode_both(np.concatenate(parts)), identity=identity)
 
 
 class Library:
@@ -61,9 +69,9 @@ class Library:
         self._tones: dict[tuple[str, str], Span] = {}
         self._digits: dict[tuple[str, int], Span] = {}
 
-    def has(self, name: str, path: str, music: bool) -> bool:
-        """Whether this very file is there already under that name."""
-        identity = identify(path, music)
+    def has(self, name: str, paths: Sequence[str], music: bool) -> bool:
+        """Whether these very files are there already under that name."""
+        identity = identify(paths)
         return identity is not None and self._identities.get((name, music)) == identity
 
     def add(self, recording: Recording) -> None:

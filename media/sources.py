@@ -190,7 +190,7 @@ class Sources:
     # --- recordings on their way -------------------------------------------------------------------------------------
 
     def _begin_load(self, command: Load, now: float) -> None:
-        if not self._library.has(command.name, command.path, command.music):
+        if not self._library.has(command.name, (command.path, *command.more), command.music):
             self._loading.add(command.name)
             self._load(command)
 

@@ -31,7 +31,6 @@ from media.control import Alarm, Command, Failed, Load, Ready, RecordError, Work
 from media.engine import Engine
 from media.legs import SENT, Legs
 from media.library import Recording, prepare
-from media.player import TICK
 from media.ports import PortError, PortPool
 from media.relay import Relay, RelayError, choose
 from media.ring import Channel, Outbox, RingError, Wake
@@ -69,7 +68,7 @@ class Loader:
         while True:
             command = self._wanted.get()
             try:
-                recording = prepare(command.name, command.path, command.music)
+                recording = prepare(command.name, command.path, command.music, command.more)
             except (
                 Exception
             ) as error:  # A file can be wrong in ways that nobody has thought of; the next one must be read.
@@ -179,8 +178,9 @@ class Worker:
         """How long nothing is due."""
         engine = self._engine
         timeout = LONGEST_SLEEP
-        if engine.restless:
-            timeout = min(timeout, (engine.player.tick + 1) * TICK - now)
+        deadline = engine.next_deadline()
+        if deadline is not None:
+            timeout = min(timeout, deadline - now)
         if engine.open_legs:
             timeout = min(timeout, self._survey_at - now)
         if self._pending:

@@ -28,6 +28,7 @@ from softswitch.events import ConfigChanged, Event, MediaAlarm
 from softswitch.mediaplane import MediaPlane, share_ports
 from softswitch.net.limits import Limits
 from softswitch.net.network import Network
+from softswitch.net.tally import Tally
 from softswitch.operations import Operations
 from softswitch.sip.overload import FIRST, Overload
 from softswitch.store import Store
@@ -68,6 +69,8 @@ class Daemon:
     def __init__(self, config: Config, *, started: Callable[[Daemon], None] | None = None) -> None:
         self.config = config
         self.faults = logs.Faults()
+        self.messages_in = Tally()
+        self.messages_out = Tally()
         self.published: dict[str, int] = {}  # name of an event -> how many there were
         self.draining = False
         self.serving = False
@@ -164,7 +167,7 @@ class Daemon:
         self.driver = Driver(
             self.switch,
             {
-                Send: self.network.send,
+                Send: self._send,
                 CloseFlow: self.network.close_flow,
                 MediaCommand: self.media.post,
                 Publish: self._publish,
@@ -213,9 +216,10 @@ class Daemon:
     # --- what the listeners tell (net.udp.Upcall) ------------------------------------------------------------------
 
     def received(self, data: bytes, flow: Flow, behind: float) -> None:
+        self.messages_in.count(data)
         if behind >= FIRST and (refusal := self.overload.refuse(data, flow, behind)) is not None:
             self.network.counters.shed += 1
-            self.network.send(refusal)
+            self._send(refusal)
             return
         try:
             self.switch.receive(data, flow, time.monotonic())
@@ -226,10 +230,12 @@ class Daemon:
     def fault(self, where: str, error: Exception) -> None:
         """An exception of ours: told once, counted, and paid by the one call that it happened to."""
         self.faults(where, error)
-        try:
-            self.switch.abort(time.monotonic())
-        except Exception as second:
-            self.faults("abort", second)
+        for last_resort, release in enumerate((self.switch.abort, self.switch.forget)):
+            try:
+                release(time.monotonic())
+                return
+            except Exception as another:
+                self.faults("forget" if last_resort else "abort", another)
 
     def settled(self) -> None:
         self.driver.settle()
@@ -266,6 +272,10 @@ class Daemon:
             self.driver.settle()
 
     # --- effects ---------------------------------------------------------------------------------------------------
+
+    def _send(self, effect: Send) -> None:
+        self.messages_out.count(effect.data)
+        self.network.send(effect)
 
     def _publish(self, effect: Publish) -> None:
         self.publish(effect.event)
@@ -452,6 +462,8 @@ def settings(config: Config) -> Settings:
         register_maximum=config.registrar.maximum,
         nonce_lifetime=config.registrar.nonce_lifetime,
         digest_algorithms=config.registrar.digest,
+        calls_at_once=config.limits.calls,
+        calls_per_second=config.limits.calls_per_second,
         calls=Policy(
             no_answer_timeout=config.sip.no_answer_timeout,
             rtp_timeout=config.media.rtp_timeout,
@@ -505,7 +517,8 @@ def music(site: Directory, own: Path | None) -> list[Load]:
     for name, files in classes.items():
         paths = [path for file in files for root in roots if (path := root / file).is_file()]
         if paths:
-            found.append(Load(name, str(paths[0]), music=True))
+            first, *more = map(str, paths)
+            found.append(Load(name, first, music=True, more=tuple(more)))
     return found
 
 

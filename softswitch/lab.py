@@ -133,7 +133,7 @@ def _configure(options: Options, directory: Path, sip_host: str) -> Config:
         "shutdown.drain_seconds": DRAIN_SECONDS,
     }
     write_private(file, default_toml(values))
-    return load_config(file, environ={})
+    return load_config(file)
 
 
 def _token(before: Config | None) -> str:

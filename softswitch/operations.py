@@ -205,6 +205,13 @@ class Operations:
         yield Sample("softswitch_events", "Published events.", "counter", _by(daemon.published), ("event",))
         network = daemon.network.counters.as_dict()
         yield Sample("softswitch_network", "What the listeners counted.", "counter", _by(network), ("what",))
+        kinds: Values = {
+            (direction, kind): float(count)
+            for direction, tally in (("in", daemon.messages_in), ("out", daemon.messages_out))
+            for kind, count in tally.as_dict().items()
+        }
+        text = "SIP messages by method or status code."
+        yield Sample("softswitch_sip_messages", text, "counter", kinds, ("direction", "kind"))
         yield Sample("softswitch_sip", "What the SIP layer counted.", "counter", _by(status["sip"]), ("what",))
         yield from self._media_samples()
         yield from self._queue_samples()

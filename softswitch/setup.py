@@ -106,7 +106,7 @@ def create(directory: Path, values: Mapping[str, Any], site: NewSite, actor: str
     except OSError as error:
         raise SetupError(f"{directory}: {error.strerror}.", "Choose a directory that you may write to.") from None
     try:
-        config = load_config(file, environ={})
+        config = load_config(file)
         apply_site(config, site.directory, actor)
     except BaseException:
         file.unlink()  # A site without its database must not look like one.

@@ -52,6 +52,7 @@ ALLOW: Final = f"Allow: {', '.join(METHODS)}\r\n"
 CAPABILITIES: Final = (
     f"{ALLOW}Accept: application/sdp\r\nAccept-Encoding: identity\r\nAccept-Language: pl, en\r\nSupported: path\r\n"
 )
+CROWDED_RETRY: Final = 5  # seconds at least; up to four times as long, so that clients do not come back in step
 DRAIN_RETRY: Final = "Retry-After: 30\r\n"
 
 Effect = Send | CloseFlow | MediaCommand | Publish
@@ -67,6 +68,8 @@ class Settings:
     nonce_lifetime: float = 60.0
     digest_algorithms: tuple[str, ...] = ("SHA-256", "MD5")  # in the order in which they are offered
     calls: Policy = field(default_factory=Policy)
+    calls_at_once: int = 5_000
+    calls_per_second: int = 2_000
     node: str = "0"  # one character in every branch, tag and Call-ID: which node of a cluster made it
     server: str = "softswitch"
 
@@ -91,6 +94,10 @@ class Switch:
         settings = settings or Settings()
         self.directory = directory
         self.draining = False
+        self._entropy = entropy
+        self._settings = settings
+        self._tokens = float(settings.calls_per_second)
+        self._tokens_at = 0.0
         self.endpoint = Endpoint(
             entropy, listeners, node=settings.node, server=settings.server, methods=METHODS, supported=("path",)
         )
@@ -231,6 +238,11 @@ class Switch:
         self._now = now
         self.calls.abort(None, now)
 
+    def forget(self, now: float) -> None:
+        """After an exception in `abort`: take from that call what it holds, without a word to its phones."""
+        self._now = now
+        self.calls.forget(None, now)
+
     # --- admission ---------------------------------------------------------------------------------------------------------
 
     def _request(self, item: RequestReceived, now: float) -> None:
@@ -253,7 +265,21 @@ class Switch:
         if self.draining:
             self.endpoint.reject(item.transaction, 503, now, headers=DRAIN_RETRY)
         elif (account := self._account(item, now)) is not None:
-            self.calls.on_request(item, account, now)
+            if self._crowded(now):
+                delay = CROWDED_RETRY + self._entropy.below(3 * CROWDED_RETRY + 1)
+                self.endpoint.reject(item.transaction, 503, now, headers=f"Retry-After: {delay}\r\n")
+            else:
+                self.calls.on_request(item, account, now)
+
+    def _crowded(self, now: float) -> bool:
+        """Whether one call more would be too many, at once or in this second; else it is counted (a token bucket)."""
+        rate = self._settings.calls_per_second
+        self._tokens = min(rate, self._tokens + (now - self._tokens_at) * rate)
+        self._tokens_at = now
+        if self._tokens < 1.0 or len(self.calls.calls) >= self._settings.calls_at_once:
+            return True
+        self._tokens -= 1.0
+        return False
 
     def _register(self, item: RequestReceived, now: float) -> None:
         if (account := self._account(item, now)) is not None:

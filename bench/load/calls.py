@@ -6,19 +6,18 @@ import subprocess
 from typing import Any
 
 from bench.lab import Lab, free_port, pinned_to_load
-from bench.load import sipp
-from bench.load.register import write_fields
+from bench.load import ladder, sipp
+from bench.load.ladder import Step
+from bench.load.register import good, step, write_fields
 
 RATES = (100, 300, 500, 750, 1_000, 1_250, 1_500, 1_750, 2_000, 2_500, 3_000)  # calls a second
 SECONDS = 6.0
-TOLERATED = 0.001
 
 
 def run(
     *, accounts: int = 500, rates: tuple[int, ...] = RATES, seconds: float = SECONDS, hold_ms: int = 500
 ) -> dict[str, Any]:
-    """Climb the rates until more than `TOLERATED` fail. The last account answers, all others call it."""
-    steps: list[dict[str, Any]] = []
+    """Climb the rates until too many fail. The last account answers, all others call it."""
     with Lab(accounts=accounts) as lab:
         callee_port, caller_port = free_port(), free_port()
         callee = lab.info["accounts"][-1]
@@ -29,33 +28,24 @@ def run(
         )  # fmt: skip
         try:
             write_fields(lab, caller_port, called=callee["user"])
-            for rate in rates:
+
+            def measure(rate: int) -> Step:
                 argv = sipp.command(
                     "caller.xml", f"127.0.0.1:{lab.port}", caller_port, "-inf", "fields.csv", "-r", str(rate),
                     "-m", str(int(rate * seconds)), "-d", str(hold_ms), "-l", "200000", "-timeout", "60s",
                 )  # fmt: skip
-                before = lab.cpu()
-                result = sipp.drive(argv, lab.directory, timeout=90)
-                used = lab.cpu() - before
-                reached = result.successful / max(0.001, result.seconds - hold_ms / 1e3)
-                steps.append(
-                    {
-                        "offered_per_s": rate,
-                        "reached_per_s": round(reached),
-                        "failed": result.failed,
-                        "retransmissions": result.retransmissions,
-                        "cpu_ms": round(used * 1e3 / max(1, result.successful), 4),
-                        "core_percent": round(100 * used / result.seconds) if result.seconds else 0,
-                    }
-                )
-                if result.failure_share > TOLERATED or reached < 0.8 * rate:
-                    break
+                return step(lab, argv, rate, hold=hold_ms / 1e3)
+
+            steps = ladder.climb(rates, measure, good, unit="calls/s")
         finally:
             answering.terminate()
             answering.wait()
-    good = [step for step in steps if step["failed"] <= TOLERATED * step["offered_per_s"] * seconds]
-    best = max(good, key=lambda step: step["reached_per_s"], default=steps[-1])
-    return {"calls_per_s": best["reached_per_s"], "cpu_ms_each": best["cpu_ms"], "steps": steps}
+    best = ladder.highest(steps, good, "reached_per_s")
+    return {
+        "calls_per_s": best["reached_per_s"] if best else 0,
+        "cpu_ms_each": (best or steps[0])["cpu_ms"],
+        "steps": steps,
+    }
 
 
 def _register_callee(lab: Lab, account: dict[str, str], port: int) -> None:
@@ -66,7 +56,7 @@ def _register_callee(lab: Lab, account: dict[str, str], port: int) -> None:
         "register.xml", f"127.0.0.1:{lab.port}", free_port(), "-inf", "fields.csv", "-m", "1", "-timeout", "20s"
     )
     if sipp.drive(argv, lab.directory, timeout=30).successful != 1:
-        raise SystemExit(f"the answering phone could not register: see {lab.directory}/sipp.out")
+        raise SystemExit("the answering phone could not register")
 
 
 if __name__ == "__main__":

@@ -1,47 +1,47 @@
-"""What the switch costs when nothing happens, and with 1,000 phones registered: CPU share and resident memory."""
+"""What the switch costs when nothing happens: CPU share and resident memory; and its memory with phones and with calls."""
 
 from __future__ import annotations
 
 import time
 from typing import Any
 
-from bench.lab import Lab, free_port
-from bench.load import sipp
-from bench.load.register import write_fields
+from bench import progress
+from bench.lab import Lab
+from bench.load.phones import Phones
 
 SECONDS = 10.0
+AUDIO_SECONDS = 2.0
 
 
-def run(*, seconds: float = SECONDS, phones: int = 1_000) -> dict[str, Any]:
-    """Idle CPU percent and MiB; MiB with `phones` registered."""
+def run(*, seconds: float = SECONDS, phones: int = 1_000, calls: int = 500) -> dict[str, Any]:
+    """Idle CPU percent and MiB; MiB with `phones` registered, and with `calls` between them that carry audio."""
     with Lab(accounts=phones) as lab:
         time.sleep(2.0)  # Start-up work is not idling.
+        progress.note("nothing")
         before, at = lab.cpu(), time.monotonic()
         time.sleep(seconds)
         percent = 100 * (lab.cpu() - before) / (time.monotonic() - at)
-        empty = lab.resident()
-        port = free_port()
-        write_fields(lab, port)
-        argv = sipp.command(
-            "register.xml",
-            f"127.0.0.1:{lab.port}",
-            port,
-            "-inf",
-            "fields.csv",
-            "-r",
-            "500",
-            "-m",
-            str(phones),
-            "-timeout",
-            "60s",
-        )
-        registered = sipp.drive(argv, lab.directory, timeout=90).successful
-        return {
-            "idle_cpu_percent": round(percent, 2),
-            "idle_mib": round(empty / 2**20, 1),
-            "registered": registered,
-            "registered_mib": round(lab.resident() / 2**20, 1),
-        }
+        figures: dict[str, Any] = {"idle_cpu_percent": round(percent, 2), "idle_mib": _mib(lab)}
+        with Phones(lab, phones) as them:
+            progress.note(f"{phones:,} phones")
+            them.register(range(phones))
+            before, at = lab.cpu(), time.monotonic()
+            time.sleep(seconds / 2)
+            percent = 100 * (lab.cpu() - before) / (time.monotonic() - at)
+            figures |= {
+                "registered": phones,
+                "registered_mib": _mib(lab),
+                "registered_cpu_percent": round(percent, 2),
+            }
+            progress.note(f"{calls:,} calls")
+            them.call((2 * i, them.accounts[2 * i + 1][0]) for i in range(calls))
+            them.audio(range(2 * calls), AUDIO_SECONDS, 0.5)
+            figures |= {"calls": calls, "calls_mib": _mib(lab)}
+    return figures
+
+
+def _mib(lab: Lab) -> float:
+    return round(lab.resident() / 2**20, 1)
 
 
 if __name__ == "__main__":

@@ -39,6 +39,7 @@ LATE = 0.020  # seconds
 BURST = 512  # packets per recvmmsg
 MAGIC = 0x536F6674
 MAX_DELAY_MS = 2000
+ENOUGH = 0.995  # of fifty packets a second
 SO_TIMESTAMPNS = 35
 SO_RCVBUFFORCE = 33
 IP_PKTINFO = 8
@@ -91,11 +92,15 @@ class Report:
     duplicated: int
     foreign: int  # packets that no phone of ours sent: music, tones, garbage
     foreign_gaps: int  # and holes in their sequence numbers
+    foreign_short: int  # phones that got less than `ENOUGH` of the packets that were due
+    foreign_least_percent: float  # the share of the phone that got the fewest
+    foreign_jitter_p95_ms: float  # how far the time between two packets was from 20 ms
     delay_p50_ms: float
     delay_p95_ms: float
     delay_p99_ms: float
     delay_max_ms: float
     generator_cpu_percent: float
+    handled: int  # all packets received, the warm-up included
     late_slots: int
     extra: dict[str, Any] = field(default_factory=dict)
 
@@ -105,23 +110,30 @@ def address(index: int) -> str:
     return f"127.{1 + index // 40_000}.{1 + index // 200 % 200}.{10 + index % 200}"
 
 
+def bind(port: int) -> socket.socket:
+    """The socket of all phones, at all their addresses."""
+    bound = socket.socket(socket.AF_INET, socket.SOCK_DGRAM | socket.SOCK_NONBLOCK)
+    try:
+        bound.setsockopt(socket.SOL_SOCKET, SO_RCVBUFFORCE, 16 << 20)
+    except PermissionError:
+        bound.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 16 << 20)
+    bound.setsockopt(socket.SOL_SOCKET, SO_TIMESTAMPNS, 1)
+    bound.setsockopt(socket.IPPROTO_IP, IP_PKTINFO, 1)
+    bound.bind(("0.0.0.0", port))
+    return bound
+
+
 class Generator:
     """All phones of one port, in one process."""
 
-    def __init__(self, phones: Sequence[Phone]) -> None:
+    def __init__(self, phones: Sequence[Phone], file: int | None = None) -> None:
+        """`file`: a bound socket to be used; what it holds already is thrown away."""
         ports = {phone.port for phone in phones}
         if len(ports) != 1:
             raise ValueError("all phones of a generator share one port number; give each an address of its own")
         self.phones = list(phones)
         count = len(phones)
-        self._socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM | socket.SOCK_NONBLOCK)
-        try:
-            self._socket.setsockopt(socket.SOL_SOCKET, SO_RCVBUFFORCE, 16 << 20)
-        except PermissionError:
-            self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 16 << 20)
-        self._socket.setsockopt(socket.SOL_SOCKET, SO_TIMESTAMPNS, 1)
-        self._socket.setsockopt(socket.IPPROTO_IP, IP_PKTINFO, 1)
-        self._socket.bind(("0.0.0.0", ports.pop()))
+        self._socket = bind(ports.pop()) if file is None else socket.socket(fileno=file)
         self._file = self._socket.fileno()
         # Phones in order of their slot, so that those of one slot are sent by one call.
         slot = np.random.default_rng(1).integers(0, SLOTS, count)
@@ -175,7 +187,13 @@ class Generator:
         self._last = np.full(count, -1, np.int64)
         self._arrived = np.zeros(count, np.int64)
         self._foreign_last = np.full(count, -1, np.int64)
+        self._foreign_at = np.zeros(count, np.int64)
+        self._foreign_count = np.zeros(count, np.int64)
         self._delays = np.zeros(MAX_DELAY_MS * 100, np.int64)
+        self._jitter = np.zeros(MAX_DELAY_MS * 100, np.int64)
+        self._handled = 0
+        self._judged_to = 0
+        self._discard()
         self._received = self._misrouted = self._reordered = self._duplicated = self._foreign = self._gaps = 0
         self._judged_from = 0
         gc.disable()
@@ -192,6 +210,7 @@ class Generator:
                 due = now  # What could not be sent in time is not sent in a burst: the load is less, and said to be.
             if not self._judged_from and now >= start + warm_up:
                 self._judged_from = time.time_ns()
+                self._judged_to = self._judged_from + int(seconds * 1e9)
                 before = self._counts.copy()
             self._send(slot)
             self._drain()
@@ -222,6 +241,10 @@ class Generator:
             )
             low += max(done, 1)  # One that the kernel refused is lost, and counted so.
 
+    def _discard(self) -> None:
+        while _libc.recv(self._file, ctypes.c_void_p(self._inbox.ctypes.data), 256, 0x40) > 0:
+            pass
+
     def _drain(self) -> None:
         while True:
             self._in_headers["controllen"] = self._controls.shape[1]
@@ -235,6 +258,7 @@ class Generator:
                 return
 
     def _judge(self, count: int) -> None:
+        self._handled += count
         packets = self._inbox[:count, :PACKET].copy().view(RTP)[:, 0]
         stamps = self._controls[:count, : STAMP.itemsize].copy().view(STAMP)[:, 0]
         hosts = self._controls[:count, STAMP.itemsize + 24 :][:, :4].copy().view(np.uint32)[:, 0]
@@ -243,7 +267,7 @@ class Generator:
         where = self._host_order[at]
         ours = packets["magic"] == MAGIC
         if not ours.all():
-            self._judge_foreign(packets[~ours], where[~ours])
+            self._judge_foreign(packets[~ours], where[~ours], stamps[~ours])
             packets, stamps, where = packets[ours], stamps[ours], where[ours]
             if not len(packets):
                 return
@@ -262,16 +286,30 @@ class Generator:
         delay = np.clip((stamp - sent[judged]) // 10_000, 0, len(self._delays) - 1)
         np.add.at(self._delays, delay, 1)
 
-    def _judge_foreign(self, packets: NDArray[Any], where: NDArray[np.int64]) -> None:
+    def _judge_foreign(self, packets: NDArray[Any], where: NDArray[np.int64], stamps: NDArray[Any]) -> None:
+        """Music: compare each packet with the one before it at the same phone, in this batch or an earlier one."""
         self._foreign += len(packets)
-        sequence = packets["sequence"].astype(np.int64)
-        last = self._foreign_last[where]
-        self._gaps += int(np.count_nonzero((last >= 0) & (sequence != (last + 1 & 0xFFFF))))
-        self._foreign_last[where] = sequence
+        order = np.argsort(where, kind="stable")
+        where = where[order]
+        sequence = packets["sequence"].astype(np.int64)[order]
+        at = (stamps["seconds"] * 10**9 + stamps["nanoseconds"])[order]
+        new = where[1:] != where[:-1]
+        first, final = np.concatenate(([True], new)), np.concatenate((new, [True]))
+        last, since = np.roll(sequence, 1), np.roll(at, 1)
+        last[first], since[first] = self._foreign_last[where[first]], self._foreign_at[where[first]]
+        self._foreign_last[where[final]], self._foreign_at[where[final]] = sequence[final], at[final]
+        judged = (at >= self._judged_from) & (at < self._judged_to) if self._judged_from else np.zeros(len(at), bool)
+        np.add.at(self._foreign_count, where[judged], 1)
+        known = judged & (last >= 0)
+        self._gaps += int(np.count_nonzero(sequence[known] != (last[known] + 1 & 0xFFFF)))
+        apart = np.abs(at[known] - since[known] - int(PTIME * 1e9)) // 10_000
+        np.add.at(self._jitter, np.minimum(apart, len(self._jitter) - 1), 1)
 
     def _report(self, sent: int, seconds: float, cpu: float, late: int) -> Report:
         lost = max(0, sent - self._received)
-        planned = len(self._order) * seconds / PTIME
+        due = seconds / PTIME
+        planned = len(self._order) * due
+        got = self._foreign_count
         return Report(
             len(self.phones),
             seconds,
@@ -285,16 +323,14 @@ class Generator:
             self._duplicated,
             self._foreign,
             self._gaps,
-            *(self._percentile(share) for share in (0.5, 0.95, 0.99, 1.0)),
+            int(np.count_nonzero(got < int(ENOUGH * due))) if self._foreign else 0,
+            round(100 * float(got.min()) / due, 2) if self._foreign else 0.0,
+            _percentile(self._jitter, 0.95),
+            *(_percentile(self._delays, share) for share in (0.5, 0.95, 0.99, 1.0)),
             round(cpu, 1),
+            self._handled,
             late,
         )
-
-    def _percentile(self, share: float) -> float:
-        total = self._delays.sum()
-        if not total:
-            return 0.0
-        return round(float(np.searchsorted(np.cumsum(self._delays), np.ceil(share * total))) / 100, 2)
 
     @property
     def counts(self) -> list[int]:
@@ -304,6 +340,14 @@ class Generator:
 
     def close(self) -> None:
         self._socket.close()
+
+
+def _percentile(histogram: NDArray[np.int64], share: float) -> float:
+    """Milliseconds, from a histogram in steps of 10 us."""
+    total = histogram.sum()
+    if not total:
+        return 0.0
+    return round(float(np.searchsorted(np.cumsum(histogram), np.ceil(share * total))) / 100, 2)
 
 
 def _pointers(rows: NDArray[Any]) -> NDArray[np.uint64]:
@@ -447,23 +491,29 @@ def _music_file() -> Path:
 
 def run_plan(plan: dict[str, Any]) -> Report:
     """What `--stdin` does: generate by a plan that somebody else (who placed the calls) has made."""
-    generator = Generator([Phone(*phone) for phone in plan["phones"]])
+    generator = Generator([Phone(*phone) for phone in plan["phones"]], plan.get("file"))
     try:
         return generator.run(float(plan.get("seconds", 5)), float(plan.get("warm_up", 0.5)))
     finally:
         generator.close()
 
 
-def in_process(phones: Sequence[Phone], seconds: float, warm_up: float = 0.5) -> subprocess.Popen[str]:
-    """Run a generator beside us; its standard output is the report as one line of JSON (`read_report`)."""
+def in_process(
+    phones: Sequence[Phone], seconds: float, warm_up: float = 0.5, bound: socket.socket | None = None
+) -> subprocess.Popen[str]:
+    """Run a generator beside us; its standard output is the report as one line of JSON (`read_report`).
+
+    `bound`: a socket that `bind` made, so that the phones' port was open before.
+    """
+    file = None if bound is None else bound.fileno()
     process = subprocess.Popen(
         [sys.executable, "-m", "bench.load.rtp_generator", "--stdin"],
-        stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
+        stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, pass_fds=() if file is None else (file,),
+        cwd=Path(__file__).resolve().parent.parent.parent,
     )  # fmt: skip
     assert process.stdin is not None
-    process.stdin.write(
-        json.dumps({"phones": [list(phone) for phone in phones], "seconds": seconds, "warm_up": warm_up})
-    )
+    plan = {"phones": [list(phone) for phone in phones], "seconds": seconds, "warm_up": warm_up, "file": file}
+    process.stdin.write(json.dumps(plan))
     process.stdin.close()
     return process
 

@@ -14,7 +14,7 @@ from softswitch.call.board import ALLOW
 from softswitch.call.body import offer_of
 from softswitch.call.headers import ACCEPT, ACCEPT_INFO, SDP
 from softswitch.call.leg import Leg, LegInput, LegState
-from softswitch.call.negotiation import NotAcceptable
+from softswitch.call.negotiation import Description, NotAcceptable
 from softswitch.errors import ParseError
 from softswitch.sip.headers import media_type
 
@@ -48,13 +48,10 @@ def reinvite(leg: Leg, tx: ServerTransaction, message: Message, now: float) -> N
     if description is None:
         return
     if description.formats:
-        leg.offer = description
-        try:
-            body = leg.description(_preferred(leg), now)
-        except NotAcceptable as refusal:
-            leg.offer = None
-            leg.respond(tx, 488, now, refusal.warning(leg.negotiation.host))
+        answer = _answer(leg, tx, description, now)
+        if answer is None:
             return
+        body = answer
     else:
         body = leg.negotiation.offer(
             (leg.negotiation.codec,)
@@ -68,25 +65,29 @@ def reinvite(leg: Leg, tx: ServerTransaction, message: Message, now: float) -> N
 def update(leg: Leg, tx: ServerTransaction, message: Message, now: float) -> None:
     """UPDATE (RFC 3311 section 5.2): as re-INVITE, or a mere sign of life."""
     contact = leg.board.place(leg.dialog.flow).contact
-    if not message.body:
+    description = offer_of(leg.board, message, leg.respond, tx, now)
+    if description is None:
+        return
+    if not description.formats:
         leg.respond(tx, 200, now, contact)
     elif leg.reinvite is not None or leg.negotiation.offered:
         leg.respond(tx, 491, now)
     elif leg.offer is not None or leg.state not in SESSION:
         leg.respond(tx, 500, now, _retry_after(leg))
-    else:
-        description = offer_of(leg.board, message, leg.respond, tx, now)
-        if description is None:
-            return
-        leg.offer = description
-        try:
-            body = leg.description(_preferred(leg), now)
-        except NotAcceptable as refusal:
-            leg.offer = None
-            leg.respond(tx, 488, now, refusal.warning(leg.negotiation.host))
-            return
+    elif (body := _answer(leg, tx, description, now)) is not None:
         leg.respond(tx, 200, now, contact + SDP, body)
         leg.owner.leg_changed(leg, now)
+
+
+def _answer(leg: Leg, tx: ServerTransaction, offer: Description, now: float) -> bytes | None:
+    """Our answer to a new offer; None if the request has been refused because of it."""
+    leg.offer = offer
+    try:
+        return leg.description(_preferred(leg), now)
+    except NotAcceptable as refusal:
+        leg.offer = None
+        leg.respond(tx, 488, now, refusal.warning(leg.negotiation.host))
+        return None
 
 
 def bye(leg: Leg, tx: ServerTransaction, message: Message, now: float) -> None:

@@ -65,10 +65,11 @@ class Lab:
                 self._media = free_range(self.media_ports)
             if self._launch():
                 return
-            if not (fresh and "Address already in use" in self.output.read_text()):
+            if not (fresh and "already in use" in self.output.read_text()):
                 break
-            # Somebody took a port between our look and the switch's: another range. After a restart it must be the same.
+            # Somebody took a port between our look and the switch's: others. After a restart they must be the same.
             self._media = 0, 0
+            self.port, self.http_port = free_port(2), free_port()
             self.output.unlink()
         raise RuntimeError(f"softswitch lab did not start:\n{self.output.read_text()[-3000:]}")
 

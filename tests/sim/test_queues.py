@@ -336,3 +336,41 @@ def test_more_callers_than_agents() -> None:
     assert outcomes(w) == ["answered"] * 8
     w.run(40)
     w.assert_idle()
+
+
+def test_agents_at_numbers_are_rung_where_the_number_leads_inside_the_site() -> None:
+    members = (Membership("inside"), Membership("outside", 1))
+    directory = site(
+        "anna", "desk",
+        agents={"inside": Agent("inside", "555"), "outside": Agent("outside", "+48221234567")},
+        queues={"info": Queue("info", members=members, ring_timeout=5.0)},
+        extensions={"200": "queue:info", "555": "extension:desk"},
+    )  # fmt: skip
+    w = World(directory)
+    anna, desk = w.phone("anna"), w.phone("desk", answer_after=1.0)
+    w.run(1)
+    for name in ("outside", "inside"):
+        w.switch.queues.handle(AgentCommand(name, "login", actor="test"), w.now)
+        w.switch.settle(w.now)
+    line = anna.call("200")
+    w.run(3)
+    results = {event.agent: event.result for event in w.switch.named("queue.offer_result")}
+    assert results.get("outside", "unreachable") == "unreachable", "there is no way to the outside"
+    assert desk.lines == [] or w.hears(line) == "bridge:desk"
+    anna.hang_up(line)
+    w.run(60)
+    w.assert_idle()
+
+
+def test_the_caller_is_taken_out_while_a_phone_rings() -> None:
+    w = world({"max_wait": 5.0, "on_timeout": "echo", "max_wait_strict": True})
+    (agent,) = ready(w, "a0", answer_after=None)
+    anna = w.phone("anna")
+    w.run(1)
+    line = anna.call("200")
+    w.run(5.2)
+    assert agent.lines[0].state == "ended" and agent.lines[0].status == 487
+    assert w.hears(line) == "play:pl/echo-intro"
+    anna.hang_up(line)
+    w.run(60)
+    w.assert_idle()

@@ -6,7 +6,6 @@ The classes block and may be used from any thread; a test that runs on an event 
 from __future__ import annotations
 
 import asyncio
-import itertools
 import json
 import os
 import random
@@ -17,7 +16,7 @@ import subprocess
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Self
@@ -70,27 +69,29 @@ class Event:
         return f"{self.kind} {json.dumps(self.data, default=str)[:160]}"
 
 
-# Each process of a parallel test run searches a range of its own; even bases, for RTP and RTCP pairs.
-_ports: Iterator[int] = itertools.count(20_000 + os.getpid() * 38 % 8_000, 2)
+# Even ports, for RTP and RTCP pairs; below those that the kernel gives to outgoing connections. Every process begins
+# elsewhere, and goes round.
+_EVEN_PORTS = range(10_000, 32_000, 2)
+_next_port = random.randrange(len(_EVEN_PORTS))
 _port_lock = threading.Lock()
 
 
 def free_port(span: int = 1, host: str = LOOPBACK) -> int:
-    """A port and its `span - 1` successors, free for UDP and TCP right now and not given out before."""
+    """A port and its `span - 1` successors, free for UDP and TCP right now and not given out lately."""
+    global _next_port
     with _port_lock:
-        for base in _ports:
-            if base > 32_000:  # above are the ports the kernel gives to outgoing connections
-                raise PhoneError("no free port")
+        for _ in range(len(_EVEN_PORTS)):
+            base = _EVEN_PORTS[_next_port]
             if all(_is_free(host, port) for port in range(base, base + span)):
-                for _ in range((span + 1) // 2):
-                    next(_ports)
+                _next_port = (_next_port + (span + 1) // 2) % len(_EVEN_PORTS)
                 return base
-    raise AssertionError("unreachable")
+            _next_port = (_next_port + 1) % len(_EVEN_PORTS)
+    raise PhoneError("no free port")
 
 
 def free_range(size: int) -> tuple[int, int]:
     """(first, last) of many free ports outside of those that `free_port` gives out, for as long as nobody takes them."""
-    firsts = [*range(10_000, 20_000 - size, 500), *range(33_000, 65_000 - size, 500)]
+    firsts = range(33_000, 65_000 - size, 500)
     for first in random.sample(firsts, len(firsts)):  # others may be looking at the same moment
         if all(_is_free(LOOPBACK, port) for port in range(first, first + size)):
             return first, first + size - 1

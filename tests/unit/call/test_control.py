@@ -485,3 +485,80 @@ def test_a_new_site_is_taken_without_touching_calls() -> None:
     again = line.phone.call("bob")
     w.run(1)
     assert again.status == 404
+
+
+# --- offers that go wrong ----------------------------------------------------------------------------------------------
+
+
+def test_no_answer_in_the_ack_of_a_late_offer() -> None:
+    w = world()
+    anna, bob = w.phone("anna"), w.phone("bob", answer_after=0.2)
+    anna.answer_sdp = lambda line: b""  # type: ignore[method-assign]
+    w.run(1)
+    line = anna.call("bob", sdp=False)
+    w.run(2)
+    assert line.state == bob.lines[0].state == "ended"
+    assert w.switch.named("call.ended")[0].cause == "no_answer_in_ack"
+    w.run(40)
+    w.assert_idle()
+
+
+def test_no_answer_in_the_ack_of_a_later_offer_changes_nothing() -> None:
+    w, line, _ = talking()
+    line.phone.answer_sdp = lambda line: b"v=0\r\n"  # type: ignore[method-assign]
+    line.phone.reinvite(line, sdp=False)
+    w.run(1)
+    assert line.state == "up" and w.hears(line) == "bridge:bob"
+
+
+def test_an_update_that_meets_an_offer_of_ours() -> None:
+    w, line, other = talking()
+    bob = other.phone
+    line.phone.codecs = ["PCMU"]
+    line.phone.reinvite(line)  # the switch will offer PCMU to bob, who does not answer at once
+    bob._reinvited = lambda line, raw: None  # type: ignore[method-assign, assignment]
+    w.run(0.1)
+    bob.in_dialog(other, "UPDATE", bob.sdp(other), "application/sdp")
+    bob.reinvite(other, retry=False)
+    w.run(0.1)
+    assert "UPDATE 491" in other.log and "re-INVITE 491" in other.log
+
+
+def test_an_update_that_cannot_be_accepted() -> None:
+    w, line, _ = talking()
+    line.phone.in_dialog(line, "UPDATE", SDP % (b"1.2.3.4", b"1.2.3.4", b"18"), "application/sdp")
+    v6 = b"v=0\r\no=- 1 1 IN IP6 ::1\r\ns=-\r\nc=IN IP6 ::1\r\nt=0 0\r\nm=audio 4000 RTP/AVP 8\r\n"
+    line.phone.in_dialog(line, "UPDATE", v6, "application/sdp")
+    w.run(1)
+    assert line.log.count("UPDATE 488") == 2
+    assert w.hears(line) == "bridge:bob"
+
+
+def test_a_phone_that_forgot_the_dialog_is_let_go() -> None:
+    w, line, other = talking()
+    line.phone.codecs = ["PCMU"]
+    other.phone._reinvited = lambda line, raw: other.phone.respond(raw, 481)  # type: ignore[method-assign, assignment]
+    line.phone.reinvite(line)
+    w.run(1)
+    assert line.state == "ended"
+    assert w.switch.named("call.ended")[0].cause == "dialog_lost"
+
+
+@pytest.mark.parametrize(
+    "headers, body, status",
+    [
+        ({"Content-Type": "text/xml"}, b"<x/>", 415),
+        ({"Content-Type": "application/sdp", "Content-Encoding": "gzip"}, b"v=0", 415),
+        ({"Content-Type": "application/sdp", "Accept": "text/plain"}, SDP % (b"1.2.3.4", b"1.2.3.4", b"8"), 406),
+        ({"Content-Type": "application/sdp"}, b"v=9\r\n", 400),
+        ({"Content-Type": "text/xml", "Content-Disposition": "x;handling=optional"}, b"<x/>", 200),
+    ],
+)
+def test_bodies_of_an_update(headers: dict[str, str], body: bytes, status: int) -> None:
+    w, line, _ = talking()
+    phone = line.phone
+    line.cseq += 1
+    phone.request("UPDATE", line.target, {**phone.dialog_headers(line, "UPDATE", line.cseq), **headers}, body)
+    w.run(1)
+    assert answers(phone, "UPDATE") == [status]
+    assert w.hears(line) == "bridge:bob"

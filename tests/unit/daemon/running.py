@@ -54,7 +54,7 @@ class Running:
     """`softswitch lab` as a process. It says over NOTIFY_SOCKET, as to systemd, when it accepts calls."""
 
     directory: Path
-    options: tuple[str, ...] = ()
+    settings: dict[str, str] = field(default_factory=dict)  # of the environment
     facts: dict[str, Any] = field(default_factory=dict)
     process: subprocess.Popen[bytes] | None = None
     media_ports: str = field(default_factory=lambda: free_range(80))
@@ -71,10 +71,10 @@ class Running:
                 [
                     sys.executable, "-m", "softswitch.cli", "lab", "--dir", str(self.directory / "lab"),
                     "--listen", f"127.0.0.1:{self.port}", "--http", f"127.0.0.1:{self.http}", "--accounts", "10",
-                    "--agents", "2", "--tiers", "1", "--media-ports", self.media_ports, "--media-workers", "1", *self.options,
+                    "--agents", "2", "--tiers", "1", "--media-ports", self.media_ports, "--media-workers", "1",
                 ],
                 stdin=subprocess.DEVNULL, stdout=output, stderr=output, cwd=ROOT,
-                env={**os.environ, "NOTIFY_SOCKET": str(self.directory / "notify")},
+                env={**os.environ, "NOTIFY_SOCKET": str(self.directory / "notify"), **self.settings},
             )  # fmt: skip
         self.told("READY=1")
         self.facts = json.loads((self.directory / "lab" / "lab.json").read_text())

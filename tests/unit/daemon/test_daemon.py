@@ -92,7 +92,8 @@ def test_the_pages(switch: Running) -> None:
     status, text = get(switch, "/metrics")
     assert status == 200
     for name in ("softswitch_calls", "softswitch_registrations", 'softswitch_queue_waiting{queue="queue"}',
-                 "softswitch_loop_lag_seconds", "softswitch_sip_total", "softswitch_media_legs_free"):  # fmt: skip
+                 "softswitch_loop_lag_seconds", "softswitch_sip_total",
+                 'softswitch_sip_messages_total{direction="in",kind="OPTIONS"}', "softswitch_media_legs_free"):  # fmt: skip
         assert name in text
     assert json.loads(get(switch, "/api/queues")[1])[0]["name"] == "queue"
     assert json.loads(get(switch, "/api/status")[1])["domain"] == "127.0.0.1"
@@ -151,6 +152,20 @@ def test_sigterm_lets_a_call_end_and_refuses_new_ones(own_switch: Running) -> No
     assert not (own_switch.directory / "lab" / "lab.json").exists()
     phone.close()
     stranger.close()
+
+
+@pytest.mark.parametrize("limit", ["SOFTSWITCH_LIMITS_CALLS", "SOFTSWITCH_LIMITS_CALLS_PER_SECOND"])
+def test_calls_over_the_limit_are_asked_to_come_later(tmp_path: Path, limit: str) -> None:
+    switch = Running(tmp_path, settings={limit: "1"})
+    switch.start()
+    first, second = Phone(switch, 0), Phone(switch, 1)
+    first.call("echo")
+    status, text = second.authenticated("INVITE", "echo", **second.offer())
+    assert status == 503 and 5 <= int(value(text, "Retry-After")) <= 20
+    assert second.register() == 200
+    first.close()
+    second.close()
+    switch.close()
 
 
 def test_sigint_ends_calls_at_once(own_switch: Running) -> None:
