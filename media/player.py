@@ -150,7 +150,7 @@ class Player:
         """The tick in which the next packet is to be sent; None: nobody hears anything."""
         if not self._sources:
             return None
-        due = int(self._legs.playout[:, NEXT_TICK].min())
+        due = int(self._legs.playout[:, NEXT_TICK].min(axis=0))
         return None if due == NEVER else due
 
     def start(self, leg: int, source: Source, *, hearing: bool) -> None:

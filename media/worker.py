@@ -115,6 +115,7 @@ class Worker:
 
     def __init__(self, config: WorkerConfig, channel: Channel, pool: PortPool) -> None:
         self._config = config
+        self._taken = pool.taken
         self._commands = channel.commands
         self._gauges = channel.gauges
         self._wake = Wake(config.wake)
@@ -149,7 +150,8 @@ class Worker:
     def run(self) -> None:
         """Report Ready, then work until told to stop or the parent is gone."""
         config = self._config
-        self._report(Ready(config.worker, config.base_port, config.legs, self._choice, os.getpid()))
+        taken = tuple(map(str, sorted(self._taken)))
+        self._report(Ready(config.worker, config.base_port, config.legs, self._choice, os.getpid(), taken))
         self._events.flush()
         gathering, window_end, window_count, next_look = False, 0.0, 0, 0.0
         while self._running:

@@ -14,6 +14,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from softswitch.cli import COMMANDS, main
+from tests.unit.daemon.running import free_range
 
 ROOT = Path(__file__).resolve().parents[3]
 FAILED, USAGE, NOT_RUNNING, UNKNOWN, WRONG_CONFIG = 1, 2, 3, 4, 5
@@ -256,8 +257,9 @@ def set_setting(section: str, line: str) -> None:
 
 @pytest.fixture
 def quiet(site: dict[str, Any]) -> dict[str, Any]:
+    site["rtp"] = free_range(100)
     set_setting("http", 'listen = ""')
-    set_setting("media", 'ports = "35000-35099"\nhosts = ["127.0.0.1"]')
+    set_setting("media", f'ports = "{site["rtp"]}"\nhosts = ["127.0.0.1"]')
     return site
 
 
@@ -279,24 +281,26 @@ def test_check_names_a_busy_port_and_who_has_it(quiet: dict[str, Any]) -> None:
 
 
 @pytest.fixture
-def taken_rtp() -> Iterator[None]:
+def taken_rtp(quiet: dict[str, Any]) -> Iterator[str]:
+    """The first port of the RTP range, all of which others have."""
+    first = int(quiet["rtp"].partition("-")[0])
     held = []
-    for port in range(35_000, 35_100):
+    for port in range(first, first + 100):
         sock = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
         sock.bind(("127.0.0.1", port))
         held.append(sock)
-    yield
+    yield str(first)
     for sock in held:
         sock.close()
 
 
-def test_no_free_rtp_ports_is_said_with_a_free_range(quiet: dict[str, Any], taken_rtp: None) -> None:
+def test_no_free_rtp_ports_is_said_with_a_free_range(quiet: dict[str, Any], taken_rtp: str) -> None:
     code, found = findings()
     assert code == FAILED
-    assert "RTP ports between 35000 and 35099" in found["media"]["problem"] and "media.ports" in found["media"]["hint"]
+    assert f"RTP ports between {taken_rtp} and" in found["media"]["problem"] and "media.ports" in found["media"]["hint"]
     done = serve()
     assert done.returncode == FAILED
-    assert done.stderr.startswith("Error: RTP port 350") and "Traceback" not in done.stderr
+    assert done.stderr.startswith(f"Error: RTP port {taken_rtp}") and "Traceback" not in done.stderr
 
 
 def test_check_of_a_site_file(quiet: dict[str, Any]) -> None:
