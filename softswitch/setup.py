@@ -8,14 +8,17 @@ import os
 import pickle
 from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from softswitch.config import FILE_NAME, Config, default_toml, load_config, packaged_prompts
-from softswitch.directory import Directory
+from softswitch.directory import Directory, Hours
 from softswitch.entropy import SystemEntropy
 from softswitch.errors import SoftswitchError
+from softswitch.hours import is_open
 from softswitch.store.demo import NewSite, demo_site
+from softswitch.store.hours_text import write_spans
 from softswitch.store.site import export_site
 
 if TYPE_CHECKING:
@@ -57,7 +60,13 @@ class Made:
                 for one in self.site.credentials
             ],
             "extensions": dict(self.site.extensions),
+            "hours": {name: self._hours(one) for name, one in self.site.directory.hours.items()},
         }
+
+    @staticmethod
+    def _hours(hours: Hours) -> dict[str, Any]:
+        spans = ", ".join(write_spans(hours.spans))
+        return {"spans": spans, "timezone": hours.timezone, "open": is_open(hours, datetime.now(UTC))}
 
 
 def create_demo(directory: Path, *, domain: str, listen: str, language: str, probe: bool = False) -> Made:
