@@ -42,6 +42,11 @@ def run(arguments: Sequence[str]) -> NoReturn:
 
 def prepare(extras: str = "") -> Path:
     """The environment's python, with softswitch installed. `extras`: such as "[test]"."""
+    if sys.version_info < OLDEST:
+        fail(
+            f"Python {OLDEST[0]}.{OLDEST[1]} or newer is needed, this is {sys.version.split()[0]}.",
+            f"Name a newer one, for example: python{OLDEST[0]}.{OLDEST[1]} -m softswitch demo",
+        )
     python = ENVIRONMENT / "bin" / "python"
     wanted = fingerprint(extras)
     if STAMP.is_file() and STAMP.read_text() == wanted and python.exists():

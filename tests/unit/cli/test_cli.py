@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import socket
@@ -350,3 +351,22 @@ def test_lab_stays_on_this_machine_unless_told() -> None:
     assert result.exit_code == FAILED and "--allow-public" in result.output
     assert run("lab", "--dir", "lab", "--listen", "here").exit_code == FAILED
     assert not Path("lab").exists()
+
+
+def test_a_demo_keeps_out_of_the_way_of_other_programs(tmp_path: Path) -> None:
+    from softswitch.config import load_config
+    from softswitch.setup import SetupError, create_demo
+
+    with socket.socket() as pages, socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as phone:
+        pages.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        with contextlib.suppress(OSError):  # Somebody has it already: as good.
+            pages.bind(("127.0.0.1", 8080))
+            pages.listen()
+        phone.bind(("127.0.0.1", 0))
+        busy = f"127.0.0.1:{phone.getsockname()[1]}"
+        with pytest.raises(SetupError, match="is already in use by") as refused:
+            create_demo(tmp_path / "busy", domain="", listen=busy, language="pl", probe=True)
+        assert "with --listen" in refused.value.hint and not (tmp_path / "busy").exists()
+        phone.close()
+        create_demo(tmp_path / "demo", domain="", listen=busy, language="pl", probe=True)
+        assert load_config(tmp_path / "demo" / "softswitch.toml", environ={}).http.listen != ("127.0.0.1", 8080)
