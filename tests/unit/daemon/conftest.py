@@ -12,9 +12,11 @@ from .running import Running
 def switch(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
     """A switch for tests that leave it as they found it."""
     running = Running(tmp_path_factory.mktemp("switch"))
-    running.start()
-    yield running
-    running.close()
+    try:
+        running.start()
+        yield running
+    finally:
+        running.close()
     assert "Traceback" not in running.log()
 
 
@@ -22,7 +24,9 @@ def switch(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
 def own_switch(tmp_path: Path) -> Iterator[Running]:
     """A switch that the test may stop and kill."""
     running = Running(tmp_path)
-    running.start()
-    yield running
-    running.close()
+    try:
+        running.start()
+        yield running
+    finally:
+        running.close()
     assert "Traceback" not in running.log()
