@@ -157,3 +157,12 @@ def test_a_restarted_worker_learns_what_it_was_doing(entropy: SeededEntropy) -> 
     opens = [index for index, command in enumerate(found) if isinstance(command, Open)]
     bridges = [index for index, command in enumerate(found) if isinstance(command, Bridge)]
     assert max(opens) < min(bridges), "both ends exist before they are joined"
+
+
+def test_the_pool_knows_its_ports(entropy: SeededEntropy) -> None:
+    pool = MediaPool(entropy, [])
+    pool.add_range(0, 20_000, 50)
+    pool.add_range(1, 30_000, 1)
+    assert [port for port in (19_999, 20_000, 20_099, 20_100, 30_000, 30_001, 30_002) if pool.owns(port)] == [
+        20_000, 20_099, 30_000, 30_001,
+    ]  # fmt: skip
