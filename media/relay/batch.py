@@ -169,5 +169,5 @@ class Batch:
             chosen = np.flatnonzero(translate == law)
             if len(chosen):
                 where = chosen if rows is None else rows[chosen]
-                end = int(size[chosen].max())
+                end = int(size[chosen].max(axis=0))
                 octets[where, HEADER_SIZE:end] = TRANSCODE[law - 1].take(octets[where, HEADER_SIZE:end], mode="clip")

@@ -166,3 +166,14 @@ def test_the_pool_knows_its_ports(entropy: SeededEntropy) -> None:
     assert [port for port in (19_999, 20_000, 20_099, 20_100, 30_000, 30_001, 30_002) if pool.owns(port)] == [
         20_000, 20_099, 30_000, 30_001,
     ]  # fmt: skip
+
+
+def test_legs_whose_ports_another_program_has_are_left_alone(entropy: SeededEntropy) -> None:
+    pool = MediaPool(entropy, [])
+    pool.add_range(0, 20_000, 6, taken=[1, 4])
+    first = pool.allocate(0.0)
+    assert first is not None
+    # The worker is replaced, and now it is another port that it cannot have.
+    assert not pool.add_range(0, 20_000, 6, taken=[(first.index + 1) % 6])
+    rest = {leg.index for leg in iter(lambda: pool.allocate(0.0), None)}
+    assert rest == set(range(6)) - {first.index, (first.index + 1) % 6}
