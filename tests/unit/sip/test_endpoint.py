@@ -588,4 +588,4 @@ def test_a_copy_of_a_request_from_another_address_is_another_request() -> None:
     ep.drain()
     stranger = PHONE._replace(host="203.0.113.9")
     ep.receive(request("REGISTER"), stranger, 0.1)
-    assert [item.flow for item in ep.drain() if isinstance(item, Send)] == [stranger], "nothing goes to whom the first one came from"
+    assert [item.flow for item in ep.drain() if isinstance(item, Send)] == [stranger]
