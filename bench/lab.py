@@ -102,6 +102,10 @@ class Lab:
         """The same without the media workers."""
         return machine.process_cpu_seconds(self.pid)
 
+    def starved(self) -> float:
+        """Seconds that the switch's threads waited for their processor: for others, and for each other."""
+        return machine.starved_seconds(self.pid)
+
     def resident(self) -> int:
         """Bytes of resident memory of the switch and its media workers."""
         return machine.resident_bytes(self.pid)

@@ -67,6 +67,18 @@ def process_cpu_seconds(pid: int) -> float:
     return total
 
 
+def starved_seconds(pid: int) -> float:
+    """How long the threads of a process tree were ready to run while the processor was busy with something else."""
+    total = 0
+    for each in tree(pid):
+        for task in Path(f"/proc/{each}/task").iterdir():
+            try:
+                total += int((task / "schedstat").read_text().split()[1])
+            except (OSError, IndexError, ValueError):
+                return 0.0
+    return total / 1e9
+
+
 def resident_bytes(pid: int) -> int:
     """Resident memory of a process tree, shared pages counted in each process."""
     return sum(int(Path(f"/proc/{each}/statm").read_text().split()[1]) * _PAGE for each in tree(pid))

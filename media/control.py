@@ -172,6 +172,7 @@ class Ready:
     legs: int
     relay: str  # which relay was chosen, and why, for `status`
     pid: int
+    taken: tuple[str, ...] = ()  # numbers of legs that cannot be used: another program has one of their ports
 
 
 @dataclass(slots=True)

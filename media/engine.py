@@ -89,10 +89,12 @@ class Engine:
     def open_legs(self) -> int:
         return len(self._states)
 
-    @property
-    def restless(self) -> bool:
-        """Something is to be sent every tick."""
-        return self.player.playing > 0 or self.keypad.busy
+    def next_deadline(self) -> float | None:
+        """When something is to be sent next, as `now`; None: not before another command or packet."""
+        if self.keypad.busy:
+            return (self.player.tick + 1) * TICK
+        due = self.player.next_due()
+        return None if due is None else due * TICK
 
     def perform(self, command: Command, now: float) -> None:
         """Carry out one command. One that makes no sense is answered by an Alarm, and changes nothing."""

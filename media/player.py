@@ -1,7 +1,7 @@
 """Sends what is played: prompts, music, tones, silence; every leg in its own rhythm, all of one moment in one batch.
 
-Time is counted in ticks of 5 ms. A leg of 20 ms packets is due every fourth tick; legs start in different ones, so that a
-thousand listeners are four bursts of two hundred and fifty, not one of a thousand.
+Time is counted in ticks of 5 ms. A leg of 20 ms packets is due every fourth tick. Few legs share one of the four, so that the
+process wakes up fifty times a second; many are spread, so that a thousand listeners are four bursts, not one.
 """
 
 from __future__ import annotations
@@ -34,12 +34,14 @@ from media.legs import (
     SSRC,
     Legs,
 )
-from media.rtp import CLOCK_RATE, HEADER_SIZE, VERSION_2
+from media.rtp import CLOCK_RATE, HEADER, HEADER_SIZE, MARKER, VERSION_2
 
 TICK = 0.005  # seconds
 TICK_SAMPLES = CLOCK_RATE // 200
 PHASES = 4  # ticks in a packet of 20 ms
 LATE_TICKS = 20  # 100 ms: what is later than that is left out, not made up for
+FEW = 16  # packets up to which one by one is cheaper (bench/micro/relay.py)
+CROWD = 64  # legs that one tick takes before another is opened: each tick is a wake-up
 _ROWS = 512
 
 
@@ -135,11 +137,21 @@ class Player:
         self._usual = [view[: HEADER_SIZE + 160] for view in self._views]
         self.done: list[tuple[int, int]] = []  # (leg, play) of playlists that came to their end
         self.tick = 0
+        self.few = FEW
+        self._in_phase = [0] * PHASES
+        self._phase_of: dict[int, int] = {}
 
     @property
     def playing(self) -> int:
         """Legs that have something to play, whether they can hear it now or not."""
         return len(self._sources)
+
+    def next_due(self) -> int | None:
+        """The tick in which the next packet is to be sent; None: nobody hears anything."""
+        if not self._sources:
+            return None
+        due = int(self._legs.playout[:, NEXT_TICK].min(axis=0))
+        return None if due == NEVER else due
 
     def start(self, leg: int, source: Source, *, hearing: bool) -> None:
         """Play this to the leg from now on, as soon as it can hear."""
@@ -150,18 +162,20 @@ class Player:
         else:
             self._advance(leg, source)
         legs.fresh[leg] = 1
-        legs.next_tick[leg] = NEVER
+        self.pause(leg)
         if hearing:
             self.resume(leg)
 
     def stop(self, leg: int) -> Source | None:
         """Play nothing to the leg; returns what it heard."""
-        self._legs.next_tick[leg] = NEVER
+        self.pause(leg)
         return self._sources.pop(leg, None)
 
     def pause(self, leg: int) -> None:
         """The leg cannot hear now: its clip waits where it is."""
-        self._legs.next_tick[leg] = NEVER
+        if self._legs.next_tick[leg] != NEVER:
+            self._legs.next_tick[leg] = NEVER
+            self._in_phase[self._phase_of.pop(leg)] -= 1
 
     def resume(self, leg: int) -> None:
         """The leg can hear: go on, or begin, in its phase."""
@@ -169,36 +183,48 @@ class Player:
         legs = self._legs
         if source is None or legs.next_tick[leg] != NEVER:
             return
-        # Neighbouring legs are the two sides of a call, of which seldom both listen: so pairs share a phase.
         due = self.tick + 1
-        due += ((leg >> 1) - due) % PHASES
+        phase = self._phase_of[leg] = self._phase()
+        due += (phase - due) % PHASES
+        self._in_phase[phase] += 1
         legs.next_tick[leg] = due
         legs.fresh[leg] = 1
         if isinstance(source, Loop) and source.shared:
             span = source.span
             legs.position[leg] = span.start + due * TICK_SAMPLES % span.loop
 
+    def _phase(self) -> int:
+        """The first phase that is not crowded; if all are, the emptiest."""
+        for phase, count in enumerate(self._in_phase):
+            if count < CROWD:
+                return phase
+        return self._in_phase.index(min(self._in_phase))
+
     # --- the rhythm --------------------------------------------------------------------------------------------------
 
     def run(self, tick: int, clock: int) -> int:
         """Send everything that is due up to `tick`. Returns how many ticks were left out because they came too late."""
-        late = max(tick - self.tick - LATE_TICKS, 0) if self._sources else 0
-        if late:
-            self._leave_out(late)
         self.tick = tick
-        if self._sources:
-            next_tick = self._legs.playout[:, NEXT_TICK]
-            while len(due := np.flatnonzero(next_tick <= tick)):
-                for start in range(0, len(due), _ROWS):
-                    self._send(due[start : start + _ROWS], clock)
+        first = self.next_due()
+        if first is None or first > tick:
+            return 0
+        late = max(tick - first - LATE_TICKS, 0) // PHASES * PHASES
+        next_tick = self._legs.playout[:, NEXT_TICK]
+        if late:
+            self._leave_out(np.flatnonzero(next_tick <= tick), late)
+        while len(due := np.flatnonzero(next_tick <= tick)):
+            if len(due) <= self.few:
+                for leg in due.tolist():
+                    self._send_one(leg, clock)
+                continue
+            for start in range(0, len(due), _ROWS):
+                self._send(due[start : start + _ROWS], clock)
         return late
 
-    def _leave_out(self, ticks: int) -> None:
+    def _leave_out(self, legs: NDArray[np.int64], ticks: int) -> None:
         """Nobody wants to hear a second of audio at once: real time goes on, the clips wait."""
-        legs = self._legs
-        playing = np.flatnonzero(legs.playout[:, NEXT_TICK] != NEVER)
-        legs.playout[playing, NEXT_TICK] += ticks
-        legs.outbound[playing, OUT_TS] += ticks * TICK_SAMPLES
+        self._legs.playout[legs, NEXT_TICK] += ticks
+        self._legs.outbound[legs, OUT_TS] += ticks * TICK_SAMPLES
 
     def _send(self, due: NDArray[np.int64], clock: int) -> None:
         frame = self._legs.playout[due, FRAME]
@@ -243,6 +269,41 @@ class Player:
 
         packets = self._usual[:count] if size == 160 else [view[: HEADER_SIZE + size] for view in self._views[:count]]
         deliver(self._sink, due, packets)
+
+    def _send_one(self, leg: int, clock: int) -> None:
+        """What `_send_frames` does, for one leg: where few play, arrays cost more than they save."""
+        legs = self._legs
+        size, start, limit, loop = legs.frame[leg], legs.position[leg], legs.limit[leg], legs.loop[leg]
+        packet = self._views[0][: HEADER_SIZE + size]
+        packet[HEADER_SIZE:] = self._bank.codes(legs.law[leg], start, start + size)
+        legs.next_tick[leg] += size // TICK_SAMPLES
+        ended = start + size >= limit
+        legs.position[leg] = start + size - (loop if ended else 0)
+        if ended and not loop:
+            self._cross(leg, self._octets[0, HEADER_SIZE : HEADER_SIZE + size])
+        fresh = legs.fresh[leg]
+        sequence = legs.out_seq[leg] = legs.out_seq[leg] + 1
+        if legs.sent[leg]:
+            elapsed = clock - legs.out_clock[leg] if fresh else 0
+            legs.out_ts[leg] += max(legs.out_step[leg], elapsed)
+        HEADER.pack_into(
+            packet,
+            0,
+            VERSION_2,
+            MARKER * fresh | legs.kind[leg],
+            sequence & 0xFFFF,
+            legs.out_ts[leg] & 0xFFFFFFFF,
+            legs.ssrc[leg],
+        )
+        legs.out_clock[leg] = clock
+        legs.out_step[leg] = size
+        legs.sent[leg] += 1
+        legs.out_octets[leg] += size
+        legs.fresh[leg] = 0
+        try:
+            self._sink.senders[leg](packet)
+        except OSError as error:
+            self._sink.failed(leg, packet, error)
 
     # --- clips -------------------------------------------------------------------------------------------------------
 

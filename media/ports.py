@@ -2,18 +2,21 @@
 
 A leg is a pair of UDP ports, RTP on the even one and RTCP on the next (RFC 3550 section 11), once per address family. Binding
 all of them at once costs about 7 us a socket and some 2 KiB of kernel memory, and it finds a port that somebody else holds
-before the first call does. A socket that no call uses keeps nearly no packets, so that a flood over the whole range
-cannot eat the kernel's memory.
+before the first call does. A leg of which somebody else holds a port is left out, unless it is one of many: on a machine
+that does other things, too, one port of ten thousand is always in use. A socket that no call uses keeps nearly no packets,
+so that a flood over the whole range cannot eat the kernel's memory.
 """
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import errno
 import ipaddress
 import os
 import resource
 import socket
+import time
 from collections.abc import Sequence
 
 RCVBUF_OPEN = 65_536  # octets: more than a second of one call
@@ -21,6 +24,8 @@ RCVBUF_CLOSED = 1  # the kernel's least, about two packets
 EXPEDITED_FORWARDING = 0xB8  # DSCP 46, what networks give voice
 SPARE_FILES = 64  # for everything that is not a port
 FIRST_PORT = 1024
+TOLERATED = 10  # of so many legs one may be in other hands
+PATIENCE = 0.3  # seconds until a port counts as taken: the worker before us may not be quite gone
 
 _UNCONNECT = b"\0" * 28  # a sockaddr of AF_UNSPEC
 
@@ -35,6 +40,7 @@ class PortPool:
     def __init__(self, hosts: Sequence[str], base_port: int, legs: int) -> None:
         self.base_port = base_port
         self.legs = legs
+        self.taken: set[int] = set()  # legs that cannot be used
         self._sockets: dict[int, tuple[list[socket.socket], list[socket.socket]]] = {}
         families = _families(hosts)
         _check(base_port, legs)
@@ -48,13 +54,31 @@ class PortPool:
             raise
 
     def _bind(self, family: int, host: str) -> None:
+        refusals = {}
         for leg in range(self.legs):
             for kind in (0, 1):
-                port = self.base_port + 2 * leg + kind
                 try:
-                    self._sockets[family][kind].append(_open(family, host, port))
+                    opened = _open(family, host, self._port(leg, kind))
                 except OSError as error:
-                    raise PortError(_explain(error, host, port, kind)) from None
+                    if error.errno != errno.EADDRINUSE:
+                        raise PortError(_explain(error, host, self._port(leg, kind), kind)) from None
+                    refusals[leg, kind] = error
+                    opened = socket.socket(family, socket.SOCK_DGRAM | socket.SOCK_NONBLOCK | socket.SOCK_CLOEXEC)
+                self._sockets[family][kind].append(opened)
+        deadline = time.monotonic() + PATIENCE
+        while refusals and time.monotonic() < deadline:
+            time.sleep(PATIENCE / 10)
+            for leg, kind in list(refusals):
+                with contextlib.suppress(OSError):
+                    _configure(self._sockets[family][kind][leg], family, host, self._port(leg, kind))
+                    del refusals[leg, kind]
+        self.taken |= {leg for leg, _ in refusals}
+        if refusals and len(self.taken) > self.legs // TOLERATED:
+            (leg, kind), refusal = next(iter(refusals.items()))
+            raise PortError(_explain(refusal, host, self._port(leg, kind), kind))
+
+    def _port(self, leg: int, kind: int) -> int:
+        return self.base_port + 2 * leg + kind
 
     def rtp(self, leg: int, family: int) -> socket.socket:
         """The leg's RTP socket of a family. OSError if the pool has none of that family."""
@@ -141,17 +165,21 @@ def _raise_file_limit(sockets: int, legs: int) -> None:
 def _open(family: int, host: str, port: int) -> socket.socket:
     opened = socket.socket(family, socket.SOCK_DGRAM | socket.SOCK_NONBLOCK | socket.SOCK_CLOEXEC)
     try:
-        if family == socket.AF_INET6:
-            opened.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
-            opened.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_TCLASS, EXPEDITED_FORWARDING)
-        else:
-            opened.setsockopt(socket.IPPROTO_IP, socket.IP_TOS, EXPEDITED_FORWARDING)
-        opened.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, RCVBUF_CLOSED)
-        opened.bind((host, port))
+        _configure(opened, family, host, port)
     except BaseException:
         opened.close()
         raise
     return opened
+
+
+def _configure(opened: socket.socket, family: int, host: str, port: int) -> None:
+    if family == socket.AF_INET6:
+        opened.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+        opened.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_TCLASS, EXPEDITED_FORWARDING)
+    else:
+        opened.setsockopt(socket.IPPROTO_IP, socket.IP_TOS, EXPEDITED_FORWARDING)
+    opened.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, RCVBUF_CLOSED)
+    opened.bind((host, port))
 
 
 def _explain(error: OSError, host: str, port: int, kind: int) -> str:

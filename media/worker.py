@@ -31,7 +31,6 @@ from media.control import Alarm, Command, Failed, Load, Ready, RecordError, Work
 from media.engine import Engine
 from media.legs import SENT, Legs
 from media.library import Recording, prepare
-from media.player import TICK
 from media.ports import PortError, PortPool
 from media.relay import Relay, RelayError, choose
 from media.ring import Channel, Outbox, RingError, Wake
@@ -116,6 +115,7 @@ class Worker:
 
     def __init__(self, config: WorkerConfig, channel: Channel, pool: PortPool) -> None:
         self._config = config
+        self._taken = pool.taken
         self._commands = channel.commands
         self._gauges = channel.gauges
         self._wake = Wake(config.wake)
@@ -150,7 +150,8 @@ class Worker:
     def run(self) -> None:
         """Report Ready, then work until told to stop or the parent is gone."""
         config = self._config
-        self._report(Ready(config.worker, config.base_port, config.legs, self._choice, os.getpid()))
+        taken = tuple(map(str, sorted(self._taken)))
+        self._report(Ready(config.worker, config.base_port, config.legs, self._choice, os.getpid(), taken))
         self._events.flush()
         gathering, window_end, window_count, next_look = False, 0.0, 0, 0.0
         while self._running:
@@ -179,8 +180,9 @@ class Worker:
         """How long nothing is due."""
         engine = self._engine
         timeout = LONGEST_SLEEP
-        if engine.restless:
-            timeout = min(timeout, (engine.player.tick + 1) * TICK - now)
+        deadline = engine.next_deadline()
+        if deadline is not None:
+            timeout = min(timeout, deadline - now)
         if engine.open_legs:
             timeout = min(timeout, self._survey_at - now)
         if self._pending:

@@ -29,8 +29,6 @@ def needed() -> bool:
 
 def run(arguments: Sequence[str]) -> NoReturn:
     """Make or refresh the environment, then replace this process by the command inside it."""
-    if sys.version_info < OLDEST:
-        fail(f"Python {OLDEST[0]}.{OLDEST[1]} or newer is needed, this is {sys.version.split()[0]}.", "Use a newer python3.")
     if not (ROOT / "pyproject.toml").is_file():
         fail("softswitch's dependencies are not installed.", "Install it with: pip install softswitch")
     python = prepare()
@@ -39,6 +37,11 @@ def run(arguments: Sequence[str]) -> NoReturn:
 
 def prepare(extras: str = "") -> Path:
     """The environment's python, with softswitch installed. `extras`: such as "[test]"."""
+    if sys.version_info < OLDEST:
+        fail(
+            f"Python {OLDEST[0]}.{OLDEST[1]} or newer is needed, this is {sys.version.split()[0]}.",
+            f"Name a newer one, for example: python{OLDEST[0]}.{OLDEST[1]} -m softswitch demo",
+        )
     python = ENVIRONMENT / "bin" / "python"
     wanted = fingerprint(extras)
     if STAMP.is_file() and STAMP.read_text() == wanted and python.exists():
@@ -47,7 +50,16 @@ def prepare(extras: str = "") -> Path:
         say(f"Making a Python environment in {ENVIRONMENT.name}/ ...")
         make_environment()
     say("Installing softswitch and its dependencies (a minute or two, once) ...")
-    command = [str(python), "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--editable", f"{ROOT}{extras}"]
+    command = [
+        str(python),
+        "-m",
+        "pip",
+        "install",
+        "--quiet",
+        "--disable-pip-version-check",
+        "--editable",
+        f"{ROOT}{extras}",
+    ]
     if subprocess.run(command, check=False).returncode:
         fail("pip could not install the dependencies.", "See its message above; is the package index reachable?")
     STAMP.write_text(wanted)
@@ -79,8 +91,11 @@ def apt_install(packages: Sequence[str]) -> None:
             fail(f"{', '.join(packages)} is missing, and without root or sudo it cannot be installed.", advice)
         prefix = [sudo]
     environment = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
-    for arguments in (["update", "-qq"], ["install", "-y", "-qq", "--no-install-recommends", *packages]):
-        if subprocess.run([*prefix, apt, *arguments], env=environment, check=False).returncode:
+    quiet = ["-qq", "-o=Dpkg::Use-Pty=0"]
+    for arguments in (["update", *quiet], ["install", "-y", *quiet, "--no-install-recommends", *packages]):
+        # What dpkg tells about each step interests nobody; errors go to standard error.
+        done = subprocess.run([*prefix, apt, *arguments], env=environment, stdout=subprocess.DEVNULL, check=False)
+        if done.returncode:
             fail(f"apt-get could not install {', '.join(packages)}.", advice)
 
 

@@ -11,7 +11,9 @@ from pathlib import Path
 from typing import Any
 
 from softswitch import host
+from softswitch.cli.attach import Attached, running
 from softswitch.config import Config, packaged_prompts
+from softswitch.directory import Directory
 from softswitch.errors import SoftswitchError
 from softswitch.net.bind import ListenError, open_tcp, open_udp, port_owner
 
@@ -34,8 +36,6 @@ class Finding:
 
 def check(config: Config, site: Path | None = None) -> list[Finding]:
     """All findings, good and bad. The settings themselves were read already, or there would be no Config."""
-    from softswitch.cli.attach import running
-
     findings = [Finding("settings", "softswitch.toml is in order")]
     findings.append(_finding("prompts", lambda: _prompts(config)))
     findings.append(_finding("site", lambda: _site(config, site)))
@@ -148,7 +148,7 @@ def _site(config: Config, file: Path | None) -> str:
     from softswitch.store.site import check_site, read_site
 
     known = Clips.scan(config.paths.prompts or packaged_prompts())
-    current = stored_site(config)
+    current = _site_of_running(config) if running(config.paths.socket) else stored_site(config)
     if file is not None:
         site = read_site(file, current=current, clips=known)
     elif current is None:
@@ -159,6 +159,15 @@ def _site(config: Config, file: Path | None) -> str:
         f"{site.domain}: {len(site.accounts)} accounts, {len(site.agents)} agents, {len(site.queues)} queues, "
         f"{len(site.menus)} menus"
     )
+
+
+def _site_of_running(config: Config) -> Directory:
+    """The site in force: the database of a running switch is its own."""
+    from softswitch.store.site import parse_site
+
+    with Attached(config.paths.socket) as switch:
+        text = switch.call("edit", operation="export", options={})["text"]
+    return parse_site(text)
 
 
 def _folders(config: Config) -> str:

@@ -313,7 +313,13 @@ class Daemon:
             log.warning("media alarm", worker=worker, what=event.what, detail=event.detail)
         elif isinstance(event, Ready):
             self.alarms.pop(f"media worker {worker}", None)
-            log.info("media worker ready", worker=worker, relay=event.relay, ports=event.base_port, legs=event.legs)
+            usable = event.legs - len(event.taken)
+            log.info("media worker ready", worker=worker, relay=event.relay, ports=event.base_port, legs=usable)
+            if event.taken:
+                ports = [event.base_port + 2 * int(leg) for leg in event.taken[:10]]
+                log.warning(
+                    "media ports left out: another program has them", worker=worker, legs=len(event.taken), first=ports
+                )
         elif isinstance(event, Stopped | Failed):
             self.alarm(f"media worker {worker}", event.reason)
             self.publish(MediaAlarm(worker, "worker_died", event.reason))

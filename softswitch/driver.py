@@ -11,6 +11,7 @@ from softswitch.machine import Machine
 
 SHORTEST_WAIT = 0.001  # seconds: the loop's own resolution; a shorter timer fires early and spins
 AFTER_FAULT = 0.05
+MOST_FAULTS = 100  # in one turn: a machine that fails for ever must not stop the loop
 
 
 class Driver:
@@ -35,6 +36,15 @@ class Driver:
         if self._settling:  # Performing an effect gave the machine an input: the outer turn will drain it.
             return
         self._settling = True
+        try:
+            for _ in range(MOST_FAULTS):
+                if self._drained():
+                    break
+        finally:
+            self._settling = False
+
+    def _drained(self) -> bool:
+        """Carry out all that the machine wants; False if it failed on the way, and there may be more behind that."""
         perform, machine = self._perform, self._machine
         try:
             while effects := machine.drain():
@@ -45,8 +55,8 @@ class Driver:
                         self._fault("effect", error)
         except Exception as error:
             self._fault("drain", error)
-        finally:
-            self._settling = False
+            return False
+        return True
 
     def settle(self) -> None:
         """Drain completely, then arm the timer. Call after every input, or once after a batch that was carried out."""

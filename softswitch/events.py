@@ -82,6 +82,8 @@ class LegStarted(Event):
 
 @dataclass(slots=True)
 class LegRinging(Event):
+    """The phone of a leg rings."""
+
     name: ClassVar[str] = "leg.ringing"
     call: str
     leg: str
@@ -89,6 +91,8 @@ class LegRinging(Event):
 
 @dataclass(slots=True)
 class LegAnswered(Event):
+    """A leg was answered."""
+
     name: ClassVar[str] = "leg.answered"
     call: str
     leg: str
@@ -125,6 +129,8 @@ class CallBridged(Event):
 
 @dataclass(slots=True)
 class CallHeld(Event):
+    """A party put the other one on hold."""
+
     name: ClassVar[str] = "call.held"
     call: str
     leg: str
@@ -132,6 +138,8 @@ class CallHeld(Event):
 
 @dataclass(slots=True)
 class CallResumed(Event):
+    """The hold is over."""
+
     name: ClassVar[str] = "call.resumed"
     call: str
     leg: str
@@ -213,6 +221,8 @@ class OfferMade(Event):
 
 @dataclass(slots=True)
 class OfferEnded(Event):
+    """A ring is over; `result` says how. `status`: the SIP status of the agent's phone, 0 if it gave none."""
+
     name: ClassVar[str] = "queue.offer_result"
     queue: str
     caller: str
@@ -225,6 +235,8 @@ class OfferEnded(Event):
 
 @dataclass(slots=True)
 class CallerConnected(Event):
+    """Caller and agent hear each other. `waited`: since the caller entered the queue."""
+
     name: ClassVar[str] = "queue.connected"
     queue: str
     caller: str
@@ -293,6 +305,8 @@ class AgentActivityChanged(Event):
 
 @dataclass(slots=True)
 class ConfigChanged(Event):
+    """Another version of the site is in force."""
+
     name: ClassVar[str] = "config.changed"
     actor: str
     summary: str

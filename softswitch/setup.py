@@ -7,21 +7,27 @@ import contextlib
 import os
 import pickle
 from collections.abc import AsyncIterator, Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from softswitch.config import FILE_NAME, Config, default_toml, load_config, packaged_prompts
-from softswitch.directory import Directory
+from softswitch.directory import Directory, Hours
 from softswitch.entropy import SystemEntropy
 from softswitch.errors import SoftswitchError
+from softswitch.hours import is_open
 from softswitch.store.demo import NewSite, demo_site
+from softswitch.store.hours_text import write_spans
 from softswitch.store.site import export_site
 
 if TYPE_CHECKING:
     from softswitch.store import Store
 
 SITE_FILE = "site.toml"
+HTTP_PORTS = 20  # tried for the pages of a demo
+DEMO_MEDIA_PORTS = 2_000  # 500 calls, where the default range is taken
+MEDIA_STARTS = (*range(10_000, 20_000, 2_000), *range(30_000, 62_000, 2_000))
 
 
 class SetupError(SoftswitchError):
@@ -57,29 +63,70 @@ class Made:
                 for one in self.site.credentials
             ],
             "extensions": dict(self.site.extensions),
+            "hours": {name: self._hours(one) for name, one in self.site.directory.hours.items()},
         }
+
+    @staticmethod
+    def _hours(hours: Hours) -> dict[str, Any]:
+        spans = ", ".join(write_spans(hours.spans))
+        return {"spans": spans, "timezone": hours.timezone, "open": is_open(hours, datetime.now(UTC))}
 
 
 def create_demo(directory: Path, *, domain: str, listen: str, language: str, probe: bool = False) -> Made:
     """A new hotline in `directory`. Raises SetupError or ConfigError before anything is written.
 
-    `probe`: try the ports first, so that a busy one is known before passwords are shown.
+    `probe`: try the ports first, so that a busy one is known before passwords are shown; those that phones do not have
+    to be told are chosen free.
     """
     from softswitch import host
 
     server = host.primary_address()
     domain = domain or server
-    values = {"sip.listen": listen, "sip.domain": domain}
+    values: dict[str, Any] = {"sip.listen": listen, "sip.domain": domain}
     config = load_config(None, environ={}, overrides=values)
     first = config.sip.listen[0]
     if first.host not in host.WILDCARDS:
         server = first.host
+    values["sip.listen"] = [listen]
     if probe:
-        from softswitch.check import try_ports
-
-        try_ports(config)
+        values |= _free_ports(config)
     site = demo_site(SystemEntropy(), domain, language)
-    return Made(directory, create(directory, {"sip.listen": [listen], "sip.domain": domain}, site), site, server)
+    return Made(directory, create(directory, values, site), site, server)
+
+
+def _free_ports(config: Config) -> dict[str, Any]:
+    """Settings that keep out of the way of other programs. Raises SetupError if there is no room for SIP or for RTP."""
+    from softswitch.check import free_range, try_media_ports, try_ports
+    from softswitch.host import media_hosts
+    from softswitch.net.bind import ListenError, open_tcp
+
+    values: dict[str, Any] = {}
+    assert config.http.listen is not None  # These are the defaults.
+    http_host, http_port = config.http.listen
+    for port in range(http_port, http_port + HTTP_PORTS):
+        try:
+            open_tcp(http_host, port).close()
+        except ListenError:
+            continue
+        values["http.listen"] = f"{http_host}:{port}"
+        break
+    else:
+        values["http.listen"] = ""  # No pages rather than no hotline.
+    try:
+        try_ports(replace(config, http=replace(config.http, listen=None)))
+    except ListenError as error:
+        raise SetupError(str(error), error.hint.replace("in `sip.listen`", "with --listen")) from None
+    try:
+        try_media_ports(config)  # A few ports of others are left out; most of the range must be free.
+        return values
+    except ListenError:
+        found = free_range(media_hosts(config)[0], DEMO_MEDIA_PORTS, MEDIA_STARTS)
+    if found is not None:
+        return values | {"media.ports": f"{found[0]}-{found[1]}"}
+    raise SetupError(
+        f"No {DEMO_MEDIA_PORTS} consecutive UDP ports are free for RTP.",
+        "See who has them: ss -lunp. Or make the site without running it (softswitch init) and set media.ports there.",
+    )
 
 
 def create(directory: Path, values: Mapping[str, Any], site: NewSite, actor: str = "init") -> Config:

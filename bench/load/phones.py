@@ -6,6 +6,7 @@ same address, as with a phone in the same network.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterable
 from types import TracebackType
 from typing import Any
@@ -16,7 +17,8 @@ from bench.load.rtp_generator import Phone, Report
 from bench.load.station import Dialog, Station, Wire, pump
 
 AT_ONCE = 20  # calls that are being set up at the same time
-PATIENCE = 30.0  # seconds for all of them
+PATIENCE = 60.0  # seconds for all of them
+AGAIN = 0.5  # seconds until a call that was refused with 503 (the switch is busy) is placed again
 
 
 class Phones:
@@ -37,13 +39,14 @@ class Phones:
         self.ended = 0
         self._dialogs: dict[str, Dialog] = {}
         self._setting_up: set[str] = set()
+        self._waiting: list[tuple[int, str]] = []
 
     def register(self, chosen: Iterable[int]) -> None:
         self.station.register([self.accounts[index] for index in chosen])
 
     def call(self, calls: Iterable[tuple[int, str]]) -> None:
         """Place calls, (phone, dialled) each. Raises SystemExit if one of them is not answered."""
-        waiting = list(calls)[::-1]
+        self._waiting = waiting = list(calls)[::-1]
 
         def fill() -> bool:
             while waiting and len(self._setting_up) < AT_ONCE:
@@ -78,23 +81,34 @@ class Phones:
             self.station.ack(dialog, wire)
             self.relay[dialog.user] = wire.media
             self._setting_up.discard(dialog.call_id)
+        elif wire.status == 503:
+            self.station.after(AGAIN, lambda: self._again(dialog))
         elif wire.status >= 300:
             self._setting_up.discard(dialog.call_id)
             self.refused[wire.status] = self.refused.get(wire.status, 0) + 1
 
+    def _again(self, dialog: Dialog) -> None:
+        self._waiting.append((self.index[dialog.user], dialog.dialled))
+        self._setting_up.discard(dialog.call_id)
+
     def audio(
         self, chosen: Iterable[int], seconds: float, warm_up: float, *, talks: bool = True
     ) -> tuple[Report, float]:
-        """Send and judge audio for a while; the report, and the CPU seconds that the switch used meanwhile."""
+        """Send and judge audio for a while; the report, and the CPU seconds that the switch used meanwhile.
+
+        How long it had to wait for its processor comes in the report's `extra`.
+        """
         plan = []
         for index in chosen:
             user = self.accounts[index][0]
             plan.append(Phone(self.hosts[user], self.rtp_port, *self.relay[user], talks))
-        before = self.lab.cpu()
+        before, starved, at = self.lab.cpu(), self.lab.starved(), time.monotonic()
         process = rtp_generator.in_process(plan, seconds, warm_up, self.rtp)
         while process.poll() is None:
             pump(self.station, seconds=0.2)
-        return rtp_generator.read_report(process), self.lab.cpu() - before
+        report, used = rtp_generator.read_report(process), self.lab.cpu() - before
+        report.extra["starved_percent"] = round(100 * (self.lab.starved() - starved) / (time.monotonic() - at), 1)
+        return report, used
 
     def __enter__(self) -> Phones:
         return self
@@ -115,5 +129,6 @@ def generator_limits(report: Report) -> dict[str, Any]:
         "offered_percent": report.sent_percent,
         "generator_core_percent": report.generator_cpu_percent,
         "generator_late_slots": report.late_slots,
+        "starved_percent": report.extra["starved_percent"],
         "generator_limited": report.sent_percent < OFFERED,
     }

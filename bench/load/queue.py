@@ -1,9 +1,10 @@
 """The queue under load: agents who hang up by their own clock, callers in excess or in short supply, all times off the wire.
 
 Saturated phase: always more callers than agents, so that a freed agent must ring at once: `free_to_ring` is the time from
-the agent's BYE to the next INVITE at the same agent. Light phase: fewer callers than agents, so that there is a choice:
-the agent who rings should be the one who has been free the longest. Tiers phase: the same with agents in two tiers: nobody of
-the second should ring while somebody of the first is free. Times closer than `MARGIN` cannot be told apart.
+the agent's BYE to the next INVITE at the same agent. Rush phase: calls a tenth as long, as many as can be. Light phase: fewer
+callers than agents, so that there is a choice: the agent who rings should be the one who has been free the longest. Tiers
+phase: the same with agents in two tiers: nobody of the second should ring while somebody of the first is free. Times closer
+than `MARGIN` cannot be told apart.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ from bench.load.station import Dialog, Station, Wire, pump
 MARGIN = 0.005  # seconds
 AGAIN = 1.0  # seconds until a caller who was refused calls again
 TALK = (0.2, 0.6)  # seconds
+RUSH = (0.02, 0.06)
 
 
 @dataclass(slots=True)
@@ -153,24 +155,35 @@ def run(*, agents: int = 20, seconds: float = 10.0) -> dict[str, Any]:
     few = max(2, agents * 2 // 5)  # always less than one tier has
     return {
         "saturated": phase("saturated", agents, seconds, callers=2 * agents, gap=0.0),
+        "rush": phase("rush", agents, seconds, callers=2 * agents, gap=0.0, talk=RUSH),
         "light": phase("light", agents, seconds, callers=max(2, agents * 3 // 5), gap=0.02),
         "tiers": phase("tiers", agents, seconds, callers=few, gap=0.02, tiers=2),
         "margin_ms": MARGIN * 1e3,
     }
 
 
-def phase(name: str, agents: int, seconds: float, *, callers: int, gap: float, tiers: int = 1) -> dict[str, Any]:
+def phase(
+    name: str,
+    agents: int,
+    seconds: float,
+    *,
+    callers: int,
+    gap: float,
+    tiers: int = 1,
+    talk: tuple[float, float] = TALK,
+) -> dict[str, Any]:
     """One phase on a switch of its own."""
     progress.note(name)
     with Lab(accounts=100, agents=agents, tiers=tiers) as lab:
-        flood = Flood(lab, callers=callers, talk=TALK, gap=gap)
+        flood = Flood(lab, callers=callers, talk=talk, gap=gap)
         for _ in range(callers):
             flood.call()
         flood.serve(2.0)
         flood.counting = True
-        before, signalling, at = lab.cpu(), lab.signalling_cpu(), time.monotonic()
+        before, signalling, starved, at = lab.cpu(), lab.signalling_cpu(), lab.starved(), time.monotonic()
         flood.serve(seconds)
         used, signalling, lasted = lab.cpu() - before, lab.signalling_cpu() - signalling, time.monotonic() - at
+        starved = lab.starved() - starved
         flood.close()
     tally = flood.tally
     figures: dict[str, Any] = {
@@ -180,15 +193,16 @@ def phase(name: str, agents: int, seconds: float, *, callers: int, gap: float, t
         "cpu_ms_each": round(used * 1e3 / max(1, tally.distributed), 3),
         "cpu_ms_each_without_media": round(signalling * 1e3 / max(1, tally.distributed), 3),
         "core_percent": round(100 * used / lasted, 1),
+        "starved_percent": round(100 * starved / lasted, 1),
         "rang_busy_agent": tally.rang_busy,
         "hung_up_by_switch": tally.lost_early,
         "refused": {str(status): count for status, count in tally.refused.items()},
     }
     ordered = sorted(tally.delays)
-    if name == "saturated" and ordered:
+    if name == "saturated" and ordered:  # In a rush callers may be missing at times.
         figures["free_to_ring_ms_p50"] = round(statistics.median(ordered) * 1e3, 2)
         figures["free_to_ring_ms_p95"] = round(ordered[int(len(ordered) * 0.95)] * 1e3, 2)
-    if name != "saturated" and tally.chances:
+    if callers < agents and tally.chances:
         figures["longest_idle_percent"] = round(100 * tally.longest / tally.chances, 2)
         figures["judged"] = tally.chances
     if tally.tier_chances:

@@ -27,9 +27,9 @@ def write_fields(lab: Lab, port: int, *, called: str = "") -> None:
 
 def step(lab: Lab, argv: list[str], rate: int, *, hold: float = 0.0) -> Step:
     """Run sipp at a rate; what failed and why, and what it cost. `hold`: seconds from the last start to its end."""
-    before = lab.cpu()
+    before, signalling, starved = lab.cpu(), lab.signalling_cpu(), lab.starved()
     result = sipp.drive(argv, lab.directory, timeout=90)
-    used = lab.cpu() - before
+    used, signalling, starved = lab.cpu() - before, lab.signalling_cpu() - signalling, lab.starved() - starved
     return {
         "offered_per_s": rate,
         "reached_per_s": round(result.successful / max(0.001, result.seconds - hold)),
@@ -40,7 +40,9 @@ def step(lab: Lab, argv: list[str], rate: int, *, hold: float = 0.0) -> Step:
         "unexpected": {code: count for code, count in result.codes.items() if code != "503"},
         "retransmissions": result.retransmissions,
         "cpu_ms": round(used * 1e3 / max(1, result.successful), 4),
+        "cpu_ms_without_media": round(signalling * 1e3 / max(1, result.successful), 4),
         "core_percent": round(100 * used / result.seconds) if result.seconds else 0,
+        "starved_percent": round(100 * starved / result.seconds) if result.seconds else 0,
     }
 
 

@@ -32,6 +32,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 PHONE_PORT = 4000
+WORKER_HOST = "127.0.9.9"  # of the loopback addresses one that nobody else uses
 PACKET = 172
 SLOTS = 40  # a packet time of 20 ms, in steps of half a millisecond
 PTIME = 0.020
@@ -391,13 +392,13 @@ def pin(pid: int, core: int) -> None:
 
 
 def free_range(ports: int) -> int:
-    """The first of that many UDP ports that are free on the loopback address."""
+    """The first of that many UDP ports that are free."""
     for base in range(10_000 + os.getpid() % 10 * 100, 65_536 - ports, 1_000):
         held: list[socket.socket] = []
         try:
             for port in range(base, base + ports):
                 held.append(socket.socket(socket.AF_INET, socket.SOCK_DGRAM))
-                held[-1].bind(("127.0.0.1", port))
+                held[-1].bind((WORKER_HOST, port))
             return base
         except OSError:
             continue
@@ -419,9 +420,9 @@ def load_worker(
     legs = 2 * calls + listeners
     base_port = base_port or free_range(2 * legs)
     phones = [
-        Phone(address(leg), PHONE_PORT, "127.0.0.1", base_port + 2 * leg, talks=leg < 2 * calls) for leg in range(legs)
+        Phone(address(leg), PHONE_PORT, WORKER_HOST, base_port + 2 * leg, talks=leg < 2 * calls) for leg in range(legs)
     ]
-    with start_worker(hosts=("127.0.0.1",), base_port=base_port, legs=legs, relay=relay) as client:
+    with start_worker(hosts=(WORKER_HOST,), base_port=base_port, legs=legs, relay=relay) as client:
         answers = client.wait_for(Ready)
         ready = answers[0] if answers else None
         if not isinstance(ready, Ready):

@@ -229,7 +229,8 @@ class Roster:
         if agent is None or agent.removed:
             return "unknown agent"
         if item.verb in ("end_wrap_up", "extend_wrap_up"):
-            if agent.activity is not Activity.WRAP_UP:
+            # Who dials the feature code is on the phone: the wrap-up goes on behind that call.
+            if not agent.wrap_up_until or (item.verb != "end_wrap_up" and agent.activity is not Activity.WRAP_UP):
                 return "not in wrap-up"
             if item.verb == "end_wrap_up":
                 self.floor.wrap_up_over(agent, now, "wrap-up ended")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Container, Sequence
+from collections.abc import Callable, Collection, Container, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
 from media.control import Alarm, Digit, Failed, Latched, PlayDone, Ready, RtpTimeout, Statistics, Stopped
@@ -103,10 +103,10 @@ class CallControl:
         """The names that workers can play: clips missing in a language are replaced by those of another."""
         self.board.clips = names
 
-    def add_range(self, worker: int, base_port: int, legs: int) -> None:
+    def add_range(self, worker: int, base_port: int, legs: int, taken: Collection[int] = ()) -> None:
         """A worker has bound `legs` pairs of ports from `base_port` up."""
         self.board.deadlines.clear((worker, "worker"))
-        if not self.board.pool.add_range(worker, base_port, legs):
+        if not self.board.pool.add_range(worker, base_port, legs, taken):
             self.board.pool.restore(worker)
 
     # --- the machine's three verbs ---
@@ -259,7 +259,7 @@ class CallControl:
         return None
 
     def _ready(self, worker: int, event: Ready, now: float) -> None:
-        self.add_range(worker, event.base_port, event.legs)
+        self.add_range(worker, event.base_port, event.legs, [int(leg) for leg in event.taken])
 
     def _stopped(self, worker: int, event: Stopped, now: float) -> None:
         """A worker died. Its calls live on: a replacement with the same ports gets all their legs."""

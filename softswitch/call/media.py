@@ -8,6 +8,7 @@ not be heard by the next caller (RELIABILITY section 3, rule 5).
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Collection
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
@@ -48,13 +49,19 @@ class MediaPool:
         self.reused_early = 0  # ports that were used again before their quarantine was over
         self.legs: dict[tuple[int, int], MediaLeg] = {}  # in use
 
-    def add_range(self, worker: int, base_port: int, legs: int) -> bool:
-        """A worker is ready. True if it is a new one, False if it is known: then it was restarted and has lost its legs."""
+    def add_range(self, worker: int, base_port: int, legs: int, taken: Collection[int] = ()) -> bool:
+        """A worker is ready. True if it is a new one, False if it is known: then it was restarted and has lost its legs.
+
+        `taken`: legs that it cannot use, because another program has their ports.
+        """
         known = self._workers.get(worker)
         if known is not None and (known.base_port, known.legs) == (base_port, legs):
             known.down = False
+            in_use = {index for owner, index in self.legs if owner == worker}
+            resting = {index for _, index in known.resting}
+            known.free = [index for index in range(legs) if index not in in_use | resting | set(taken)]
             return False
-        self._workers[worker] = _Worker(base_port, legs, free=list(range(legs)))
+        self._workers[worker] = _Worker(base_port, legs, free=[index for index in range(legs) if index not in taken])
         return True
 
     def allocate(self, now: float, worker: int | None = None, *, spare: int = 0) -> MediaLeg | None:

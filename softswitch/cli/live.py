@@ -197,7 +197,7 @@ def agent_logout(name: str, config: Path | None, as_json: bool) -> None:
 @config_option
 @json_option
 def agent_ready(name: str, config: Path | None, as_json: bool) -> None:
-    """Make an agent ready: a pause or wrap-up ends."""
+    """Make an agent ready: a pause ends; a wrap-up goes on to its end."""
     _agent_verb("ready", name, config, as_json)
 
 

@@ -82,8 +82,14 @@ def show_settings(made: Any) -> None:
     click.echo(
         f"  {facts['extensions']['hotline']}  (sip:{facts['extensions']['hotline']}@{at})  the hotline: greeting, press 1, queue"
     )
+    for hours in facts["hours"].values():
+        state = "open now" if hours["open"] else "closed now, so it says that"
+        click.echo(f"       open {hours['spans']} ({hours['timezone']}): {state}")
+    click.echo(f"  {facts['extensions']['queue']}  its queue, at any hour")
     click.echo(f"  {facts['extensions']['echo']}  echo test     {facts['extensions']['music']}  music")
-    click.echo(f"  The agent at {desk['user']} dials *30 to log in, *33 to be ready, *32 to pause, *31 to log out.")
+    click.echo(
+        f"  The agent at {desk['user']} dials *30 to log in and be ready, *32 to pause, *33 to go on, *31 to log out."
+    )
 
 
 # --- demo, serve -------------------------------------------------------------------------------------------------------

@@ -7,8 +7,11 @@ transport costs five times that and closes the listener when it is asked to send
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import errno
+import math
 import socket
+import struct
 import time
 from typing import Protocol
 
@@ -18,6 +21,8 @@ from softswitch.net.bind import ListenError, open_udp
 from softswitch.net.limits import Counters, Limits
 
 MAX_DATAGRAM = 65_535
+SO_TIMESTAMPNS = 35  # Linux: every datagram comes with the wall-clock time of its arrival, for who asks
+TIMESPEC = struct.Struct("@qq")
 SHORTEST_MESSAGE = 16  # Anything shorter is a keep-alive (RFC 5626 section 3.5.1: CRLFCRLF) or junk.
 
 
@@ -25,7 +30,7 @@ class Upcall(Protocol):
     """What a listener tells the daemon. No method raises."""
 
     def received(self, data: bytes, flow: Flow, behind: float) -> None:
-        """A whole message. `behind`: seconds for which the listener has had more to read than it could."""
+        """A whole message. `behind`: seconds that it waited because there was more to read than could be read."""
 
     def settled(self) -> None:
         """The batch is over: drain, re-arm the timer."""
@@ -35,6 +40,15 @@ class Upcall(Protocol):
 
     def alarm(self, what: str, detail: str) -> None:
         """An operator should know."""
+
+
+def waited(ancillary: list[tuple[int, int, bytes]]) -> float:
+    """Seconds that a datagram lay in the socket; infinity if the kernel did not say."""
+    for _, kind, data in ancillary:
+        if kind == SO_TIMESTAMPNS and len(data) == TIMESPEC.size:
+            arrived: tuple[int, int] = TIMESPEC.unpack(data)
+            return max(0.0, time.time() - arrived[0] - arrived[1] / 1e9)
+    return math.inf
 
 
 class UdpListener:
@@ -63,6 +77,8 @@ class UdpListener:
         """Bind; port 0 becomes the port that the kernel chose. Raises ListenError."""
         self._socket = open_udp(self.host, self.port, receive_buffer=self._limits.receive_buffer)
         self.port = self._socket.getsockname()[1]
+        with contextlib.suppress(OSError):
+            self._socket.setsockopt(socket.SOL_SOCKET, SO_TIMESTAMPNS, 1)
 
     def start(self) -> None:
         """Begin to read, on the running loop."""
@@ -126,11 +142,14 @@ class UdpListener:
         sock = self._socket
         if sock is None:
             return
-        behind = time.monotonic() - self._backlog_since if self._backlog_since else 0.0
-        counters = self._counters
+        behind, counters, ancillary = 0.0, self._counters, None
         try:
             for _ in range(self._limits.batch):
-                data, source = sock.recvfrom(MAX_DATAGRAM)
+                if self._backlog_since and ancillary is None:
+                    data, ancillary, _, source = sock.recvmsg(MAX_DATAGRAM, 64)
+                    behind = min(time.monotonic() - self._backlog_since, waited(ancillary))
+                else:
+                    data, source = sock.recvfrom(MAX_DATAGRAM)
                 counters.datagrams_received += 1
                 counters.bytes_received += len(data)
                 if len(data) < SHORTEST_MESSAGE or source[1] == 0:

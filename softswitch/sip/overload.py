@@ -1,8 +1,9 @@
 """Load shedding (RFC 5390's requirements): what is refused, and when, so that calls in progress never suffer.
 
 A refusal is stateless and cheap: one parse and one response of the request's own headers, about a tenth of what serving
-costs. `behind` is the number of seconds for which a listener has had more to read than it could. Without shedding a switch
-at twice its capacity spends its time on retransmissions: every call waits for seconds and most fail.
+costs. `behind` is the number of seconds that a request has waited to be read: a switch that is busy all the time and yet
+answers at once is not overloaded. Without shedding a switch at twice its capacity spends its time on retransmissions: every
+call waits for seconds and most fail.
 """
 
 from __future__ import annotations

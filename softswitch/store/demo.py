@@ -27,6 +27,7 @@ from softswitch.store.passwords import digests, generate_password
 
 WEEKDAYS: Final = (0, 1, 2, 3, 4)
 HOTLINE: Final = "800"
+DIRECT: Final = "801"  # the queue at any hour: a newcomer may try it on a Sunday
 ECHO: Final = "810"
 MUSIC: Final = "811"
 LAB_ACCOUNTS: Final = 1000  # the first account's number
@@ -94,7 +95,7 @@ def demo_site(entropy: Entropy, domain: str, language: str = "pl") -> NewSite:
     directory = Directory(
         domain=domain,
         accounts=_accounts(credentials, domain),
-        extensions={HOTLINE: f"menu:{menu.name}", ECHO: "echo", MUSIC: "music:default"},
+        extensions={HOTLINE: f"menu:{menu.name}", DIRECT: f"queue:{queue.name}", ECHO: "echo", MUSIC: "music:default"},
         hours={hours.name: hours},
         menus={menu.name: menu},
         queues={queue.name: queue},
@@ -102,7 +103,7 @@ def demo_site(entropy: Entropy, domain: str, language: str = "pl") -> NewSite:
         language=language,
         country="pl",
     )
-    return NewSite(directory, credentials, {"hotline": HOTLINE, "echo": ECHO, "music": MUSIC})
+    return NewSite(directory, credentials, {"hotline": HOTLINE, "queue": DIRECT, "echo": ECHO, "music": MUSIC})
 
 
 # --- the lab -------------------------------------------------------------------------------------------------------

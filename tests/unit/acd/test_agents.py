@@ -230,6 +230,19 @@ def test_wrap_up_is_global_visible_and_ended_early() -> None:
     assert site.rung() == {"anna": "c2"}
 
 
+def test_wrap_up_is_ended_from_the_phone_itself() -> None:
+    site = Site(queue("anna", wrap_up=30.0))
+    site.enter("c1")
+    site.answer("anna")
+    site.hang_up("anna")
+    site.enter("c2")
+    site.busy("anna", "internal")  # she dials the feature code
+    assert site.command("anna", "end_wrap_up") == ""
+    assert site.rung() == {}
+    site.free("anna")
+    assert site.rung() == {"anna": "c2"}
+
+
 def test_wrap_up_of_the_agent_overrides_the_queues() -> None:
     site = Site(queue("anna jan", wrap_up=30.0), agents={"anna": {"wrap_up": 0.0}, "jan": {"wrap_up": 5.0}})
     site.enter("c1", "c2")

@@ -157,3 +157,14 @@ def test_a_restarted_worker_learns_what_it_was_doing(entropy: SeededEntropy) -> 
     opens = [index for index, command in enumerate(found) if isinstance(command, Open)]
     bridges = [index for index, command in enumerate(found) if isinstance(command, Bridge)]
     assert max(opens) < min(bridges), "both ends exist before they are joined"
+
+
+def test_legs_whose_ports_another_program_has_are_left_alone(entropy: SeededEntropy) -> None:
+    pool = MediaPool(entropy, [])
+    pool.add_range(0, 20_000, 6, taken=[1, 4])
+    first = pool.allocate(0.0)
+    assert first is not None
+    # The worker is replaced, and now it is another port that it cannot have.
+    assert not pool.add_range(0, 20_000, 6, taken=[(first.index + 1) % 6])
+    rest = {leg.index for leg in iter(lambda: pool.allocate(0.0), None)}
+    assert rest == set(range(6)) - {first.index, (first.index + 1) % 6}

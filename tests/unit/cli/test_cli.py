@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import socket
@@ -14,6 +15,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from softswitch.cli import COMMANDS, main
+from tests.unit.daemon.running import free_range
 
 ROOT = Path(__file__).resolve().parents[3]
 FAILED, USAGE, NOT_RUNNING, UNKNOWN, WRONG_CONFIG = 1, 2, 3, 4, 5
@@ -256,8 +258,9 @@ def set_setting(section: str, line: str) -> None:
 
 @pytest.fixture
 def quiet(site: dict[str, Any]) -> dict[str, Any]:
+    site["rtp"] = free_range(100)
     set_setting("http", 'listen = ""')
-    set_setting("media", 'ports = "35000-35099"\nhosts = ["127.0.0.1"]')
+    set_setting("media", f'ports = "{site["rtp"]}"\nhosts = ["127.0.0.1"]')
     return site
 
 
@@ -279,24 +282,26 @@ def test_check_names_a_busy_port_and_who_has_it(quiet: dict[str, Any]) -> None:
 
 
 @pytest.fixture
-def taken_rtp() -> Iterator[None]:
+def taken_rtp(quiet: dict[str, Any]) -> Iterator[str]:
+    """The first port of the RTP range, all of which others have."""
+    first = int(quiet["rtp"].partition("-")[0])
     held = []
-    for port in range(35_000, 35_100):
+    for port in range(first, first + 100):
         sock = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
         sock.bind(("127.0.0.1", port))
         held.append(sock)
-    yield
+    yield str(first)
     for sock in held:
         sock.close()
 
 
-def test_no_free_rtp_ports_is_said_with_a_free_range(quiet: dict[str, Any], taken_rtp: None) -> None:
+def test_no_free_rtp_ports_is_said_with_a_free_range(quiet: dict[str, Any], taken_rtp: str) -> None:
     code, found = findings()
     assert code == FAILED
-    assert "RTP ports between 35000 and 35099" in found["media"]["problem"] and "media.ports" in found["media"]["hint"]
+    assert f"RTP ports between {taken_rtp} and" in found["media"]["problem"] and "media.ports" in found["media"]["hint"]
     done = serve()
     assert done.returncode == FAILED
-    assert done.stderr.startswith("Error: RTP port 350") and "Traceback" not in done.stderr
+    assert done.stderr.startswith(f"Error: RTP port {taken_rtp}") and "Traceback" not in done.stderr
 
 
 def test_check_of_a_site_file(quiet: dict[str, Any]) -> None:
@@ -346,3 +351,22 @@ def test_lab_stays_on_this_machine_unless_told() -> None:
     assert result.exit_code == FAILED and "--allow-public" in result.output
     assert run("lab", "--dir", "lab", "--listen", "here").exit_code == FAILED
     assert not Path("lab").exists()
+
+
+def test_a_demo_keeps_out_of_the_way_of_other_programs(tmp_path: Path) -> None:
+    from softswitch.config import load_config
+    from softswitch.setup import SetupError, create_demo
+
+    with socket.socket() as pages, socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as phone:
+        pages.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        with contextlib.suppress(OSError):  # Somebody has it already: as good.
+            pages.bind(("127.0.0.1", 8080))
+            pages.listen()
+        phone.bind(("127.0.0.1", 0))
+        busy = f"127.0.0.1:{phone.getsockname()[1]}"
+        with pytest.raises(SetupError, match="is already in use by") as refused:
+            create_demo(tmp_path / "busy", domain="", listen=busy, language="pl", probe=True)
+        assert "with --listen" in refused.value.hint and not (tmp_path / "busy").exists()
+        phone.close()
+        create_demo(tmp_path / "demo", domain="", listen=busy, language="pl", probe=True)
+        assert load_config(tmp_path / "demo" / "softswitch.toml", environ={}).http.listen != ("127.0.0.1", 8080)

@@ -4,7 +4,7 @@ import asyncio
 import time
 from dataclasses import dataclass
 
-from softswitch.driver import Driver
+from softswitch.driver import MOST_FAULTS, Driver
 from softswitch.entropy import SystemEntropy
 
 
@@ -87,6 +87,33 @@ async def test_an_effect_that_causes_an_effect_is_drained_too() -> None:
     stage.bell.out.append(Note("first"))
     driver.settle()
     assert stage.notes == ["first", "second"]
+
+
+async def test_what_stands_behind_a_fault_is_still_done() -> None:
+    stage = Stage()
+    whole = stage.bell.drain
+    failures = iter([True, True, False])
+
+    def drain() -> list[object]:
+        if next(failures, False):
+            raise RuntimeError("an item that fails")
+        return whole()
+
+    stage.bell.drain = drain  # type: ignore[method-assign]
+    stage.bell.out.append(Note("behind"))
+    stage.driver.settle()
+    assert stage.notes == ["behind"] and stage.faults == ["drain", "drain"]
+
+
+async def test_a_machine_that_always_fails_does_not_stop_the_loop() -> None:
+    stage = Stage()
+
+    def drain() -> list[object]:
+        raise RuntimeError("always")
+
+    stage.bell.drain = drain  # type: ignore[method-assign]
+    stage.driver.settle()
+    assert len(stage.faults) == MOST_FAULTS
 
 
 async def test_the_timer_wakes_at_the_deadline() -> None:

@@ -580,11 +580,18 @@ def test_a_stall_is_not_made_up_for_by_a_burst(world: World) -> None:
     world.now += 2.0
     late = world.engine.run(world.now)
     burst = world.network.packets(0)[len(before) :]
-    assert late == 380 and len(burst) == 5
+    assert late == pytest.approx(378, abs=2) and len(burst) in (5, 6)
     world.pass_time(0.2)
     packets = world.network.packets(0)
     assert packets[-1].timestamp - packets[0].timestamp == pytest.approx(2.4 * 8000 - 160, abs=200)
     assert {b.sequence - a.sequence for a, b in pairwise(packets)} == {1}
+
+
+def test_a_leg_that_cannot_hear_is_not_late(world: World) -> None:
+    world.do(Modify(0, "192.0.2.1", 4000, "PCMU", 0, send=False), Music(0, "moh"))
+    world.now += 60.0
+    assert world.engine.run(world.now) == 0
+    assert world.network.packets(0) == []
 
 
 def test_a_short_stall_is_made_up_for(world: World) -> None:
@@ -596,13 +603,75 @@ def test_a_short_stall_is_made_up_for(world: World) -> None:
     assert len(world.network.packets(0)) == count + 4
 
 
-def test_listeners_are_spread_over_the_ticks() -> None:
-    world = World(64)
-    world.open(*range(64))
-    world.do(*(Tone(leg, "dial") for leg in range(64)))
-    bursts = []
-    for _ in range(8):
+def test_deadlines(world: World) -> None:
+    assert world.engine.next_deadline() is None
+    world.do(Tone(0, "dial"))
+    first = world.engine.next_deadline()
+    assert first is not None and world.now < first <= world.now + 0.025
+    world.pass_time(first - world.now + 0.001)
+    assert len(world.network.packets(0)) == 1
+    second = world.engine.next_deadline()
+    assert second is not None and second - first == pytest.approx(0.02)
+    world.do(Modify(0, "192.0.2.1", 4000, "PCMU", 0, send=False))
+    assert world.engine.next_deadline() is None
+    world.do(SendDigits(1, "1"))
+    soon = world.engine.next_deadline()
+    assert soon is not None and soon <= world.now + 0.01
+
+
+def bursts(world: World, ticks: int = 8) -> list[int]:
+    """How many packets are sent in each tick."""
+    counts = []
+    for _ in range(ticks):
         before = len(world.network.sent)
         world.pass_time(0.005)
-        bursts.append(len(world.network.sent) - before)
-    assert bursts == [16] * 8
+        counts.append(len(world.network.sent) - before)
+    return counts
+
+
+def test_few_listeners_share_a_tick_and_many_are_spread() -> None:
+    world = World(400)
+    world.open(*range(400))
+    world.do(*(Tone(leg, "dial") for leg in range(20)))
+    world.pass_time(0.02)
+    assert sorted(bursts(world)) == [0] * 6 + [20] * 2
+    world.do(*(Tone(leg, "dial") for leg in range(20, 400)))
+    world.pass_time(0.02)
+    assert sorted(bursts(world)) == [100] * 8
+    world.do(*(Stop(leg) for leg in range(390)))
+    world.pass_time(0.02)
+    assert sum(bursts(world)) == 20
+    world.do(*(Close(leg) for leg in range(400)))
+    assert world.engine.player._in_phase == [0, 0, 0, 0] and world.engine.player.playing == 0
+
+
+def test_one_by_one_is_the_same_as_together() -> None:
+    sent = []
+    for few in (0, 100):
+        world = World(12)
+        world.engine.player.few = few
+        for leg in range(12):
+            world.open(leg, codec="PCMA" if leg % 3 == 0 else "PCMU", ptime=(10, 20, 30, 60)[leg % 4])
+        for name, start, end in (("one", 0, 333), ("two", 333, 1000), ("tiny", 5, 10), ("empty", 0, 0)):
+            world.engine.loaded(Recording(name, False, encode_both(RAMP[start:end])), world.now)
+        world.engine.loaded(Recording("moh", True, encode_both(RAMP[:1700])), world.now)
+        for leg in range(4):
+            world.do(Play(leg, leg, ("one", "tiny", "tiny", "empty", "two", "one"), repeat=2))
+            world.do(Music(leg + 4, "moh", from_start=leg % 2 == 0), Tone(leg + 8, "beep" if leg % 2 else "busy"))
+            world.pass_time(0.013)
+        for step in range(10):
+            world.pass_time(0.1)
+            leg = step % 12
+            world.do(Bridge(leg, (leg + 5) % 12), SendDigits((leg + 3) % 12, "7", 50))
+            world.arrive(leg, audio(step, kind=8 if leg % 3 == 0 else 0))
+            world.do(Modify((leg + 4) % 12, "192.0.2.1", 4000, "PCMU", 0, 101, send=step % 2 == 0))
+            world.do(Music(leg, "moh"), Play((leg + 5) % 12, 50 + step, ("two", "one")))
+        world.now += 1.7
+        world.engine.run(world.now)
+        world.pass_time(0.5)
+        sent.append((world.network.sent, world.events(), world.engine.legs.outbound.tolist()))
+    (one, events, table), (other, other_events, other_table) = sent
+    assert sorted(one) == sorted(other) and sorted(map(repr, events)) == sorted(map(repr, other_events))
+    assert table == other_table
+    for leg in range(12):
+        assert [data for number, data in one if number == leg] == [data for number, data in other if number == leg]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import resource
 import socket
+import threading
 from collections.abc import Callable
 
 import pytest
@@ -60,6 +61,30 @@ def test_a_taken_port_is_named_and_the_others_are_given_back() -> None:
         with pytest.raises(PortError, match=rf"RTP port {base + 4} .*errno 98.*ss -lunp"):
             PortPool(["127.0.0.1"], base, 4)
     PortPool(["127.0.0.1"], base, 4).close()
+
+
+def test_one_taken_port_of_many_costs_its_leg_only() -> None:
+    base = free_ports(20)
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as taken:
+        taken.bind(("127.0.0.1", base + 7))  # the RTCP port of leg 3
+        pool = PortPool(["127.0.0.1", "::1"], base, 20)
+    assert pool.taken == {3}
+    assert pool.rtp(4, socket.AF_INET).getsockname() == ("127.0.0.1", base + 8)
+    assert pool.rtp(3, socket.AF_INET6).getsockname()[1] == base + 6
+    pool.close()
+
+
+def test_a_port_that_is_given_back_in_time_is_not_missed() -> None:
+    base = free_ports(20)
+    taken = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    taken.bind(("127.0.0.1", base))
+    release = threading.Timer(0.05, taken.close)
+    release.start()
+    pool = PortPool(["127.0.0.1"], base, 20)
+    release.join()
+    assert pool.taken == set()
+    assert pool.rtp(0, socket.AF_INET).getsockname() == ("127.0.0.1", base)
+    pool.close()
 
 
 def test_too_few_files(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -69,7 +69,7 @@ class World:
     """One engine in virtual time. Performs commands, lets packets arrive, lets time pass."""
 
     def __init__(self, legs: int = 8, seed: int = 1) -> None:
-        self.now = 1000.0
+        self.now = 1000.0025  # In the middle of a tick: sums of 0.005 are not exact.
         self.network = MemoryNetwork(legs)
         self.loads: list[Load] = []
         self.bank = Bank(1 << 17)
@@ -83,7 +83,7 @@ class World:
     def open(self, *numbers: int, codec: str = "PCMU", dtmf_type: int = 101, **values: object) -> None:
         for number in numbers:
             payload_type = 0 if codec == "PCMU" else 8
-            self.do(Open(number, f"192.0.2.{number + 1}", 4000, codec, payload_type, dtmf_type, **values))  # type: ignore[arg-type]
+            self.do(Open(number, f"192.0.{2 + number // 250}.{1 + number % 250}", 4000, codec, payload_type, dtmf_type, **values))  # type: ignore[arg-type]
 
     def arrive(self, leg: int, packet: Packet | bytes) -> bytes:
         """A packet comes from the address of the leg; returns what its listener is sent, b"" for nothing."""

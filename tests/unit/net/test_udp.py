@@ -1,8 +1,11 @@
 from __future__ import annotations
 
 import asyncio
+import math
 import os
 import socket
+import statistics
+import time
 from collections.abc import AsyncIterator
 
 import pytest
@@ -10,7 +13,7 @@ import pytest
 from softswitch.effects import Flow
 from softswitch.net import bind
 from softswitch.net.limits import Counters, Limits
-from softswitch.net.udp import UdpListener
+from softswitch.net.udp import UdpListener, waited
 
 from .conftest import Ear
 
@@ -57,6 +60,26 @@ async def test_a_long_queue_is_read_in_batches_and_reported_as_backlog(
         phone.sendto(MESSAGE, ("127.0.0.1", listener.port))
         await ear.until(lambda: len(ear.heard) == 31)
         assert ear.behind[-1] == 0.0  # The socket had been emptied.
+
+
+async def test_busy_is_not_behind(listener: UdpListener, ear: Ear, phone: socket.socket) -> None:
+    """A socket that is never empty, though nothing waits long in it: that is work, not overload."""
+    with phone:
+
+        def one_more(data: bytes, flow: Flow) -> None:
+            if len(ear.heard) < 2_000:
+                phone.sendto(MESSAGE, ("127.0.0.1", listener.port))
+
+        ear.on_message = one_more
+        began = time.monotonic()
+        for _ in range(20):
+            phone.sendto(MESSAGE, ("127.0.0.1", listener.port))
+        await ear.until(lambda: len(ear.heard) >= 2_000)
+        assert 0.0 < statistics.median(ear.behind[1_000:2_000]) < (time.monotonic() - began) / 5
+
+
+def test_a_kernel_that_does_not_say_when_leaves_the_length_of_the_backlog() -> None:
+    assert waited([]) == math.inf
 
 
 @pytest.mark.parametrize("host, port", [("127.0.0.1", 70_000), ("127.0.0.1", 0), ("localhost", 5060), ("::1", 5060)])

@@ -1,0 +1,116 @@
+"""Writes the reference parts of these pages from the program itself: `python docs/generate.py`.
+
+What stands between `<!-- NAME -->` and `<!-- end -->` in a page is generated; a unit test fails when it is out of date.
+"""
+
+from __future__ import annotations
+
+import inspect
+import re
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import MISSING, fields
+from pathlib import Path
+from typing import Any, Final
+
+import rich_click as click
+
+from softswitch import events
+from softswitch.cli import COMMANDS, main
+from softswitch.config import SECTIONS, Config
+from softswitch.decode import encode_value
+from softswitch.toml import toml_value
+
+FOLDER: Final = Path(__file__).resolve().parent
+DEFAULTS: Final = (str, int, float, type(Path()))  # a default of another type is no value to show
+SCALARS: Final = {"bool": "`true` or `false`", "str": "text", "int": "a whole number", "float": "a number"}
+
+
+def settings() -> Iterator[str]:
+    """Every setting of softswitch.toml: default, what it accepts (with the unit), what it is for."""
+    config = Config()
+    for section, cls in SECTIONS.items():
+        yield f"\n### [{section}]\n\n| key | default | accepts | |\n|---|---|---|---|"
+        for one in fields(cls):
+            rule = one.metadata["rule"]
+            value = getattr(getattr(config, section), one.name)
+            default = toml_value(rule.write(value) if rule else encode_value(value))
+            accepts = rule.expected if rule else SCALARS.get(str(one.type), "a path in quotes")
+            yield f"| `{one.name}` | `{default}` | {_cell(accepts)} | {_cell(one.metadata['comment'])} |"
+
+
+def commands() -> Iterator[str]:
+    """Every command and its options, in the order of `softswitch --help`."""
+    context = click.Context(main)
+    for name in COMMANDS:
+        command = main.get_command(context, name)
+        assert command is not None
+        yield from _command(command, f"softswitch {name}")
+
+
+def _command(command: click.Command, path: str) -> Iterator[str]:
+    arguments = [one for one in command.params if one.param_type_name == "argument"]
+    words = [str(one.name).upper() for one in arguments]
+    usage = " ".join(
+        [path, *(word if one.required else f"[{word}]" for word, one in zip(words, arguments, strict=True))]
+    )
+    subcommands: dict[str, click.Command] = getattr(command, "commands", {})
+    yield f"\n### `{usage}`\n\n{inspect.cleandoc(command.help or '')}"
+    options = [one for one in command.params if isinstance(one, click.Option)]
+    if options:
+        yield "\n| option | default | |\n|---|---|---|"
+    for one in options:
+        names = ", ".join(f"`{name}`" for name in one.opts)
+        default = f"`{one.default}`" if one.default != "" and type(one.default) in DEFAULTS else ""
+        yield f"| {names} | {default} | {_cell(one.help or '')} |"
+    for name, inner in subcommands.items():
+        yield from _command(inner, f"{path} {name}")
+
+
+def event_classes() -> list[type[events.Event]]:
+    found = [one for one in vars(events).values() if inspect.isclass(one) and issubclass(one, events.Event)]
+    return [one for one in found if one is not events.Event]
+
+
+def event_names() -> Iterator[str]:
+    """Every event with its fields, in the order of softswitch/events.py."""
+    for cls in event_classes():
+        yield f"\n### `{cls.name}`\n\n{inspect.cleandoc(cls.__doc__ or '')}\n"
+        comments = _comments(cls)
+        for one in fields(cls):
+            optional = one.default is not MISSING or one.default_factory is not MISSING
+            said = f": {comments[one.name]}" if one.name in comments else ""
+            yield f"- `{one.name}` ({one.type}{', may be absent or empty' if optional else ''}){said}"
+
+
+def _comments(cls: type[Any]) -> dict[str, str]:
+    """What the source says behind the fields."""
+    found = re.findall(r"^    (\w+): .*?  # (.+)$", inspect.getsource(cls), re.MULTILINE)
+    return dict(found)
+
+
+def _cell(text: str) -> str:
+    return text.replace("|", "\\|").replace("\n", " ")
+
+
+PARTS: Final[dict[str, tuple[str, Callable[[], Iterator[str]]]]] = {
+    "configuration.md": ("settings", settings),
+    "cli.md": ("commands", commands),
+    "events.md": ("events", event_names),
+}
+
+
+def render(page: str) -> str:
+    """A page with its generated part as it ought to be."""
+    name, generate = PARTS[page]
+    text = (FOLDER / page).read_text(encoding="utf-8")
+    head, mark, rest = text.partition(f"<!-- {name} -->\n")
+    assert mark, f"{page} has no <!-- {name} -->"
+    tail = rest.partition("<!-- end -->")[2]
+    return head + mark + "\n".join(generate()) + "\n\n<!-- end -->" + tail
+
+
+if __name__ == "__main__":
+    for page in PARTS:
+        (FOLDER / page).write_text(render(page), encoding="utf-8")
+        print(page, file=sys.stderr)
