@@ -97,8 +97,8 @@ class MediaPool:
             pool.resting.append((now + QUARANTINE, leg.index))
 
     def owns(self, port: int) -> bool:
-        """Whether a port is one of ours, RTP or RTCP, in use or not."""
-        return any(0 <= port - pool.base_port < 2 * pool.legs for pool in self._workers.values())
+        """Whether a port, RTP or RTCP, belongs to a leg in use."""
+        return any((worker, port - pool.base_port >> 1) in self.legs for worker, pool in self._workers.items())
 
     def suspend(self, worker: int) -> None:
         """The worker's process is gone: nothing is allocated there until it, or another in its place, is ready."""

@@ -79,10 +79,10 @@ def test_another_family_of_addresses() -> None:
 
 
 def test_media_that_would_come_back_to_us() -> None:
-    w = world()
-    base = next(pool.base_port for pool in w.switch.calls.board.pool._workers.values())
+    w, _, _ = talking()
     here = SWITCH[0].encode()
-    for port in (base, base + 1, base + 399, SWITCH[1]):
+    used = [leg.port for leg in w.switch.calls.board.pool.legs.values()]
+    for port in (*used, used[0] + 1, SWITCH[1]):
         raw = invite(w, (SDP % (here, here, b"8")).replace(b"4000", str(port).encode()), {})
         assert (raw.status, raw.get("Warning")) == (488, f'399 {SWITCH[0]} "Media would loop"')
 
