@@ -96,6 +96,10 @@ class MediaPool:
         if self.legs.pop((leg.worker, leg.index), None) is leg and (pool := self._workers.get(leg.worker)):
             pool.resting.append((now + QUARANTINE, leg.index))
 
+    def owns(self, port: int) -> bool:
+        """Whether a port is one of ours, RTP or RTCP, in use or not."""
+        return any(0 <= port - pool.base_port < 2 * pool.legs for pool in self._workers.values())
+
     def suspend(self, worker: int) -> None:
         """The worker's process is gone: nothing is allocated there until it, or another in its place, is ready."""
         if (pool := self._workers.get(worker)) is not None:

@@ -73,8 +73,9 @@ def _place(message: Message) -> str:
     """What a request's server transaction is found by, but for the method: ACK is matched to its INVITE (17.2.3)."""
     via = message.headers["via"][0]
     if message.branch[:7] == COOKIE:
-        return f"{message.branch} {via.partition(';')[0]} "
-    return f"{message.from_tag} {message.call_id} {message.cseq} {via} {message.uri} "
+        # Whatever the Via says: a copy from another address is another request, and its sender must authenticate.
+        return f"{message.branch} {via.partition(';')[0]} {message.flow.host} "
+    return f"{message.from_tag} {message.call_id} {message.cseq} {via} {message.uri} {message.flow.host} "
 
 
 class Endpoint:

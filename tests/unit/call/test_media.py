@@ -159,6 +159,15 @@ def test_a_restarted_worker_learns_what_it_was_doing(entropy: SeededEntropy) -> 
     assert max(opens) < min(bridges), "both ends exist before they are joined"
 
 
+def test_the_pool_knows_its_ports(entropy: SeededEntropy) -> None:
+    pool = MediaPool(entropy, [])
+    pool.add_range(0, 20_000, 50)
+    pool.add_range(1, 30_000, 1)
+    assert [port for port in (19_999, 20_000, 20_099, 20_100, 30_000, 30_001, 30_002) if pool.owns(port)] == [
+        20_000, 20_099, 30_000, 30_001,
+    ]  # fmt: skip
+
+
 def test_legs_whose_ports_another_program_has_are_left_alone(entropy: SeededEntropy) -> None:
     pool = MediaPool(entropy, [])
     pool.add_range(0, 20_000, 6, taken=[1, 4])

@@ -578,3 +578,14 @@ def test_an_impossible_destination_fails_at_once(host: str, port: int) -> None:
     assert isinstance(item, RequestFailed) and item.status == 503 and item.transaction is tx
     ep.send(b"x", Flow("udp", host, port))
     assert ep.drain() == [] and empty(ep) and ep.counters.unsendable == 2
+
+
+def test_a_copy_of_a_request_from_another_address_is_another_request() -> None:
+    ep = endpoint()
+    (item,) = receive(ep, request("REGISTER"))
+    assert isinstance(item, RequestReceived)
+    ep.respond(item.transaction, 200, 0.0)
+    ep.drain()
+    stranger = PHONE._replace(host="203.0.113.9")
+    ep.receive(request("REGISTER"), stranger, 0.1)
+    assert [item.flow for item in ep.drain() if isinstance(item, Send)] == [stranger]
