@@ -29,11 +29,6 @@ def needed() -> bool:
 
 def run(arguments: Sequence[str]) -> NoReturn:
     """Make or refresh the environment, then replace this process by the command inside it."""
-    if sys.version_info < OLDEST:
-        fail(
-            f"Python {OLDEST[0]}.{OLDEST[1]} or newer is needed, this is {sys.version.split()[0]}.",
-            "Use a newer python3.",
-        )
     if not (ROOT / "pyproject.toml").is_file():
         fail("softswitch's dependencies are not installed.", "Install it with: pip install softswitch")
     python = prepare()

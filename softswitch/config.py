@@ -209,7 +209,6 @@ class Paths:
         Path("softswitch.sqlite"), "The site, the registrations, the call records. Keep it private: mode 0600."
     )
     log: Path | None = setting(None, "Log file; without it the log goes to standard error.", OPTIONAL_PATH)
-    run: Path = setting(Path("run"), "Folder of the process id and of what lives as long as the process.")
     socket: Path = setting(
         Path("run/softswitch.sock"), "Where `softswitch status`, `queue show`, ... reach the running switch."
     )

@@ -305,6 +305,10 @@ class Switch:
             "calls": len(self.calls.calls),
             "media": view.media(self.calls.board, now),
             "sip": asdict(self.endpoint.counters),
+            "credentials": {
+                "wrong": self.authenticator.guesses.failed,
+                "not_judged": self.authenticator.guesses.refused,
+            },
         }
 
     def call_list(self, now: float) -> list[dict[str, Any]]:

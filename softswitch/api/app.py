@@ -39,6 +39,8 @@ class Collector:
 def build(source: Source, *, token: str = "", hosts: frozenset[str] = frozenset()) -> FastAPI:
     """The application. `token`: what `Authorization: Bearer` must carry ("" on loopback only).
 
+    Pages of other origins are refused in any case.
+
     `hosts`: names by which we may be addressed without a token, so that a web page of a stranger cannot read us through
     the visitor's browser (DNS rebinding).
     """
@@ -50,6 +52,8 @@ def build(source: Source, *, token: str = "", hosts: frozenset[str] = frozenset(
     @app.middleware("http")
     async def guard(request: Request, call_next: Callable[[Request], Awaitable[Response]]) -> Response:
         if request.url.path not in OPEN_PATHS:
+            if _is_foreign(request):
+                return JSONResponse({"error": "foreign origin"}, 403)
             if token:
                 given = request.headers.get("authorization", "").encode("latin-1", "replace")
                 if not hmac.compare_digest(given, expected):
@@ -98,6 +102,12 @@ def build(source: Source, *, token: str = "", hosts: frozenset[str] = frozenset(
 def _verdict(readiness: Readiness) -> Response:
     text = "ok\n" if readiness.ready else "\n".join(readiness.reasons) + "\n"
     return PlainTextResponse(text, 200 if readiness.ready else 503)
+
+
+def _is_foreign(request: Request) -> bool:
+    """Whether a page of another origin asks (RFC 6454). A proxy may have taken TLS off, so the scheme does not count."""
+    origin = request.headers.get("origin")
+    return origin is not None and origin.partition("://")[2].lower() != request.headers.get("host", "").lower()
 
 
 def _host(request: Request) -> str:

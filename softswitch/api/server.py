@@ -17,6 +17,8 @@ from softswitch.api.source import Source
 if TYPE_CHECKING:
     import uvicorn
 
+PATIENCE = 15.0  # seconds for a request to come whole
+CONNECTIONS = 1_024
 LOOPBACK_NAMES = frozenset({"localhost", "127.0.0.1", "::1"})
 
 
@@ -51,8 +53,28 @@ class HttpServer:
 
     def _make(self) -> uvicorn.Server:
         import uvicorn
+        from uvicorn.protocols.http.h11_impl import H11Protocol
 
         from softswitch.api.app import build
+
+        class Protocol(H11Protocol):
+            """Cuts whoever holds a connection without asking for anything: uvicorn itself waits for ever."""
+
+            answered: object = None
+
+            def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+                super().connection_made(transport)
+                self.loop.call_later(PATIENCE, self.look)
+
+            def look(self) -> None:
+                if self.transport.is_closing():
+                    return
+                cycle = self.cycle
+                if cycle is None or (cycle.response_complete and cycle is self.answered):
+                    self.transport.abort()
+                    return
+                self.answered = cycle
+                self.loop.call_later(PATIENCE, self.look)
 
         class Server(uvicorn.Server):
             @contextlib.contextmanager
@@ -64,7 +86,7 @@ class HttpServer:
         config = uvicorn.Config(
             build(self._source, token=self._token, hosts=hosts),
             log_config=None, access_log=False, lifespan="off", server_header=False, ws="none",
-            timeout_keep_alive=30, limit_concurrency=256, h11_max_incomplete_event_size=16_384,
+            timeout_keep_alive=30, limit_concurrency=CONNECTIONS, http=Protocol, h11_max_incomplete_event_size=16_384,
         )  # fmt: skip
         return Server(config)
 

@@ -126,6 +126,12 @@ class Board:
             self._places[key] = found
         return found
 
+    def is_ours(self, host: str, port: int, flow: Flow) -> bool:
+        """Whether media sent there would come back to us: two legs that echo each other's packets never stop."""
+        if host != self.place(flow).host and host not in self.local:
+            return False
+        return self.pool.owns(port) or any(port == listener.port for listener in self.endpoint.listeners)
+
     # --- media -----------------------------------------------------------------------------------------------------------
 
     def allocate(self, now: float, worker: int | None = None, *, spare: int = 0) -> MediaLeg | None:

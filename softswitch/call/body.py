@@ -13,6 +13,7 @@ from softswitch.sip.headers import unquote as bare
 
 if TYPE_CHECKING:
     from softswitch.call.board import Board
+    from softswitch.effects import Flow
     from softswitch.sip.endpoint import ServerTransaction
     from softswitch.sip.message import Message
 
@@ -39,12 +40,20 @@ def offer_of(board: Board, message: Message, respond: Respond, tx: ServerTransac
         if body is None:
             respond(tx, 415, now, ACCEPT)
             return None
-        return describe(body) if body else NO_OFFER
+        return described(board, body, message.flow) if body else NO_OFFER
     except NotAcceptable as refusal:
         respond(tx, 488, now, refusal.warning(board.place(message.flow).host))
     except ParseError as error:
         respond(tx, error.status_hint, now)
     return None
+
+
+def described(board: Board, body: bytes, flow: Flow) -> Description:
+    """The description that a peer has sent. ParseError: it is none. NotAcceptable: nothing in it for us, or it names us."""
+    description = describe(body)
+    if description.host and board.is_ours(description.host, description.port, flow):
+        raise NotAcceptable(399, "Media would loop")
+    return description
 
 
 def _accepts_sdp(message: Message) -> bool:

@@ -32,6 +32,7 @@ EVENTS: Final = {
     "14": "C",
     "15": "D",
 }  # RFC 4733 numbers that some phones send
+MAX_UNACKED: Final = 4  # answers to re-INVITEs that we repeat because no ACK has come
 MAX_INFO: Final = 1_024  # bytes of a body
 
 
@@ -43,6 +44,9 @@ def reinvite(leg: Leg, tx: ServerTransaction, message: Message, now: float) -> N
         return
     if leg.reinvite is not None or leg.negotiation.offered:
         leg.respond(tx, 491, now)  # 14.2: glare
+        return
+    if len(leg.unacked) >= MAX_UNACKED:
+        leg.respond(tx, 500, now, _retry_after(leg))
         return
     description = offer_of(leg.board, message, leg.respond, tx, now)
     if description is None:

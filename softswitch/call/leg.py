@@ -22,8 +22,9 @@ from collections.abc import Callable
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any, Final, Protocol, TypeAlias
 
+from softswitch.call.body import described
 from softswitch.call.headers import SDP
-from softswitch.call.negotiation import Description, Negotiation, NotAcceptable, describe
+from softswitch.call.negotiation import Description, Negotiation, NotAcceptable
 from softswitch.errors import ParseError
 from softswitch.events import LegAnswered, LegEnded, LegRinging, LegStarted
 from softswitch.sip.dialog import Dialog
@@ -253,7 +254,7 @@ class Leg:
             return
         if status < 300:
             try:
-                self.negotiation.accept(describe(response.body))
+                self.negotiation.accept(described(self.board, response.body, self.dialog.flow))
             except (ParseError, NotAcceptable):
                 self.negotiation.withdraw()
                 return
@@ -314,7 +315,7 @@ class Leg:
     def take_answer(self, body: bytes, now: float) -> bool:
         """The peer's answer to our offer. False if it is none that we can work with."""
         try:
-            self.negotiation.accept(describe(body))
+            self.negotiation.accept(described(self.board, body, self.dialog.flow))
         except (ParseError, NotAcceptable):
             self.negotiation.withdraw()
             return False

@@ -96,6 +96,10 @@ class MediaPool:
         if self.legs.pop((leg.worker, leg.index), None) is leg and (pool := self._workers.get(leg.worker)):
             pool.resting.append((now + QUARANTINE, leg.index))
 
+    def owns(self, port: int) -> bool:
+        """Whether a port, RTP or RTCP, belongs to a leg in use."""
+        return any((worker, port - pool.base_port >> 1) in self.legs for worker, pool in self._workers.items())
+
     def suspend(self, worker: int) -> None:
         """The worker's process is gone: nothing is allocated there until it, or another in its place, is ready."""
         if (pool := self._workers.get(worker)) is not None:

@@ -247,8 +247,11 @@ class TcpListener:
 
     # --- connections ---------------------------------------------------------------------------------------------
 
-    def made(self, connection: Connection, peer: tuple[str, int]) -> None:
-        """Give a new connection its number, or cut it if there are too many."""
+    def made(self, connection: Connection, peer: tuple[str, int] | None) -> None:
+        """Give a new connection its number, or cut it if there are too many. `peer` is None if it was reset already."""
+        if not peer:
+            connection.cut("gone before it was accepted")
+            return
         host, port = peer[0], peer[1]
         held = self._per_host.get(host, 0)
         if len(self._connections) >= self.limits.connections or held >= self.limits.connections_per_host:

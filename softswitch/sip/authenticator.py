@@ -18,6 +18,7 @@ from softswitch.directory import Account
 from softswitch.errors import ParseError
 from softswitch.sip.digest import Credentials, parse_authorization, seal, verify
 from softswitch.sip.grammar import quote
+from softswitch.sip.guesses import Guesses
 from softswitch.sip.message import Message
 from softswitch.sip.uri import addr_uri, unescape, uri_host_port, uri_user
 
@@ -49,7 +50,7 @@ class Challenge:
 
 @dataclass(slots=True)
 class Refused:
-    """The credentials are right, but not for this request."""
+    """The credentials are right, but not for this request; or too many wrong ones came from there, so nobody looked."""
 
     status: int = 403
 
@@ -71,6 +72,7 @@ class Authenticator:
         proxy: bool = False,
         algorithms: tuple[str, ...] = ("SHA-256", "MD5"),
         md5_only_agents: tuple[str, ...] = MD5_ONLY_AGENTS,
+        guesses: Guesses | None = None,
     ) -> None:
         assert set(algorithms) <= {"SHA-256", "MD5"}
         self._realm = realm
@@ -80,6 +82,7 @@ class Authenticator:
         self._status = 407 if proxy else 401
         self._header = "proxy-authorization" if proxy else "authorization"
         self._algorithms = algorithms
+        self.guesses = guesses or Guesses()
         self._md5_only = tuple(prefix.lower() for prefix in md5_only_agents)
         name = "Proxy-Authenticate" if proxy else "WWW-Authenticate"
         self._start = f"{name}: Digest realm={quote(realm)}, nonce="
@@ -97,11 +100,19 @@ class Authenticator:
         credentials = self._credentials(message)
         if credentials is None:
             return self.challenge(message, now)
-        account = accounts.get(_user(credentials.username))
+        if not self._is_ours(credentials.nonce, message.flow.host):
+            # Not judged: an answer that depended on the password would let everybody guess with nonces of their own.
+            return self.challenge(message, now, stale=True)
+        user = _user(credentials.username)
+        if not self.guesses.admits(message.flow, user, now):
+            return Refused()
+        account = accounts.get(user)
         if not self._proves(credentials, account, message) or account is None:
+            self.guesses.wrong(message.flow, user, now)
             return self.challenge(message, now, failed=True)
         if not self._is_fresh(credentials, message, now):
             return self.challenge(message, now, stale=True)
+        self.guesses.succeeded(message.flow, user)
         return Authenticated(account)
 
     def challenge(self, message: Message, now: float, *, stale: bool = False, failed: bool = False) -> Challenge:
@@ -156,14 +167,14 @@ class Authenticator:
     def _nonce(self, source: str, issued: str) -> str:
         return issued + seal(self._key, issued, self._realm, source)[: _NONCE_DIGITS - _TIME_DIGITS]
 
+    def _is_ours(self, nonce: str, source: str) -> bool:
+        """Whether we gave this nonce, however long ago, to this source."""
+        expected = self._nonce(source, nonce[:_TIME_DIGITS])
+        return hmac.compare_digest(expected.encode("latin-1", "replace"), nonce.encode("latin-1", "replace"))
+
     def _is_fresh(self, credentials: Credentials, message: Message, now: float) -> bool:
-        """Whether the nonce is ours, for this source, young enough, and the proof new."""
-        nonce = credentials.nonce
-        issued = nonce[:_TIME_DIGITS]
-        expected = self._nonce(message.flow.host, issued)
-        if not hmac.compare_digest(expected.encode("latin-1", "replace"), nonce.encode("latin-1", "replace")):
-            return False
-        at, now_ms = int(issued, 16), int(now * 1000)
+        """Whether the nonce, one of ours, is young enough, and the proof new."""
+        at, now_ms = int(credentials.nonce[:_TIME_DIGITS], 16), int(now * 1000)
         self._turn(now_ms)
         if not max(self._floor, now_ms - self._lifetime_ms) <= at <= now_ms:
             return False

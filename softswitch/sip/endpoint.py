@@ -73,8 +73,9 @@ def _place(message: Message) -> str:
     """What a request's server transaction is found by, but for the method: ACK is matched to its INVITE (17.2.3)."""
     via = message.headers["via"][0]
     if message.branch[:7] == COOKIE:
-        return f"{message.branch} {via.partition(';')[0]} "
-    return f"{message.from_tag} {message.call_id} {message.cseq} {via} {message.uri} "
+        # Whatever the Via says: a copy from another address is another request, and its sender must authenticate.
+        return f"{message.branch} {via.partition(';')[0]} {message.flow.host} "
+    return f"{message.from_tag} {message.call_id} {message.cseq} {via} {message.uri} {message.flow.host} "
 
 
 class Endpoint:
@@ -191,9 +192,11 @@ class Endpoint:
         if not message.to_tag:
             if self._overloaded(message, now):
                 return
-            # 8.2.2.2: the same request over two paths of a forking proxy.
-            merge = f"{message.call_id} {message.from_tag} {message.cseq} {message.method}"
-            if merge in core.merged:
+            # 8.2.2.2: the same request over two paths of a forking proxy. Not so a registration: each copy of it must prove
+            # whose it is, and a replayed one learns nothing but that.
+            if message.method != "REGISTER":
+                merge = f"{message.call_id} {message.from_tag} {message.cseq} {message.method}"
+            if merge and merge in core.merged:
                 core.counters.merged += 1
                 self.reply_stateless(message, 482, now)
                 return

@@ -78,7 +78,7 @@ class Media:
         self.received = Stream(("", 0), (LOOPBACK, self.port), 0)
         self.sent = 0
         self._metronome = metronome
-        self._frames: list[bytes] = []
+        self.frames: list[bytes] = []  # what it speaks, coded
         self._position = 0
         self._ssrc = secrets.randbits(32)
         self._sequence = secrets.randbits(15)
@@ -97,10 +97,10 @@ class Media:
     def negotiated(self, remote: Address, payload_type: int, event_type: int) -> None:
         self.remote, self.payload_type, self.event_type = remote, payload_type, event_type
         coded = audio.encode_g711(self.voice, payload_type)
-        self._frames = [coded[start : start + FRAME] for start in range(0, len(coded) - FRAME + 1, FRAME)]
+        self.frames = [coded[start : start + FRAME] for start in range(0, len(coded) - FRAME + 1, FRAME)]
 
     def speak(self, on: bool) -> None:
-        if on and self._frames:
+        if on and self.frames:
             self._metronome.add(self._beat)
         else:
             self._metronome.remove(self._beat)
@@ -115,7 +115,7 @@ class Media:
             self.sent += 1
 
     def _beat(self) -> None:
-        frame = self._frames[self._position % len(self._frames)]
+        frame = self.frames[self._position % len(self.frames)]
         self._send(self.payload_type, frame, marker=self._position == 0)
         self._position += 1
         self._timestamp += FRAME

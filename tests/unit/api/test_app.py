@@ -114,3 +114,26 @@ async def test_nothing_is_imported_before_somebody_connects() -> None:
     site = Site()
     assert site.server._server is None
     await site.server.close()
+
+
+async def test_a_page_of_another_origin_is_refused(site: Site) -> None:
+    host = f"Host: localhost:{site.port}"
+    assert (await site.get("/api/status", host, f"Origin: http://localhost:{site.port}"))[0] == 200
+    for origin in ("http://evil.example", "null", "http://localhost:1", "http://localhost.evil.example"):
+        assert (await site.get("/api/status", host, f"Origin: {origin}"))[0] == 403
+
+
+async def test_connections_that_ask_for_nothing_are_cut(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("softswitch.api.server.PATIENCE", 0.2)
+    assert (await site.get("/healthz"))[0] == 200
+    connections = [await asyncio.open_connection("127.0.0.1", site.port) for _ in range(3)]
+    connections[1][1].write(b"GET /healthz HTTP/1.1\r\nX: ")
+    connections[2][1].write(b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n")
+    async with asyncio.timeout(5):
+        for reader, _ in connections:
+            try:
+                await reader.read()
+            except ConnectionResetError:
+                continue
+    for _, writer in connections:
+        writer.close()

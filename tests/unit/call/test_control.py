@@ -78,6 +78,15 @@ def test_another_family_of_addresses() -> None:
     assert (raw.status, raw.get("Warning")[:3]) == (488, "301")
 
 
+def test_media_that_would_come_back_to_us() -> None:
+    w, _, _ = talking()
+    here = SWITCH[0].encode()
+    used = [leg.port for leg in w.switch.calls.board.pool.legs.values()]
+    for port in (*used, used[0] + 1, SWITCH[1]):
+        raw = invite(w, (SDP % (here, here, b"8")).replace(b"4000", str(port).encode()), {})
+        assert (raw.status, raw.get("Warning")) == (488, f'399 {SWITCH[0]} "Media would loop"')
+
+
 @pytest.mark.parametrize("body", [b"v=1\r\n", b"v=0\r\nm=audio 99999 RTP/AVP 8\r\n", b"v=0\r\nm=audio 1 RTP/AVP 8\r\n"])
 def test_a_broken_description(body: bytes) -> None:
     assert invite(world(), body, {}).status == 400
@@ -134,6 +143,17 @@ def test_right_tags_from_a_foreign_address(method: str) -> None:
     assert line.state == other.state == "up"
     assert w.hears(line) == "bridge:bob" and w.hears(other) == "bridge:anna"
     assert all(port.opened.host.startswith("198.51.100.") for port in w.worker.ports.values())
+
+
+def test_reinvites_that_are_never_acknowledged() -> None:
+    w, line, _ = talking()
+    for number in range(20):
+        headers = {**line.phone.dialog_headers(line, "INVITE", 100 + number), "Content-Type": "application/sdp"}
+        line.phone.request("INVITE", line.target, headers, line.phone.sdp(line))
+    leg = next(leg for leg in w.switch.calls.board.legs.values() if leg.device == "anna")
+    w.run(1)
+    assert len(leg.unacked) <= 4
+    assert 500 in answers(line.phone, "INVITE")
 
 
 def test_wrong_tags_from_the_right_address() -> None:

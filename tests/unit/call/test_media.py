@@ -159,6 +159,18 @@ def test_a_restarted_worker_learns_what_it_was_doing(entropy: SeededEntropy) -> 
     assert max(opens) < min(bridges), "both ends exist before they are joined"
 
 
+def test_the_pool_knows_its_ports(entropy: SeededEntropy) -> None:
+    pool = MediaPool(entropy, [])
+    pool.add_range(0, 20_000, 50)
+    pool.add_range(1, 30_000, 1)
+    leg, other = pool.allocate(0.0, 0), pool.allocate(0.0, 1)
+    assert leg is not None and other is not None
+    ports = {port for port in range(19_900, 30_100) if pool.owns(port)}
+    assert ports == {leg.port, leg.port + 1, 30_000, 30_001}
+    leg.close(1.0)
+    assert not pool.owns(leg.port)
+
+
 def test_legs_whose_ports_another_program_has_are_left_alone(entropy: SeededEntropy) -> None:
     pool = MediaPool(entropy, [])
     pool.add_range(0, 20_000, 6, taken=[1, 4])

@@ -3,6 +3,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
+import socket
 import stat
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -137,9 +138,8 @@ async def test_a_second_switch_is_refused_and_a_stale_socket_is_not(console: Con
     with pytest.raises(ConsoleError, match="already running"):
         await second.start()
     stale = tmp_path / "stale.sock"
-    server = await asyncio.start_unix_server(lambda reader, writer: None, str(stale))
-    server.close()
-    await server.wait_closed()
+    with socket.socket(socket.AF_UNIX) as dead:  # Bound and gone, as after a kill -9.
+        dead.bind(str(stale))
     assert stale.exists()
     third = Console(stale, {}, lambda where, error: None)
     await third.start()

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import asyncio
 import socket
+import struct
 from collections.abc import AsyncIterator
 from dataclasses import replace
 
@@ -216,3 +217,24 @@ async def test_the_switch_can_close_a_connection(listener: TcpListener, ear: Ear
     assert await reader.read() == b"goodbye"
     await ear.until(lambda: ear.failed == [flow])
     writer.close()
+
+
+async def test_a_connection_that_was_reset_before_it_was_accepted(ear: Ear) -> None:
+    listener = await listening(ear, replace(LIMITS, connections=1_000, connections_per_host=1_000))
+    loop = asyncio.get_running_loop()
+    faults: list[dict[str, object]] = []
+    loop.set_exception_handler(lambda _, context: faults.append(context))
+    for _ in range(50):
+        wire = socket.create_connection((listener.host, listener.port))
+        wire.sendall(MESSAGE)
+        wire.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        wire.close()
+    gone = tcp.Connection(listener)
+    listener.made(gone, None)
+    assert gone.flow.connection == 0
+    reader, writer = await connected(listener)
+    writer.write(b"\r\n\r\n")
+    assert await reader.readexactly(2) == b"\r\n"
+    assert not faults
+    writer.close()
+    listener.close()

@@ -9,7 +9,7 @@ import pytest
 from softswitch.directory import Account
 from softswitch.effects import Flow
 from softswitch.sip import digest
-from softswitch.sip.authenticator import Authenticated, Authenticator, Challenge, belongs
+from softswitch.sip.authenticator import Authenticated, Authenticator, Challenge, Refused, belongs
 from softswitch.sip.message import Message
 from tests.unit.sip.peer import PHONE, parsed, request
 
@@ -288,3 +288,34 @@ def test_an_identity_belongs_to_its_account(method: str, from_: str, to: str, fi
     data = request(method).replace(b"sip:alice@pbx.test>;tag", f"{from_}>;tag".encode())
     m = parsed(data.replace(b"To: <sip:1000@pbx.test>", f"To: <{to}>".encode()))
     assert belongs(m, ACCOUNTS["alice"], {"pbx.test", "192.0.2.1"}) is fits
+
+
+def test_after_too_many_wrong_passwords_not_even_the_right_one_is_looked_at() -> None:
+    auth = authenticator()
+    statuses = []
+    for number in range(30):
+        result = auth.check(message(authorization=answer(offer(auth), "alice", f"guess {number}")), ACCOUNTS, 0.0)
+        assert not isinstance(result, Authenticated)
+        statuses.append(result.status)
+    assert statuses == [401] * 18 + [403] * 12
+    assert isinstance(auth.check(message(authorization=answer(offer(auth))), ACCOUNTS, 0.0), Refused)
+    elsewhere = Flow("udp", "203.0.113.9", 5060)
+    proof = answer(offer(auth, flow=elsewhere))
+    assert isinstance(auth.check(message(authorization=proof, flow=elsewhere), ACCOUNTS, 0.0), Authenticated)
+
+
+def test_known_and_unknown_users_are_refused_alike() -> None:
+    for user in ("alice", "nobody"):
+        auth = authenticator()
+        results = [auth.check(message(authorization=answer(offer(auth), user, "x")), ACCOUNTS, 0.0) for _ in range(20)]
+        assert [isinstance(result, Refused) for result in results] == [False] * 18 + [True] * 2
+
+
+@pytest.mark.parametrize("password", ["secret", "wrong"])
+def test_with_a_nonce_that_is_not_ours_no_password_is_judged(password: str) -> None:
+    auth = authenticator()
+    forged = dataclasses.replace(offer(auth), nonce="0" * 24)
+    for _ in range(100):
+        result = auth.check(message(authorization=answer(forged, "alice", password)), ACCOUNTS, 0.0)
+        assert result == auth.challenge(message(), 0.0, stale=True)
+    assert auth.guesses.failed == 0, "and nobody can lock out the address that is written as the source"

@@ -578,3 +578,22 @@ def test_an_impossible_destination_fails_at_once(host: str, port: int) -> None:
     assert isinstance(item, RequestFailed) and item.status == 503 and item.transaction is tx
     ep.send(b"x", Flow("udp", host, port))
     assert ep.drain() == [] and empty(ep) and ep.counters.unsendable == 2
+
+
+def test_a_copy_of_a_request_from_another_address_is_another_request() -> None:
+    ep = endpoint()
+    (item,) = receive(ep, request("REGISTER"))
+    assert isinstance(item, RequestReceived)
+    ep.respond(item.transaction, 200, 0.0)
+    ep.drain()
+    stranger = PHONE._replace(host="203.0.113.9")
+    ep.receive(request("REGISTER"), stranger, 0.1)
+    (copy,) = ep.drain()
+    assert isinstance(copy, RequestReceived) and copy.message.flow == stranger
+
+
+def test_every_copy_of_a_registration_reaches_the_tu() -> None:
+    ep = endpoint()
+    for branch in ("z9hG4bKone", "z9hG4bKtwo"):
+        (item,) = receive(ep, request("REGISTER", branch=branch))
+        assert isinstance(item, RequestReceived)

@@ -1,0 +1,107 @@
+"""How many wrong passwords may come from where (SEC-05): slow for whoever guesses, invisible for whoever knows.
+
+Two buckets count failures: one per flow, because a guessing program sits on one socket, and one per host, because it may open
+many. When either is empty, credentials from there are not judged at all, so even the right password finds nothing out. A flow
+that has proved an account goes on being judged for that account, so phones behind the same address stay registered; and what
+is not ours to judge - a nonce that we never gave to that address - counts for nobody, so no forged source can lock anybody out.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+from collections.abc import Hashable
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Generic, TypeVar
+
+from softswitch.effects import Flow
+
+K = TypeVar("K", bound=Hashable)
+
+
+@dataclass(slots=True, frozen=True)
+class GuessLimits:
+    """Failures at once, and the failures a second that are forgiven."""
+
+    flow_burst: int = 18
+    flow_rate: float = 0.1
+    host_burst: int = 36
+    host_rate: float = 4.0
+    places: int = 16_384  # flows and hosts remembered, each
+    proven: int = 65_536  # flows remembered with the account that they have proved
+
+
+class Buckets(Generic[K]):
+    """Leaky buckets by name: a name is forgotten when its bucket has run dry, or when too many others have come since."""
+
+    __slots__ = ("_burst", "_levels", "_places", "_rate")
+
+    def __init__(self, burst: int, rate: float, places: int) -> None:
+        self._burst = burst
+        self._rate = rate  # units a second that leak out
+        self._places = places
+        self._levels: dict[K, tuple[float, float]] = {}  # level and when it was so, the latest last
+
+    def is_full(self, name: K, now: float) -> bool:
+        return name in self._levels and self._level(name, now) > self._burst - 1
+
+    def add(self, name: K, now: float) -> None:
+        level = self._level(name, now)
+        self._levels.pop(name, None)
+        self._levels[name] = (level + 1, now)
+        for _ in range(2):  # One more than comes in, so that what has run dry goes sooner or later.
+            oldest = next(iter(self._levels))
+            if len(self._levels) > self._places or not self._level(oldest, now):
+                del self._levels[oldest]
+
+    def _level(self, name: K, now: float) -> float:
+        level, at = self._levels.get(name, (0.0, now))
+        return max(0.0, level - (now - at) * self._rate)
+
+    def __len__(self) -> int:
+        return len(self._levels)
+
+
+class Guesses:
+    """Decides whether credentials are looked at. Times are monotonic seconds."""
+
+    def __init__(self, limits: GuessLimits = GuessLimits()) -> None:
+        self.refused = 0  # credentials that were not judged
+        self.failed = 0  # credentials that were judged and found wrong
+        self._limits = limits
+        self._flows: Buckets[Flow] = Buckets(limits.flow_burst, limits.flow_rate, limits.places)
+        self._hosts: Buckets[str] = Buckets(limits.host_burst, limits.host_rate, limits.places)
+        self._proven: dict[Flow, str] = {}
+
+    def admits(self, flow: Flow, user: str, now: float) -> bool:
+        """Whether credentials for `user` that came over `flow` are to be judged."""
+        if not (self._flows.is_full(flow, now) or self._hosts.is_full(network(flow.host), now)):
+            return True
+        if self._proven.get(flow) == user:
+            return True
+        self.refused += 1
+        return False
+
+    def succeeded(self, flow: Flow, user: str) -> None:
+        """The flow has proved that it is the account's."""
+        proven = self._proven
+        if proven.get(flow) != user:
+            proven.pop(flow, None)
+            proven[flow] = user
+            if len(proven) > self._limits.proven:
+                del proven[next(iter(proven))]
+
+    def wrong(self, flow: Flow, user: str, now: float) -> None:
+        """Credentials of the flow were wrong. A phone that was right before is no guesser: its password has changed."""
+        self.failed += 1
+        if self._proven.get(flow) != user:
+            self._flows.add(flow, now)
+            self._hosts.add(network(flow.host), now)
+
+
+@lru_cache(maxsize=4096)
+def network(host: str) -> str:
+    """What one party can have many of without effort counts once: an IPv4 address, or the /64 of an IPv6 address."""
+    if ":" not in host:
+        return host
+    return str(ipaddress.IPv6Network((host.partition("%")[0], 64), strict=False))
