@@ -192,9 +192,11 @@ class Endpoint:
         if not message.to_tag:
             if self._overloaded(message, now):
                 return
-            # 8.2.2.2: the same request over two paths of a forking proxy.
-            merge = f"{message.call_id} {message.from_tag} {message.cseq} {message.method}"
-            if merge in core.merged:
+            # 8.2.2.2: the same request over two paths of a forking proxy. Not so a registration: each copy of it must prove
+            # whose it is, and a replayed one learns nothing but that.
+            if message.method != "REGISTER":
+                merge = f"{message.call_id} {message.from_tag} {message.cseq} {message.method}"
+            if merge and merge in core.merged:
                 core.counters.merged += 1
                 self.reply_stateless(message, 482, now)
                 return

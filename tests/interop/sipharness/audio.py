@@ -214,7 +214,7 @@ def _look_up(sought: Signal, line: Signal, rate: int) -> Iterator[tuple[float, f
     threshold = 0.25 * rms(sought)
     for start in range(0, len(sought) - size + 1, size):
         piece = sought[start : start + size]
-        if rms(piece) < threshold:
+        if rms(piece) <= threshold:
             continue
         correlation = np.fft.irfft(spectrum * np.conj(np.fft.rfft(piece, points)), points)[: len(local)]
         correlation = np.where(audible, correlation / (local * np.linalg.norm(piece)), 0)

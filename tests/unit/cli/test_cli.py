@@ -228,7 +228,7 @@ def test_apply_shows_the_difference_and_a_dry_run_changes_nothing(site: dict[str
     Path("s.toml").write_text(text)
     dry = run("apply", "s.toml", "--dry-run")
     assert "+ account 500" in dry.output and "dry run" in dry.output and "a-long-password" not in dry.output
-    assert "500" not in run("export").stdout
+    assert "[account.500]" not in run("export").stdout
     assert data("apply", "s.toml")["version"] == 2
     assert "[account.500]" in run("export").stdout
 

@@ -588,4 +588,12 @@ def test_a_copy_of_a_request_from_another_address_is_another_request() -> None:
     ep.drain()
     stranger = PHONE._replace(host="203.0.113.9")
     ep.receive(request("REGISTER"), stranger, 0.1)
-    assert [item.flow for item in ep.drain() if isinstance(item, Send)] == [stranger]
+    (copy,) = ep.drain()
+    assert isinstance(copy, RequestReceived) and copy.message.flow == stranger
+
+
+def test_every_copy_of_a_registration_reaches_the_tu() -> None:
+    ep = endpoint()
+    for branch in ("z9hG4bKone", "z9hG4bKtwo"):
+        (item,) = receive(ep, request("REGISTER", branch=branch))
+        assert isinstance(item, RequestReceived)
