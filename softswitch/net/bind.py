@@ -115,6 +115,13 @@ def own_addresses() -> list[str]:
 
 def port_owner(port: int, transport: str) -> str:
     """`name (process 123)` of the program that holds a local port, as far as this user may see it; else ""."""
+    for _ in range(3):  # The kernel's list may skip a line while other sockets come and go.
+        if inodes := _sockets(port, transport):
+            return _holder(inodes)
+    return ""
+
+
+def _sockets(port: int, transport: str) -> set[str]:
     inodes: set[str] = set()
     for table in (transport, transport + "6"):
         with contextlib.suppress(OSError):
@@ -123,7 +130,7 @@ def port_owner(port: int, transport: str) -> str:
                 listening = transport == "udp" or cells[3] == "0A"
                 if listening and int(cells[1].rpartition(":")[2], 16) == port:
                     inodes.add(f"socket:[{cells[9]}]")
-    return _holder(inodes) if inodes else ""
+    return inodes
 
 
 def _holder(inodes: set[str]) -> str:
