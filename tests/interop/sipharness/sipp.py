@@ -7,6 +7,7 @@ speak are `wirephone`'s business.
 from __future__ import annotations
 
 import csv
+import re
 import subprocess
 from collections.abc import Iterable
 from dataclasses import dataclass, field
@@ -188,10 +189,10 @@ class Sipp(Phone):
         try:
             status = self._process.wait(timeout)
         except subprocess.TimeoutExpired:
-            raise PhoneError(f"{self.name}: sipp did not end:\n{self.errors()[-1500:]}") from None
+            raise PhoneError(f"{self.name}: sipp did not end:\n{self.errors()[:3000]}") from None
         if status != 0:
             text = self.errors() or self.log(f"{self._scenario.name}.log")
-            raise PhoneError(f"{self.name}: sipp ended with {status}:\n{text[-1500:]}")
+            raise PhoneError(f"{self.name}: sipp ended with {status}:\n{text[:3000]}")
         return self.statistics()
 
     def run(
@@ -201,8 +202,13 @@ class Sipp(Phone):
         return self.finish(timeout + 10)
 
     def errors(self) -> str:
-        """What SIPp found wrong: unexpected messages, time-outs."""
+        """What SIPp found worth a word."""
         return self.log("errors.log")
+
+    def complaints(self) -> list[str]:
+        """What SIPp found wrong. A response repeated to a call that is over well is no fault: retransmission is UDP's way."""
+        notes = re.split(r"^'?(?=\d{4}-\d\d-\d\d\t)", self.errors(), flags=re.MULTILINE)[1:]
+        return [note for note in notes if not re.search(r"Dead call \S+ \(successful\)", note)]
 
     def statistics(self) -> dict[str, str]:
         """The last row of SIPp's statistics by column name."""
