@@ -9,12 +9,10 @@ import signal
 import time
 from collections.abc import Callable, Coroutine
 from dataclasses import replace
-from datetime import UTC, datetime
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from media.control import Alarm, Failed, Load, Ready, Stopped, WorkerEvent
-from softswitch import host, logs
+from media.control import Alarm, Failed, Ready, Stopped, WorkerEvent
+from softswitch import host, logs, sounds
 from softswitch.call.board import Policy
 from softswitch.config import Config, packaged_prompts
 from softswitch.console import Console
@@ -24,12 +22,13 @@ from softswitch.editing import OPERATIONS
 from softswitch.effects import CloseFlow, Flow, MediaCommand, Publish, Send
 from softswitch.entropy import SystemEntropy
 from softswitch.errors import SoftswitchError
-from softswitch.events import ConfigChanged, Event, MediaAlarm
+from softswitch.events import ConfigChanged
 from softswitch.mediaplane import MediaPlane, share_ports
 from softswitch.net.limits import Limits
 from softswitch.net.network import Network
 from softswitch.net.tally import Tally
 from softswitch.operations import Operations
+from softswitch.publisher import Publisher
 from softswitch.sip.overload import FIRST, Overload
 from softswitch.store import Store
 from softswitch.store.clips import Clips
@@ -47,18 +46,6 @@ BYE_GRACE = 2.0  # seconds for the BYEs of a switch that goes down with calls
 WATCH_SECONDS = 1.0
 PRUNE_SECONDS = 3_600.0
 
-# Events that the log tells at the standard level; all are in the journal.
-LOGGED = {
-    "call.ended": "info",
-    "agent.presence": "info",
-    "registration.removed": "info",
-    "config.changed": "info",
-    "media.alarm": "warning",
-}
-# Events after which the state of the queue engine is another.
-STATEFUL = frozenset(
-    {"queue.entered", "queue.left", "queue.offered", "queue.connected", "agent.presence", "agent.activity"}
-)
 
 log = logs.get_logger()
 
@@ -71,7 +58,6 @@ class Daemon:
         self.faults = logs.Faults()
         self.messages_in = Tally()
         self.messages_out = Tally()
-        self.published: dict[str, int] = {}  # name of an event -> how many there were
         self.draining = False
         self.serving = False
         self.alarms: dict[str, str] = {}  # what an operator should know now
@@ -84,8 +70,6 @@ class Daemon:
         self._http: HttpServer | None = None
         self._tasks: set[asyncio.Task[None]] = set()
         self._reloading = asyncio.Lock()
-        self._sequence = 0
-        self._state_changed = False
 
     # --- life ----------------------------------------------------------------------------------------------------
 
@@ -151,7 +135,7 @@ class Daemon:
         self.site = snapshot.directory
         self.directory = self._completed(self.site)
         self._opening = Opening(self.directory, snapshot.calendars, time.time)
-        self._sequence = snapshot.next_seq
+        self.publisher = Publisher(self.store.publish, self.console, snapshot.next_seq)
         self.switch = Switch(
             self.directory,
             host.listeners(config, self.network.listeners),
@@ -170,15 +154,15 @@ class Daemon:
                 Send: self._send,
                 CloseFlow: self.network.close_flow,
                 MediaCommand: self.media.post,
-                Publish: self._publish,
+                Publish: self.publisher.perform,
             },
             self.fault,
         )
 
     def _load_sounds(self) -> None:
         own = self.config.paths.prompts
-        found = clips(self.site, own)
-        self.media.load([*found, *music(self.site, own)])
+        found = sounds.clips(self.site, own)
+        self.media.load([*found, *sounds.music(self.site, own)])
         self.switch.set_clips(frozenset(one.name for one in found))
 
     async def _restore(self, snapshot: Snapshot) -> None:
@@ -190,7 +174,7 @@ class Daemon:
         resumed = {(one["visit"], one["caller"]) for one in state["visits"]}
         recovery = await self.store.recover(resumed=resumed)
         for event in recovery.events:
-            self.publish(event, at=recovery.at)
+            self.publisher.publish(event, at=recovery.at)
         if recovery.events:
             log.warning("recovered", calls=recovery.calls, legs=recovery.legs, visits=recovery.visits)
         self.switch.queues.restore_state(state, at)
@@ -277,28 +261,6 @@ class Daemon:
         self.messages_out.count(effect.data)
         self.network.send(effect)
 
-    def _publish(self, effect: Publish) -> None:
-        self.publish(effect.event)
-
-    def publish(self, event: Event, at: float | None = None) -> None:
-        """Give an event to the journal, to whoever follows, and to the log if it matters there. `at`: wall-clock."""
-        name, wall, mono = event.name, time.time(), time.monotonic()
-        if at is not None:
-            wall, mono = at, mono - (wall - at)
-        seq = self._sequence
-        self._sequence += 1
-        self.published[name] = self.published.get(name, 0) + 1
-        self.store.publish(seq, wall, mono, event)
-        if name in STATEFUL:
-            self._state_changed = True
-        if self.console.followed:
-            stamp = datetime.fromtimestamp(wall, UTC).isoformat(timespec="milliseconds")
-            self.console.publish({"seq": seq, "time": stamp, "event": name, **event.as_dict()})
-        level = LOGGED.get(name)
-        if level is not None:
-            fields = {key: value for key, value in event.as_dict().items() if value not in ("", None, ())}
-            getattr(log, level)(name, **fields)
-
     def _store_alarm(self, trouble: str, hint: str) -> None:
         if trouble:
             self.alarm("store", f"{trouble} ({hint})" if hint else trouble)
@@ -322,8 +284,6 @@ class Daemon:
                 )
         elif isinstance(event, Stopped | Failed):
             self.alarm(f"media worker {worker}", event.reason)
-            self.publish(MediaAlarm(worker, "worker_died", event.reason))
-            return
         self.input("media", self.switch.media_event, worker, event)
 
     # --- reload ----------------------------------------------------------------------------------------------------
@@ -359,7 +319,7 @@ class Daemon:
         self.input("configure", self.switch.configure, self.directory)
         self._load_sounds()
         if before != site.version:
-            self.publish(ConfigChanged(actor, f"site version {before} -> {site.version}"))
+            self.publisher.publish(ConfigChanged(actor, f"site version {before} -> {site.version}"))
         log.info("site in force", version=site.version, actor=actor)
 
     async def _reload_on_signal(self) -> None:
@@ -416,7 +376,7 @@ class Daemon:
         while True:
             await asyncio.sleep(WATCH_SECONDS)
             now = time.monotonic()
-            if self._state_changed:
+            if self.publisher.state_changed:
                 self._keep_state(now)
             if now - pruned >= PRUNE_SECONDS:
                 pruned = now
@@ -427,7 +387,7 @@ class Daemon:
                 said = now
 
     def _keep_state(self, now: float) -> None:
-        self._state_changed = False
+        self.publisher.state_changed = False
         try:
             self.store.save_state(ENGINE_STATE, self.switch.export_state(now))
         except Exception as error:
@@ -487,45 +447,6 @@ def freshen(state: dict[str, Any], snapshot: Snapshot, at: float) -> None:
         kept = state["agents"].get(name)
         if kept is not None and (kept["presence"], kept["reason"]) != (known.presence, known.reason):
             kept.update(presence=known.presence, reason=known.reason, presence_age=at - known.presence_since)
-
-
-def clips(site: Directory, own: Path | None) -> list[Load]:
-    """The prompts that callers of this site may hear, as "LANGUAGE/NAME".
-
-    All in the languages that the site speaks, and in English what one of them lacks: a caller hears another language
-    rather than nothing. A folder of one's own stands before what we ship.
-    """
-    files: dict[str, dict[str, Path]] = {}
-    for root in (packaged_prompts(), *([own] if own else [])):
-        for file in root.glob("*/**/*.wav"):
-            language, _, name = file.relative_to(root).with_suffix("").as_posix().partition("/")
-            files.setdefault(language, {})[name] = file
-    spoken = languages(site)
-    known = [files.get(language, {}).keys() for language in spoken]
-    lacking = [name for name in files.get("en", {}) if not all(name in names for names in known)]
-    wanted = [(language, name) for language in spoken for name in files.get(language, {})]
-    wanted += [("en", name) for name in lacking if "en" not in spoken]
-    return [Load(f"{language}/{name}", str(files[language][name])) for language, name in sorted(wanted)]
-
-
-def languages(site: Directory) -> set[str]:
-    """Every language that the site speaks to somebody."""
-    places = (site.accounts, site.menus, site.queues)
-    named = {thing.language for place in places for thing in place.values()}
-    return {site.language} | named - {""}
-
-
-def music(site: Directory, own: Path | None) -> list[Load]:
-    """Every class of music of the site; "default" is there whatever the site says."""
-    roots = [root / "moh" for root in (own, packaged_prompts()) if root is not None]
-    classes = {"default": tuple(sorted(file.name for file in roots[-1].glob("*.wav"))), **site.music}
-    found = []
-    for name, files in classes.items():
-        paths = [path for file in files for root in roots if (path := root / file).is_file()]
-        if paths:
-            first, *more = map(str, paths)
-            found.append(Load(name, first, music=True, more=tuple(more)))
-    return found
 
 
 def serve(config: Config, *, started: Callable[[Daemon], None] | None = None) -> None:

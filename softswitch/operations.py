@@ -66,7 +66,7 @@ class Operations:
             "workers": daemon.media.rows(),
             "loop_lag": daemon.network.lag,
             "faults": daemon.faults.total,
-            "events": dict(sorted(daemon.published.items())),
+            "events": dict(sorted(daemon.publisher.counts.items())),
             "network": daemon.network.counters.as_dict(),
             "store": asdict(daemon.store.health()),
             "problems": [*self.healthy().reasons, *(f"{what}: {detail}" for what, detail in daemon.alarms.items())],
@@ -202,7 +202,7 @@ class Operations:
         yield _gauge("stream_connections", "TCP connections now.", daemon.network.connections())
         yield _gauge("draining", "1 while no new calls are taken.", int(daemon.draining))
         yield _counter("faults", "Exceptions of ours that were survived.", daemon.faults.total)
-        yield Sample("softswitch_events", "Published events.", "counter", _by(daemon.published), ("event",))
+        yield Sample("softswitch_events", "Published events.", "counter", _by(daemon.publisher.counts), ("event",))
         network = daemon.network.counters.as_dict()
         yield Sample("softswitch_network", "What the listeners counted.", "counter", _by(network), ("what",))
         kinds: Values = {

@@ -220,15 +220,15 @@ class Phone:
         status, _ = self.authenticated("REGISTER", self.user, extra=f"Expires: {expires}\r\n")
         return status
 
-    def offer(self) -> dict[str, str]:
-        """What makes an INVITE: a session description for G.711."""
+    def offer(self, port: int = 9) -> dict[str, str]:
+        """What makes an INVITE: a session description for G.711. `port`: where to send audio."""
         host, _ = self.socket.getsockname()
-        sdp = f"v=0\r\no=- 1 1 IN IP4 {host}\r\ns=-\r\nc=IN IP4 {host}\r\nt=0 0\r\nm=audio 9 RTP/AVP 8\r\n"
+        sdp = f"v=0\r\no=- 1 1 IN IP4 {host}\r\ns=-\r\nc=IN IP4 {host}\r\nt=0 0\r\nm=audio {port} RTP/AVP 8\r\n"
         return {"body": sdp, "extra": "Content-Type: application/sdp\r\n", "call_id": "a-call"}
 
-    def call(self, to: str) -> str:
+    def call(self, to: str, port: int = 9) -> str:
         """Call an extension that answers; the To tag of its 200, which is acknowledged."""
-        status, text = self.authenticated("INVITE", to, **self.offer())
+        status, text = self.authenticated("INVITE", to, **self.offer(port))
         assert status == 200, text
         self._ack(to, text, call_id="a-call", in_dialog=True)
         return re.search(r"tag=([^\s;>]+)", value(text, "To"))[1]  # type: ignore[index]

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import signal
@@ -205,7 +206,13 @@ def flushed(switch: Running) -> None:
         pass
 
 
-def test_a_dead_media_worker_is_replaced(own_switch: Running) -> None:
+def test_a_dead_media_worker_is_replaced_and_the_call_goes_on(own_switch: Running) -> None:
+    phone = Phone(own_switch, 0)
+    rtp = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    rtp.bind(("127.0.0.1", 0))
+    rtp.settimeout(30)
+    tag = phone.call("music", rtp.getsockname()[1])
+    rtp.recv(2000)
     (worker,) = own_switch.command("status")["workers"]
     os.kill(worker["pid"], signal.SIGKILL)
     while True:
@@ -213,10 +220,16 @@ def test_a_dead_media_worker_is_replaced(own_switch: Running) -> None:
         if now["state"] == "ready" and now["pid"] != worker["pid"]:
             break
     assert now["restarts"] == 1
-    phone = Phone(own_switch, 0)
-    phone.call("echo")
-    phone.close()
+    rtp.setblocking(False)
+    with contextlib.suppress(BlockingIOError):  # What the old worker had sent.
+        while rtp.recv(2000):
+            pass
+    rtp.settimeout(30)
+    assert len(rtp.recv(2000)) == 172  # The music goes on, to the same port.
+    assert phone.ask("BYE", "music", to_tag=tag, call_id="a-call")[0] == 200
     assert get(own_switch, "/healthz") == (200, "ok\n")
+    rtp.close()
+    phone.close()
 
 
 def test_stream_and_datagram_share_the_port(switch: Running) -> None:

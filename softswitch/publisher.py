@@ -1,0 +1,68 @@
+"""Where events go: the journal, whoever follows, and the log if they matter there."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import Any, Protocol
+
+from softswitch import logs
+from softswitch.effects import Publish
+from softswitch.events import Event
+
+# Events that the log tells at the standard level; all are in the journal.
+LOGGED = {
+    "call.ended": "info",
+    "agent.presence": "info",
+    "registration.removed": "info",
+    "config.changed": "info",
+    "media.alarm": "warning",
+}
+# Events after which the state of the queue engine is another.
+STATEFUL = frozenset(
+    {"queue.entered", "queue.left", "queue.offered", "queue.connected", "agent.presence", "agent.activity"}
+)
+
+log = logs.get_logger()
+
+
+class Followers(Protocol):
+    """Who watches events live (`console.Console`)."""
+
+    @property
+    def followed(self) -> bool: ...
+    def publish(self, line: dict[str, Any]) -> None: ...
+
+
+class Publisher:
+    """Numbers events and stamps them with the wall clock. `record(seq, wall, mono, event)` is the journal's."""
+
+    def __init__(self, record: Callable[[int, float, float, Event], None], followers: Followers, next_seq: int) -> None:
+        self.counts: dict[str, int] = {}  # name -> how many there were
+        self.state_changed = False  # since somebody last looked and set it back
+        self._record = record
+        self._followers = followers
+        self._sequence = next_seq
+
+    def perform(self, effect: Publish) -> None:
+        self.publish(effect.event)
+
+    def publish(self, event: Event, at: float | None = None) -> None:
+        """Publish an event that happened now, or `at` a wall-clock time."""
+        name, wall, mono = event.name, time.time(), time.monotonic()
+        if at is not None:
+            wall, mono = at, mono - (wall - at)
+        seq = self._sequence
+        self._sequence += 1
+        self.counts[name] = self.counts.get(name, 0) + 1
+        self._record(seq, wall, mono, event)
+        if name in STATEFUL:
+            self.state_changed = True
+        if self._followers.followed:
+            stamp = datetime.fromtimestamp(wall, UTC).isoformat(timespec="milliseconds")
+            self._followers.publish({"seq": seq, "time": stamp, "event": name, **event.as_dict()})
+        level = LOGGED.get(name)
+        if level is not None:
+            fields = {key: value for key, value in event.as_dict().items() if value not in ("", None, ())}
+            getattr(log, level)(name, **fields)
