@@ -188,10 +188,10 @@ class Sipp(Phone):
         try:
             status = self._process.wait(timeout)
         except subprocess.TimeoutExpired:
-            raise PhoneError(f"{self.name}: sipp did not end:\n{self.errors()[-1500:]}") from None
+            raise PhoneError(f"{self.name}: sipp did not end:\n{self.errors()[:3000]}") from None
         if status != 0:
             text = self.errors() or self.log(f"{self._scenario.name}.log")
-            raise PhoneError(f"{self.name}: sipp ended with {status}:\n{text[-1500:]}")
+            raise PhoneError(f"{self.name}: sipp ended with {status}:\n{text[:3000]}")
         return self.statistics()
 
     def run(
