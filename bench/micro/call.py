@@ -120,7 +120,7 @@ class _Bench:
                 "Content-Type: application/sdp\r\n"
             )
 
-        challenge = self.receive("INVITE", invite(1, ""), ANNA, _sdp(30_000))[0]
+        challenge = self.receive("INVITE", invite(1, ""), ANNA, _sdp(6_000))[0]
         self.receive(
             "ACK 401",
             f"ACK {uri} SIP/2.0\r\nVia: SIP/2.0/UDP 127.0.0.1:5070;branch=z9hG4bK{index}i1;rport\r\nMax-Forwards: 70\r\n"
@@ -129,14 +129,14 @@ class _Bench:
             ANNA,
         )
         credentials = self.authorization(_field(challenge, b"WWW-Authenticate"), "anna", "INVITE", uri)
-        sent = self.receive("INVITE+digest", invite(2, credentials), ANNA, _sdp(30_000))
+        sent = self.receive("INVITE+digest", invite(2, credentials), ANNA, _sdp(6_000))
         onward = next(data for data in sent if data.startswith(b"INVITE"))
         common = (
             f"Via: {_field(onward, b'Via')}\r\nFrom: {_field(onward, b'From')}\r\nTo: {_field(onward, b'To')};tag=b{index}\r\n"
             f"Call-ID: {_field(onward, b'Call-ID')}\r\nCSeq: {_field(onward, b'CSeq')}\r\nContact: <sip:bob@127.0.0.1:5080>\r\n"
         )
         self.receive("180", f"SIP/2.0 180 Ringing\r\n{common}", BOB)
-        sent = self.receive("200", f"SIP/2.0 200 OK\r\n{common}Content-Type: application/sdp\r\n", BOB, _sdp(31_000))
+        sent = self.receive("200", f"SIP/2.0 200 OK\r\n{common}Content-Type: application/sdp\r\n", BOB, _sdp(6_010))
         answer = next(data for data in sent if data.startswith(b"SIP/2.0 200"))
         target = _field(answer, b"Contact")[1:-1]
         dialog = (
