@@ -82,6 +82,7 @@ def test_the_caller_gives_up(lab: Lab, baresip: StartBaresip) -> None:
     caller, callee = baresip(lab.account(4)), baresip(lab.account(5))
     caller.call(callee.account.user)
     callee.wait("incoming")
+    caller.wait("ringing", "early")  # baresip 1.1 forgets a hang-up that comes sooner
     caller.hangup()
     callee.wait("closed")
     assert not callee.saw("established")
