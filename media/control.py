@@ -4,8 +4,8 @@ Pure values without numpy, so that the control plane may import this module and 
 A *leg* is one RTP port of one worker: `port = base + 2 * leg`, so call control allocates a leg from its own free list
 and writes the SDP without asking the worker. Commands for one leg are performed in the order given. No command has a reply.
 
-What a leg hears is its *source*: exactly one of peer (Bridge), clips (Play), music (Music), tone (Tone), its own voice
-(Echo), nothing (Stop). Setting one replaces the other within one tick; the outgoing RTP stream keeps its SSRC and its
+What a leg hears is its *source*: exactly one of peer (Bridge), a room (Join), clips (Play), music (Music), tone (Tone), its
+own voice (Echo), nothing (Stop). Setting one replaces the other within one tick; the outgoing RTP stream keeps its SSRC and its
 sequence numbers, and its timestamps go on (RFC 3550 section 5.1), marker bit set on the first packet of a new source.
 """
 
@@ -16,7 +16,7 @@ from struct import Struct
 from struct import error as StructError
 from typing import TypeAlias
 
-VERSION = 1
+VERSION = 2
 
 RELAYS = ("auto", "epoll", "reference")  # what `media.relay` may say: the ways of moving packets (media/relay)
 
@@ -27,10 +27,22 @@ class Open:
 
     `host`/`port`: where the SDP says to send ("" / 0 when not known yet). `latch_host`: not "" for a NATed phone: the
     one address (the signalling source) from which a first packet may move the remote address (RELIABILITY section 3).
-    `codec`: "PCMU" | "PCMA"; `payload_type`: its number on this leg; `dtmf_type`: telephone-event's number, -1 if none.
+    `codec`: "PCMU" | "PCMA" | "G722" | "opus" | "L16", or the name of any other codec, which is then only passed through to
+    a leg of the same codec and clock; `clock`: of its RTP timestamps, hertz (G.722's is 8000, RFC 3551); `fmtp`: what the
+    peer's SDP said about it (RFC 7587: what it wants to receive).
+    `payload_type`: its number on this leg; `dtmf_type`: telephone-event's number, -1 if none; its clock is the codec's.
     `receive_type`/`receive_dtmf_type`: the numbers this leg will send to us (RFC 3264 allows them to differ), -1: the same.
+    `noise_type`: comfort noise's number (RFC 3389), -1: none was agreed; 13 is understood all the same.
+    `inband`: keys are heard in the audio, as no telephone-event was agreed.
     `ptime`: milliseconds per packet that we send. `send`/`receive`: the SDP direction as seen from us.
     `timeout`: seconds without RTP, while receiving, before RtpTimeout is reported; 0 = never.
+
+    SRTP: `suite` is a crypto-suite of RFC 4568 or RFC 7714 with `send_key`/`receive_key` in base64 (key and salt as in
+    the inline: parameter); or, for DTLS-SRTP (RFC 5764), "DTLS" with `setup` (our role: "active" | "passive") and the
+    peer's `fingerprint` ("sha-256 AB:CD:..."); the worker's own is in Ready. "" is plain RTP.
+    ICE (RFC 8445): `ice` is "ufrag:password" of ours, `remote_ice` the peer's; "" without ICE. `candidates`: the peer's, as in
+    its SDP, without "candidate:". Once a pair is validated it alone says where RTP goes and comes from; `latch_host` is "" then.
+    `rtcp_mux`: RTCP shares the RTP port (RFC 5761).
     """
 
     leg: int
@@ -48,6 +60,19 @@ class Open:
     timeout: float = 0.0
     ssrc: int = 0  # of our stream; 0: drawn at random
     rtcp_port: int = 0  # where the SDP says to send RTCP (RFC 3605); 0: port + 1
+    clock: int = 8000
+    fmtp: str = ""
+    noise_type: int = -1
+    inband: bool = False
+    suite: str = ""
+    send_key: str = ""
+    receive_key: str = ""
+    setup: str = ""
+    fingerprint: str = ""
+    ice: str = ""
+    remote_ice: str = ""
+    candidates: tuple[str, ...] = ()
+    rtcp_mux: bool = False
 
 
 @dataclass(slots=True)
@@ -71,6 +96,19 @@ class Modify:
     receive: bool = True
     timeout: float = 0.0
     rtcp_port: int = 0
+    clock: int = 8000
+    fmtp: str = ""
+    noise_type: int = -1
+    inband: bool = False
+    suite: str = ""
+    send_key: str = ""
+    receive_key: str = ""
+    setup: str = ""
+    fingerprint: str = ""
+    ice: str = ""
+    remote_ice: str = ""
+    candidates: tuple[str, ...] = ()
+    rtcp_mux: bool = False
 
 
 @dataclass(slots=True)
@@ -82,7 +120,11 @@ class Close:
 
 @dataclass(slots=True)
 class Bridge:
-    """Each of two legs of this worker becomes the other's source. Telephone-events are relayed (type and clock mapped)."""
+    """Each of two legs of this worker becomes the other's source. Telephone-events are relayed (type and clock mapped).
+
+    Whether their packets are relayed as they are, or decoded and encoded again, is the worker's affair: codecs, clocks and
+    packet times may differ, and may change while they talk.
+    """
 
     leg: int
     peer: int
@@ -131,6 +173,54 @@ class Echo:
 
 
 @dataclass(slots=True)
+class Join:
+    """The leg hears the others of a room, without itself; or, if it is in that room already, changes its part in it.
+
+    `part`: "talk" (heard by all), "listen" (heard by nobody: a silent monitor, or a muted member), "whisper" (heard by leg `to`
+    only). A room is a number of the caller's choice; it exists while somebody is in it. Nobody in it hears a change as
+    a gap or a click. Two legs that are left alone in a room, both talking, are relayed as if they had been bridged.
+    Keys that one member presses are reported as ever; they are relayed only between two that are alone.
+    Any other source takes the leg out of the room.
+    """
+
+    leg: int
+    room: int
+    part: str = "talk"
+    to: int = -1
+
+
+@dataclass(slots=True)
+class Record:
+    """Record what legs say, in stereo: `left` and `right`, -1 for a side that is silent. Begins at once.
+
+    `path`: of the file to be written, whose folder exists; `form`: "wav" | "opus". The same `record` again changes the legs,
+    as in a transfer, and goes on in the same file. A leg that is closed leaves its side silent. Recording never disturbs a call:
+    what the disk does not take in time is left out, counted and reported.
+    """
+
+    record: int
+    path: str
+    left: int
+    right: int
+    form: str = "wav"
+
+
+@dataclass(slots=True)
+class Pause:
+    """Leave out what is said from now on (a card number), or go on. The time that is left out is silent in the file."""
+
+    record: int
+    paused: bool = True
+
+
+@dataclass(slots=True)
+class Finish:
+    """End a recording: Recorded follows when the file is complete on disk."""
+
+    record: int
+
+
+@dataclass(slots=True)
 class Stop:
     """The leg hears nothing. Only for legs that must not be sent to (hold by the far end)."""
 
@@ -162,7 +252,23 @@ class Load:
     more: tuple[str, ...] = ()
 
 
-Command: TypeAlias = Open | Modify | Close | Bridge | Play | Music | Tone | Echo | Stop | SendDigits | Load
+Command: TypeAlias = (
+    Open
+    | Modify
+    | Close
+    | Bridge
+    | Join
+    | Play
+    | Music
+    | Tone
+    | Echo
+    | Stop
+    | SendDigits
+    | Load
+    | Record
+    | Pause
+    | Finish
+)
 
 
 @dataclass(slots=True)
@@ -175,6 +281,7 @@ class Ready:
     relay: str  # which relay was chosen, and why, for `status`
     pid: int
     taken: tuple[str, ...] = ()  # numbers of legs that cannot be used: another program has one of their ports
+    fingerprint: str = ""  # of its DTLS certificate, as in SDP: "sha-256 AB:CD:..."
 
 
 @dataclass(slots=True)
@@ -195,14 +302,15 @@ class Stopped:
 
 @dataclass(slots=True)
 class Digit:
-    """A telephone-event was received: "0".."9", "*", "#", "A".."D", "!" (flash).
+    """A key was pressed: "0".."9", "*", "#", "A".."D", "!" (flash).
 
-    Reported once, at its start; `duration_ms` as known then.
+    Reported once, at its start; `duration_ms` as known then. `method`: "rfc4733" | "inband".
     """
 
     leg: int
     digit: str
     duration_ms: int
+    method: str = "rfc4733"
 
 
 @dataclass(slots=True)
@@ -232,8 +340,49 @@ class RtpTimeout:
 
 
 @dataclass(slots=True)
+class Secured:
+    """The DTLS handshake of the leg is done and media flows encrypted; or it failed: `error` says why."""
+
+    leg: int
+    suite: str = ""
+    error: str = ""
+
+
+@dataclass(slots=True)
+class Audio:
+    """What can be heard on a leg has changed (MED-25).
+
+    `state`: "heard" (audio arrives), "silent" (packets arrive, all of them silence), "dead" (nothing arrives although it should).
+    """
+
+    leg: int
+    state: str
+    seconds: float = 0.0  # since when
+
+
+@dataclass(slots=True)
+class Recorded:
+    """A recording is complete, or has ended early: `error` says why, and `path` holds what was saved before.
+
+    `seconds` of audio are in the file, `paused` of them left out on request, `lost` because the disk did not keep up.
+    """
+
+    record: int
+    path: str
+    seconds: float
+    octets: int
+    paused: float = 0.0
+    lost: float = 0.0
+    error: str = ""
+
+
+@dataclass(slots=True)
 class Statistics:
-    """Counters of a leg since Open; sent once when it closes. Jitter and round trip in milliseconds, loss as a count."""
+    """Counters of a leg since Open; sent once when it closes. Jitter and round trip in milliseconds, loss as a count.
+
+    `mos`: what our side hears, by the E-model (ITU-T G.107) from codec, loss, jitter and delay, 1.0 to 4.5, 0: not known;
+    `remote_mos`: what the far end hears, from its reports.
+    """
 
     leg: int
     packets_received: int = 0
@@ -248,6 +397,9 @@ class Statistics:
     digits: int = 0
     remote_lost: int = 0  # what the far end reported of our stream (RTCP RR)
     remote_jitter_ms: float = 0.0
+    mos: float = 0.0
+    remote_mos: float = 0.0
+    dropped_forged: int = 0  # SRTP that did not authenticate, or was a replay
 
 
 @dataclass(slots=True)
@@ -258,7 +410,9 @@ class Alarm:
     detail: str = ""
 
 
-WorkerEvent: TypeAlias = Ready | Failed | Stopped | Digit | PlayDone | Latched | RtpTimeout | Statistics | Alarm
+WorkerEvent: TypeAlias = (
+    Ready | Failed | Stopped | Digit | PlayDone | Latched | Secured | RtpTimeout | Audio | Recorded | Statistics | Alarm
+)
 
 
 # --- records: how the values travel through the ring ------------------------------------------------------------------
@@ -274,7 +428,9 @@ MAX_RECORD = 60_000  # octets; a Play of a thousand long names still fits
 
 _KINDS: dict[int, type] = {
     1: Open, 2: Modify, 3: Close, 4: Bridge, 5: Play, 6: Music, 7: Tone, 8: Echo, 9: Stop, 10: SendDigits, 11: Load,
+    12: Join, 13: Record, 14: Pause, 15: Finish,
     64: Ready, 65: Failed, 66: Stopped, 67: Digit, 68: PlayDone, 69: Latched, 70: RtpTimeout, 71: Statistics, 72: Alarm,
+    73: Secured, 74: Audio, 75: Recorded,
 }  # fmt: skip
 
 _FORMATS = {"int": "q", "float": "d", "bool": "?"}

@@ -91,6 +91,9 @@ class Legs:
         self.inbound: NDArray[np.int64] = allocate((count, len(INBOUND)), np.int64)
         self.outbound: NDArray[np.int64] = allocate((count, len(OUTBOUND)), np.int64)
         self.playout: NDArray[np.int64] = allocate((count, len(PLAYOUT)), np.int64)
+        self.flags: NDArray[np.uint8] = allocate((count, 1), np.uint8)  # whether ears want its packets
+        self.listened: Column = self.flags[:, 0].data
+        self.listening = 0  # how many legs are listened to
         for names, table in (
             (MAPPING, self.mapping),
             (INBOUND, self.inbound),
@@ -102,8 +105,15 @@ class Legs:
         for leg in range(count):
             self.clear(leg)
 
+    def listen(self, leg: int, wanted: bool) -> None:
+        """Hand the packets of a leg to the ears, or do not."""
+        if bool(self.listened[leg]) != wanted:
+            self.listened[leg] = wanted
+            self.listening += 1 if wanted else -1
+
     def clear(self, leg: int) -> None:
         """The row of a leg that is not open."""
+        self.listen(leg, False)
         self.mapping[leg] = self.inbound[leg] = self.outbound[leg] = self.playout[leg] = 0
         self.key[leg] = self.route[leg] = NONE
         self.map_base[leg] = UNROUTED

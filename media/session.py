@@ -16,6 +16,7 @@ from typing import TypeAlias
 
 from media.control import Digit, Statistics, WorkerEvent
 from media.dtmf import EventReceiver
+from media.ears import Ears
 from media.legs import NONE, UNMAPPED, UNROUTED, Legs
 from media.rtcp import Reporter, Stream
 from media.rtp import (
@@ -88,6 +89,7 @@ class Session:
         self.open: list[Leg | None] = [None] * legs.count
         self.events: list[WorkerEvent] = []
         self.pressed: list[int] = []  # legs that sent a digit, until somebody looks
+        self.ears: Ears | None = None
         self._translations = (b"", *translations)
 
     # --- one packet --------------------------------------------------------------------------------------------------
@@ -149,6 +151,8 @@ class Session:
         legs.heard[number] = clock
         if event:
             self._detect(leg, ssrc, timestamp, second >= MARKER, buffer, size)
+        elif legs.listened[number] and self.ears is not None:
+            self.ears.hear(number, packet, timestamp, kind, memoryview(buffer)[HEADER_SIZE:size], clock)
 
         route = legs.route[number]
         if route == NONE:

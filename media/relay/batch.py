@@ -11,6 +11,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from media.ears import Ears
 from media.g711 import TRANSCODE
 from media.legs import (
     HEARD,
@@ -67,6 +68,7 @@ class Batch:
     def __init__(self, legs: Legs, buffers: Buffers) -> None:
         self._legs = legs
         self._buffers = buffers
+        self.ears: Ears | None = None
 
     def relay(self, count: int, clock: int) -> tuple[NDArray[np.int64] | None, NDArray[np.int64], list[int]]:
         """Handle rows 0..count. Returns the rows to send (None: all), the legs they go to, and the rows left to the session."""
@@ -96,6 +98,8 @@ class Batch:
             mapping, inbound = mapping[rows], inbound[rows]
 
         self._count(number, inbound, packet, head[:, 1], size, clock)
+        if self._legs.listening and self.ears is not None:
+            self._tell(self.ears, rows, number, packet, head[:, 1], size, clock)
         route = mapping[:, ROUTE]
         routed = route != NONE
         if not routed.all():
@@ -137,6 +141,22 @@ class Batch:
         inbound[:, OCTETS] += size - HEADER_SIZE
         inbound[:, HEARD] = clock
         self._legs.inbound[number] = inbound
+
+    def _tell(
+        self,
+        ears: Ears,
+        rows: NDArray[np.int64] | None,
+        number: NDArray[np.int64],
+        packet: NDArray[np.int64],
+        timestamp: NDArray[np.uint32],
+        size: NDArray[np.int64],
+        clock: int,
+    ) -> None:
+        """Hand the packets of legs that are listened to over to the ears, before they are turned into other ones."""
+        chosen = np.flatnonzero(self._legs.flags[:, 0].take(number))
+        if len(chosen):
+            octets = self._buffers.octets[chosen if rows is None else rows[chosen]]
+            ears.hear_batch(number[chosen], packet[chosen], timestamp[chosen], octets, size[chosen], clock)
 
     def _count_sent(
         self,

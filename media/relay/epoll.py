@@ -39,6 +39,7 @@ class EpollRelay(SocketRelay):
     def attach(self, engine: Engine) -> None:
         super().attach(engine)
         self._receive = engine.session.receive
+        self._batch.ears = engine.session.ears
 
     def poll(self, timeout: float) -> int:
         plain, targets, sizes, files = self._plain, self._targets, self._buffers.sizes, self._read_files.data

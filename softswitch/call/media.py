@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Collection
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from typing import TYPE_CHECKING, Final
 
 from media.control import Bridge, Close, Command, Echo, Modify, Music, Open, Play, SendDigits, Stop, Tone
@@ -18,6 +18,7 @@ from softswitch.effects import MediaCommand
 if TYPE_CHECKING:
     from softswitch.machine import Entropy
 
+_MODIFIED: Final = tuple(field.name for field in fields(Modify))
 QUARANTINE: Final = 10.0  # seconds between two uses of a port
 
 
@@ -163,14 +164,7 @@ class MediaLeg:
         wanted.ssrc = known.ssrc
         if wanted != known:
             self.opened = wanted
-            self.pool.emit(
-                self.worker,
-                Modify(
-                    wanted.leg, wanted.host, wanted.port, wanted.codec, wanted.payload_type, wanted.dtmf_type,
-                    wanted.receive_type, wanted.receive_dtmf_type, wanted.ptime, wanted.latch_host, wanted.send,
-                    wanted.receive, wanted.timeout, wanted.rtcp_port,
-                ),
-            )  # fmt: skip
+            self.pool.emit(self.worker, Modify(*[getattr(wanted, name) for name in _MODIFIED]))
 
     def bridge(self, peer: MediaLeg) -> None:
         """Each hears the other."""

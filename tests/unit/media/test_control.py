@@ -43,7 +43,7 @@ def test_a_file_name_that_is_not_unicode_survives() -> None:
 
 def test_records_are_small() -> None:
     assert len(encode(Bridge(1, 2))) == 18
-    assert len(encode(Open(1, "192.0.2.1", 4000, "PCMU", 0))) < 128
+    assert len(encode(Open(1, "192.0.2.1", 4000, "PCMU", 0))) < 192
 
 
 @pytest.mark.parametrize("value", [Bridge(1 << 63, 2), Load("x" * 70_000, ""), Play(1, 1, ("x" * 1000,) * 61)])
@@ -78,5 +78,5 @@ def test_a_damaged_record_is_refused_or_another_value(data: st.DataObject) -> No
 def test_another_version_is_refused() -> None:
     record = bytearray(encode(Bridge(1, 2)))
     record[1] += 1
-    with pytest.raises(RecordError, match="version 2, expected 1"):
+    with pytest.raises(RecordError, match="version 3, expected 2"):
         decode(bytes(record))
