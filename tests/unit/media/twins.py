@@ -14,6 +14,7 @@ from media.control import Command, Load, Open, WorkerEvent
 from media.engine import Engine
 from media.latch import Address
 from media.legs import Legs
+from media.rows import Rows
 from media.rtp import CLOCK_RATE, Packet
 
 
@@ -39,6 +40,10 @@ class MemoryNetwork:
 
     def failed(self, leg: int, packet: memoryview, error: OSError) -> None:
         raise error
+
+    def deliver(self, legs: np.ndarray, rows: Rows, size: int) -> None:
+        for leg, packet in zip(legs.tolist(), rows.packets(len(legs), size), strict=True):
+            self.senders[leg](packet)
 
     def aim(self, leg: int, rtp: Address, rtcp: Address, *, keep: bool) -> None:
         if rtp[0] in self.refused:
@@ -83,7 +88,17 @@ class World:
     def open(self, *numbers: int, codec: str = "PCMU", dtmf_type: int = 101, **values: object) -> None:
         for number in numbers:
             payload_type = 0 if codec == "PCMU" else 8
-            self.do(Open(number, f"192.0.{2 + number // 250}.{1 + number % 250}", 4000, codec, payload_type, dtmf_type, **values))  # type: ignore[arg-type]
+            self.do(
+                Open(
+                    number,
+                    f"192.0.{2 + number // 250}.{1 + number % 250}",
+                    4000,
+                    codec,
+                    payload_type,
+                    dtmf_type,
+                    **values,
+                )
+            )  # type: ignore[arg-type]
 
     def arrive(self, leg: int, packet: Packet | bytes) -> bytes:
         """A packet comes from the address of the leg; returns what its listener is sent, b"" for nothing."""
