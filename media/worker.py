@@ -320,7 +320,10 @@ class Worker:
 
     def _on_commander(self) -> None:
         """Whoever commands us is gone, or somebody new is there."""
-        self._guardian.look(time.monotonic())
+        now = time.monotonic()
+        self._guardian.look(now)
+        if self._guardian.over(self._engine.open_legs > 0, now):
+            self._running = False
 
     # --- faults ------------------------------------------------------------------------------------------------------
 
