@@ -78,6 +78,9 @@ class Engine:
     def open_legs(self) -> int:
         return len(self._states)
 
+    def is_open(self, leg: int) -> bool:
+        return leg in self._states
+
     def next_deadline(self) -> float | None:
         """When something is to be sent next, as `now`; None: not before another command or packet."""
         if self.keypad.busy:
