@@ -105,9 +105,11 @@ class UringRelay(SocketRelay):
         self._aside_addresses = self._aside.addresses
         self._order: NDArray[np.int64] = np.arange(MOST_ROWS)
         self._last_row: NDArray[np.int64] = np.zeros(legs.count, np.int64)
-        self._file_of: NDArray[np.int32] = np.full(
-            legs.count, -1, np.int32
-        )  # of legs that are aimed: place in the ring's list
+        # Places in the ring's list of files: where legs that are aimed are read, where they are sent to without more ado.
+        self._place: NDArray[np.int32] = np.full(legs.count, -1, np.int32)
+        self._file_of: NDArray[np.int32] = np.full(legs.count, -1, np.int32)
+        self._guarded: NDArray[np.bool_] = np.zeros(legs.count, np.bool_)
+        self._guards = 0
         self._generation: NDArray[np.uint64] = np.zeros(legs.count, np.uint64)
         self._armed: NDArray[np.bool_] = np.zeros(legs.count, np.bool_)
         self._to_arm: list[int] = []
@@ -139,16 +141,29 @@ class UringRelay(SocketRelay):
     def _begin(self, leg: int, media: socket.socket, *, admitted: bool) -> None:
         if admitted:
             self._epoll.unregister(media.fileno())
-        self._file_of[leg] = self._families[media.family] + leg
+        self._place[leg] = self._families[media.family] + leg
         self._to_arm.append(leg)
 
     def _end(self, leg: int, media: socket.socket) -> None:
-        self._file_of[leg] = -1
+        self._place[leg] = self._file_of[leg] = -1
         if self._armed[leg]:
             self._armed[leg] = False
             self._to_cancel.append(RECEIVED | int(self._generation[leg]) << GENERATION_SHIFT | leg)
             self._unsettled += 1
         self._generation[leg] = int(self._generation[leg]) + 1 & GENERATION
+
+    def _attach_leg(self, leg: int) -> None:
+        super()._attach_leg(leg)
+        self._file_of[leg] = self._place[leg] if self._files[leg] >= 0 else -1
+        self._guard_leg(leg, self._transports[leg] is not None)
+
+    def quiet(self, leg: int) -> None:
+        super().quiet(leg)
+        self._guard_leg(leg, False)
+
+    def _guard_leg(self, leg: int, guarded: bool) -> None:
+        self._guards += int(guarded) - int(self._guarded[leg])
+        self._guarded[leg] = guarded
 
     def _give_orders(self) -> None:
         """Ask for what has changed: cancel, then receive, so that the old request of a leg ends before its new one begins."""
@@ -157,17 +172,17 @@ class UringRelay(SocketRelay):
             cancels["opcode"], cancels["fd"], cancels["flags"] = ASYNC_CANCEL, -1, SKIP_SUCCESS
             cancels["addr"], cancels["user"] = self._to_cancel, CANCELLED
             self._to_cancel.clear()
-            self._place(cancels)
+            self._request(cancels)
         if self._to_arm:
             legs = np.unique(np.array(self._to_arm, np.int64))
             self._to_arm.clear()
-            legs = legs[(self._file_of[legs] >= 0) & ~self._armed[legs]]
+            legs = legs[(self._place[legs] >= 0) & ~self._armed[legs]]
             receives = np.zeros(len(legs), SQE)
             receives["opcode"], receives["flags"] = RECEIVE, FIXED_FILE | BUFFER_SELECT
-            receives["ioprio"], receives["fd"] = MULTISHOT, self._file_of[legs]
+            receives["ioprio"], receives["fd"] = MULTISHOT, self._place[legs]
             receives["user"] = RECEIVED | self._generation[legs] << np.uint64(GENERATION_SHIFT) | legs.astype(np.uint64)
             self._armed[legs] = True
-            self._place(receives)
+            self._request(receives)
         if not self._watching:
             watch = np.zeros(1, SQE)
             watch["opcode"], watch["fd"], watch["op_flags"], watch["user"] = (
@@ -177,9 +192,9 @@ class UringRelay(SocketRelay):
                 WATCHED,
             )
             self._watching = True
-            self._place(watch)
+            self._request(watch)
 
-    def _place(self, requests: NDArray[Any]) -> None:
+    def _request(self, requests: NDArray[Any]) -> None:
         """Submit requests that are no sends."""
         ring, done = self._ring, 0
         while done < len(requests):
@@ -216,7 +231,8 @@ class UringRelay(SocketRelay):
             finally:
                 if self._news:
                     self._news = self._watching = False
-                    self._attend()
+                    self._serve_rare()
+        self._attend()
         return count
 
     def _digest(self, users: NDArray[np.uint64], results: NDArray[np.int32], flags: NDArray[np.uint32]) -> int:
@@ -250,9 +266,11 @@ class UringRelay(SocketRelay):
         self.received += count
         self.batches += 1
         clock = int(monotonic() * CLOCK_RATE)
-        if (self._unsettled and not self._all_current(users, legs)) or not consecutive:
+        if self._guards:
+            self._unwrap_rows(rows, legs, results)
+        if not consecutive or ((self._unsettled or self._guards) and not self._all_valid(users, legs, results)):
             buffers.leg[rows], buffers.size[rows] = legs, results
-            self._in_passes(rows[self._current(users, legs)].astype(np.int64), clock)
+            self._in_passes(rows[self._valid(users, legs, results)].astype(np.int64), clock)
             return
         # The slice, or the end of the matrix and its beginning.
         split = min(buffers.rows - first, count)
@@ -265,6 +283,15 @@ class UringRelay(SocketRelay):
                 self._one_by_one(buffers, range(start, stop), clock)
             else:
                 self._together(start, stop, legs[low:high], clock)
+
+    def _unwrap_rows(self, rows: NDArray[np.uint32], legs: NDArray[np.int64], sizes: NDArray[np.int32]) -> None:
+        """Make plain RTP of the packets of legs with a transport. A size below 0: nothing is left."""
+        guarded = np.flatnonzero(self._guarded.take(legs))
+        views, transports = self._buffers.views, self._transports
+        for at, row, leg in zip(guarded.tolist(), rows[guarded].tolist(), legs[guarded].tolist(), strict=True):
+            transport = transports[leg]
+            assert transport is not None, "a guarded leg has a transport"
+            sizes[at] = transport.unwrap(views[row], int(sizes[at])) or -1
 
     def _together(self, start: int, stop: int, legs: NDArray[np.int64], clock: int) -> None:
         order = self._order[: stop - start]
@@ -330,7 +357,7 @@ class UringRelay(SocketRelay):
                 except OSError as error:
                     self.failed(route_of[leg], packet, error)
 
-    def _attend(self) -> None:
+    def _serve_rare(self) -> None:
         """What epoll looks after."""
         for descriptor, _ in self._epoll.poll(0):
             handle = self._slow.get(descriptor)
@@ -428,5 +455,9 @@ class UringRelay(SocketRelay):
         current: NDArray[np.bool_] = users >> np.uint64(GENERATION_SHIFT) == self._generation.take(legs)
         return current
 
-    def _all_current(self, users: NDArray[np.uint64], legs: NDArray[np.int64]) -> bool:
-        return bool(self._current(users, legs).all())
+    def _valid(self, users: NDArray[np.uint64], legs: NDArray[np.int64], sizes: NDArray[np.int32]) -> NDArray[np.bool_]:
+        """Which packets are for the packet path."""
+        return self._current(users, legs) & (sizes >= 0)
+
+    def _all_valid(self, users: NDArray[np.uint64], legs: NDArray[np.int64], sizes: NDArray[np.int32]) -> bool:
+        return bool(self._valid(users, legs, sizes).all())
