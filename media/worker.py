@@ -25,6 +25,7 @@ from pathlib import Path
 from types import FrameType
 from typing import cast
 
+from media import codecs
 from media.bank import Bank
 from media.client import WorkerConfig
 from media.control import Alarm, Command, Failed, Load, Ready, RecordError, WorkerEvent, decode, encode
@@ -151,7 +152,9 @@ class Worker:
         """Report Ready, then work until told to stop or the parent is gone."""
         config = self._config
         taken = tuple(map(str, sorted(self._taken)))
-        self._report(Ready(config.worker, config.base_port, config.legs, self._choice, os.getpid(), taken))
+        ready = Ready(config.worker, config.base_port, config.legs, self._choice, os.getpid(), taken)
+        ready.codecs = codecs.available()
+        self._report(ready)
         self._events.flush()
         gathering, window_end, window_count, next_look = False, 0.0, 0, 0.0
         while self._running:
