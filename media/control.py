@@ -283,6 +283,7 @@ class Ready:
     pid: int
     taken: tuple[str, ...] = ()  # numbers of legs that cannot be used: another program has one of their ports
     fingerprint: str = ""  # of its DTLS certificate, as in SDP: "sha-256 AB:CD:..."
+    codecs: tuple[str, ...] = ()  # that it can decode, encode and play; others it can only pass through
 
 
 @dataclass(slots=True)

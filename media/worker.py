@@ -25,6 +25,7 @@ from pathlib import Path
 from types import FrameType
 from typing import cast
 
+from media import codecs
 from media.bank import Bank
 from media.client import WorkerConfig
 from media.control import (
@@ -189,7 +190,9 @@ class Worker:
 
     def _ready(self) -> Ready:
         config, taken = self._config, tuple(map(str, sorted(self._taken)))
-        return Ready(config.worker, config.base_port, config.legs, self._choice, os.getpid(), taken)
+        ready = Ready(config.worker, config.base_port, config.legs, self._choice, os.getpid(), taken)
+        ready.codecs = codecs.available()
+        return ready
 
     def _timeout(self, now: float) -> float:
         """How long nothing is due."""
