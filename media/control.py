@@ -18,6 +18,8 @@ from typing import TypeAlias
 
 VERSION = 2
 
+RELAYS = ("auto", "epoll", "reference")  # what `media.relay` may say: the ways of moving packets (media/relay)
+
 
 @dataclass(slots=True)
 class Open:

@@ -29,6 +29,7 @@ from media.rtcp import Reporter
 from media.rtp import CLOCK_RATE
 from media.session import Leg, Session, Terms
 from media.sources import Sources, State
+from media.studio import Studio
 from media.survey import Survey
 
 FRAMES_MS = (10, 20, 30, 40, 50, 60)
@@ -66,6 +67,8 @@ class Engine:
     ) -> None:
         self.legs = legs
         self.session = Session(legs, TRANSLATE)
+        self.studio = Studio(legs)
+        self.session.ears = self.studio
         self.library = Library(bank)
         self.player = Player(legs, bank, network)
         self.keypad = Keypad(self.session, self.library, bank, network)
@@ -160,6 +163,7 @@ class Engine:
         self._network.quiet(number)
         self.session.open[number] = None
         del self._states[number]
+        self.studio.forget(number)
         self.legs.clear(number)
 
     def _terms(self, command: Open | Modify) -> Terms | None:

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any, Final
 
+from media.control import RELAYS
 from softswitch.address import (
     ListenAddress,
     is_address,
@@ -197,6 +198,9 @@ class Media:
         ),
     )
     workers: int = setting(0, "Media processes; 0 = one for each core but one.", whole_in(0, 64))
+    relay: str = setting(
+        "auto", 'How packets are moved; "auto" = the fastest way that this machine permits.', one_of(*RELAYS)
+    )
     rtp_timeout: float = setting(60.0, "A leg that sends nothing this long is hung up.", SECONDS_LONG)
     rtp_timeout_hold: float = setting(300.0, "The same while it is on hold.", SECONDS_LONG)
 

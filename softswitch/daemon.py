@@ -125,7 +125,7 @@ class Daemon:
     def _make_media(self) -> MediaPlane:
         config = self.config
         workers = config.media.workers or max(1, (os.cpu_count() or 2) - 1)
-        plans = share_ports(config.media.ports, workers, host.media_hosts(config))
+        plans = share_ports(config.media.ports, workers, host.media_hosts(config), config.media.relay)
         return MediaPlane(plans, self._media_event)
 
     def _build(self, snapshot: Snapshot) -> None:

@@ -50,6 +50,7 @@ class Options:
     log_level: str = "info"
     media_ports: str = ""
     media_workers: int = 0
+    relay: str = "auto"
 
 
 @dataclass(slots=True)
@@ -121,6 +122,7 @@ def _configure(options: Options, directory: Path, sip_host: str) -> Config:
         "http.listen": options.http,
         "media.ports": ports,
         "media.workers": options.media_workers,
+        "media.relay": options.relay,
         "paths.log": LOG,
         "paths.socket": "softswitch.sock",
         "log.level": options.log_level,

@@ -71,6 +71,15 @@ class RateLimit:
         self._seen: dict[tuple[str, str], int] = {}
         self.dropped = 0
 
+    def full(self, event: str, method: str) -> bool:
+        """Whether a line would be left out now; then it is counted as if it had come."""
+        count = self._seen.get((event, method), 0)
+        if count < BURST or self._clock() - self._since > WINDOW:
+            return False
+        self._seen[event, method] = count + 1
+        self.dropped += 1
+        return True
+
     def __call__(self, logger: Any, method: str, entry: Entry) -> Entry:
         now = self._clock()
         if now - self._since > WINDOW:
@@ -132,10 +141,19 @@ class _Bridge(logging.Handler):
         getattr(structlog.get_logger(), level)(record.getMessage(), **fields)
 
 
+_limits: list[RateLimit] = []
+
+
+def full(event: str, method: str) -> bool:
+    """Whether a line of this event at this level would be left out now: then its fields need not be gathered."""
+    return bool(_limits) and _limits[0].full(event, method)
+
+
 def configure(*, level: str = "info", form: str = "text", path: Path | None = None, mask: bool = False) -> Output:
     """Set up logging for the process; the returned output can be re-opened (log rotation)."""
     output = Output(path)
-    processors: list[Any] = [RateLimit(), hide_secrets, *([mask_numbers] if mask else []), stamp]
+    _limits[:] = [RateLimit()]
+    processors: list[Any] = [_limits[0], hide_secrets, *([mask_numbers] if mask else []), stamp]
     processors.append(structlog.processors.JSONRenderer() if form == "json" else render_text)
     structlog.configure(
         processors=processors,

@@ -30,18 +30,19 @@ class MediaError(SoftswitchError):
 
 @dataclass(slots=True, frozen=True)
 class WorkerPlan:
-    """What one worker is given: its even first port, how many legs, and the addresses to bind."""
+    """What one worker is given: its even first port, how many legs, the addresses to bind, how to move packets."""
 
     base_port: int
     legs: int
     hosts: tuple[str, ...]
+    relay: str = "auto"
 
 
-def share_ports(ports: tuple[int, int], workers: int, hosts: Sequence[str]) -> list[WorkerPlan]:
+def share_ports(ports: tuple[int, int], workers: int, hosts: Sequence[str], relay: str = "auto") -> list[WorkerPlan]:
     """Split a range of ports evenly; a leg takes two (RTP even, RTCP odd)."""
     first, last = ports
     legs = (last - first + 1) // 2 // workers
-    return [WorkerPlan(first + 2 * legs * index, legs, tuple(hosts)) for index in range(workers)]
+    return [WorkerPlan(first + 2 * legs * index, legs, tuple(hosts), relay) for index in range(workers)]
 
 
 class _Slot:
@@ -162,8 +163,9 @@ class MediaPlane:
 
     def _spawn(self, slot: _Slot) -> None:
         slot.started_at = self._loop.time()
+        plan = slot.plan
         slot.worker = start_worker(
-            slot.index, hosts=slot.plan.hosts, base_port=slot.plan.base_port, legs=slot.plan.legs
+            slot.index, hosts=plan.hosts, base_port=plan.base_port, legs=plan.legs, relay=plan.relay
         )
 
     def _listen(self, slot: _Slot) -> None:

@@ -223,6 +223,9 @@ class Operations:
         gauges: Values = {}
         for row in rows:
             gauges.update({(str(row["worker"]), str(name)): float(value) for name, value in row["gauges"].items()})
+        relays: Values = {(str(row["worker"]), row["relay"].partition(":")[0]): 1.0 for row in rows if row["relay"]}
+        text = "1 for the relay that a media worker runs."
+        yield Sample("softswitch_media_relay", text, "gauge", relays, ("worker", "relay"))
         yield Sample("softswitch_media", "What the media workers count.", "gauge", gauges, ("worker", "what"))
 
     def _queue_samples(self) -> Iterator[Sample]:

@@ -63,6 +63,6 @@ class Publisher:
             stamp = datetime.fromtimestamp(wall, UTC).isoformat(timespec="milliseconds")
             self._followers.publish({"seq": seq, "time": stamp, "event": name, **event.as_dict()})
         level = LOGGED.get(name)
-        if level is not None:
+        if level is not None and not logs.full(name, level):
             fields = {key: value for key, value in event.as_dict().items() if value not in ("", None, ())}
             getattr(log, level)(name, **fields)

@@ -500,11 +500,15 @@ def run_plan(plan: dict[str, Any]) -> Report:
 
 
 def in_process(
-    phones: Sequence[Phone], seconds: float, warm_up: float = 0.5, bound: socket.socket | None = None
+    phones: Sequence[Phone],
+    seconds: float,
+    warm_up: float = 0.5,
+    bound: socket.socket | None = None,
+    pin_to: int | None = None,
 ) -> subprocess.Popen[str]:
     """Run a generator beside us; its standard output is the report as one line of JSON (`read_report`).
 
-    `bound`: a socket that `bind` made, so that the phones' port was open before.
+    `bound`: a socket that `bind` made, so that the phones' port was open before. `pin_to`: the processor it is to use.
     """
     file = None if bound is None else bound.fileno()
     process = subprocess.Popen(
@@ -512,6 +516,8 @@ def in_process(
         stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, pass_fds=() if file is None else (file,),
         cwd=Path(__file__).resolve().parent.parent.parent,
     )  # fmt: skip
+    if pin_to is not None:
+        os.sched_setaffinity(process.pid, {pin_to})
     assert process.stdin is not None
     plan = {"phones": [list(phone) for phone in phones], "seconds": seconds, "warm_up": warm_up, "file": file}
     process.stdin.write(json.dumps(plan))

@@ -1,6 +1,6 @@
 """What G.711 costs: coding, decoding, changing the law, in batches of a thousand packets and one packet at a time.
 
-    python -m bench.micro.g711
+python -m bench.micro.g711
 """
 
 from __future__ import annotations

@@ -8,12 +8,13 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from media.control import RELAYS
 from media.engine import Engine
 from media.latch import Address
 from media.legs import Legs
 from media.ports import PortPool
 
-NAMES = ("auto", "epoll", "reference")
+NAMES = RELAYS
 
 
 class Relay(Protocol):

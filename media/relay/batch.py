@@ -155,7 +155,8 @@ class Batch:
         """Hand the packets of legs that are listened to over to the ears, before they are turned into other ones."""
         chosen = np.flatnonzero(self._legs.flags[:, 0].take(number))
         if len(chosen):
-            octets = self._buffers.octets[chosen if rows is None else rows[chosen]]
+            longest = int(size[chosen].max(axis=0))  # What is behind is not worth copying.
+            octets = self._buffers.octets[chosen if rows is None else rows[chosen], :longest]
             ears.hear_batch(number[chosen], packet[chosen], timestamp[chosen], octets, size[chosen], clock)
 
     def _count_sent(

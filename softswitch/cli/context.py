@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from softswitch.cli.attach import Attached
 from softswitch.cli.output import WRONG_CONFIG, Failure
@@ -13,8 +14,11 @@ if TYPE_CHECKING:
     from softswitch.config import Config
 
 
-def configuration(given: Path | None) -> Config:
-    """The effective configuration. Raises Failure that names file, key, value and what was expected."""
+def configuration(given: Path | None, overrides: Mapping[str, Any] | None = None) -> Config:
+    """The effective configuration; `overrides` ("media.relay": ...) are from the command line.
+
+    Raises Failure that names file, key, value and what was expected.
+    """
     from softswitch.config import FILE_NAME, find_config, load_config
 
     file = given or find_config()
@@ -31,7 +35,7 @@ def configuration(given: Path | None) -> Config:
     if not file.is_file():
         raise Failure(f"There is no file {file}.", "Make a site with: softswitch init [DIR].", WRONG_CONFIG)
     try:
-        return load_config(file)
+        return load_config(file, overrides=overrides)
     except ConfigError as error:
         raise Failure(str(error), "Correct the file; `softswitch check` looks at all of it.", WRONG_CONFIG) from None
 

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import rich_click as click
 
+from softswitch.cli.output import relay_option
 from softswitch.cli.run import explained
 
 
@@ -32,6 +33,7 @@ from softswitch.cli.run import explained
     "--media-ports", default="", help="RTP ports, FIRST-LAST.  [default: a free range for thousands of calls]"
 )
 @click.option("--media-workers", type=click.IntRange(0, 64), default=0, help="Media processes.  [default: cores - 1]")
+@relay_option
 @click.option(
     "--log-level", type=click.Choice(["debug", "info", "warning", "error"]), default="info", show_default=True
 )
@@ -47,6 +49,7 @@ def lab(
     ring_timeout: float,
     media_ports: str,
     media_workers: int,
+    relay: str | None,
     log_level: str,
     allow_public: bool,
 ) -> None:
@@ -58,7 +61,7 @@ def lab(
 
     options = Options(
         listen, http, accounts, agents, tiers, directory, wrap_up, ring_timeout, allow_public, log_level, media_ports,
-        media_workers,
+        media_workers, relay or "auto",
     )  # fmt: skip
     with explained():
         run(options)

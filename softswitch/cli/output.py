@@ -11,6 +11,8 @@ from typing import IO, Any
 
 import rich_click as click
 
+from media.control import RELAYS
+
 FAILED, USAGE, NOT_RUNNING, UNKNOWN, WRONG_CONFIG = 1, 2, 3, 4, 5
 
 
@@ -37,6 +39,14 @@ def config_option(command: Callable[..., Any]) -> Callable[..., Any]:
         "-c", "--config", "config", type=click.Path(path_type=Path), envvar="SOFTSWITCH_CONFIG",
         help="The switch's softswitch.toml, or its directory.  [default: looked for here, in ./site and /etc/softswitch]",
     )(command)  # fmt: skip
+
+
+def relay_option(command: Callable[..., Any]) -> Callable[..., Any]:
+    return click.option(
+        "--relay",
+        type=click.Choice(RELAYS),
+        help="How media packets are moved.  [default: the setting media.relay: auto]",
+    )(command)
 
 
 def emit(value: Any, as_json: bool, render: Callable[[Any], None]) -> None:

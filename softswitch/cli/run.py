@@ -11,7 +11,7 @@ import rich_click as click
 from click.exceptions import Exit
 
 from softswitch.cli.context import configuration
-from softswitch.cli.output import WRONG_CONFIG, Failure, config_option, emit, json_option, table
+from softswitch.cli.output import WRONG_CONFIG, Failure, config_option, emit, json_option, relay_option, table
 from softswitch.errors import ConfigError, SoftswitchError
 
 if TYPE_CHECKING:
@@ -117,10 +117,11 @@ def demo(directory: Path, listen: str, domain: str, language: str) -> None:
 
 
 @click.command()
+@relay_option
 @config_option
-def serve(config: Path | None) -> None:
+def serve(relay: str | None, config: Path | None) -> None:
     """Run the switch in the foreground. SIGTERM lets calls end first, SIGHUP reads the site again."""
-    _serve(configuration(config))
+    _serve(configuration(config, {} if relay is None else {"media.relay": relay}))
 
 
 def _serve(config: Config) -> None:

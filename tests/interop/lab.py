@@ -28,6 +28,7 @@ class Lab:
     agents: int = 3
     tiers: int = 1
     options: tuple[str, ...] = ()
+    host: str = LOOPBACK
     media_ports: int = 2000  # several labs fit beside each other on a machine
     port: int = field(default_factory=lambda: free_port(2))
     http_port: int = field(default_factory=free_port)
@@ -37,7 +38,7 @@ class Lab:
 
     @property
     def server(self) -> tuple[str, int]:
-        return LOOPBACK, self.port
+        return self.host, self.port
 
     @property
     def domain(self) -> str:
@@ -78,9 +79,10 @@ class Lab:
         report.unlink(missing_ok=True)
         command = [
             *(sys.executable, "-m", "softswitch", "lab", "--dir", self.directory),
-            *("--listen", f"{LOOPBACK}:{self.port}", "--http", f"{LOOPBACK}:{self.http_port}"),
+            *("--listen", f"{self.host}:{self.port}", "--http", f"{LOOPBACK}:{self.http_port}"),
             *("--media-ports", f"{self._media[0]}-{self._media[1]}"),
             *("--accounts", self.accounts, "--agents", self.agents, "--tiers", self.tiers, *self.options),
+            *(() if self.host == LOOPBACK else ("--allow-public",)),
         ]
         with self.output.open("ab") as output:
             self._process = subprocess.Popen(
@@ -159,4 +161,4 @@ class Lab:
         return int(self.facts["agents"][number]["tier"])
 
     def _as_account(self, entry: dict[str, Any], transport: str) -> Account:
-        return Account(entry["user"], entry["password"], LOOPBACK, self.port, self.domain, transport)
+        return Account(entry["user"], entry["password"], self.host, self.port, self.domain, transport)

@@ -26,7 +26,7 @@ _EVENTS = {
     "CALL_RTPESTAB": "rtp",
     "AUDIO_ERROR": "audio_error",
 }
-_MODULES = ("g711", "auconv", "auresamp", "ausine", "aufile", "aubridge", "sndfile", "uuid")
+_MODULES = ("g711", "g722", "opus", "l16", "auconv", "auresamp", "ausine", "aufile", "aubridge", "sndfile", "uuid")
 _APPLICATIONS = ("account", "contact", "debug_cmd", "menu", "ctrl_tcp")
 _RTP_PORTS = 20
 
@@ -63,8 +63,8 @@ class Baresip(Phone):
         # 1.0 has no player to a file; aubridge without a peer swallows the sound in real time.
         player = f"aufile,{self.dir / 'player.wav'}" if self.major >= 2 else "aubridge,null"
         lines = [
-            f"sip_listen {LOOPBACK}:{self.sip_port}",
-            f"net_interface {LOOPBACK}",
+            f"sip_listen {self.host}:{self.sip_port}",
+            f"net_interface {self.host}",
             "dns_server 127.0.0.1:9",
             "call_max_calls 8",
             "call_local_timeout 60",

@@ -125,9 +125,14 @@ class Phone:
 
     KIND = "phone"
 
-    def __init__(self, account: Account, *, play: Path | None = None, auto_answer: bool = False) -> None:
-        """`play`: the WAV file that the phone speaks, over and over. `auto_answer`: calls are answered at once."""
+    def __init__(
+        self, account: Account, *, play: Path | None = None, auto_answer: bool = False, host: str = LOOPBACK
+    ) -> None:
+        """`play`: the WAV file that the phone speaks, over and over. `auto_answer`: calls are answered at once.
+
+        `host`: the phone's own address."""
         self.account = account
+        self.host = host
         self.name = f"{self.KIND}-{account.user}"
         self.dir = Path(tempfile.mkdtemp(prefix=f"{self.name}-"))
         self.play = play

@@ -94,7 +94,8 @@ def test_the_pages(switch: Running) -> None:
     assert status == 200
     for name in ("softswitch_calls", "softswitch_registrations", 'softswitch_queue_waiting{queue="queue"}',
                  "softswitch_loop_lag_seconds", "softswitch_sip_total",
-                 'softswitch_sip_messages_total{direction="in",kind="OPTIONS"}', "softswitch_media_legs_free"):  # fmt: skip
+                 'softswitch_sip_messages_total{direction="in",kind="OPTIONS"}', "softswitch_media_legs_free",
+                 'softswitch_media_relay{relay="'):  # fmt: skip
         assert name in text
     assert json.loads(get(switch, "/api/queues")[1])[0]["name"] == "queue"
     assert json.loads(get(switch, "/api/status")[1])["domain"] == "127.0.0.1"

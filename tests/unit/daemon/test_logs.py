@@ -64,6 +64,19 @@ def test_what_is_said_too_often_is_left_out_and_counted() -> None:
     assert limit(None, "info", {"event": "next"}) == {"event": "next", "left_out": {"flood": 1}}
 
 
+def test_a_line_that_would_be_left_out_is_counted_without_being_made() -> None:
+    now = 100.0
+    limit = logs.RateLimit(lambda: now)
+    limit(None, "info", {"event": "other"})
+    assert not limit.full("flood", "info")
+    for _ in range(logs.BURST):
+        limit(None, "info", {"event": "flood"})
+    assert limit.full("flood", "info") and not limit.full("flood", "warning")
+    now += logs.WINDOW + 1
+    assert not limit.full("flood", "info")
+    assert limit(None, "info", {"event": "flood"}) == {"event": "flood", "left_out": {"flood": 1}}
+
+
 def test_the_file_can_be_opened_again_after_rotation(tmp_path: Path) -> None:
     path = tmp_path / "log"
     output = logs.configure(path=path)
