@@ -18,7 +18,7 @@ from typing import TypeAlias
 
 VERSION = 2
 
-RELAYS = ("auto", "epoll", "reference")  # what `media.relay` may say: the ways of moving packets (media/relay)
+RELAYS = ("auto", "tcx", "tc", "epoll", "reference")  # what `media.relay` may say: the ways of moving packets (media/relay)
 
 
 @dataclass(slots=True)

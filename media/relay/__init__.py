@@ -21,11 +21,17 @@ class Relay(Protocol):
     """Owns the sockets of the legs: the engine's network, and the mover of packets between them."""
 
     name: str
-    slow_packets: int
-    batches: int
-    received: int
-    send_errors: int
-    receive_errors: int
+
+    @property
+    def received(self) -> int: ...
+    @property
+    def slow_packets(self) -> int: ...
+    @property
+    def batches(self) -> int: ...
+    @property
+    def send_errors(self) -> int: ...
+    @property
+    def receive_errors(self) -> int: ...
 
     @property
     def senders(self) -> Sequence[Callable[[memoryview], object]]: ...
@@ -58,13 +64,31 @@ class RelayError(Exception):
 
 def choose(wanted: str, pool: PortPool, legs: Legs) -> tuple[Relay, str]:
     """The best relay that runs here, or the one asked for, and a line that says which and why."""
+    if wanted not in NAMES:
+        raise RelayError(f"relay {wanted!r} is unknown: choose one of {', '.join(NAMES)}")
+    if wanted not in ("auto", "tcx", "tc"):
+        make, why = _in_user_space(wanted)
+        return make(pool, legs), why
+    from media.relay.tcx import TcxRelay, explain
+
+    make, why = _in_user_space("auto")
+    try:
+        relay = TcxRelay(make, pool, legs, classic=wanted == "tc")
+    except OSError as error:
+        if wanted != "auto":
+            raise RelayError(f"relay {wanted} does not run here: {explain(error)}") from None
+        return make(pool, legs), f"{why}; not tcx: {explain(error)}"
+    return (
+        relay,
+        f"{relay.name}: calls that need nothing else are relayed by the kernel, {relay.where}; the others by {why}",
+    )
+
+
+def _in_user_space(wanted: str) -> tuple[Callable[[PortPool, Legs], Relay], str]:
+    """What makes the relay that handles packets in this process, and why it is that one."""
     from media.relay.epoll import EpollRelay
     from media.relay.reference import ReferenceRelay
 
-    if wanted not in NAMES:
-        raise RelayError(f"relay {wanted!r} is unknown: choose one of {', '.join(NAMES)}")
     if wanted == "reference":
-        return ReferenceRelay(pool, legs), "reference: asked for; handles packets one by one"
-    return EpollRelay(
-        pool, legs
-    ), f"epoll: {'asked for' if wanted == 'epoll' else 'runs on any Linux, needs no privilege'}"
+        return ReferenceRelay, "reference: asked for; handles packets one by one"
+    return EpollRelay, f"epoll: {'asked for' if wanted == 'epoll' else 'runs on any Linux, needs no privilege'}"

@@ -74,6 +74,8 @@ class Batch:
         """Handle rows 0..count. Returns the rows to send (None: all), the legs they go to, and the rows left to the session."""
         legs, buffers = self._legs, self._buffers
         number, size, words = buffers.leg[:count], buffers.size[:count], buffers.words
+        if legs.lending:
+            legs.take_back_all(number)
         head = words[:count, :3].byteswap()
         mapping = legs.mapping.take(number, axis=0)
         inbound = legs.inbound.take(number, axis=0)

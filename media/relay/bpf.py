@@ -155,8 +155,10 @@ def _call(command: int, packed: bytes) -> int:
     return _bpf(command, ctypes.create_string_buffer(packed, len(packed)), len(packed))
 
 
-def create_map(kind: int, value_size: int, entries: int, flags: int = 0, name: str = "", btf: int = 0, value: int = 0) -> int:
-    """A map's descriptor. `btf`, `value`: the descriptor of type information and the type of the values, where they hold a lock."""
+def create_map(
+    kind: int, value_size: int, entries: int, flags: int = 0, name: str = "", btf: int = 0, value: int = 0
+) -> int:
+    """A map's descriptor. `btf`, `value`: type information and the type of the values, where they hold a lock."""
     key_size = 4 if kind == ARRAY else 0
     packed = _MAP.pack(
         kind, key_size, value_size, entries, flags, 0, 0, name.encode()[:15], 0, btf, BTF_KEY if btf else 0, value
@@ -164,12 +166,12 @@ def create_map(kind: int, value_size: int, entries: int, flags: int = 0, name: s
     return _call(_MAP_CREATE, packed)
 
 
-def load_program(code: bytes, name: str, attach_type: int = 0) -> int:
+def load_program(code: bytes, name: str) -> int:
     """A program's descriptor. BpfError says what the verifier said."""
     instructions = ctypes.create_string_buffer(code, len(code))
     licence = ctypes.create_string_buffer(b"GPL")  # The helpers that we call are for such programs only.
     packed = [SCHED_CLS, len(code) // 8, ctypes.addressof(instructions), ctypes.addressof(licence)]
-    tail = [0, 0, name.encode()[:15], 0, attach_type]
+    tail = [0, 0, name.encode()[:15], 0, 0]
     try:
         return _call(_PROGRAM_LOAD, _PROGRAM.pack(*packed, 0, 0, 0, *tail))
     except BpfError as error:
@@ -178,7 +180,9 @@ def load_program(code: bytes, name: str, attach_type: int = 0) -> int:
             return _call(_PROGRAM_LOAD, _PROGRAM.pack(*packed, 1, _LOG_SIZE, ctypes.addressof(log), *tail))
         except BpfError:
             said = log.value.decode("ascii", "replace")[-_LOG_SHOWN:]
-            raise BpfError(error.errno, f"{error.strerror}; the verifier said:\n{said}" if said else error.strerror) from None
+            raise BpfError(
+                error.errno, f"{error.strerror}; the verifier said:\n{said}" if said else error.strerror
+            ) from None
 
 
 def attach_tcx(program: int, interface: int) -> int:
@@ -256,7 +260,7 @@ class LockedArray:
     def write(self, index: int, *words: int) -> None:
         """Set all words behind the lock."""
         self._key[0] = index
-        self._value[1:] = words
+        self._value[1:] = list(words)
         _bpf(_MAP_UPDATE, self._attributes, _UPDATE.size)
 
     def close(self) -> None:

@@ -16,7 +16,7 @@ _ATTRIBUTE = Struct("=HH")
 _LINK = Struct("=BxHiII")  # family, type, index, flags, change
 _ADDRESS = Struct("=BBBBI")  # family, prefix, flags, scope, index
 _ROUTE = Struct("=8BI")  # family, bits of target, of source, tos, table, protocol, scope, type, flags
-_TRAFFIC = Struct("=BxHiIII")  # family, index, handle, parent, info
+_TRAFFIC = Struct("=BxxxiIII")  # family, index, handle, parent, info
 _ERROR = Struct("=i")
 
 _REQUEST, _ACKNOWLEDGE, _DUMP, _EXCLUSIVE, _CREATE = 0x1, 0x4, 0x300, 0x200, 0x400
@@ -43,7 +43,8 @@ _TCA_BPF_FD, _TCA_BPF_NAME, _TCA_BPF_FLAGS = 6, 7, 8
 _DIRECT_ACTION = 1
 _ALL_PROTOCOLS = 0x0300  # ETH_P_ALL, network order
 
-GROUPS = 0x1 | 0x10 | 0x40 | 0x100 | 0x400  # links, addresses and routes of both families
+GROUPS = 0x1 | 0x10 | 0x40 | 0x80 | 0x100 | 0x400 | 0x40000  # links; addresses, routes and rules of both families
+_XFRM_POLICY_GROUP = 0x8
 
 
 @dataclass(slots=True)
@@ -122,7 +123,9 @@ class Netlink:
         request += _attribute(_RTA_DST, socket.inet_pton(family, target[0]))
         request += _attribute(_RTA_SRC, socket.inet_pton(family, source[0]))
         request += _attribute(_RTA_IP_PROTO, bytes((socket.IPPROTO_UDP,)))
-        request += _attribute(_RTA_SPORT, source[1].to_bytes(2, "big")) + _attribute(_RTA_DPORT, target[1].to_bytes(2, "big"))
+        request += _attribute(_RTA_SPORT, source[1].to_bytes(2, "big")) + _attribute(
+            _RTA_DPORT, target[1].to_bytes(2, "big")
+        )
         for kind, body in self._ask(_GET_ROUTE, 0, request):
             if kind == _NEW_ROUTE and _ROUTE.unpack_from(body)[7] in (_UNICAST, _LOCAL):
                 return int.from_bytes(_attributes(body[_ROUTE.size :]).get(_RTA_OIF, b""), "little")
@@ -132,7 +135,7 @@ class Netlink:
 
     def add_clsact(self, interface: int) -> bool:
         """Give an interface the queueing discipline that filters hang on. False if it has it already."""
-        body = _TRAFFIC.pack(0, 0, interface, _CLSACT_HANDLE, _CLSACT_PARENT, 0) + _attribute(_TCA_KIND, b"clsact\0")
+        body = _TRAFFIC.pack(0, interface, _CLSACT_HANDLE, _CLSACT_PARENT, 0) + _attribute(_TCA_KIND, b"clsact\0")
         try:
             self._command(_NEW_QDISC, _CREATE | _EXCLUSIVE, body)
         except FileExistsError:
@@ -141,15 +144,17 @@ class Netlink:
 
     def remove_clsact(self, interface: int) -> None:
         """Take it away, with all filters."""
-        body = _TRAFFIC.pack(0, 0, interface, _CLSACT_HANDLE, _CLSACT_PARENT, 0)
+        body = _TRAFFIC.pack(0, interface, _CLSACT_HANDLE, _CLSACT_PARENT, 0)
         with contextlib.suppress(OSError):  # It is gone already.
             self._command(_DELETE_QDISC, 0, body)
 
     def add_filter(self, interface: int, program: int, name: str) -> None:
         """Let a program see what arrives on an interface, until the filter is removed."""
-        options = _attribute(_TCA_BPF_FD, program.to_bytes(4, "little")) + _attribute(_TCA_BPF_NAME, name.encode() + b"\0")
+        options = _attribute(_TCA_BPF_FD, program.to_bytes(4, "little")) + _attribute(
+            _TCA_BPF_NAME, name.encode() + b"\0"
+        )
         options += _attribute(_TCA_BPF_FLAGS, _DIRECT_ACTION.to_bytes(4, "little"))
-        body = _TRAFFIC.pack(0, 0, interface, 0, _INGRESS, _ALL_PROTOCOLS)
+        body = _TRAFFIC.pack(0, interface, 0, _INGRESS, _ALL_PROTOCOLS)
         body += _attribute(_TCA_KIND, b"bpf\0") + _attribute(_TCA_OPTIONS | _NESTED, options)
         self._command(_NEW_FILTER, _CREATE | _EXCLUSIVE, body)
 
@@ -157,7 +162,7 @@ class Netlink:
         """All filters at the ingress of an interface; those that are not BPF have no name."""
         found = []
         with contextlib.suppress(OSError):  # No clsact there.
-            for kind, body in self._ask(_GET_FILTER, _DUMP, _TRAFFIC.pack(0, 0, interface, 0, parent, 0)):
+            for kind, body in self._ask(_GET_FILTER, _DUMP, _TRAFFIC.pack(0, interface, 0, parent, 0)):
                 if kind != _NEW_FILTER:
                     continue
                 _, index, handle, _, info = _TRAFFIC.unpack_from(body)
@@ -169,7 +174,7 @@ class Netlink:
         return found
 
     def remove_filter(self, which: Filter) -> None:
-        body = _TRAFFIC.pack(0, 0, which.interface, which.handle, _INGRESS, which.priority << 16 | _ALL_PROTOCOLS)
+        body = _TRAFFIC.pack(0, which.interface, which.handle, _INGRESS, which.priority << 16 | _ALL_PROTOCOLS)
         with contextlib.suppress(OSError):  # It is gone already.
             self._command(_DELETE_FILTER, 0, body + _attribute(_TCA_KIND, b"bpf\0"))
 
@@ -225,6 +230,14 @@ def has_policies() -> bool:
     finally:
         talk.close()
     return False
+
+
+def policy_news() -> list[Netlink]:
+    """What tells of changes of these policies; nothing on a kernel without IPsec."""
+    try:
+        return [Netlink(_NETLINK_XFRM, _XFRM_POLICY_GROUP)]
+    except OSError:
+        return []
 
 
 def _attribute(kind: int, value: bytes) -> bytes:

@@ -41,6 +41,8 @@ from media.legs import (
     SEQ_OFFSET,
     TRANSIT,
     TS_OFFSET,
+)
+from media.legs import (
     WORD as WORD_COLUMN,
 )
 from media.relay.bpf import (
@@ -384,7 +386,7 @@ class _Builder:
         self._add(R9, _way("moved"), 1)
 
     def _rewrite_rtp(self, rtp: int) -> None:
-        """The constants of the mapping. Leaves the new number in R3, the new timestamp in R4 and the sum of changes on the stack."""
+        """The constants of the mapping. Leaves the new number in R3 and the new timestamp in R4."""
         asm = self.asm
         asm.load(DOUBLE, R1, FRAME, _MAPPING_AT)
         asm.mov(R5, 0)
@@ -501,7 +503,7 @@ class _Builder:
     # --- after the gate ----------------------------------------------------------------------------------------------
 
     def _tell(self, version: int, rtp: int) -> None:
-        """Copy the packet of a leg that is listened to. The ring of the larger records is for what the smaller ones do not hold."""
+        """Copy the packet of a leg that is listened to, into the ring whose records hold it."""
         asm = self.asm
         done, large = f"told {version}", f"large {version}"
         self._look_up_or(self.maps.flags, _LEG, done)
