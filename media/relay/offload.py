@@ -59,6 +59,7 @@ class Offload:
         self._here: list[Address | None] = [None] * count  # our end of a settled leg
         self._there: list[Address | None] = [None] * count  # and the other one
         self._settled: NDArray[np.bool_] = np.zeros(count, bool)
+        self._guarded: NDArray[np.bool_] = np.zeros(count, bool)
         self._ready_at: NDArray[np.float64] = np.zeros(count)
         self._patience: NDArray[np.float64] = np.full(count, STEADY)
         self._candidates = self._seen = _NO_LEGS  # and how many packets they had received
@@ -118,6 +119,16 @@ class Offload:
     def unsettle(self, leg: int) -> None:
         """The address of the leg is about to change: neither may it be relayed in the kernel, nor what goes to it."""
         self._settled[leg] = False
+        self._recall(leg)
+
+    def guard(self, leg: int, guarded: bool) -> None:
+        """Whether something stands between the leg's socket and its packets that only user space can do, such as SRTP."""
+        if guarded and not self._guarded[leg]:
+            self._recall(leg)
+        self._guarded[leg] = guarded
+
+    def _recall(self, leg: int) -> None:
+        """Take back the leg, and the one whose packets go to it."""
         for each in {leg, *np.flatnonzero(self._legs.mapping[:, ROUTE] == leg).tolist()}:
             if self._legs.lent[each]:
                 self._take_back(each)
@@ -129,10 +140,12 @@ class Offload:
         self.now = now
         legs = self._legs
         mapping, base = legs.mapping, legs.inbound[:, MAP_BASE]
-        good = self._settled & (legs.loans == 0) & (self._ready_at <= now)
+        fit = self._settled & ~self._guarded
+        good = fit & (legs.loans == 0) & (self._ready_at <= now)
         good &= (mapping[:, ROUTE] != NONE) & (mapping[:, KEY] != NONE) & (mapping[:, TRANSLATE] == 0)
         good &= (base < UNMAPPED) & (base > UNROUTED)
-        self._candidates = np.flatnonzero(good)[:AT_ONCE]
+        chosen = np.flatnonzero(good)
+        self._candidates = chosen[fit.take(mapping[chosen, ROUTE])][:AT_ONCE]
         self._seen = legs.inbound[self._candidates, RECEIVED]
 
     def lend(self, leaves_by: Leaves) -> None:
@@ -141,10 +154,11 @@ class Offload:
         by then it has sent all it had read of them.
         """
         legs = self._legs
+        fit = self._settled & ~self._guarded
         quiet = legs.inbound[self._candidates, RECEIVED] == self._seen
         for leg in self._candidates[quiet].tolist():
             listener = legs.route[leg]
-            if listener != NONE and self._settled[leg] and self._settled[listener] and not legs.lent[leg]:
+            if listener != NONE and fit[leg] and fit[listener] and not legs.lent[leg]:
                 self._lend(leg, listener, leaves_by)
         self._candidates = _NO_LEGS
 

@@ -64,7 +64,7 @@ from media.relay.bpf import (
     Assembler,
     Register,
 )
-from media.rtp import CLOCK_RATE, HEADER_SIZE, MARKER, MAX_DROPOUT, MAX_MISORDER
+from media.rtp import CLOCK_RATE, HEADER_SIZE, MARKER, MAX_DROPOUT, MAX_MISORDER, VERSION_2
 
 SHUT, READY, OPEN = 0, 1, 2
 GATE = ("state", "next", "spare")  # the words behind the lock; `next`: the sequence number that READY waits for
@@ -316,6 +316,12 @@ class _Builder:
     def _stream(self, rtp: int) -> None:
         """Does the packet go on where the stream was? Leaves its first word in R0, its extended number on the stack."""
         asm = self.asm
+        asm.load(BYTE, R2, R7, rtp)
+        asm.do("and", R2, 0xC0)
+        asm.when(R2, "!=", VERSION_2, "leave")  # What is no RTP is not part of the stream and its order;
+        asm.load(BYTE, R2, R7, rtp + 1)
+        asm.do("and", R2, 0xE0)
+        asm.when(R2, "==", 0xC0, "leave")  # RFC 5761 section 4: neither is RTCP.
         asm.load(WORD, R0, R7, rtp)
         asm.swap(R0, 32)
         asm.load(WORD, R2, R1, 4 * KEY)

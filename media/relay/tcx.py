@@ -25,6 +25,7 @@ from media.relay.attachment import Attachment
 from media.relay.netlink import GROUPS, Netlink, has_policies, policy_news
 from media.relay.offload import Offload
 from media.rtp import CLOCK_RATE
+from media.transport import Transport
 
 LOOK = 0.05  # seconds between two searches for legs that can be lent
 LISTEN = 0.020  # seconds between two readings of the tap
@@ -138,6 +139,9 @@ class TcxRelay:
     def failed(self, leg: int, packet: memoryview, error: OSError) -> None:
         self.base.failed(leg, packet, error)
 
+    def send_datagram(self, leg: int, data: bytes, to: Address | None = None) -> None:
+        self.base.send_datagram(leg, data, to)
+
     def send_rtcp(self, leg: int, data: bytes) -> None:
         self.base.send_rtcp(leg, data)
 
@@ -156,6 +160,10 @@ class TcxRelay:
     def quiet(self, leg: int) -> None:
         self.offload.unsettle(leg)
         self.base.quiet(leg)
+
+    def guard(self, leg: int, transport: Transport | None) -> None:
+        self.offload.guard(leg, transport is not None and transport.wraps)
+        self.base.guard(leg, transport)
 
     # --- the loop ----------------------------------------------------------------------------------------------------
 

@@ -20,6 +20,7 @@ from media.relay.bpf import SharedArray, test_run
 from media.relay.offload import Offload
 from media.relay.program import TC_ACT_REDIRECT, TCX_NEXT
 from media.rtp import CLOCK_RATE, Packet
+from media.transport import Transport
 from tests.unit.media.twins import MemoryNetwork, World
 
 BASE_PORT = 20_000
@@ -149,6 +150,11 @@ class WatchedNetwork(MemoryNetwork):
         if self.offload is not None:
             self.offload.unsettle(leg)
 
+    def guard(self, leg: int, transport: Transport | None) -> None:
+        super().guard(leg, transport)
+        if self.offload is not None:
+            self.offload.guard(leg, transport is not None and transport.wraps)
+
 
 @dataclass
 class Heard:
@@ -171,22 +177,16 @@ class Heard:
 class KernelWorld(World):
     """A world in which the program sees every packet first; what it lets pass goes to the session."""
 
-    def __init__(self, legs: int, patience: float = 0.0) -> None:
-        super().__init__(legs)
+    network: WatchedNetwork
+
+    def __init__(self, legs: int) -> None:
         network = WatchedNetwork(legs)
-        self._replace_network(network)
+        super().__init__(legs, network=network)
         self._time = SharedArray((1,), np.uint64, "time")
         self.offload = network.offload = Offload(self.engine.legs, BASE_PORT, clock=self._time.descriptor)
         self.offload.listen = self.read_tap
         self.ears = Heard()
         self.engine.session.ears = self.ears
-        self.patience = patience
-
-    def _replace_network(self, network: WatchedNetwork) -> None:
-        self.network = network
-        engine = self.engine
-        engine._network = engine.player._sink = engine.keypad._sink = network
-        engine.watchman._send_rtcp = network.send_rtcp
 
     def close(self) -> None:
         self.offload.close()

@@ -71,7 +71,8 @@ def passed(world: KernelWorld, frame: Frame | bytes, interface: int = INTERFACE)
 # --- equality ---------------------------------------------------------------------------------------------------------
 
 ears = st.tuples(st.just("listen"), st.integers(0, LEGS - 1), st.booleans())
-steps = st.lists(st.one_of(arrivals, arrivals, arrivals, arrivals, commands, ears, st.integers(1, 400)), max_size=120)
+speech = st.tuples(st.just("speech"), st.sampled_from((0, 2, 3, 5)), st.integers(2, 12))
+steps = st.lists(st.one_of(speech, speech, speech, arrivals, arrivals, commands, ears, st.integers(1, 400)), max_size=80)
 
 
 def opening(leg: int) -> Open:
@@ -83,7 +84,7 @@ def opening(leg: int) -> Open:
     )
 
 
-@settings(max_examples=120, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=100, deadline=None, suppress_health_check=list(HealthCheck))
 @given(steps)
 def test_any_trace(trace: list[tuple[int | str, str | int, int | bool] | int]) -> None:
     one, other = World(LEGS), KernelWorld(LEGS)
@@ -97,6 +98,10 @@ def test_any_trace(trace: list[tuple[int | str, str | int, int | bool] | int]) -
             if isinstance(step, int):
                 for world in (one, other):
                     world.pass_time(step / 1000)
+            elif step[0] == "speech":
+                for _ in range(int(step[2])):
+                    data = senders[int(step[1])].packet("next", 0)
+                    assert one.arrive(int(step[1]), data) == other.arrive(int(step[1]), data)
             elif step[0] == "listen":
                 other.read_tap()
                 for world in (one, other):
@@ -175,6 +180,12 @@ def test_the_program_stops_by_itself_at_what_it_does_not_understand(bridge: Kern
     assert bridge.run(bridge.frame(1, bytes(audio(50, ssrc=1))))[0] == TC_ACT_REDIRECT  # The other way goes on.
 
 
+@pytest.mark.parametrize("other", [bytes((0x80, 200)) + bytes(26), b"\0\1\0\x08" + bytes(24)], ids=["RTCP", "STUN"])
+def test_what_is_no_rtp_is_for_user_space_and_does_not_interrupt_the_stream(bridge: KernelWorld, other: bytes) -> None:
+    assert passed(bridge, bridge.frame(0, other))
+    assert bridge.run(bridge.frame(0, bytes(audio(50, ssrc=0))))[0] == TC_ACT_REDIRECT
+
+
 def test_the_program_begins_with_the_very_next_packet_only(bridge: KernelWorld) -> None:
     legs = bridge.engine.legs
     legs.take_back(0)
@@ -211,6 +222,14 @@ def test_an_address_of_another_family_is_left_to_user_space(worlds: list[KernelW
     for number in range(20):
         assert world.arrive(0, audio(number, ssrc=0))
     assert world.engine.legs.lending == 0
+
+
+@pytest.mark.parametrize("leg", [0, 1])
+def test_srtp_is_left_to_user_space(bridge: KernelWorld, leg: int) -> None:
+    bridge.offload.guard(leg, True)
+    assert bridge.engine.legs.lending == 0 and bridge.lend() == 0
+    bridge.offload.guard(leg, False)
+    assert bridge.lend() == 2
 
 
 def test_what_takes_an_unknown_way_is_left_to_user_space(bridge: KernelWorld) -> None:
