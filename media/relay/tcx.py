@@ -24,6 +24,7 @@ from media.relay import Relay
 from media.relay.attachment import Attachment
 from media.relay.netlink import GROUPS, Netlink, has_policies, policy_news
 from media.relay.offload import Offload
+from media.rows import Rows
 from media.rtp import CLOCK_RATE
 from media.transport import Transport
 
@@ -55,13 +56,13 @@ def _missing_capabilities() -> list[str]:
 
 
 class TcxRelay:
-    """`beneath(pool, legs)` makes the relay of user space. OSError if the kernel does not take the program.
+    """`beneath` makes the relay of user space, and says why that one. OSError if the kernel does not take the program.
 
     `classic`: attach it by filters of traffic control, as on kernels before 6.6.
     """
 
     def __init__(
-        self, beneath: Callable[[PortPool, Legs], Relay], pool: PortPool, legs: Legs, *, classic: bool = False
+        self, pool: PortPool, legs: Legs, beneath: Callable[[], tuple[Relay, str]], *, classic: bool = False
     ) -> None:
         self._pool = pool
         self._legs = legs
@@ -74,7 +75,7 @@ class TcxRelay:
             self._routes = Netlink()
             for talk in (*self._news, self._routes):
                 undo.callback(talk.close)
-            self.base = beneath(pool, legs)
+            self.base, self.why = beneath()
             self._undo = undo.pop_all()
         self.name = f"{'tc' if classic else 'tcx'}+{self.base.name}"
         self._usable = self.attachment.refresh()
@@ -136,6 +137,9 @@ class TcxRelay:
     def received(self) -> int:
         return self.base.received + self.offload.moved
 
+    def deliver(self, legs: NDArray[np.int64], rows: Rows, size: int) -> None:
+        self.base.deliver(legs, rows, size)
+
     def failed(self, leg: int, packet: memoryview, error: OSError) -> None:
         self.base.failed(leg, packet, error)
 
@@ -168,12 +172,23 @@ class TcxRelay:
     # --- the loop ----------------------------------------------------------------------------------------------------
 
     def poll(self, timeout: float) -> int:
-        listening = self._legs.listening and self._legs.lending
-        if listening:
+        if self._legs.listening and self._legs.lending:
             timeout = min(timeout, max(self._listen_at - monotonic(), 0.0))
         count = self.base.poll(timeout)
-        now = monotonic()
-        if listening and now >= self._listen_at:
+        self._look_after(monotonic())
+        return count
+
+    def pace(self, packets_per_second: float) -> float:
+        return self.base.pace(packets_per_second)
+
+    def gather(self, until: float) -> int:
+        count = self.base.gather(until)
+        self._look_after(monotonic())
+        return count
+
+    def _look_after(self, now: float) -> None:
+        """Everything that has been read is sent now: what is lent goes on from here."""
+        if now >= self._listen_at and self._legs.listening and self._legs.lending:
             self._listen_at = now + LISTEN
             self._listen()
         if self.offload.candidates:
@@ -183,7 +198,6 @@ class TcxRelay:
             self.offload.look(now)
             if self._to_check:
                 self._check()
-        return count
 
     def _listen(self) -> None:
         """Hand over what the program has copied for the ears."""

@@ -29,15 +29,6 @@ LOOPBACK = 1
 ETHERNET = {4: 0x0800, 6: 0x86DD}
 
 
-def available() -> str:
-    """Why the kernel takes no program of ours; "" if it does."""
-    try:
-        Offload(World(1).engine.legs, BASE_PORT).close()
-    except OSError as error:
-        return str(error)
-    return ""
-
-
 def _interface() -> tuple[int, bytes]:
     """An interface other than the loopback one, with its link address; the loopback one if there is no other."""
     for index, name in socket.if_nameindex():

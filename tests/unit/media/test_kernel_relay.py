@@ -1,6 +1,6 @@
 """The program in the kernel must do to any trace of packets what the session does, to the octet and to the counter.
 
-These tests run it, so they need CAP_BPF and CAP_NET_ADMIN; without, they are left out and the header of the run says so.
+These tests run it, so they need CAP_BPF and CAP_NET_ADMIN; without, they are left out, and the end of the run says so.
 """
 
 from __future__ import annotations
@@ -27,10 +27,11 @@ from tests.unit.media.kernel import (
     fresh_ttl,
     open_of,
 )
+from tests.unit.media.relays import needs_bpf
 from tests.unit.media.test_relay_equality import LEGS, Sender, arrivals, command_of, commands
 from tests.unit.media.twins import World, audio
 
-pytestmark = pytest.mark.needs_bpf
+pytestmark = needs_bpf
 
 VERSIONS = (4, 6)
 
@@ -72,7 +73,9 @@ def passed(world: KernelWorld, frame: Frame | bytes, interface: int = INTERFACE)
 
 ears = st.tuples(st.just("listen"), st.integers(0, LEGS - 1), st.booleans())
 speech = st.tuples(st.just("speech"), st.sampled_from((0, 2, 3, 5)), st.integers(2, 12))
-steps = st.lists(st.one_of(speech, speech, speech, arrivals, arrivals, commands, ears, st.integers(1, 400)), max_size=80)
+steps = st.lists(
+    st.one_of(speech, speech, speech, arrivals, arrivals, commands, ears, st.integers(1, 400)), max_size=80
+)
 
 
 def opening(leg: int) -> Open:
