@@ -82,6 +82,8 @@ class Batch:
         legs, buffers, stop = self._legs, self._buffers, start + count
         number, size, words = buffers.leg[start:stop], buffers.size[start:stop], buffers.words[start:stop]
         octets = buffers.octets[start:stop]
+        if legs.lending:
+            legs.take_back_all(number)
         head = words[:, :3].byteswap()
         mapping = legs.mapping.take(number, axis=0)
         inbound = legs.inbound.take(number, axis=0)
