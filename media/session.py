@@ -368,6 +368,8 @@ class Session:
     def agree(self, leg: Leg, terms: Terms) -> None:
         """New terms for a leg. Its stream goes on, in another clock if that has changed."""
         legs, number = self.legs, leg.number
+        if legs.lent[number]:
+            legs.take_back(number)
         if terms.scale != legs.scale[number] and leg.started:
             leg.retimed = True
             legs.jitter[number] = 0
