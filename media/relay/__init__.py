@@ -68,6 +68,10 @@ class Relay(Protocol):
         """Let packets gather until a moment (monotonic seconds), then move all there are. Returns how many there were."""
         ...
 
+    def catch_up(self, leg: int) -> bool:
+        """Move what waits in the socket of an aimed leg now; not from within `poll`. False if there was too much."""
+        ...
+
     def close(self) -> None: ...
 
 

@@ -178,6 +178,9 @@ class TcxRelay:
         self._look_after(monotonic())
         return count
 
+    def catch_up(self, leg: int) -> bool:
+        return self.base.catch_up(leg)
+
     def pace(self, packets_per_second: float) -> float:
         return self.base.pace(packets_per_second)
 
@@ -191,11 +194,9 @@ class TcxRelay:
         if now >= self._listen_at and self._legs.listening and self._legs.lending:
             self._listen_at = now + LISTEN
             self._listen()
-        if self.offload.candidates:
-            self.offload.lend(self._leaves_by)
         if now >= self._look_at:
             self._look_at = now + LOOK
-            self.offload.look(now)
+            self.offload.lend(now, self._leaves_by, self.base.catch_up)
             if self._to_check:
                 self._check()
 
