@@ -155,7 +155,7 @@ class Sip:
     listen: tuple[ListenAddress, ...] = setting(
         (ListenAddress("udp", "0.0.0.0", 5060), ListenAddress("tcp", "0.0.0.0", 5060)),
         'Where phones reach us. IPv6: add "udp://[::]:5060" and "tcp://[::]:5060". Encrypted: "tls://0.0.0.0:5061". '
-        'Browsers: "wss://0.0.0.0:5063", or "ws://..." behind a proxy that does TLS. tls and wss need [tls].',
+        'Browsers: "wss://0.0.0.0:5063", or "ws://..." behind a proxy that does TLS. tls and wss need tls.certificate.',
         LISTEN,
     )
     advertised: str = setting(
