@@ -19,7 +19,7 @@ from zlib import crc32
 
 VERSION = 2
 
-RELAYS = ("auto", "epoll", "reference")  # what `media.relay` may say: the ways of moving packets (media/relay)
+RELAYS = ("auto", "uring", "epoll", "reference")  # what `media.relay` may say: the ways of moving packets (media/relay)
 
 
 @dataclass(slots=True)
@@ -283,6 +283,7 @@ class Ready:
     pid: int
     taken: tuple[str, ...] = ()  # numbers of legs that cannot be used: another program has one of their ports
     fingerprint: str = ""  # of its DTLS certificate, as in SDP: "sha-256 AB:CD:..."
+    codecs: tuple[str, ...] = ()  # that it can decode, encode and play; others it can only pass through
 
 
 @dataclass(slots=True)
