@@ -159,7 +159,7 @@ class Association:
 
     def receive(self, datagram: bytes) -> None:
         """A datagram of DTLS records from the far end."""
-        if self.error or len(datagram) < RECORD_HEADER or datagram[1] != 0xFE:
+        if self.error or not _is_records(datagram):
             return
         self._connection.bio_write(datagram)
         self._advance()
@@ -269,6 +269,22 @@ def _reason(error: SSL.Error) -> str:
         return ", ".join(str(each[2]) for each in error.args[0]) or type(error).__name__
     except (IndexError, TypeError):
         return type(error).__name__
+
+
+def _is_records(datagram: bytes) -> bool:
+    """Whether this is a sequence of whole records of kinds that exist (RFC 6347 section 4.1).
+
+    OpenSSL ignores most of what is none, as it should; but an unknown kind makes it end the handshake.
+    """
+    at = 0
+    while at + RECORD_HEADER <= len(datagram):
+        if datagram[at] not in _KINDS or datagram[at + 1] != 0xFE:
+            return False
+        at += RECORD_HEADER + int.from_bytes(datagram[at + 11 : at + 13], "big")
+    return at == len(datagram) > 0
+
+
+_KINDS = frozenset((20, 21, 22, 23))  # change cipher spec, alert, handshake, data
 
 
 def is_hello(datagram: bytes) -> bool:

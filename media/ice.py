@@ -1,30 +1,28 @@
 """ICE for one leg (RFC 8445), computed only: datagrams and time come in, datagrams go out.
 
-We have one host candidate per address family, the leg's own port, and announce `a=ice-lite`: the far end checks and nominates, we
-answer. Unlike a bare lite agent we send checks as well. Before anything but an answer is sent to an address that a check came
-from, a check of ours must have been answered from there: who knows the password could otherwise have us send to anybody.
-And as long as we send, we ask now and then whether that is still wanted (RFC 7675). Where the far end is lite, too, we check
-its candidates and nominate.
+We have one host candidate per address family, the leg's own port, and announce `a=ice-lite`: the far end checks and
+nominates, we answer. Its candidates are not needed, as its checks tell who it is: they are made with a password. Unlike a
+bare lite agent we send checks as well. Before anything but an answer is sent to an address that a check came from, one of
+ours must have been answered from there: who knows the password could otherwise have us send to anybody. And as long as we
+send, we ask now and then whether that is still wanted (RFC 7675).
 
 A message without the right password is dropped: it is never answered, and it moves nothing.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from media import stun
-from media.latch import Address, remote
+from media.latch import Address
 from media.stun import Message
 
 MAX_PATHS = 32
 RETRIES = (0.1, 0.2, 0.4, 0.8, 1.6)  # seconds until a check is sent again, and at last given up
 CONSENT_INTERVAL = 5.0  # seconds, RFC 7675 section 5.1: drawn between 0.8 and 1.2 times this
 CONSENT_LIFETIME = 30.0
-PACING = 0.05  # seconds between checks of candidates, section 14.2
-MAX_ROLE_CHANGES = 3
 STALE = (
     2.0  # seconds since the far end last nominated an address: another one may take its place whatever their priorities
 )
@@ -55,6 +53,7 @@ class Path:
     address: Address
     priority: int
     credentials: Credentials | None = None  # the far end's, under which the last check was sent
+    username: bytes = b""  # and what it said
     transaction: bytes = b""  # of the last check, until it is answered
     checking: bool = False  # a check is under way, and is sent again until it is answered
     tries: int = 0
@@ -68,33 +67,12 @@ class Path:
         return self.consent_until >= 0
 
 
-def candidates(texts: Iterable[str]) -> list[tuple[int, Address]]:
-    """Priority and address of what can be checked: component 1, UDP, an address literal (section 5.1, RFC 8839)."""
-    found: list[tuple[int, Address]] = []
-    for text in texts:
-        parts = text.split(" ")
-        if len(parts) < 8 or parts[1] != "1" or parts[2].lower() != "udp" or parts[6] != "typ":
-            continue
-        priority, port = _number(parts[3], 0xFFFFFFFF), _number(parts[5], 0xFFFF)
-        address = remote(parts[4], port)
-        if address is not None and len(found) < MAX_PATHS:
-            found.append((priority, address))
-    return sorted(found, reverse=True)
-
-
-def _number(text: str, most: int) -> int:
-    """A decimal number, or 0."""
-    return int(text) if text.isascii() and text.isdecimal() and len(text) <= 10 and int(text) <= most else 0
-
-
 @dataclass(slots=True, frozen=True)
 class Terms:
-    """What both sides' SDP say. `remote`: None until the far end has answered; `lite`: it never checks by itself."""
+    """What both sides' SDP say. `remote`: None until the far end has answered."""
 
     local: Credentials
     remote: Credentials | None = None
-    candidates: tuple[tuple[int, Address], ...] = ()
-    lite: bool = False
 
 
 @dataclass(slots=True)
@@ -108,27 +86,12 @@ class Agent:
     _paths: dict[Address, Path] = field(default_factory=dict)
     _former: Credentials | None = None  # of ours, before a restart that has not come to its end
     _generation: int = 0
-    _controlling: bool = False
-    _role_changes: int = 0
     _tie_breaker: bytes = b""
 
     def __post_init__(self) -> None:
         self._tie_breaker = self.chance(64).to_bytes(8, "big")
-        self._controlling = self.terms.lite
 
     # --- what call control says --------------------------------------------------------------------------------------
-
-    def start(self, now: float) -> None:
-        """Check what may be checked without waiting for the far end to do so."""
-        if not self._controlling or self.terms.remote is None:
-            for path in self._paths.values():  # Checks came before the answer that says who sent them.
-                if not path.checking and not path.valid:
-                    self._check(path, now)
-            return
-        for index, (priority, address) in enumerate(self.terms.candidates):
-            candidate = self._path(address, priority)
-            if candidate is not None and not candidate.checking and not candidate.valid:
-                candidate.checking, candidate.tries, candidate.due = True, -1, now + index * PACING
 
     def renew(self, terms: Terms, now: float) -> None:
         """A new offer or answer. With new credentials it is a restart (9): media goes where it goes until a new pair is found."""
@@ -136,13 +99,13 @@ class Agent:
         if before.local != terms.local or (before.remote is not None and before.remote != terms.remote):
             self._former = before.local
             self._generation += 1
-            self._controlling = terms.lite
-            self._role_changes = 0
             for path in list(self._paths.values()):
                 path.nominated_at = None
                 if path.address != self.selected:
                     del self._paths[path.address]
-        self.start(now)
+        for path in self._paths.values():
+            if not path.checking and not path.valid:
+                self._check(path, now)  # Its check came before the answer that says who sent it.
 
     # --- what arrives ------------------------------------------------------------------------------------------------
 
@@ -166,7 +129,7 @@ class Agent:
             types = b"".join(each.to_bytes(2, "big") for each in message.unknown)
             self._refuse(message, source, ours, 420, "Unknown Attribute", (stun.UNKNOWN_ATTRIBUTES, types))
             return True
-        if stun.ICE_CONTROLLED in message.attributes and not self.terms.lite:
+        if stun.ICE_CONTROLLED in message.attributes:
             # 7.3.1.1: we are lite, so it is the far end that controls (6.1.1), whatever it thinks.
             self._refuse(message, source, ours, 487, "Role Conflict")
             return True
@@ -175,10 +138,10 @@ class Agent:
         path = self._path(source, message.number(stun.PRIORITY) or 0)
         if path is None:
             return True
-        if stun.USE_CANDIDATE in message.attributes and not self._controlling and ours == self.terms.local:
+        if stun.USE_CANDIDATE in message.attributes and ours == self.terms.local:
             path.nominated_at = now
         answered = path.valid and path.generation == self._generation
-        if not answered and (not path.checking or path.tries < 0) and ours == self.terms.local:
+        if not answered and not path.checking and ours == self.terms.local:
             self._check(path, now)  # 7.3.1.4: a triggered check
         self._select(now)
         return True
@@ -204,17 +167,13 @@ class Agent:
             return False
         path.transaction = b""
         if message.kind == stun.ERROR:
-            if message.error == 487 and self._role_changes < MAX_ROLE_CHANGES:
-                self._role_changes += 1
-                self._controlling = not self._controlling
-                self._check(path, now)
-            return True  # Any other refusal: not this time.
+            # Not this time. A far end that believes to be controlled, too (487), is told better when it checks.
+            path.checking, path.due = False, path.consent_until if path.valid else None
+            return True
         path.consent_until = now + CONSENT_LIFETIME
         path.checking, path.due = False, self._consent_at(now)
         if path.credentials == self.terms.remote:
             path.generation = self._generation
-        if self._controlling and path.nominated_at is None:
-            path.nominated_at = now
         self._select(now)
         return True
 
@@ -251,10 +210,8 @@ class Agent:
             self._select(now)
 
     def _repeat(self, path: Path, now: float) -> None:
-        """The same check again, or the first one."""
-        if path.tries < 0:
-            self._check(path, now)
-        elif path.tries + 1 < len(RETRIES):
+        """The same check again."""
+        if path.tries + 1 < len(RETRIES):
             path.tries += 1
             path.due = now + RETRIES[path.tries]
             self._send_check(path, path.transaction)
@@ -267,20 +224,18 @@ class Agent:
         if self.terms.remote is None:
             return
         path.credentials = self.terms.remote
+        path.username = f"{path.credentials.ufrag}:{self.terms.local.ufrag}".encode()
         path.checking, path.tries, path.due = True, 0, now + RETRIES[0]
         self._send_check(path, self.chance(96).to_bytes(12, "big"))
 
     def _send_check(self, path: Path, transaction: bytes) -> None:
         path.transaction, theirs = transaction, path.credentials
         assert theirs is not None, "a check is begun under credentials"
-        role = stun.ICE_CONTROLLING if self._controlling else stun.ICE_CONTROLLED
         attributes = [
-            (stun.USERNAME, f"{theirs.ufrag}:{self.terms.local.ufrag}".encode()),
+            (stun.USERNAME, path.username),
             (stun.PRIORITY, PEER_REFLEXIVE.to_bytes(4, "big")),
-            (role, self._tie_breaker),
+            (stun.ICE_CONTROLLED, self._tie_breaker),
         ]
-        if self._controlling:
-            attributes.append((stun.USE_CANDIDATE, b""))
         self._send(stun.REQUEST, path.transaction, attributes, theirs.password, path.address)
 
     def _refuse(
@@ -302,6 +257,11 @@ class Agent:
             return self.selected
         valid = [path for path in self._paths.values() if path.valid]
         return max(valid, key=lambda path: path.priority).address if valid else None
+
+    def valid(self, source: Address) -> bool:
+        """Whether a check of ours was answered from there, and that still counts."""
+        path = self._paths.get(source)
+        return path is not None and path.valid
 
     def knows(self, source: Address) -> bool:
         """Whether a check of the far end came from there."""
