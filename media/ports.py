@@ -42,7 +42,7 @@ class PortPool:
         self.legs = legs
         self.taken: set[int] = set()  # legs that cannot be used
         self._sockets: dict[int, tuple[list[socket.socket], list[socket.socket]]] = {}
-        families = self._hosts = _families(hosts)
+        self.hosts = families = _families(hosts)
         _check(base_port, legs)
         _raise_file_limit(2 * legs * len(families), legs, spare=legs * len(families))
         try:
@@ -102,7 +102,7 @@ class PortPool:
             # Sharing a port is permitted for this moment only: afterwards nobody else can bind it.
             for each in (first, second):
                 each.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            _configure(second, family, self._hosts[family], self._port(leg, 0))
+            _configure(second, family, self.hosts[family], self._port(leg, 0))
         except BaseException:
             second.close()
             raise

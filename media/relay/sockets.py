@@ -346,6 +346,27 @@ class SocketRelay:
             if size:
                 self._handle(leg, scratch, size, int(monotonic() * CLOCK_RATE))
 
+    def catch_up(self, leg: int) -> bool:
+        media, transport = self._live[leg], self._transports[leg]
+        if media is None:
+            return False
+        for _ in range(BURST):
+            try:
+                size = media.recv_into(self._scratch)
+            except BlockingIOError:
+                return True
+            except OSError:
+                self.receive_errors += 1
+                continue
+            self.received += 1
+            if transport is not None:
+                size = transport.unwrap(self._scratch, size)
+                if not size:
+                    continue
+            self.slow_packets += 1
+            self._handle(leg, self._scratch, size, int(monotonic() * CLOCK_RATE))
+        return False
+
     def _handle(self, leg: int, buffer: memoryview, size: int, clock: int) -> None:
         """One packet, by the book."""
         route = self._legs.route[leg]
