@@ -13,18 +13,23 @@ from media.bank import Bank
 from media.control import (
     Close,
     Command,
+    Finish,
     Load,
     Modify,
     Open,
+    Pause,
+    Record,
     SendDigits,
     WorkerEvent,
 )
+from media.desk import Desk
 from media.g711 import CODECS, TRANSLATE
 from media.keypad import Keypad
 from media.latch import Address
 from media.legs import Legs
 from media.library import Library, Recording
 from media.player import TICK, Player, Sink
+from media.recorder import Recorders
 from media.rtcp import Reporter
 from media.rtp import CLOCK_RATE
 from media.session import Leg, Session, Terms
@@ -34,6 +39,7 @@ from media.survey import Survey
 from media.transport import Aside
 from media.transports import Transports
 
+WITHOUT_LEG = (Open, Load, Record, Pause, Finish)  # commands for which no leg needs to be open
 FRAMES_MS = (10, 20, 30, 40, 50, 60)
 ROUNDS = 4  # calls of `survey` in which every leg is visited once
 
@@ -46,10 +52,20 @@ class Network(Sink, transports.Network, Protocol):
 
 
 class Engine:
-    """The legs of one worker. `load` begins to read a file, and answers with `loaded`; `epoch` is Unix time minus `now`."""
+    """The legs of one worker. `load` begins to read a file, and answers with `loaded`; `epoch` is Unix time minus `now`.
+
+    `desk`: where recordings are written; without one there are none.
+    """
 
     def __init__(
-        self, legs: Legs, bank: Bank, network: Network, chance: Chance, load: Callable[[Load], None], epoch: float = 0.0
+        self,
+        legs: Legs,
+        bank: Bank,
+        network: Network,
+        chance: Chance,
+        load: Callable[[Load], None],
+        epoch: float = 0.0,
+        desk: Desk | None = None,
     ) -> None:
         self.legs = legs
         self.session = Session(legs, TRANSLATE)
@@ -63,10 +79,11 @@ class Engine:
         self.watchman = Survey(self.session, chance, self.transports.send_rtcp, epoch)
         self._chance = chance
         self._states = self.sources.states
+        self.recorders = Recorders(legs.count, self.studio, self._terms_of, self.session.events, desk)
         self._to_visit: list[int] = []
         self._perform: dict[type, Callable[..., None]] = {
             Open: self._open, Modify: self._modify, Close: self._close, SendDigits: self._send_digits,
-            **self.sources.commands,
+            **self.sources.commands, **self.recorders.commands,
         }  # fmt: skip
 
     @property
@@ -85,13 +102,15 @@ class Engine:
         """When something is to be sent next, as `now`; None: not before another command or packet."""
         if self.keypad.busy:
             return (self.player.tick + 1) * TICK
-        due = self.player.next_due()
-        return None if due is None else due * TICK
+        due, cut = self.player.next_due(), self.recorders.next_deadline()
+        if due is None:
+            return cut
+        return due * TICK if cut is None else min(due * TICK, cut)
 
     def perform(self, command: Command, now: float) -> None:
         """Carry out one command. One that makes no sense is answered by an Alarm, and changes nothing."""
         leg = getattr(command, "leg", -1)
-        if not isinstance(command, Load | Open) and leg not in self._states:
+        if not isinstance(command, WITHOUT_LEG) and leg not in self._states:
             if isinstance(command, Close):
                 return  # Closing twice is what a tidy caller does.
             self.alarm("unknown leg", f"{type(command).__name__} for leg {leg}, which is not open")
@@ -126,6 +145,7 @@ class Engine:
         legs.out_step[number] = terms.samples
         self._fill_in(leg)
         self.transports.open(leg, state, protection)
+        self.recorders.opened(number)
 
     def _modify(self, command: Modify, now: float) -> None:
         leg, state = self.sources.get(command.leg)
@@ -142,12 +162,14 @@ class Engine:
         if moved:
             state.watch.heard_from, state.watch.timed_out = now, False
         self.transports.modify(leg, state, protection, moved=moved)
+        self.recorders.opened(leg.number)
 
     def _close(self, command: Close, now: float) -> None:
         leg, state = self.sources.get(command.leg)
         number = leg.number
         self.sources.end(leg, state)
         self.sources.bereave(number, now)
+        self.recorders.closed(number, now)
         self.keypad.forget(leg)
         self.watchman.report(leg, now, goodbye=True)
         self.events.append(self.session.statistics(leg))
@@ -156,6 +178,11 @@ class Engine:
         del self._states[number]
         self.studio.forget(number)
         self.legs.clear(number)
+
+    def _terms_of(self, number: int) -> Open | Modify | None:
+        """What was agreed for an open leg."""
+        state = self._states.get(number)
+        return state.command if state is not None else None
 
     def _terms(self, command: Open | Modify) -> Terms | None:
         law = CODECS.get(command.codec)
@@ -231,6 +258,7 @@ class Engine:
                 self.sources.settle(leg)
         if self.player.done:
             self.sources.finish_plays()
+        self.recorders.run(now)
         return late
 
     def survey(self, now: float) -> None:

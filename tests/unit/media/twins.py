@@ -11,6 +11,7 @@ import numpy as np
 from media import rtp
 from media.bank import Bank
 from media.control import Command, Load, Open, WorkerEvent
+from media.desk import Desk
 from media.engine import Engine
 from media.latch import Address
 from media.legs import Legs
@@ -82,12 +83,13 @@ class MemoryNetwork:
 class World:
     """One engine in virtual time. Performs commands, lets packets arrive, lets time pass."""
 
-    def __init__(self, legs: int = 8, seed: int = 1) -> None:
+    def __init__(self, legs: int = 8, seed: int = 1, desk: Desk | None = None) -> None:
         self.now = 1000.0025  # In the middle of a tick: sums of 0.005 are not exact.
         self.network = MemoryNetwork(legs)
         self.loads: list[Load] = []
         self.bank = Bank(1 << 17)
-        self.engine = Engine(Legs(legs), self.bank, self.network, Random(seed).getrandbits, self.loads.append, 1.7e9)
+        chance = Random(seed).getrandbits
+        self.engine = Engine(Legs(legs), self.bank, self.network, chance, self.loads.append, 1.7e9, desk)
         self.engine.run(self.now)
 
     def do(self, *commands: Command) -> None:
