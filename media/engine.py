@@ -22,7 +22,7 @@ from media.control import (
     SendDigits,
     WorkerEvent,
 )
-from media.desk import Desk
+from media.writing import Desk
 from media.g711 import CODECS, TRANSLATE
 from media.keypad import Keypad
 from media.latch import Address
@@ -65,7 +65,7 @@ class Engine:
         chance: Chance,
         load: Callable[[Load], None],
         epoch: float = 0.0,
-        desk: Desk | None = None,
+        writer: Desk | None = None,
     ) -> None:
         self.legs = legs
         self.session = Session(legs, TRANSLATE)

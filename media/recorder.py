@@ -2,7 +2,7 @@
 
 Time is counted in samples of 8 kHz on the clock of the worker, for all recordings alike. Every half second one segment of all
 time lines is complete (`timeline`); during the quarter of a second that follows, recording after recording is cut off and put on
-the desk of the writer (`desk`). What is said on a leg is taken from the packets that the relays hand over, whatever relay it is,
+the desk of the writer (`writing`). What is said on a leg is taken from the packets that the relays hand over, whatever relay it is,
 so a call that is recorded is relayed as it is.
 """
 
@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from media.codec import Codec
 from media.codecs import codec_of
 from media.control import Alarm, Finish, Modify, Open, Pause, Record, Recorded, WorkerEvent
-from media.desk import Desk
+from media.writing import Desk
 from media.g711 import CODECS
 from media.rtp import CLOCK_RATE, COMFORT_NOISE, HEADER_SIZE
 from media.studio import Studio

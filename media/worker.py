@@ -41,7 +41,7 @@ from media.control import (
     decode,
     encode,
 )
-from media.desk import WritingDesk
+from media.writing import WritingDesk
 from media.engine import Engine
 from media.handle import Card, Guardian
 from media.ledger import Ledger

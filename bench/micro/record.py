@@ -19,7 +19,7 @@ import numpy as np
 from bench.micro.relay import Nowhere, _ignore
 from media.bank import Bank
 from media.control import Bridge, Finish, Open, Record, Recorded
-from media.desk import WritingDesk
+from media.writing import WritingDesk
 from media.engine import Engine
 from media.legs import Legs
 from media.relay.batch import Batch, Buffers

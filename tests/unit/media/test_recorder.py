@@ -17,7 +17,7 @@ from media import g711, opus, wav
 from media.codec import Samples
 from media.codecs import codec_of, encoder
 from media.control import Alarm, Bridge, Close, Finish, Modify, Open, Pause, Record, Recorded
-from media.desk import Writer, WritingDesk
+from media.writing import Writer, WritingDesk
 from media.g711 import Law
 from media.relay.batch import Batch, Buffers
 from media.rtp import CLOCK_RATE, Packet

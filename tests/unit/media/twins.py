@@ -11,7 +11,7 @@ import numpy as np
 from media import rtp
 from media.bank import Bank
 from media.control import Command, Load, Open, WorkerEvent
-from media.desk import Desk
+from media.writing import Desk
 from media.engine import Engine
 from media.latch import Address
 from media.legs import Legs
