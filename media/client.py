@@ -17,10 +17,11 @@ import time
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import cast
+from typing import Protocol, cast
 
 import media
-from media.control import Command, RecordError, Stopped, WorkerEvent, decode, encode
+from media.control import COMMANDS, Command, RecordError, Stopped, WorkerEvent, decode, encode
+from media.handle import MEMORY, NOTIFY_READ, UNKNOWN, WAKE_READ, Card, Foundling, take_over
 from media.ring import Channel, Outbox, RingError, Wake, shared_memory
 
 
@@ -37,6 +38,8 @@ class WorkerConfig:
     wake: tuple[int, int]
     notify: tuple[int, int]
     parent: int
+    handle: str = ""  # where the next commander finds the worker; "": it ends with this one
+    grace: float = 0.0  # seconds that it waits for the next one while legs are open
 
     def to_json(self) -> str:
         return json.dumps(asdict(self))
@@ -49,12 +52,28 @@ class WorkerConfig:
         return cls(**values)
 
 
-class MediaClient:
-    """One worker, as call control sees it. Not for more than one thread."""
+class Process(Protocol):
+    """A worker's process, whether we have started it or found it."""
 
-    def __init__(self, process: subprocess.Popen[bytes], worker: int, channel: Channel, sockets: _Ends) -> None:
+    @property
+    def pid(self) -> int: ...
+    def poll(self) -> int | None: ...
+    def wait(self, timeout: float | None = None) -> int: ...
+    def send_signal(self, number: signal.Signals, /) -> None: ...
+    def kill(self) -> None: ...
+
+
+class MediaClient:
+    """One worker, as call control sees it. Not for more than one thread.
+
+    `standing`: what a worker that was taken over says that it was ordered: legs, what they hear, recordings. It is complete
+    when Ready comes.
+    """
+
+    def __init__(self, process: Process, worker: int, channel: Channel, sockets: _Ends) -> None:
         self.worker = worker
         self.process = process
+        self.standing: list[Command] = []
         self._channel = channel
         self._ends = sockets
         self._outbox = Outbox(channel.commands, sockets.wake, polled=True)
@@ -102,7 +121,11 @@ class MediaClient:
         events: list[WorkerEvent] = []
         try:
             for record in self._channel.events.read():
-                events.append(cast(WorkerEvent, decode(record)))
+                value = decode(record)
+                if type(value) in COMMANDS:
+                    self.standing.append(cast(Command, value))
+                else:
+                    events.append(cast(WorkerEvent, value))
         except (RingError, RecordError) as error:
             gone = f"its events cannot be read: {error}"
             self.process.kill()
@@ -154,9 +177,20 @@ class MediaClient:
         except subprocess.TimeoutExpired:
             self.process.kill()
             self.process.wait()
+        self._let_go()
+
+    def abandon(self) -> None:
+        """Let go of the worker as if this process had been killed. For tests."""
+        if not self._closed:
+            self._closed = True
+            self._let_go()
+
+    def _let_go(self) -> None:
         self._epoll.close()
         self._ends.close()
         self._channel.close()
+        if isinstance(self.process, Foundling):
+            self.process.close()
 
     def __enter__(self) -> MediaClient:
         return self
@@ -180,6 +214,8 @@ class MediaClient:
         except subprocess.TimeoutExpired:
             self.process.kill()
             code = self.process.wait()
+        if code == UNKNOWN:
+            return "it ended"  # Only its parent learns how.
         return f"ended by signal {signal.Signals(-code).name}" if code < 0 else f"exit status {code}"
 
 
@@ -204,11 +240,14 @@ def start_worker(
     base_port: int = 20_000,
     legs: int = 1000,
     relay: str = "auto",
+    handle: Path | None = None,
+    grace: float = 0.0,
 ) -> MediaClient:
     """Start a worker process. It reports Ready when its ports are bound, or Failed with the reason if they cannot be.
 
     Leg n of it is RTP port `base_port + 2 n` (RTCP on the next) on each of `hosts`: one address literal per family.
-    The worker ends by itself when the client is closed or its process is gone.
+    The worker ends by itself when the client is closed or its process is gone; with a `handle` not at once: for `grace`
+    seconds `adopt_worker` can take it over, as long as legs are open.
     """
     memory = shared_memory(Channel.SIZE)
     wake, notify = Wake(), Wake()
@@ -224,6 +263,8 @@ def start_worker(
         (wake.reader, wake.writer),
         (notify.reader, notify.writer),
         theirs.fileno(),
+        str(handle.absolute()) if handle is not None else "",
+        grace,
     )
     # -P: the directory we happen to stand in is no place to import from.
     root = str(Path(media.__file__).resolve().parent.parent)
@@ -251,3 +292,35 @@ def start_worker(
     with contextlib.closing(os.fdopen(channel_memory)):
         channel = Channel(channel_memory)
     return MediaClient(process, worker, channel, _Ends(wake, notify, ours))
+
+
+def adopt_worker(
+    handle: Path,
+    worker: int = 0,
+    *,
+    hosts: Sequence[str] = ("0.0.0.0",),
+    base_port: int = 20_000,
+    legs: int = 1000,
+    relay: str = "auto",
+) -> MediaClient | None:
+    """Take over the worker behind a handle, if it is exactly the one that `start_worker` would start; else None, and the worker
+    that is there has been ended. It says what it was ordered (`MediaClient.standing`), then Ready."""
+    found = take_over(handle, Card(worker, tuple(hosts), base_port, legs, relay))
+    if found is None:
+        return None
+    files = found.files
+    with contextlib.closing(os.fdopen(files[MEMORY])):
+        channel = Channel(files[MEMORY])
+    found.life.setblocking(False)
+    wake, notify = (_wake(files[first : first + 2]) for first in (WAKE_READ, NOTIFY_READ))
+    return MediaClient(found.process, worker, channel, _Ends(wake, notify, found.life))
+
+
+def dismiss_worker(handle: Path) -> None:
+    """End the worker behind a handle, if it has no commander. Waits until it is gone."""
+    take_over(handle, None)
+
+
+def _wake(files: Sequence[int]) -> Wake:
+    """An eventfd arrives twice, because it was sent as both ends."""
+    return Wake((files[0], files[1]))

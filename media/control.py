@@ -14,7 +14,8 @@ from __future__ import annotations
 from dataclasses import dataclass, fields
 from struct import Struct
 from struct import error as StructError
-from typing import TypeAlias
+from typing import TypeAlias, get_args
+from zlib import crc32
 
 VERSION = 2
 
@@ -282,6 +283,7 @@ class Ready:
     pid: int
     taken: tuple[str, ...] = ()  # numbers of legs that cannot be used: another program has one of their ports
     fingerprint: str = ""  # of its DTLS certificate, as in SDP: "sha-256 AB:CD:..."
+    codecs: tuple[str, ...] = ()  # that it can decode, encode and play; others it can only pass through
 
 
 @dataclass(slots=True)
@@ -471,6 +473,17 @@ def _layout(kind: int, cls: type) -> _Layout:
 _LAYOUTS = {kind: _layout(kind, cls) for kind, cls in _KINDS.items()}
 _LAYOUT_OF = {layout.cls: layout for layout in _LAYOUTS.values()}
 _LENGTH = Struct("<H")
+COMMANDS = frozenset(get_args(Command))
+
+# Of all classes with the names and types of their fields: two programs whose FORMAT is the same understand each other.
+FORMAT = crc32(
+    repr(
+        [
+            (VERSION, kind, cls.__name__, [(each.name, each.type) for each in fields(cls)])
+            for kind, cls in _KINDS.items()
+        ]
+    ).encode()
+)
 
 
 def _text(value: str) -> bytes:

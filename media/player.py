@@ -67,7 +67,7 @@ def deliver(sink: Sink, legs: NDArray[np.int64], packets: list[memoryview]) -> N
     """Send one packet to each of these legs."""
     files = sink.files.take(legs)
     if len(files) and files.min(axis=0) < 0:
-        _deliver_by_senders(sink, legs, packets)
+        _deliver_mixed(sink, legs, files, packets)
         return
     for row, (file, packet) in enumerate(zip(files.tolist(), packets, strict=True)):
         try:
@@ -76,11 +76,14 @@ def deliver(sink: Sink, legs: NDArray[np.int64], packets: list[memoryview]) -> N
             sink.failed(int(legs[row]), packet, error)
 
 
-def _deliver_by_senders(sink: Sink, legs: NDArray[np.int64], packets: list[memoryview]) -> None:
+def _deliver_mixed(sink: Sink, legs: NDArray[np.int64], files: NDArray[np.int64], packets: list[memoryview]) -> None:
     senders = sink.senders
-    for leg, packet in zip(legs.tolist(), packets, strict=True):
+    for leg, file, packet in zip(legs.tolist(), files.tolist(), packets, strict=True):
         try:
-            senders[leg](packet)
+            if file < 0:
+                senders[leg](packet)
+            else:
+                write(file, packet)
         except OSError as error:
             sink.failed(leg, packet, error)
 

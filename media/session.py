@@ -69,6 +69,7 @@ class Leg:
     lost_before: int = 0
     foreign: int = 0
     invalid: int = 0
+    forged: int = 0
     digits: int = 0
     events: EventReceiver = field(default_factory=EventReceiver)
     inserted: tuple[int, int] | None = None  # SSRC and timestamp of an event that came beside the stream
@@ -344,6 +345,7 @@ class Session:
             round_trip_ms=reporter.round_trip_ms,
             dropped_foreign=leg.foreign,
             dropped_invalid=leg.invalid,
+            dropped_forged=leg.forged,
             digits=leg.digits,
             remote_lost=reporter.remote_lost,
             remote_jitter_ms=reporter.remote_jitter_ms,

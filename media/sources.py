@@ -7,11 +7,12 @@ from dataclasses import dataclass
 
 from media.bank import Span
 from media.control import Alarm, Bridge, Echo, Load, Modify, Music, Open, Play, PlayDone, Stop, Tone
-from media.latch import Latch
+from media.latch import Address, Latch
 from media.library import Library, Recording
 from media.player import Loop, Player, Playlist, Source
 from media.session import Leg, Session
 from media.survey import Watch
+from media.transport import Transport
 
 
 @dataclass(slots=True)
@@ -21,6 +22,8 @@ class State:
     command: Open | Modify
     watch: Watch
     latch: Latch | None = None
+    remote: Address | None = None  # where it sends and receives, as far as that is known
+    transport: Transport | None = None  # between its sockets and the packet path; None: plain RTP
     play: Playlist | None = None
     waiting: Play | Music | None = None  # for a recording that is being loaded
     wants: bool = False  # a source was set, and not taken away by Stop

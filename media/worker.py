@@ -25,10 +25,25 @@ from pathlib import Path
 from types import FrameType
 from typing import cast
 
+from media import codecs
 from media.bank import Bank
 from media.client import WorkerConfig
-from media.control import Alarm, Command, Failed, Load, Ready, RecordError, WorkerEvent, decode, encode
+from media.control import (
+    Alarm,
+    Command,
+    Failed,
+    Load,
+    PlayDone,
+    Ready,
+    Recorded,
+    RecordError,
+    WorkerEvent,
+    decode,
+    encode,
+)
 from media.engine import Engine
+from media.handle import Card, Guardian
+from media.ledger import Ledger
 from media.legs import SENT, Legs
 from media.library import Recording, prepare
 from media.ports import PortError, PortPool
@@ -127,10 +142,10 @@ class Worker:
         epoch = time.time() - time.monotonic()
         self._engine = Engine(legs, Bank(), self._relay, secrets.randbits, self._loader.load, epoch)
         self._relay.attach(self._engine)
-        self._parent = socket.socket(fileno=config.parent)
-        self._parent.setblocking(False)
+        self._guardian = _guardian(config)
+        self._ledger = Ledger()
         self._relay.watch(self._wake.reader, self._wake.clear)
-        self._relay.watch(self._parent.fileno(), self._on_parent)
+        self._relay.watch(self._guardian.fileno(), self._on_commander)
         self.urgency = Urgency()
         self._running = True
         self._pending: deque[bytes] = deque()
@@ -149,9 +164,7 @@ class Worker:
 
     def run(self) -> None:
         """Report Ready, then work until told to stop or the parent is gone."""
-        config = self._config
-        taken = tuple(map(str, sorted(self._taken)))
-        self._report(Ready(config.worker, config.base_port, config.legs, self._choice, os.getpid(), taken))
+        self._report(self._ready())
         self._events.flush()
         gathering, window_end, window_count, next_look = False, 0.0, 0, 0.0
         while self._running:
@@ -175,6 +188,13 @@ class Worker:
                 if gathering:
                     next_look = now
         self._relay.close()
+        self._guardian.close()
+
+    def _ready(self) -> Ready:
+        config, taken = self._config, tuple(map(str, sorted(self._taken)))
+        ready = Ready(config.worker, config.base_port, config.legs, self._choice, os.getpid(), taken)
+        ready.codecs = codecs.available()
+        return ready
 
     def _timeout(self, now: float) -> float:
         """How long nothing is due."""
@@ -209,8 +229,19 @@ class Worker:
             engine.events.clear()
             for event in events:
                 self._report(event)
+        if self._guardian.newcomer and not self._pending:
+            self._tell_all()
         self._events.flush()
+        if self._guardian.over(engine.open_legs > 0, now):
+            self._running = False
         return 0
+
+    def _tell_all(self) -> None:
+        """Tell a new commander what there is: what was ordered before it came has been performed, and reported."""
+        self._guardian.newcomer = False
+        for command in self._ledger.standing(self._engine.is_open):
+            self._events.post(encode(command))
+        self._report(self._ready())
 
     def _perform(self, now: float) -> None:
         """Perform what call control wants, for a while; packets wait for nobody."""
@@ -220,7 +251,9 @@ class Worker:
             self._engine.alarm("damaged ring", str(error))
         while self._pending:
             try:
-                self._engine.perform(cast(Command, decode(self._pending.popleft())), now)
+                command = cast(Command, decode(self._pending.popleft()))
+                self._engine.perform(command, now)
+                self._ledger.note(command)
             except RecordError as error:
                 self._engine.alarm("bad command", str(error))
             except Exception:
@@ -240,6 +273,8 @@ class Worker:
             self._alarms[event.what] = now, 0
             if more:
                 event = Alarm(event.what, f"{event.detail} (and {more} more before)")
+        elif isinstance(event, PlayDone | Recorded):
+            self._ledger.report(event)
         self._events.post(encode(event))
 
     # --- now and then ------------------------------------------------------------------------------------------------
@@ -286,15 +321,11 @@ class Worker:
         if busy >= OVERLOAD:
             engine.alarm("overload", f"{busy / 10:.0f} % of a core in use by {engine.open_legs} legs")
 
-    def _on_parent(self) -> None:
-        """The socket pair to the parent is closed when its process ends, however it does: then so do we."""
-        try:
-            gone = self._parent.recv(1) == b""
-        except BlockingIOError:
-            return
-        except OSError:
-            gone = True
-        if gone:
+    def _on_commander(self) -> None:
+        """Whoever commands us is gone, or somebody new is there."""
+        now = time.monotonic()
+        self._guardian.look(now)
+        if self._guardian.over(self._engine.open_legs > 0, now):
             self._running = False
 
     # --- faults ------------------------------------------------------------------------------------------------------
@@ -314,7 +345,24 @@ class Worker:
         if self._faults > FAULTS_SHOWN:
             time.sleep(0.001)  # Whatever it is, it must not take the whole core.
         else:
-            print(f"media worker {self._config.worker}: {error}", file=sys.stderr, flush=True)
+            with contextlib.suppress(OSError):  # Whoever read this may be gone.
+                print(f"media worker {self._config.worker}: {error}", file=sys.stderr, flush=True)
+
+
+def _guardian(config: WorkerConfig) -> Guardian:
+    card = Card(config.worker, config.hosts, config.base_port, config.legs, config.relay)
+    files = (config.memory, *config.wake, *config.notify)
+    life = socket.socket(fileno=config.parent)
+    try:
+        return Guardian(life, config.handle, config.grace, card, files)
+    except OSError as error:
+        with contextlib.suppress(OSError):
+            print(
+                f"media worker {config.worker} ends with the switch: {config.handle}: {error}",
+                file=sys.stderr,
+                flush=True,
+            )
+        return Guardian(life, "", 0.0, card, files)
 
 
 def _fail(config: WorkerConfig, channel: Channel, reason: str) -> int:
@@ -328,7 +376,6 @@ def main() -> int:
     """Run the worker that the first argument describes."""
     config = WorkerConfig.from_json(sys.argv[1])
     channel = Channel(config.memory)
-    os.close(config.memory)
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the parent, which then ends us.
     try:
         pool = PortPool(config.hosts, config.base_port, config.legs)

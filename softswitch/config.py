@@ -201,6 +201,11 @@ class Media:
     relay: str = setting(
         "auto", 'How packets are moved; "auto" = the fastest way that this machine permits.', one_of(*RELAYS)
     )
+    survive: float = setting(
+        60.0,
+        "If the switch dies, media goes on this long, for the next one to take the calls back; 0 = calls end with it.",
+        number_in(0, 3_600, "seconds"),
+    )
     rtp_timeout: float = setting(60.0, "A leg that sends nothing this long is hung up.", SECONDS_LONG)
     rtp_timeout_hold: float = setting(300.0, "The same while it is on hold.", SECONDS_LONG)
 

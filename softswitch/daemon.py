@@ -11,7 +11,7 @@ from collections.abc import Callable, Coroutine
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from media.control import Alarm, Failed, Ready, Stopped, WorkerEvent
+from media.control import Alarm, Close, Failed, Open, Ready, Stopped, WorkerEvent
 from softswitch import host, logs, sounds
 from softswitch.call.board import Policy
 from softswitch.config import Config, packaged_prompts
@@ -115,6 +115,8 @@ class Daemon:
         await self.console.start()
         stack.push_async_callback(self.console.close)
         await self.media.wait()
+        self._close_strays()
+        self.media.begin()
         self._listen_to_signals()
         await self.network.start()
         if self._http is not None:
@@ -122,11 +124,19 @@ class Daemon:
         self._spawn(self._watch())
         stack.callback(self._cancel_tasks)
 
+    def _close_strays(self) -> None:
+        """End what workers that were taken over still do for calls that nobody knows."""
+        for worker, commands in self.media.standing().items():
+            for one in commands:
+                if isinstance(one, Open):
+                    self.media.post(MediaCommand(worker, Close(one.leg)))
+
     def _make_media(self) -> MediaPlane:
         config = self.config
         workers = config.media.workers or max(1, (os.cpu_count() or 2) - 1)
         plans = share_ports(config.media.ports, workers, host.media_hosts(config), config.media.relay)
-        return MediaPlane(plans, self._media_event)
+        handles = config.paths.database.with_name(f"{config.paths.database.name}.media-")
+        return MediaPlane(plans, self._media_event, handles=handles, grace=config.media.survive)
 
     def _build(self, snapshot: Snapshot) -> None:
         if snapshot.directory is None:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import glob
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
-from media.client import MediaClient, start_worker
-from media.control import Alarm, Failed, Load, Ready, Stopped, WorkerEvent
+from media.client import MediaClient, adopt_worker, dismiss_worker, start_worker
+from media.control import Alarm, Command, Failed, Load, Ready, Stopped, WorkerEvent
 from softswitch.effects import MediaCommand
 from softswitch.errors import SoftswitchError
 
@@ -60,16 +62,28 @@ class _Slot:
         self.waking: asyncio.Handle | None = None
         self.woken_at = 0.0
         self.fd = -1
+        self.adopted = False  # it was started by a switch before us
+        self.held: list[WorkerEvent] = []  # what happened to legs before `begin`
 
 
 class MediaPlane:
-    """All workers. `on_event(worker, event)` is called in the loop for each event, Ready and Stopped included."""
+    """All workers. `on_event(worker, event)` is called in the loop for each event, Ready and Stopped included.
+
+    `handles`: the beginning of the paths where workers are found by the switch after this one, which takes them over if it
+    comes within `grace` seconds; without it they end with us. What happens to legs is not told before `begin`.
+    """
 
     def __init__(
         self,
         plans: Sequence[WorkerPlan],
         on_event: Callable[[int, WorkerEvent], None],
+        *,
+        handles: Path | None = None,
+        grace: float = 0.0,
     ) -> None:
+        self._handles = handles if grace > 0 else None
+        self._grace = grace
+        self._begun = False
         self._slots = [_Slot(index, plan) for index, plan in enumerate(plans)]
         self._sources: dict[str, Load] = {}  # what a worker must know that starts later
         self._on_event = on_event
@@ -80,11 +94,44 @@ class MediaPlane:
         self.dropped = 0  # commands for a worker that is not there
 
     def start(self) -> None:
-        """Start every worker's process; they come up while the caller does something else."""
+        """Start every worker's process, or take over the one that is there; they come up while the caller does something else."""
         self._started_at = self._loop.time()
+        self._adopt()
         for slot in self._slots:
             self._first[slot.index] = self._loop.create_future()
-            self._spawn(slot)
+            if slot.worker is None:
+                self._spawn(slot)
+
+    def _adopt(self) -> None:
+        """Take over what a switch before us left, if it is what we would start; end whatever else it left: it has our ports."""
+        if self._handles is None:
+            return
+        wanted = {self._handle(slot.index): slot for slot in self._slots}
+        for path in sorted(self._handles.parent.glob(f"{glob.escape(self._handles.name)}[0-9]*")):
+            slot = wanted.get(path)
+            if slot is None:
+                dismiss_worker(path)
+                continue
+            plan = slot.plan
+            slot.worker = adopt_worker(
+                path, slot.index, hosts=plan.hosts, base_port=plan.base_port, legs=plan.legs, relay=plan.relay
+            )
+            slot.adopted = slot.worker is not None
+
+    def _handle(self, index: int) -> Path | None:
+        return self._handles.with_name(f"{self._handles.name}{index}") if self._handles is not None else None
+
+    def standing(self) -> dict[int, list[Command]]:
+        """What workers that were taken over say that they were ordered, complete after `wait`."""
+        return {slot.index: slot.worker.standing for slot in self._slots if slot.adopted and slot.worker is not None}
+
+    def begin(self) -> None:
+        """Tell what has happened to legs so far, and from now on at once."""
+        self._begun = True
+        for slot in self._slots:
+            held, slot.held = slot.held, []
+            for event in held:
+                self._on_event(slot.index, event)
 
     async def wait(self) -> None:
         """Begin to hand out events, until every worker is ready. Raises MediaError with the worker's own explanation."""
@@ -140,6 +187,7 @@ class MediaPlane:
                 "base_port": slot.plan.base_port,
                 "relay": slot.ready.relay if slot.ready else "",
                 "restarts": slot.restarts,
+                "adopted": slot.adopted,
                 "gauges": slot.worker.gauges() if slot.worker else {},
             }
             for slot in self._slots
@@ -165,8 +213,9 @@ class MediaPlane:
         slot.started_at = self._loop.time()
         plan = slot.plan
         slot.worker = start_worker(
-            slot.index, hosts=plan.hosts, base_port=plan.base_port, legs=plan.legs, relay=plan.relay
-        )
+            slot.index, hosts=plan.hosts, base_port=plan.base_port, legs=plan.legs, relay=plan.relay,
+            handle=self._handle(slot.index), grace=self._grace,
+        )  # fmt: skip
 
     def _listen(self, slot: _Slot) -> None:
         assert slot.worker is not None
@@ -190,6 +239,9 @@ class MediaPlane:
                 self._came_up(slot, event)
             elif isinstance(event, Failed | Stopped):
                 self._went_down(slot, event)
+            elif not self._begun and not isinstance(event, Alarm):
+                slot.held.append(event)
+                continue
             self._on_event(slot.index, event)
 
     def _came_up(self, slot: _Slot, event: Ready) -> None:
@@ -202,6 +254,8 @@ class MediaPlane:
 
     def _went_down(self, slot: _Slot, event: Failed | Stopped) -> None:
         self._drop(slot)
+        slot.adopted = False
+        slot.held.clear()
         first = self._first[slot.index]
         if first.done() and first.exception():
             return  # Failed, then Stopped.

@@ -1,7 +1,9 @@
 """The sockets of the legs, and what every relay that reads them through the socket interface does alike.
 
 A leg whose remote address is settled has a connected socket: the kernel delivers packets from there only, so what strangers
-send costs this process nothing. A leg that waits for its latch has an unconnected one, read packet by packet.
+send costs this process nothing. A leg that waits for its latch has an unconnected one, read packet by packet. A leg with a
+transport (`guard`) differs in two calls: what is read from its socket is unwrapped before anything else is done to it, and
+what is sent goes through its sender, as its entry in `files` is -1.
 """
 
 from __future__ import annotations
@@ -20,14 +22,35 @@ from media.legs import Legs
 from media.ports import RCVBUF_CLOSED, RCVBUF_OPEN, PortPool, drain, family_of, unconnect
 from media.rtcp import MAX_PACKET
 from media.rtp import CLOCK_RATE
+from media.transport import Transport
 
 BURST = 64  # packets read in a row from a leg that waits for its latch: a flood must not hold up the others
 SCRATCH = 2048
 MAX_OTHER_FILES = 1024  # descriptors below this may be watched even if no port has one as high
 
+# How a descriptor is read: by its handler; or straight into a buffer, whose contents are RTP, or have to be unwrapped first.
+HANDLED, PLAIN, GUARDED = range(3)
+
 
 def _nowhere(_: memoryview) -> int:
     return 0
+
+
+def _wrapping(transport: Transport, send: Callable[[memoryview], object]) -> Callable[[memoryview], object]:
+    """A sender of what the transport makes of a packet."""
+    wrap = transport.wrap
+
+    def sender(packet: memoryview) -> None:
+        wrapped = wrap(packet)
+        if wrapped:
+            try:
+                send(wrapped)
+            except (
+                ConnectionRefusedError
+            ):  # As in `failed`, which must not wrap it a second time: that would be a replay.
+                send(wrapped)
+
+    return sender
 
 
 class SocketRelay:
@@ -41,14 +64,17 @@ class SocketRelay:
         self._pool = pool
         self._legs = legs
         self._senders: list[Callable[[memoryview], object]] = [_nowhere] * legs.count
+        self._targets_of: list[Address | None] = [None] * legs.count  # where listening legs send already
         self._rtcp_addresses: list[Address | None] = [None] * legs.count
         self._live: list[socket.socket | None] = [None] * legs.count  # RTP sockets that are read
         self._controls: list[socket.socket | None] = [None] * legs.count  # and those of RTCP
         self._connected: set[int] = set()
-        # By descriptor: whether it is read straight into a buffer, whose it is, and what to do with the others. Plain octets
+        self._transports: list[Transport | None] = [None] * legs.count
+        # By descriptor: how it is read, whose it is, and what to do with the others. Plain octets
         # and numbers, because at a thousand calls every object that a packet touches has left the cache since the last one.
-        self._plain = bytearray(max(pool.highest_file + 1, MAX_OTHER_FILES))
-        self._leg_of: NDArray[np.int64] = np.full(len(self._plain), -1, np.int64)
+        self._reading = bytearray(max(pool.highest_file + 1, MAX_OTHER_FILES))
+        self._leg_of: NDArray[np.int64] = np.full(len(self._reading), -1, np.int64)
+        self._unwrap: dict[int, Callable[[memoryview, int], int]] = {}  # of guarded ones
         self._slow: dict[int, Callable[[], None]] = {}
         self._files: NDArray[np.int64] = np.full(legs.count, -1, np.int64)
         self._epoll = select.epoll()
@@ -96,6 +122,18 @@ class SocketRelay:
             except OSError:
                 self.send_errors += 1  # A phone without RTCP: it answers each report with an ICMP error.
 
+    def send_datagram(self, leg: int, data: bytes, to: Address | None = None) -> None:
+        media = self._live[leg]
+        if media is None:
+            return
+        try:
+            if to is None:
+                media.send(data)
+            else:
+                media.sendto(data, to)
+        except OSError:
+            self.send_errors += 1
+
     # --- where legs send and receive ---------------------------------------------------------------------------------
 
     def aim(self, leg: int, rtp: Address, rtcp: Address, *, keep: bool) -> None:
@@ -108,10 +146,9 @@ class SocketRelay:
             drain(media)
             self._register(leg, media)
         self._slow.pop(media.fileno(), None)
-        self._plain[media.fileno()] = True
-        self._files[leg] = media.fileno()
-        self._senders[leg] = media.send
         self._rtcp_addresses[leg] = rtcp
+        self._targets_of[leg] = None
+        self._attach_leg(leg)
 
     def listen(self, leg: int, host: str, rtp: Address | None) -> None:
         media = self._pool.rtp(leg, family_of(host))
@@ -122,8 +159,33 @@ class SocketRelay:
         drain(media)
         self._register(leg, media)
         self._slow[media.fileno()] = lambda: self._admit(leg, media)
-        if rtp is not None:
-            self._senders[leg] = lambda packet: media.sendto(packet, rtp)
+        self._targets_of[leg] = rtp
+        self._attach_leg(leg)
+
+    def guard(self, leg: int, transport: Transport | None) -> None:
+        self._transports[leg] = transport
+        if self._live[leg] is not None:
+            self._attach_leg(leg)
+
+    def _attach_leg(self, leg: int) -> None:
+        """How a live socket is read, and how it is written to."""
+        media, transport = self._live[leg], self._transports[leg]
+        assert media is not None, "only legs that receive are attached"
+        descriptor = media.fileno()
+        aimed = descriptor not in self._slow
+        self._reading[descriptor] = HANDLED if not aimed else PLAIN if transport is None else GUARDED
+        self._unwrap.pop(descriptor, None)
+        if transport is not None:
+            self._unwrap[descriptor] = transport.unwrap
+        target = self._targets_of[leg]
+        send: Callable[[memoryview], object] = _nowhere
+        if aimed:
+            send = media.send
+        elif target is not None:
+            send = lambda packet: media.sendto(packet, target)  # noqa: E731
+        wraps = transport is not None and transport.wraps
+        self._files[leg] = descriptor if aimed and not wraps else -1
+        self._senders[leg] = _wrapping(transport, send) if transport is not None and wraps else send
 
     def quiet(self, leg: int) -> None:
         self._senders[leg], self._rtcp_addresses[leg], self._files[leg] = _nowhere, None, -1
@@ -134,7 +196,8 @@ class SocketRelay:
             if each is not None:
                 descriptor = each.fileno()
                 self._epoll.unregister(descriptor)
-                self._plain[descriptor] = False
+                self._reading[descriptor] = HANDLED
+                self._unwrap.pop(descriptor, None)
                 self._slow.pop(descriptor, None)
                 each.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, RCVBUF_CLOSED)
 
@@ -170,7 +233,7 @@ class SocketRelay:
         """Read a leg that waits for its latch. Once it is settled, what came before the socket was connected is sifted."""
         engine, scratch, left = self._engine, self._scratch, BURST
         # Once the socket is connected it must be emptied: the fast path takes what it finds for the phone's.
-        while left > 0 or self._plain[media.fileno()]:
+        while left > 0 or self._reading[media.fileno()]:
             left -= 1
             try:
                 size, source = media.recvfrom_into(scratch)
@@ -182,7 +245,8 @@ class SocketRelay:
             self.received += 1
             self.slow_packets += 1
             host = source[0].partition("%")[0]
-            if engine.admit(leg, (host, source[1]), scratch, size):
+            size = engine.admit(leg, (host, source[1]), scratch, size)
+            if size:
                 self._handle(leg, scratch, size, int(monotonic() * CLOCK_RATE))
 
     def _handle(self, leg: int, buffer: memoryview, size: int, clock: int) -> None:
@@ -195,6 +259,11 @@ class SocketRelay:
                 self._senders[route](packet)
             except OSError as error:
                 self.failed(route, packet, error)
+
+    def _attend(self) -> None:
+        """To be called at the end of `poll`: what was put aside by transports may open, close and aim legs."""
+        if self._engine.inbox:
+            self._engine.attend(monotonic())
 
     def _receive_rtcp(self, leg: int, control: socket.socket) -> None:
         try:

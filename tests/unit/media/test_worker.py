@@ -17,7 +17,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from media import g711, rtcp, rtp
+from media import codecs, g711, rtcp, rtp
 from media.client import MediaClient, start_worker
 from media.control import (
     Alarm,
@@ -160,7 +160,7 @@ def shared_bench(request: pytest.FixtureRequest) -> Iterator[Bench]:
     with start_worker(3, hosts=("127.0.0.1",), base_port=base, legs=LEGS, relay=request.param) as client:
         bench = Bench(client, base)
         ready = bench.wait(Ready)
-        assert ready == Ready(3, base, LEGS, ready.relay, client.process.pid)  # type: ignore[union-attr]
+        assert ready == Ready(3, base, LEGS, ready.relay, client.process.pid, codecs=codecs.available())  # type: ignore[union-attr]
         assert ready.relay.startswith(request.param)  # type: ignore[union-attr]
         yield bench
         assert client.gauges()["faults"] == 0
