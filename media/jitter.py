@@ -19,8 +19,10 @@ import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
-from media.conceal import Concealment, best_lag, cross_fade
+from media.concealment import SILENT, Concealment
+from media.noise import ComfortNoise
 from media.rtp import CLOCK_RATE, MAX_DROPOUT, MAX_MISORDER
+from media.stretch import best_lag, cross_fade
 
 EMPTY = -32768  # no decoder gives it: G.711 and G.722 do not reach it, others are clipped
 FRAME_MS = 20
@@ -71,8 +73,7 @@ class Jitter:
         self._concealing: dict[int, Concealment] = {}
         self._least: dict[int, int] = {}  # by leg: the least delay, where it is not the usual one
         self._in_gap: NDArray[np.bool_] = np.zeros(legs, bool)  # those that have one in `_concealing`
-        # Of mean magnitude 1; always the same, as nobody could tell.
-        self._noise: NDArray[np.float32] = np.random.default_rng(20).uniform(-2, 2, 8 * self.frame).astype(np.float32)
+        self._noise: dict[int, ComfortNoise] = {}
 
     def _samples_of(self, milliseconds: int) -> int:
         return milliseconds * self.rate // 1000
@@ -85,12 +86,12 @@ class Jitter:
         That is for a stream which somebody was hearing already.
         """
         self.remove(leg)
-        self.state[leg, NOISE] = -1
         self._least[leg] = 0 if at_once else MIN_DELAY_MS
 
     def remove(self, leg: int) -> None:
         self.state[leg] = 0
         self._least.pop(leg, None)
+        self._noise.pop(leg, None)
         self._end_gap(leg)
 
     def condition(self, leg: int) -> Condition:
@@ -218,7 +219,7 @@ class Jitter:
         for column, values in ((FIRST, at), (STAMP, stamps), (PACKET, packets), (SPAN, spans)):
             state[:, column] = np.where(newer, values, state[:, column])
         state[:, END] = np.maximum(state[:, END], at + spans)
-        state[:, NOISE] = np.where(late, state[:, NOISE], -1)
+        state[:, NOISE] = np.where(late, state[:, NOISE], 0)
         self.state[legs] = state
         return ~late, at
 
@@ -235,24 +236,22 @@ class Jitter:
         row[: DELAY + 1] = 0
         self._end_gap(leg)
         row[MODE], row[POS], row[FIRST], row[STAMP], row[END] = PRIMED, first, first, stamp, first
-        row[PACKET], row[LOW], row[SPAN], row[NOISE] = packet - 1, (arrival - first) << 8, span, -1
+        row[PACKET], row[LOW], row[SPAN] = packet - 1, (arrival - first) << 8, span
         self._flat[leg * self._ring : (leg + 1) * self._ring] = EMPTY
 
     def _fill_pause(self, leg: int, state: NDArray[np.int64], until: int) -> None:
         start = max(int(state[END]), int(state[POS]))
         if start < until:
-            level = int(state[NOISE])
-            self.write(leg, start, until - start, 0 if level <= 0 else self._comfort(level, start, until - start))
+            self.write(leg, start, until - start, self._noise[leg].make(until - start) if state[NOISE] else 0)
 
-    def quiet(self, leg: int, packet: int, level: int) -> None:
-        """A comfort-noise packet: until audio comes again there is noise of that magnitude, and nothing is missing."""
+    def quiet(self, leg: int, packet: int, payload: bytes) -> None:
+        """A packet of comfort noise: until audio comes again that is what is heard, and nothing is missing."""
         row = self.state[leg]
         if row[MODE] != IDLE and 0 < packet - row[PACKET] < MAX_DROPOUT:
-            row[PACKET], row[NOISE], row[MISSED] = packet, level, 0
-
-    def _comfort(self, level: int, at: int, count: int) -> NDArray[np.int16]:
-        place = (at * 7 // self.frame % 7 * self.frame + np.arange(count)) % len(self._noise)
-        return (self._noise[place] * level).astype(np.int16)
+            row[PACKET], row[NOISE], row[MISSED] = packet, 1, 0
+            if leg not in self._noise:
+                self._noise[leg] = ComfortNoise(leg)
+            self._noise[leg].describe(payload)
 
     # --- what is heard -----------------------------------------------------------------------------------------------
 
@@ -277,7 +276,7 @@ class Jitter:
             for row in np.flatnonzero(hole).tolist():
                 self._fill(int(legs[row]), state[row], samples[row], int(excess[row]))
             for row in np.flatnonzero(self._in_gap[legs] & ~hole).tolist():
-                self._concealing[int(legs[row])].rejoin(samples[row])
+                samples[row] = self._concealing[int(legs[row])].heard(samples[row])
                 self._end_gap(int(legs[row]))
         wrong = (excess > frame) | (excess < -frame // 2)
         if wrong.any():
@@ -326,24 +325,25 @@ class Jitter:
         at, frame = int(state[POS]), self.frame
         missing = np.flatnonzero(samples == EMPTY)
         start, end = int(missing[0]), int(missing[-1]) + 1
-        if state[NOISE] >= 0:
-            samples[missing] = self._comfort(int(state[NOISE]), at, frame)[missing]
+        if state[NOISE]:
+            samples[missing] = self._noise[leg].make(len(missing))
             return
         concealment = self._concealing.get(leg)
         if concealment is None:
             past = self.read(leg, at - self._history, self._history + start)
             past[past == EMPTY] = 0
-            concealment = self._concealing[leg] = Concealment(past[start:], self.rate)
+            concealment = self._concealing[leg] = Concealment(self.rate)
+            concealment.heard(past)
             self._in_gap[leg] = True
         elif start:
-            concealment.rejoin(samples[:start])
-        samples[start:end] = concealment.next(end - start)
+            samples[:start] = concealment.heard(samples[:start])
+        samples[start:end] = concealment.conceal(end - start)
         if end < frame:
-            concealment.rejoin(samples[end:])
+            samples[end:] = concealment.heard(samples[end:])
             self._end_gap(leg)
         if state[END] > at + frame:
             state[CONCEALED] += end - start
-        elif not concealment.faded:
+        elif state[MISSED] < self._samples_of(SILENT):
             state[MISSED] += end - start
             if excess < 0 and start == 0:
                 state[POS] -= frame  # What comes too late now is early enough then.
@@ -390,4 +390,4 @@ class Jitter:
         """How far apart the audio before `at` is most like itself."""
         past = self.read(leg, at - 2 * self.frame, 2 * self.frame)
         past[past == EMPTY] = 0
-        return best_lag(past, len(past), self.frame // 2, self.frame // 8, max(most, self.frame // 4))
+        return best_lag(past, self.frame // 2, self.frame // 8, max(most, self.frame // 4))
