@@ -95,6 +95,15 @@ class PortPool:
             raise OSError(errno.EAFNOSUPPORT, f"media has no {name} address; add one to its hosts") from None
 
     @property
+    def families(self) -> list[int]:
+        """Address families of the pool."""
+        return list(self._sockets)
+
+    def rtp_files(self, family: int) -> list[int]:
+        """File descriptors of the RTP sockets of a family, by leg."""
+        return [each.fileno() for each in self._family(family)[0]]
+
+    @property
     def highest_file(self) -> int:
         """The highest file descriptor of all sockets."""
         return max(each.fileno() for kinds in self._sockets.values() for sockets in kinds for each in sockets)

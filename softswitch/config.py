@@ -208,6 +208,10 @@ class Media:
     )
     rtp_timeout: float = setting(60.0, "A leg that sends nothing this long is hung up.", SECONDS_LONG)
     rtp_timeout_hold: float = setting(300.0, "The same while it is on hold.", SECONDS_LONG)
+    keys_in_clear: bool = setting(
+        False,
+        "Let SRTP keys (SDES) travel over UDP, TCP and WS: who reads the signalling can then decrypt the audio.",
+    )
 
 
 @dataclass(slots=True, frozen=True)

@@ -444,6 +444,7 @@ def settings(config: Config) -> Settings:
             no_answer_timeout=config.sip.no_answer_timeout,
             rtp_timeout=config.media.rtp_timeout,
             rtp_timeout_hold=config.media.rtp_timeout_hold,
+            keys_in_clear=config.media.keys_in_clear,
         ),
         node=config.sip.node,
         server=config.sip.server,

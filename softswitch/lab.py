@@ -122,6 +122,7 @@ def _configure(options: Options, directory: Path, sip_host: str) -> Config:
         "http.listen": options.http,
         "media.ports": ports,
         "media.workers": options.media_workers,
+        "media.keys_in_clear": True,
         "media.relay": options.relay,
         "paths.log": LOG,
         "paths.socket": "softswitch.sock",

@@ -13,6 +13,7 @@ from media.engine import Engine
 from media.latch import Address
 from media.legs import Legs
 from media.ports import PortPool
+from media.rows import Rows
 from media.transport import Transport
 
 NAMES = RELAYS
@@ -33,6 +34,7 @@ class Relay(Protocol):
     @property
     def files(self) -> NDArray[np.int64]: ...
     def failed(self, leg: int, packet: memoryview, error: OSError) -> None: ...
+    def deliver(self, legs: NDArray[np.int64], rows: Rows, size: int) -> None: ...
     def aim(self, leg: int, rtp: Address, rtcp: Address, *, keep: bool) -> None: ...
     def listen(self, leg: int, host: str, rtp: Address | None) -> None: ...
     def quiet(self, leg: int) -> None: ...
@@ -52,6 +54,14 @@ class Relay(Protocol):
         """Wait for packets, at most `timeout` seconds, and move them. Returns how many RTP packets there were."""
         ...
 
+    def pace(self, packets_per_second: float) -> float:
+        """How many seconds packets should gather at this rate before they are moved; 0: each is to be moved when it comes."""
+        ...
+
+    def gather(self, until: float) -> int:
+        """Let packets gather until a moment (monotonic seconds), then move all there are. Returns how many there were."""
+        ...
+
     def close(self) -> None: ...
 
 
@@ -60,7 +70,10 @@ class RelayError(Exception):
 
 
 def choose(wanted: str, pool: PortPool, legs: Legs) -> tuple[Relay, str]:
-    """The best relay that runs here, or the one asked for, and a line that says which and why."""
+    """The best relay that runs here, or the one asked for, and a line that says which and why.
+
+    Raises RelayError if the one asked for does not run here.
+    """
     from media.relay.epoll import EpollRelay
     from media.relay.reference import ReferenceRelay
 
@@ -68,6 +81,18 @@ def choose(wanted: str, pool: PortPool, legs: Legs) -> tuple[Relay, str]:
         raise RelayError(f"relay {wanted!r} is unknown: choose one of {', '.join(NAMES)}")
     if wanted == "reference":
         return ReferenceRelay(pool, legs), "reference: asked for; handles packets one by one"
-    return EpollRelay(
-        pool, legs
-    ), f"epoll: {'asked for' if wanted == 'epoll' else 'runs on any Linux, needs no privilege'}"
+    if wanted == "epoll":
+        return EpollRelay(pool, legs), "epoll: asked for"
+    try:
+        relay = _uring(pool, legs)
+    except RelayError as error:
+        if wanted == "uring":
+            raise RelayError(f"the relay uring does not run here: {error}; or set media.relay to auto") from None
+        return EpollRelay(pool, legs), f"epoll: runs on any Linux, needs no privilege; uring does not run here: {error}"
+    return relay, "uring: asked for" if wanted == "uring" else "uring: the kernel permits io_uring"
+
+
+def _uring(pool: PortPool, legs: Legs) -> Relay:
+    from media.relay.uring import UringRelay
+
+    return UringRelay(pool, legs)

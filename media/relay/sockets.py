@@ -11,7 +11,7 @@ from __future__ import annotations
 import select
 import socket
 from collections.abc import Callable
-from time import monotonic
+from time import monotonic, sleep
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,11 +19,15 @@ from numpy.typing import NDArray
 from media.engine import Engine
 from media.latch import Address
 from media.legs import Legs
+from media.player import deliver
 from media.ports import RCVBUF_CLOSED, RCVBUF_OPEN, PortPool, drain, family_of, unconnect
+from media.rows import Rows
 from media.rtcp import MAX_PACKET
 from media.rtp import CLOCK_RATE
 from media.transport import Transport
 
+GATHER = 0.002  # seconds between looks under load
+BUSY = 2000  # packets per second: from there on, looking costs less than being woken
 BURST = 64  # packets read in a row from a leg that waits for its latch: a flood must not hold up the others
 SCRATCH = 2048
 MAX_OTHER_FILES = 1024  # descriptors below this may be watched even if no port has one as high
@@ -92,6 +96,17 @@ class SocketRelay:
         self._epoll.close()
         self._pool.close()
 
+    def pace(self, packets_per_second: float) -> float:
+        return GATHER if packets_per_second >= BUSY else 0.0
+
+    def poll(self, timeout: float) -> int:
+        raise NotImplementedError
+
+    def gather(self, until: float) -> int:
+        if (nap := until - monotonic()) > 0:
+            sleep(nap)
+        return self.poll(0.0)
+
     # --- sending -----------------------------------------------------------------------------------------------------
 
     @property
@@ -111,6 +126,9 @@ class SocketRelay:
                 self.send_errors += 1
         else:
             self.send_errors += 1
+
+    def deliver(self, legs: NDArray[np.int64], rows: Rows, size: int) -> None:
+        deliver(self, legs, rows.packets(len(legs), size))
 
     def send_rtcp(self, leg: int, data: bytes) -> None:
         control = self._controls[leg]
@@ -144,8 +162,9 @@ class SocketRelay:
         if not keep:
             # What arrived for the call before this one, or from a stranger before the socket was connected.
             drain(media)
-            self._register(leg, media)
+            self._open_rtp(leg, media)
         self._slow.pop(media.fileno(), None)
+        self._begin(leg, media, admitted=keep)
         self._rtcp_addresses[leg] = rtcp
         self._targets_of[leg] = None
         self._attach_leg(leg)
@@ -157,7 +176,8 @@ class SocketRelay:
             unconnect(media)
             self._connected.discard(media.fileno())
         drain(media)
-        self._register(leg, media)
+        self._open_rtp(leg, media)
+        self._epoll.register(media.fileno(), select.EPOLLIN)
         self._slow[media.fileno()] = lambda: self._admit(leg, media)
         self._targets_of[leg] = rtp
         self._attach_leg(leg)
@@ -191,15 +211,30 @@ class SocketRelay:
         self._senders[leg], self._rtcp_addresses[leg], self._files[leg] = _nowhere, None, -1
         live, self._live[leg] = self._live[leg], None
         control, self._controls[leg] = self._controls[leg], None
+        if live is not None:
+            if self._reading[live.fileno()] != HANDLED:
+                self._end(leg, live)
+            else:
+                self._epoll.unregister(live.fileno())
+        if control is not None:
+            self._epoll.unregister(control.fileno())
         # Left connected: until its next call the kernel refuses what anybody but the last peer sends it.
         for each in (live, control):
             if each is not None:
                 descriptor = each.fileno()
-                self._epoll.unregister(descriptor)
                 self._reading[descriptor] = HANDLED
                 self._unwrap.pop(descriptor, None)
                 self._slow.pop(descriptor, None)
                 each.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, RCVBUF_CLOSED)
+
+    def _begin(self, leg: int, media: socket.socket, *, admitted: bool) -> None:
+        """Read the packets of a leg that is aimed. `admitted`: until now it was one that waits for its latch."""
+        if not admitted:
+            self._epoll.register(media.fileno(), select.EPOLLIN)
+
+    def _end(self, leg: int, media: socket.socket) -> None:
+        """Read them no longer."""
+        self._epoll.unregister(media.fileno())
 
     def _connect(self, opened: socket.socket, address: Address) -> None:
         if opened.fileno() in self._connected:
@@ -207,11 +242,10 @@ class SocketRelay:
         opened.connect(address)
         self._connected.add(opened.fileno())
 
-    def _register(self, leg: int, media: socket.socket) -> None:
+    def _open_rtp(self, leg: int, media: socket.socket) -> None:
         self._live[leg] = media
         self._leg_of[media.fileno()] = leg
         media.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, RCVBUF_OPEN)
-        self._epoll.register(media.fileno(), select.EPOLLIN)
 
     def _open_rtcp(self, leg: int) -> socket.socket | None:
         """The RTCP port is looked after from the first report on: most calls that fail are over by then."""

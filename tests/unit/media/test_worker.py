@@ -44,6 +44,7 @@ from media.control import (
 )
 from media.dtmf import EVENT
 from media.rtp import Packet
+from tests.unit.media.relays import relays
 
 LEGS = 16
 
@@ -154,7 +155,7 @@ class Bench:
         self.wait(Statistics, lambda event: event.leg == leg)
 
 
-@pytest.fixture(scope="module", params=["epoll", "reference"])
+@pytest.fixture(scope="module", params=relays("uring", "epoll", "reference"))
 def shared_bench(request: pytest.FixtureRequest) -> Iterator[Bench]:
     base = free_ports(LEGS)
     with start_worker(3, hosts=("127.0.0.1",), base_port=base, legs=LEGS, relay=request.param) as client:

@@ -14,6 +14,7 @@ from media.control import Command, Load, Open, WorkerEvent
 from media.engine import Engine
 from media.latch import Address
 from media.legs import Legs
+from media.rows import Rows
 from media.rtp import CLOCK_RATE, Packet
 from media.transport import Transport
 
@@ -47,6 +48,10 @@ class MemoryNetwork:
 
     def failed(self, leg: int, packet: memoryview, error: OSError) -> None:
         raise error
+
+    def deliver(self, legs: np.ndarray, rows: Rows, size: int) -> None:
+        for leg, packet in zip(legs.tolist(), rows.packets(len(legs), size), strict=True):
+            self.senders[leg](packet)
 
     def aim(self, leg: int, rtp: Address, rtcp: Address, *, keep: bool) -> None:
         if rtp[0] in self.refused:
