@@ -253,6 +253,27 @@ class Jitter:
                 self._noise[leg] = ComfortNoise(leg)
             self._noise[leg].describe(payload)
 
+    def note_concealed(self, leg: int, samples: int) -> None:
+        """A decoder has filled in that much by itself."""
+        self.state[leg, CONCEALED] += samples
+
+    def peek(self, leg: int) -> NDArray[np.int16]:
+        """The next frame as far as it is there, without reading it."""
+        if self.state[leg, MODE] != RUNNING:
+            return np.zeros(self.frame, np.int16)
+        samples = self.read(leg, int(self.state[leg, POS]), self.frame)
+        samples[samples == EMPTY] = 0
+        return samples
+
+    def drain(self, leg: int) -> NDArray[np.int16]:
+        """All that is waiting to be heard, in one piece, at once; then the leg begins anew."""
+        state = self.state[leg]
+        count = max(int(state[END] - state[POS]), 0) if state[MODE] == RUNNING else 0
+        samples = self.read(leg, int(state[POS]), min(count, self._reach))
+        missing = np.flatnonzero(samples == EMPTY)
+        state[MODE] = IDLE
+        return samples[: int(missing[0])] if len(missing) else samples
+
     # --- what is heard -----------------------------------------------------------------------------------------------
 
     def pull(self, legs: NDArray[np.int64], clock: int) -> NDArray[np.int16]:

@@ -14,6 +14,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TypeAlias
 
+from media.codec import Codec
+from media.codecs import codec_of
 from media.control import Digit, Statistics, WorkerEvent
 from media.dtmf import EventReceiver
 from media.ears import Ears
@@ -50,6 +52,10 @@ class Terms:
     send: bool = True
     receive: bool = True
     timeout: float = 0.0
+
+    @property
+    def codec(self) -> Codec:
+        return codec_of("PCMA" if self.law else "PCMU", 8000)
 
 
 @dataclass(slots=True)
@@ -295,6 +301,10 @@ class Session:
         listener = source.heard_by
         self.disconnect(listener)
         return listener
+
+    def relays(self, leg: Leg, listener: Leg) -> bool:
+        """Whether what one of them says goes to the other as it is."""
+        return leg.terms.samples == listener.terms.samples
 
     def reroute(self, leg: Leg) -> None:
         """Fill in what the leg's packets become, after anything about it or its listener has changed."""
