@@ -16,7 +16,7 @@ from media.codec import Samples
 from media.g711 import ENCODE, Law
 from media.lines import Listening, Speaking
 from media.mixer import Seating
-from media.session import Terms
+from media.terms import Terms
 
 NARROW, WIDE = 8000, 16000
 

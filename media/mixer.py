@@ -102,9 +102,8 @@ class Mixer:
         pair = int(legs[row]), int(legs[to])
         before = self._whispered.get(pair, 0.0)
         self._whispered[pair] = loud
-        if before == loud:
-            return samples[row].astype(np.int32) * np.int32(loud)
-        words: NDArray[np.int32] = (samples[row] * (before + (loud - before) * ramp(samples.shape[1]))).astype(np.int32)
+        level = loud if before == loud else before + (loud - before) * ramp(samples.shape[1])
+        words: NDArray[np.int32] = (samples[row] * level).astype(np.int32)
         return words
 
     def fading(self, whisper: tuple[int, int]) -> bool:

@@ -29,7 +29,9 @@ def hall(count: int, **values: object) -> Hall:
 def voices(made: Hall, leg: int, last: float = 0.4) -> list[int]:
     """The legs that were heard on one, lately."""
     audio = made.heard(leg)[-int(last * 8000) :]
-    return [other for other, phone in made.phones.items() if loudness(audio, phone.pitch) > max(phone.amplitude * 0.3, 100)]
+    return [
+        other for other, phone in made.phones.items() if loudness(audio, phone.pitch) > max(phone.amplitude * 0.3, 100)
+    ]
 
 
 def test_everybody_hears_all_others() -> None:
@@ -224,9 +226,10 @@ def test_two_alone_are_relayed() -> None:
     made.talk(0.2)
     made.forget()
     packet = made.phones[0].say()
-    assert made.world.relayed(0, packet).payload == g711.TRANSCODE[g711.Law.A].take(
-        np.frombuffer(packet.payload, np.uint8)
-    ).tobytes()
+    assert (
+        made.world.relayed(0, packet).payload
+        == g711.TRANSCODE[g711.Law.A].take(np.frombuffer(packet.payload, np.uint8)).tobytes()
+    )
     assert made.world.engine.legs.listening == 0
 
 

@@ -155,7 +155,7 @@ class Bench:
         self.wait(Statistics, lambda event: event.leg == leg)
 
 
-@pytest.fixture(scope="module", params=relays("uring", "epoll", "reference"))
+@pytest.fixture(scope="module", params=relays("tcx", "tc", "uring", "epoll", "reference"))
 def shared_bench(request: pytest.FixtureRequest) -> Iterator[Bench]:
     base = free_ports(LEGS)
     with start_worker(3, hosts=("127.0.0.1",), base_port=base, legs=LEGS, relay=request.param) as client:
@@ -515,7 +515,7 @@ def test_rtp_timeout(bench: Bench) -> None:
 def test_nonsense_is_an_alarm_and_costs_nothing_else(bench: Bench) -> None:
     bench.client.post(Tone(14, "dial"))
     assert bench.wait(Alarm, lambda event: event.what == "unknown leg")
-    bench.client.post(Open(0, "127.0.0.2", 4000, "G729", 18))
+    bench.client.post(Open(0, "127.0.0.2", 4000, "G729", 18, clock=44_100))
     assert bench.wait(Alarm, lambda event: event.what == "unknown codec")
     bench.client.post(Open(9999, "127.0.0.2", 4000, "PCMU", 0))
     bench.client.post(Open(1, "2001:db8::1", 4000, "PCMU", 0))
