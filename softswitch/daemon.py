@@ -469,6 +469,7 @@ def settings(config: Config) -> Settings:
             rtp_timeout=config.media.rtp_timeout,
             rtp_timeout_hold=config.media.rtp_timeout_hold,
             keys_in_clear=config.media.keys_in_clear,
+            media_addresses=host.media_addresses(config),
         ),
         node=config.sip.node,
         server=config.sip.server,
