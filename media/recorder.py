@@ -2,8 +2,8 @@
 
 Time is counted in samples of 8 kHz on the clock of the worker, for all recordings alike. Every half second one segment of all
 time lines is complete (`timeline`); during the quarter of a second that follows, recording after recording is cut off and put on
-the desk of the writer (`writing`). What is said on a leg is taken from the packets that the relays hand over, whatever relay it is,
-so a call that is recorded is relayed as it is.
+the desk of the writer (`writing`). What is said on a leg is taken from the packets that every
+relay hands over, so a call that is recorded is relayed as it is.
 """
 
 from __future__ import annotations
@@ -18,12 +18,12 @@ from numpy.typing import NDArray
 from media.codec import Codec
 from media.codecs import codec_of
 from media.control import Alarm, Finish, Modify, Open, Pause, Record, Recorded, WorkerEvent
-from media.writing import Desk
 from media.g711 import CODECS
 from media.rtp import CLOCK_RATE, COMFORT_NOISE, HEADER_SIZE
 from media.studio import Studio
 from media.tape import Begin, Block, Coded, End, Piece
 from media.timeline import SEGMENT, WINDOW, TimeLine
+from media.writing import Desk
 
 FORMS: Final = ("wav", "opus")
 WIDE: Final = 16_000

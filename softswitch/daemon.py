@@ -24,9 +24,11 @@ from softswitch.entropy import SystemEntropy
 from softswitch.errors import SoftswitchError
 from softswitch.events import ConfigChanged
 from softswitch.mediaplane import MediaPlane, share_ports
+from softswitch.net.address import is_loopback
 from softswitch.net.limits import Limits
 from softswitch.net.network import Network
 from softswitch.net.tally import Tally
+from softswitch.net.tls import CertificateError, Certificates, TlsSettings
 from softswitch.operations import Operations
 from softswitch.publisher import Publisher
 from softswitch.sip.overload import FIRST, Overload
@@ -35,6 +37,7 @@ from softswitch.store.clips import Clips
 from softswitch.store.opening import Opening
 from softswitch.switch import Settings, Switch
 from softswitch.systemd import Notifier
+from softswitch.trace import Trace
 
 if TYPE_CHECKING:
     from softswitch.api.server import HttpServer
@@ -94,7 +97,11 @@ class Daemon:
         asyncio.get_running_loop().set_exception_handler(self._loop_fault)
         self.console = Console(config.paths.socket, Operations(self).handlers(), self.faults)
         limits = Limits(connections=config.limits.connections, connections_per_host=config.limits.connections_per_host)
-        self.network = Network(config.sip.listen, self, limits)
+        self.certificates = _certificates(config)
+        self.network = Network(
+            config.sip.listen, self, limits, certificates=self.certificates, origins=config.sip.origins
+        )
+        self._open_trace(stack)
         self.network.open()  # First: a busy port is the commonest reason not to start.
         stack.callback(self.network.close)
         self._open_http(stack)
@@ -131,6 +138,27 @@ class Daemon:
                 if isinstance(one, Open):
                     self.media.post(MediaCommand(worker, Close(one.leg)))
 
+    def _open_trace(self, stack: contextlib.AsyncExitStack) -> None:
+        settings = self.config.trace
+        self._primary = {v6: host.primary_address(v6) for v6 in (False, True)}
+        mirror = None
+        if settings.hep is not None:
+            from softswitch.capture import CaptureClient
+
+            mirror = CaptureClient(settings.hep, settings.hep_node, self.local_address)
+            stack.callback(mirror.close)
+        self.trace = Trace(settings.memory_mb << 20, mirror)
+        self._tracing = settings.memory_mb > 0 or mirror is not None
+
+    def local_address(self, flow: Flow) -> tuple[str, int]:
+        """Where we are on a flow, as well as that can be said of a listener on all addresses."""
+        listener = self.network.listeners[flow.listener]
+        if listener.host not in host.WILDCARDS:
+            return listener.host, listener.port
+        v6 = ":" in flow.host
+        loopback = "::1" if v6 else "127.0.0.1"
+        return (loopback if is_loopback(flow.host) else self._primary[v6]), listener.port
+
     def _make_media(self) -> MediaPlane:
         config = self.config
         workers = config.media.workers or max(1, (os.cpu_count() or 2) - 1)
@@ -145,7 +173,7 @@ class Daemon:
         self.site = snapshot.directory
         self.directory = self._completed(self.site)
         self._opening = Opening(self.directory, snapshot.calendars, time.time)
-        self.publisher = Publisher(self.store.publish, self.console, snapshot.next_seq)
+        self.publisher = Publisher(self.store.publish, self.console, snapshot.next_seq, self.trace.leg)
         self.switch = Switch(
             self.directory,
             host.listeners(config, self.network.listeners),
@@ -211,6 +239,8 @@ class Daemon:
 
     def received(self, data: bytes, flow: Flow, behind: float) -> None:
         self.messages_in.count(data)
+        if self._tracing:
+            self.trace.note(True, data, flow)
         if behind >= FIRST and (refusal := self.overload.refuse(data, flow, behind)) is not None:
             self.network.counters.shed += 1
             self._send(refusal)
@@ -269,6 +299,8 @@ class Daemon:
 
     def _send(self, effect: Send) -> None:
         self.messages_out.count(effect.data)
+        if self._tracing:
+            self.trace.note(False, effect.data, effect.flow)
         self.network.send(effect)
 
     def _store_alarm(self, trouble: str, hint: str) -> None:
@@ -303,10 +335,21 @@ class Daemon:
         async with self._reloading:
             if self.output is not None:
                 self.output.reopen()
+            self._renew_certificates()
             stored = (await self.store.load()).directory
             if stored is not None:
                 await self._take(stored, actor)
             return self.site.version
+
+    def _renew_certificates(self) -> None:
+        """Take certificates that have changed on disk; a broken one leaves the old one in use."""
+        if self.certificates is None:
+            return
+        try:
+            if self.certificates.reload():
+                log.info("certificates in use", certificate=str(self.config.tls.certificate))
+        except CertificateError as error:
+            log.error("certificates not renewed", error=str(error), hint=error.hint)
 
     async def edit(self, operation: str, options: dict[str, Any]) -> dict[str, Any]:
         """Carry out an operation of `editing` and put its result in force at once. Raises SoftswitchError."""
@@ -391,6 +434,7 @@ class Daemon:
             if now - pruned >= PRUNE_SECONDS:
                 pruned = now
                 self._spawn(self._prune())
+                self._renew_certificates()
             period = self._notifier.watchdog_seconds
             if period and now - said >= period - WATCH_SECONDS:
                 self._notifier.alive()
@@ -424,6 +468,14 @@ class Daemon:
             task.cancel()
 
 
+def _certificates(config: Config) -> Certificates | None:
+    """The certificates for TLS listeners, None without any. Raises CertificateError."""
+    tls = config.tls
+    if tls.certificate is None or not any(one.transport in ("tls", "wss") for one in config.sip.listen):
+        return None
+    return Certificates(TlsSettings(tls.certificate, tls.key, tls.folder, tls.clients, tls.client_ca))
+
+
 class NoSite(SoftswitchError):
     """There is nothing to serve yet."""
 
@@ -444,6 +496,8 @@ def settings(config: Config) -> Settings:
             no_answer_timeout=config.sip.no_answer_timeout,
             rtp_timeout=config.media.rtp_timeout,
             rtp_timeout_hold=config.media.rtp_timeout_hold,
+            keys_in_clear=config.media.keys_in_clear,
+            media_addresses=host.media_addresses(config),
         ),
         node=config.sip.node,
         server=config.sip.server,

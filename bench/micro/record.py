@@ -19,10 +19,10 @@ import numpy as np
 from bench.micro.relay import Nowhere, _ignore
 from media.bank import Bank
 from media.control import Bridge, Finish, Open, Record, Recorded
-from media.writing import WritingDesk
 from media.engine import Engine
 from media.legs import Legs
 from media.relay.batch import Batch, Buffers
+from media.writing import WritingDesk
 
 PHASES = 10  # batches in 20 ms, as a relay that looks every two milliseconds has them
 
@@ -31,7 +31,7 @@ def run(folder: Path, calls: int, seconds: float, form: str, *, record: bool = T
     """Packets of `calls` two-way calls at the speed of real time."""
     legs = 2 * calls
     desk = WritingDesk(lambda: None)
-    engine = Engine(Legs(legs), Bank(), Nowhere(legs), Random(1).getrandbits, _ignore, 0.0, desk)
+    engine = Engine(Legs(legs), Bank(), Nowhere(legs), Random(1).getrandbits, _ignore, 0.0, desk=desk)
     now = time.monotonic()
     for leg in range(legs):
         engine.perform(Open(leg, "192.0.2.1", 4000, "PCMU", 0), now)

@@ -17,11 +17,11 @@ from media import g711, opus, wav
 from media.codec import Samples
 from media.codecs import codec_of, encoder
 from media.control import Alarm, Bridge, Close, Finish, Modify, Open, Pause, Record, Recorded
-from media.writing import Writer, WritingDesk
 from media.g711 import Law
 from media.relay.batch import Batch, Buffers
 from media.rtp import CLOCK_RATE, Packet
 from media.tape import Block, Job, Outcome, Tape
+from media.writing import Writer, WritingDesk
 from tests.unit.media.twins import World, audio
 
 NOISE = np.random.default_rng(5).normal(0, 300, (2, 80_000))  # So that no stretch is like another.
@@ -410,18 +410,10 @@ def correlation(first: NDArray[np.int16], second: NDArray[np.int16]) -> float:
     return best
 
 
-def wide_open(hall: World, leg: int, codec: str, clock: int, payload_type: int) -> None:
-    """A leg whose packets go to the ears whatever the session thinks of its codec."""
-    hall.do(Open(leg, "192.0.2.9", 4000, "PCMU", payload_type))
-    _, state = hall.engine.sources.get(leg)
-    assert isinstance(state.command, Open)
-    state.command.codec, state.command.clock = codec, clock
-
-
 @pytest.mark.parametrize("codec, clock, kind", [("G722", 8000, 9), ("opus", 48000, 107), ("L16", 16000, 96)])
 def test_a_wideband_leg_makes_a_wideband_file(tmp_path: Path, codec: str, clock: int, kind: int) -> None:
     hall, _ = world()
-    wide_open(hall, 0, codec, clock, kind)
+    hall.do(Open(0, "192.0.2.9", 4000, codec, kind, clock=clock))
     hall.open(1)
     hall.do(Record(1, str(tmp_path / "a.wav"), 0, 1))
     speech = (8000 * np.sin(np.cumsum(np.linspace(0.05, 0.5, 32_000)))).astype(np.int16)

@@ -14,9 +14,10 @@ from media.control import Bridge, Close, Command, Echo, Latched, Modify, Open, S
 from media.engine import Engine
 from media.legs import Legs
 from media.ports import PortPool
-from media.relay import choose, epoll
+from media.relay import choose, epoll, uring
 from media.rtp import Packet
 from media.srtp import Cipher
+from tests.unit.media.relays import relays
 from tests.unit.media.test_transports import key, secret
 from tests.unit.media.test_worker import Phone, free_ports
 from tests.unit.media.twins import audio
@@ -99,10 +100,11 @@ class Switch:
             phone.socket.close()
 
 
-@pytest.fixture(params=["epoll", "epoll-batch", "reference"])
+@pytest.fixture(params=relays("uring", "uring-batch", "epoll", "epoll-batch", "reference"))
 def switch(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[Switch]:
-    if request.param == "epoll-batch":
-        monkeypatch.setattr(epoll, "CROSSOVER", 1)  # Even one packet goes through the array code.
+    if request.param.endswith("-batch"):
+        for module in (epoll, uring):
+            monkeypatch.setattr(module, "CROSSOVER", 1)  # Even one packet goes through the array code.
     switch = Switch(request.param.partition("-")[0])
     yield switch
     switch.close()
