@@ -312,6 +312,8 @@ class Worker:
             "faults": self._faults,
             "event_high_water": self._events.ring.high_water,
             "command_high_water": self._commands.high_water,
+            "kernel_legs": legs.lending,
+            "kernel_packets": relay.kernel_packets,
         }
         for index, name in enumerate(Channel.GAUGES):
             self._gauges[index] = values[name]
