@@ -4,15 +4,30 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Protocol
 
 from media.bank import Span
-from media.control import Alarm, Bridge, Echo, Load, Modify, Music, Open, Play, PlayDone, Stop, Tone
+from media.control import Alarm, Bridge, Echo, Join, Load, Modify, Music, Open, Play, PlayDone, Stop, Tone
 from media.latch import Address, Latch
 from media.library import Library, Recording
 from media.player import Loop, Player, Playlist, Source
+from media.rooms import PARTS, Rooms
 from media.session import Leg, Session
+from media.studio import Studio
 from media.survey import Watch
 from media.transport import Transport
+
+
+class Translator(Protocol):
+    """Makes anew what one leg says so that another can hear it, where it cannot be relayed: codecs or packet times differ."""
+
+    def pair(self, one: int, other: int, now: float) -> None:
+        """Each of two legs hears the other from now on. Both have codecs that are decodable."""
+        ...
+
+    def leave(self, leg: int, now: float) -> None:
+        """The leg hears nobody from here any more. Whoever hears it goes on to do so, until that leg leaves as well."""
+        ...
 
 
 @dataclass(slots=True)
@@ -27,25 +42,40 @@ class State:
     play: Playlist | None = None
     waiting: Play | Music | None = None  # for a recording that is being loaded
     wants: bool = False  # a source was set, and not taken away by Stop
+    through: int = -1  # the leg that it hears through the translator
 
 
 class Sources:
     """Sets and takes away the sources of open legs. `load` begins to read a file; `loaded` is its answer."""
 
     def __init__(
-        self, session: Session, player: Player, library: Library, silence: Span, load: Callable[[Load], None]
+        self,
+        session: Session,
+        player: Player,
+        library: Library,
+        silence: Span,
+        load: Callable[[Load], None],
+        studio: Studio,
     ) -> None:
         self.states: dict[int, State] = {}  # of the legs that are open
         self.commands: dict[type, Callable[..., None]] = {
             Bridge: self._bridge, Play: self._play, Music: self._music, Tone: self._tone, Echo: self._echo,
-            Stop: self._stop, Load: self._begin_load,
+            Stop: self._stop, Load: self._begin_load, Join: self._join,
         }  # fmt: skip
         self._session = session
         self._player = player
         self._library = library
         self._silence = silence
         self._load = load
+        self._studio = studio
+        self.rooms = Rooms(session, studio, self.settle, self._refuse)
         self._loading: set[str] = set()
+        self._translator: Translator | None = None
+
+    def translate_by(self, translator: Translator) -> None:
+        """Who makes audio anew. Without one, legs of different codecs cannot be bridged."""
+        self._translator = translator
+        self._session.translating = True
 
     def get(self, number: int) -> tuple[Leg, State]:
         """An open leg."""
@@ -70,16 +100,63 @@ class Sources:
             self._player.resume(leg.number)
         else:
             self._player.pause(leg.number)
+        self._studio.refresh(leg)
+
+    def follow(self, now: float) -> None:
+        """After listeners were connected, or have other terms: who is relayed to needs no translator, and the reverse."""
+        while self._session.unsettled:
+            number = self._session.unsettled.pop()
+            state = self.states.get(number)
+            if state is None:
+                continue
+            wanted = self._untranslated(number)
+            if wanted == state.through:
+                continue
+            if state.through >= 0 and self._translator is not None:
+                self._translator.leave(number, now)
+            state.through = -1
+            if wanted >= 0:
+                self._translate(number, wanted, state, now)
+
+    def _untranslated(self, listener: int) -> int:
+        """The leg that one should hear, but cannot be sent the packets of; -1: all is well."""
+        leg = self._session.open[listener]
+        speaker = self._session.open[leg.hears] if leg is not None and leg.hears >= 0 else None
+        if leg is None or speaker is None or self._session.relays(speaker, leg):
+            return -1
+        return speaker.number
+
+    def _translate(self, listener: int, speaker: int, state: State, now: float) -> None:
+        leg, other = self.get(listener)[0], self.states[speaker]
+        speaking, translator = self.get(speaker)[0], self._translator
+        if translator is None or not leg.terms.codec.decodable or not speaking.terms.codec.decodable:
+            names = " and ".join(f"{each.terms.codec.name}/{each.terms.codec.clock}" for each in (leg, speaking))
+            self.alarm("cannot bridge", f"legs {listener} and {speaker}: {names}")
+            self._give(leg, state, Loop(self._library.hold))
+            return
+        mutual = self._untranslated(speaker) == listener
+        if mutual and other.through not in (-1, listener):
+            translator.leave(speaker, now)
+        translator.pair(listener, speaker, now)
+        state.through = speaker
+        if mutual:
+            other.through = listener
+        else:
+            translator.leave(speaker, now)  # It hears something else.
 
     def end(self, leg: Leg, state: State) -> None:
         """Take away what the leg hears."""
+        self._end_play(leg, state)
+        self.rooms.leave(leg.number)
+        self._session.disconnect(leg.number)
+
+    def _end_play(self, leg: Leg, state: State) -> None:
         if state.play is not None:
             self._done(leg.number, state.play.play, "replaced")
         self._wait(state, None)
         state.play = None
         state.watch.bereft_at = -1.0
         self._player.stop(leg.number)
-        self._session.disconnect(leg.number)
 
     def bereave(self, speaker: int, now: float) -> None:
         """Nobody hears this leg any more; whoever did is to be given something else soon."""
@@ -89,6 +166,9 @@ class Sources:
 
     def comfort(self, leg: Leg, state: State) -> None:
         """The leg has been without a source for too long."""
+        if self.rooms.room_of(leg.number) >= 0:
+            state.watch.bereft_at = -1.0  # It is alone in its room, where it hears silence.
+            return
         self.alarm("dead air", f"leg {leg.number} has lost its source")
         self._give(leg, state, Loop(self._library.hold))
 
@@ -141,6 +221,7 @@ class Sources:
             return
         for listener, speaker in ((command.leg, command.peer), (command.peer, command.leg)):
             leg, state = self.get(listener)
+            self.rooms.leave(listener)
             if leg.hears == speaker:
                 continue
             self.bereave(speaker, now)
@@ -151,6 +232,21 @@ class Sources:
 
     def _echo(self, command: Echo, now: float) -> None:
         self._bridge(Bridge(command.leg, command.leg), now)
+
+    def _join(self, command: Join, now: float) -> None:
+        leg, state = self.get(command.leg)
+        if command.room < 0 or command.part not in PARTS:
+            self.alarm("bad room", f"leg {leg.number}: room {command.room}, part {command.part!r}")
+            return
+        # What it hears of another leg is left to the room: it may be that they meet there again.
+        self._end_play(leg, state)
+        state.wants = True
+        self.rooms.join(command)
+
+    def _refuse(self, leg: Leg) -> None:
+        """A leg that cannot be mixed."""
+        self.alarm("cannot mix", f"leg {leg.number}: {leg.terms.codec.name}")
+        self._give(leg, self.states[leg.number], Loop(self._library.hold))
 
     def _stop(self, command: Stop, now: float) -> None:
         leg, state = self.get(command.leg)

@@ -28,13 +28,16 @@ from media.legs import (
     OUT_SSRC,
     OUT_STEP,
     OUT_TS,
+    PAIR,
     RECEIVED,
     ROUTE,
+    SCALE,
     SENT,
     SEQ_OFFSET,
     TRANSIT,
     TRANSLATE,
     TS_OFFSET,
+    USUAL,
     WORD,
     Legs,
 )
@@ -104,7 +107,8 @@ class Batch:
             number, size, head, first, packet = number[rows], size[rows], head[rows], first[rows], packet[rows]
             mapping, inbound = mapping[rows], inbound[rows]
 
-        self._count(number, inbound, packet, head[:, 1], size, clock)
+        timing = self._legs.timing.take(number, axis=0) if self._legs.scaled else None
+        self._count(number, inbound, packet, head[:, 1], size, clock, timing)
         if self._legs.listening and self.ears is not None:
             self._tell(self.ears, octets, rows, number, packet, head[:, 1], size, clock)
         route = mapping[:, ROUTE]
@@ -115,13 +119,14 @@ class Batch:
                 return keep, _NOBODY, slow
             rows = keep if rows is None else rows[keep]
             head, first, size, mapping, route = head[keep], first[keep], size[keep], mapping[keep], route[keep]
+            timing = None if timing is None else timing[keep]
 
         out_seq = first + mapping[:, SEQ_OFFSET] & LOW_16
         head[:, 0] = first & MARKER | mapping[:, WORD] | out_seq
         head[:, 1] += mapping[:, TS_OFFSET]
         head[:, 2] = mapping[:, OUT_SSRC]
         self._transcode(octets, rows, mapping[:, TRANSLATE], size)
-        self._count_sent(route, out_seq, head[:, 1], size, clock)
+        self._count_sent(route, out_seq, head[:, 1], size, clock, timing)
         if rows is None:
             words[:, :3] = head.byteswap()
         else:
@@ -136,10 +141,11 @@ class Batch:
         timestamp: NDArray[np.uint32],
         size: NDArray[np.int64],
         clock: int,
+        timing: NDArray[np.int64] | None,
     ) -> None:
-        """Statistics of what arrived (RFC 3550 appendices A.1, A.3, A.8)."""
+        """Statistics of what arrived (RFC 3550 appendices A.1, A.3, A.8). `timing`: None if all legs have G.711's."""
         np.maximum(inbound[:, HIGHEST], packet, out=inbound[:, HIGHEST])
-        transit = clock - timestamp.astype(np.int64)
+        transit = (clock if timing is None else clock * timing[:, SCALE]) - timestamp.astype(np.int64)
         moved = np.abs((transit - inbound[:, TRANSIT]).astype(np.int32).astype(np.int64))
         jitter = inbound[:, JITTER]
         jitter += moved - (jitter + 8 >> 4)
@@ -174,6 +180,7 @@ class Batch:
         out_ts: NDArray[np.uint32],
         size: NDArray[np.int64],
         clock: int,
+        timing: NDArray[np.int64] | None,
     ) -> None:
         """What was last sent, and how much: the numbers only ever go forward."""
         outbound = self._legs.outbound.take(route, axis=0)
@@ -182,7 +189,10 @@ class Batch:
         ahead = (out_ts - timestamp.astype(np.uint32)).astype(np.int32)
         timestamp += np.maximum(ahead, 0)
         outbound[:, OUT_CLOCK][ahead > 0] = clock
-        outbound[:, OUT_STEP] = size - HEADER_SIZE
+        if timing is None:
+            outbound[:, OUT_STEP] = size - HEADER_SIZE
+        else:
+            outbound[:, OUT_STEP] = ((size - HEADER_SIZE) * timing[:, PAIR] >> 1) + timing[:, USUAL]
         outbound[:, SENT] += 1
         outbound[:, OUT_OCTETS] += size - HEADER_SIZE
         self._legs.outbound[route] = outbound
