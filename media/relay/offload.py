@@ -20,7 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from media.latch import Address
-from media.legs import HIGHEST, KEY, MAP_BASE, NONE, PLAIN_TIMING, ROUTE, TRANSLATE, UNMAPPED, UNROUTED, Legs
+from media.legs import HIGHEST, KEY, MAP_BASE, NONE, ROUTE, TRANSLATE, UNMAPPED, UNROUTED, Legs
 from media.relay.bpf import LockedArray, SharedArray, load_program
 from media.relay.program import GATE, READY, SHUT, WAY, Maps, relay_program
 from media.relay.tap import Tap
@@ -79,7 +79,7 @@ class Offload:
         descriptors: dict[str, int] = {}
 
         def allocate(shape: tuple[int, ...], dtype: Any) -> NDArray[Any]:
-            name = ("mapping", "inbound", "outbound", "flags")[len(descriptors)]
+            name = ("mapping", "inbound", "outbound", "timing", "flags")[len(descriptors)]
             table = self._share(shape, dtype, name)
             descriptors[name] = table.descriptor
             return table.rows
@@ -143,8 +143,6 @@ class Offload:
         good = fit & (legs.loans == 0) & (self._ready_at <= now)
         good &= (mapping[:, ROUTE] != NONE) & (mapping[:, KEY] != NONE) & (mapping[:, TRANSLATE] == 0)
         good &= (base < UNMAPPED) & (base > UNROUTED)
-        if legs.scaled:
-            good &= (legs.timing == PLAIN_TIMING).all(axis=1)  # The program counts time in one clock.
         chosen = np.flatnonzero(good)
         for leg in chosen[fit.take(mapping[chosen, ROUTE])][:AT_ONCE].tolist():
             # What has come meanwhile may be a digit, or another stream.
