@@ -27,6 +27,8 @@ COMMANDS = {
     "queue": "live",
     "agent": "live",
     "calls": "live",
+    "call": "rooms",
+    "conference": "rooms",
     "registrations": "live",
     "events": "live",
     "attach": "live",
@@ -40,7 +42,7 @@ click.rich_click.COMMAND_GROUPS = {
     "softswitch": [
         {"name": "Run a switch", "commands": ["demo", "init", "check", "certificate", "serve", "lab"]},
         {"name": "Look at and steer a running switch",
-         "commands": ["status", "queue", "agent", "calls", "registrations", "events", "attach", "reload"]},
+         "commands": ["status", "queue", "agent", "calls", "call", "conference", "registrations", "events", "attach", "reload"]},
         {"name": "Change the site", "commands": ["account", "apply", "export"]},
     ]
 }  # fmt: skip
