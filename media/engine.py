@@ -14,18 +14,23 @@ from media.codecs import codec_of
 from media.control import (
     Close,
     Command,
+    Finish,
     Load,
     Modify,
     Open,
+    Pause,
+    Record,
     SendDigits,
     WorkerEvent,
 )
+from media.dtls import Identity
 from media.g711 import TRANSLATE
 from media.keypad import Keypad
 from media.latch import Address
 from media.legs import Legs
 from media.library import Library, Recording
 from media.player import TICK, Player, Sink
+from media.recorder import Recorders
 from media.rtcp import Reporter
 from media.rtp import CLOCK_RATE
 from media.session import Leg, Session
@@ -35,7 +40,9 @@ from media.survey import Survey
 from media.terms import MAX_CLOCK, Terms, packet_ms
 from media.transport import Aside
 from media.transports import Transports
+from media.writing import Desk
 
+WITHOUT_LEG = (Open, Load, Record, Pause, Finish)  # commands for which no leg needs to be open
 ROUNDS = 4  # calls of `survey` in which every leg is visited once
 
 Chance: TypeAlias = Callable[[int], int]
@@ -47,28 +54,41 @@ class Network(Sink, transports.Network, Protocol):
 
 
 class Engine:
-    """The legs of one worker. `load` begins to read a file, and answers with `loaded`; `epoch` is Unix time minus `now`."""
+    """The legs of one worker. `load` begins to read a file, and answers with `loaded`; `epoch` is Unix time minus `now`;
+
+    `identity`: the certificate for DTLS, without which there is none. `desk`: where recordings are written, likewise.
+    """
 
     def __init__(
-        self, legs: Legs, bank: Bank, network: Network, chance: Chance, load: Callable[[Load], None], epoch: float = 0.0
+        self,
+        legs: Legs,
+        bank: Bank,
+        network: Network,
+        chance: Chance,
+        load: Callable[[Load], None],
+        epoch: float = 0.0,
+        identity: Identity | None = None,
+        desk: Desk | None = None,
     ) -> None:
         self.legs = legs
         self.session = Session(legs, TRANSLATE)
-        self.studio = Studio(legs)
+        self.studio = Studio(self.session, network)
         self.session.ears = self.studio
         self.library = Library(bank)
         self.player = Player(legs, bank, network)
         self.keypad = Keypad(self.session, self.library, bank, network)
-        self.sources = Sources(self.session, self.player, self.library, bank.silence, load)
-        self.transports = Transports(self.session, self.sources, network, self._hear_rtcp)
+        self.sources = Sources(self.session, self.player, self.library, bank.silence, load, self.studio)
+        self.sources.translate_by(self.studio)
+        self.transports = Transports(self.session, self.sources, network, self._hear_rtcp, chance, identity)
         self.watchman = Survey(self.session, chance, self.transports.send_rtcp, epoch)
         self._network = network
         self._chance = chance
         self._states = self.sources.states
+        self.recorders = Recorders(legs.count, self.studio, self._terms_of, self.session.events, desk)
         self._to_visit: list[int] = []
         self._perform: dict[type, Callable[..., None]] = {
             Open: self._open, Modify: self._modify, Close: self._close, SendDigits: self._send_digits,
-            **self.sources.commands,
+            **self.sources.commands, **self.recorders.commands,
         }  # fmt: skip
 
     @property
@@ -87,13 +107,19 @@ class Engine:
         """When something is to be sent next, as `now`; None: not before another command or packet."""
         if self.keypad.busy:
             return (self.player.tick + 1) * TICK
-        due = self.player.next_due()
-        return None if due is None else due * TICK
+        if self.sources.rooms.unsettled:
+            return self.player.tick * TICK
+        ticks = [each for each in (self.player.next_due(), self.studio.next_due()) if each is not None]
+        deadlines = [each * TICK for each in ticks]
+        deadlines += [
+            each for each in (self.transports.next_deadline(), self.recorders.next_deadline()) if each is not None
+        ]
+        return min(deadlines, default=None)
 
     def perform(self, command: Command, now: float) -> None:
         """Carry out one command. One that makes no sense is answered by an Alarm, and changes nothing."""
         leg = getattr(command, "leg", -1)
-        if not isinstance(command, Load | Open) and leg not in self._states:
+        if not isinstance(command, WITHOUT_LEG) and leg not in self._states:
             if isinstance(command, Close):
                 return  # Closing twice is what a tidy caller does.
             self.alarm("unknown leg", f"{type(command).__name__} for leg {leg}, which is not open")
@@ -133,7 +159,8 @@ class Engine:
         legs.out_ts[number] = chance >> 15 & 0xFFFFFFFF
         self.session.agree(leg, terms)
         self._fill_in(leg)
-        self.transports.open(leg, state, protection)
+        self.transports.open(leg, state, protection, now)
+        self.recorders.opened(number)
 
     def _modify(self, command: Modify, now: float) -> None:
         leg, state = self.sources.get(command.leg)
@@ -150,21 +177,28 @@ class Engine:
         )
         if moved:
             state.watch.heard_from, state.watch.timed_out = now, False
-        self.transports.modify(leg, state, protection, moved=moved)
+        self.transports.modify(leg, state, protection, now, moved=moved)
+        self.recorders.opened(leg.number)
 
     def _close(self, command: Close, now: float) -> None:
         leg, state = self.sources.get(command.leg)
         number = leg.number
         self.sources.end(leg, state)
         self.sources.bereave(number, now)
+        self.recorders.closed(number, now)
         self.keypad.forget(leg)
         self.watchman.report(leg, now, goodbye=True)
         self.events.append(self.session.statistics(leg))
-        self.transports.close(leg)
+        self.transports.close(leg, state)
         self.session.open[number] = None
         del self._states[number]
-        self.studio.forget(number)
+        self.studio.close(number)
         self.legs.clear(number)
+
+    def _terms_of(self, number: int) -> Open | Modify | None:
+        """What was agreed for an open leg."""
+        state = self._states.get(number)
+        return state.command if state is not None else None
 
     def _terms(self, command: Open | Modify) -> Terms | None:
         clock = command.clock
@@ -235,17 +269,22 @@ class Engine:
     def run(self, now: float) -> int:
         """Send what is due by now, settle what has happened. Returns how many ticks came too late to be made up for."""
         tick, clock = int(now / TICK), int(now * CLOCK_RATE)
+        self.transports.run(now)
         if self.session.asides:
             self._send_asides()
         if self.session.pressed:
             self.sources.stop_by_digit()
+        if self.sources.rooms.unsettled:
+            self.sources.rooms.settle(clock)
         late = self.player.run(tick, clock)
+        self.studio.run(tick, clock)
         if self.keypad.busy:
             for leg in self.keypad.run(tick, clock):
                 self.sources.settle(leg)
         if self.player.done:
             self.sources.finish_plays()
         self._follow(now)
+        self.recorders.run(now)
         return late
 
     def _send_asides(self) -> None:

@@ -31,6 +31,7 @@ COMMANDS = {
     "conference": "rooms",
     "registrations": "live",
     "events": "live",
+    "trace": "trace",
     "attach": "live",
     "reload": "live",
     "account": "site",
@@ -42,7 +43,9 @@ click.rich_click.COMMAND_GROUPS = {
     "softswitch": [
         {"name": "Run a switch", "commands": ["demo", "init", "check", "certificate", "serve", "lab"]},
         {"name": "Look at and steer a running switch",
-         "commands": ["status", "queue", "agent", "calls", "call", "conference", "registrations", "events", "attach", "reload"]},
+         "commands": [
+             "status", "queue", "agent", "calls", "call", "conference", "registrations", "events", "trace", "attach", "reload",
+         ]},
         {"name": "Change the site", "commands": ["account", "apply", "export"]},
     ]
 }  # fmt: skip
