@@ -32,6 +32,7 @@ COMMANDS = {
     "registrations": "live",
     "events": "live",
     "trace": "trace",
+    "bans": "bans",
     "attach": "live",
     "reload": "live",
     "account": "site",
@@ -44,7 +45,8 @@ click.rich_click.COMMAND_GROUPS = {
         {"name": "Run a switch", "commands": ["demo", "init", "check", "certificate", "serve", "lab"]},
         {"name": "Look at and steer a running switch",
          "commands": [
-             "status", "queue", "agent", "calls", "call", "conference", "registrations", "events", "trace", "attach", "reload",
+             "status", "queue", "agent", "calls", "call", "conference", "registrations", "events", "trace", "bans", "attach",
+             "reload",
          ]},
         {"name": "Change the site", "commands": ["account", "apply", "export"]},
     ]
