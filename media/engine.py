@@ -14,6 +14,7 @@ from media.codecs import codec_of
 from media.control import (
     Close,
     Command,
+    Digit,
     Load,
     Modify,
     Open,
@@ -22,6 +23,7 @@ from media.control import (
 )
 from media.dtls import Identity
 from media.g711 import TRANSLATE
+from media.goertzel import SHORTEST_MS, Keys
 from media.keypad import Keypad
 from media.latch import Address
 from media.legs import Legs
@@ -66,6 +68,8 @@ class Engine:
         self.legs = legs
         self.session = Session(legs, TRANSLATE)
         self.studio = Studio(self.session, network)
+        self._keys = Keys(legs.count, self._hear_key)
+        self._heard_keys: dict[int, int] = {}  # by leg that is listened to for keys: how many there were
         self.session.ears = self.studio
         self.library = Library(bank)
         self.player = Player(legs, bank, network)
@@ -150,6 +154,7 @@ class Engine:
         legs.out_ts[number] = chance >> 15 & 0xFFFFFFFF
         self.session.agree(leg, terms)
         self._fill_in(leg)
+        self._listen_for_keys(leg, command)
         self.transports.open(leg, state, protection, now)
 
     def _modify(self, command: Modify, now: float) -> None:
@@ -162,12 +167,32 @@ class Engine:
         before, state.command = state.command, command
         self.session.agree(leg, terms)
         self._fill_in(leg)
+        self._listen_for_keys(leg, command)
         moved = any(
             getattr(before, name) != getattr(command, name) for name in ("host", "port", "latch_host", "rtcp_port")
         )
         if moved:
             state.watch.heard_from, state.watch.timed_out = now, False
         self.transports.modify(leg, state, protection, now, moved=moved)
+
+    def _listen_for_keys(self, leg: Leg, command: Open | Modify) -> None:
+        """Keys are heard in the audio where nothing better was agreed."""
+        wanted = command.inband and leg.terms.codec.decodable
+        if wanted and leg.number not in self._heard_keys:
+            self._heard_keys[leg.number] = leg.digits
+            self._keys.begin(leg.number)
+            self.studio.follow(leg.number, self._keys)
+        elif not wanted and self._heard_keys.pop(leg.number, None) is not None:
+            self.studio.unfollow(leg.number, self._keys)
+
+    def _hear_key(self, number: int, key: str) -> None:
+        leg = self.session.open[number]
+        if leg is None or not leg.terms.receive or leg.digits != self._heard_keys[number]:
+            return  # A phone that sends events after all has told us already.
+        leg.digits += 1
+        self._heard_keys[number] += 1
+        self.events.append(Digit(number, key, SHORTEST_MS, "inband"))
+        self.session.pressed.append(number)
 
     def _close(self, command: Close, now: float) -> None:
         leg, state = self.sources.get(command.leg)
@@ -181,6 +206,7 @@ class Engine:
         self.session.open[number] = None
         del self._states[number]
         self.studio.close(number)
+        self._heard_keys.pop(number, None)
         self.legs.clear(number)
 
     def _terms(self, command: Open | Modify) -> Terms | None:
