@@ -21,7 +21,7 @@ KEYS = "123A456B789C*0#D"  # by low, then by high frequency
 # Q.24 asks for tones that are off by 1.5 %: a third and a fourth look beside the middle find those.
 DETUNED = (-0.0125, 0.0, 0.0125)
 PURITY = 0.70  # of the energy of a window that is in the two tones; a window that is covered to 70 % has as much
-CERTAINTY = 0.94  # the same, of the purest window of a key
+CERTAINTY, CERTAIN = 0.94, 2  # the same, of the windows that lie within a key, and how many there are at least
 MIN_AMPLITUDE = 400.0  # of each tone: about -35 dBm0
 MAX_TWIST, MAX_REVERSE_TWIST = 10**0.6, 10**1.0  # how much stronger the high, or the low tone may be: 6 dB, 10 dB
 CLEARANCE = 4.0  # the strongest of each four above the next one: 6 dB
@@ -50,7 +50,7 @@ class Keys:
         self._past: NDArray[np.float32] = np.zeros((legs, HOP), np.float32)
         self._candidate: NDArray[np.int64] = np.full(legs, -1, np.int64)
         self._hits: NDArray[np.int64] = np.zeros(legs, np.int64)
-        self._best: NDArray[np.float32] = np.zeros(legs, np.float32)
+        self._certain: NDArray[np.int64] = np.zeros(legs, np.int64)
         self._held: NDArray[np.int64] = np.full(legs, -1, np.int64)
         self._misses: NDArray[np.int64] = np.zeros(legs, np.int64)
 
@@ -79,12 +79,12 @@ class Keys:
             return
         same = (key == candidate) & (key >= 0)
         hits = np.where(same, hits + 1, np.where(key >= 0, 1, 0))
-        best = np.where(same, np.maximum(self._best[legs], purity), purity)
+        certain = np.where(same, self._certain[legs], 0) + (purity >= CERTAINTY)
         misses = np.where(key == held, 0, self._misses[legs] + 1)
         held = np.where((held >= 0) & (misses >= END), -1, held)
-        new = (hits >= BEGIN) & (best >= CERTAINTY) & (key != held)
+        new = (hits >= BEGIN) & (certain >= CERTAIN) & (key != held)
         held = np.where(new, key, held)
-        self._candidate[legs], self._hits[legs], self._best[legs] = key, hits, best
+        self._candidate[legs], self._hits[legs], self._certain[legs] = key, hits, certain
         self._held[legs], self._misses[legs] = held, np.where(new, 0, misses)
         for row in np.flatnonzero(new).tolist():
             self._pressed(int(legs[row]), KEYS[int(key[row])])
