@@ -14,21 +14,24 @@ from media.codecs import codec_of
 from media.control import (
     Close,
     Command,
-    Digit,
+    Finish,
     Load,
     Modify,
     Open,
+    Pause,
+    Record,
     SendDigits,
     WorkerEvent,
 )
 from media.dtls import Identity
 from media.g711 import TRANSLATE
-from media.goertzel import SHORTEST_MS, Keys
+from media.inband import InBand
 from media.keypad import Keypad
 from media.latch import Address
 from media.legs import Legs
 from media.library import Library, Recording
 from media.player import TICK, Player, Sink
+from media.recorder import Recorders
 from media.rtcp import Reporter
 from media.rtp import CLOCK_RATE
 from media.session import Leg, Session
@@ -38,7 +41,9 @@ from media.survey import Survey
 from media.terms import MAX_CLOCK, Terms, packet_ms
 from media.transport import Aside
 from media.transports import Transports
+from media.writing import Desk
 
+WITHOUT_LEG = (Open, Load, Record, Pause, Finish)  # commands for which no leg needs to be open
 ROUNDS = 4  # calls of `survey` in which every leg is visited once
 
 Chance: TypeAlias = Callable[[int], int]
@@ -52,7 +57,7 @@ class Network(Sink, transports.Network, Protocol):
 class Engine:
     """The legs of one worker. `load` begins to read a file, and answers with `loaded`; `epoch` is Unix time minus `now`;
 
-    `identity`: the certificate for DTLS, without which there is none.
+    `identity`: the certificate for DTLS, without which there is none. `desk`: where recordings are written, likewise.
     """
 
     def __init__(
@@ -64,12 +69,12 @@ class Engine:
         load: Callable[[Load], None],
         epoch: float = 0.0,
         identity: Identity | None = None,
+        desk: Desk | None = None,
     ) -> None:
         self.legs = legs
         self.session = Session(legs, TRANSLATE)
         self.studio = Studio(self.session, network)
-        self._keys = Keys(legs.count, self._hear_key)
-        self._heard_keys: dict[int, int] = {}  # by leg that is listened to for keys: how many there were
+        self.inband = InBand(self.session, self.studio)
         self.session.ears = self.studio
         self.library = Library(bank)
         self.player = Player(legs, bank, network)
@@ -81,10 +86,11 @@ class Engine:
         self._network = network
         self._chance = chance
         self._states = self.sources.states
+        self.recorders = Recorders(legs.count, self.studio, self._terms_of, self.session.events, desk)
         self._to_visit: list[int] = []
         self._perform: dict[type, Callable[..., None]] = {
             Open: self._open, Modify: self._modify, Close: self._close, SendDigits: self._send_digits,
-            **self.sources.commands,
+            **self.sources.commands, **self.recorders.commands,
         }  # fmt: skip
 
     @property
@@ -106,15 +112,16 @@ class Engine:
         if self.sources.rooms.unsettled:
             return self.player.tick * TICK
         ticks = [each for each in (self.player.next_due(), self.studio.next_due()) if each is not None]
-        deadline = self.transports.next_deadline()
-        if not ticks:
-            return deadline
-        return min(ticks) * TICK if deadline is None else min(min(ticks) * TICK, deadline)
+        deadlines = [each * TICK for each in ticks]
+        deadlines += [
+            each for each in (self.transports.next_deadline(), self.recorders.next_deadline()) if each is not None
+        ]
+        return min(deadlines, default=None)
 
     def perform(self, command: Command, now: float) -> None:
         """Carry out one command. One that makes no sense is answered by an Alarm, and changes nothing."""
         leg = getattr(command, "leg", -1)
-        if not isinstance(command, Load | Open) and leg not in self._states:
+        if not isinstance(command, WITHOUT_LEG) and leg not in self._states:
             if isinstance(command, Close):
                 return  # Closing twice is what a tidy caller does.
             self.alarm("unknown leg", f"{type(command).__name__} for leg {leg}, which is not open")
@@ -154,8 +161,9 @@ class Engine:
         legs.out_ts[number] = chance >> 15 & 0xFFFFFFFF
         self.session.agree(leg, terms)
         self._fill_in(leg)
-        self._listen_for_keys(leg, command)
+        self.inband.settle(leg, command.inband)
         self.transports.open(leg, state, protection, now)
+        self.recorders.opened(number)
 
     def _modify(self, command: Modify, now: float) -> None:
         leg, state = self.sources.get(command.leg)
@@ -167,38 +175,21 @@ class Engine:
         before, state.command = state.command, command
         self.session.agree(leg, terms)
         self._fill_in(leg)
-        self._listen_for_keys(leg, command)
+        self.inband.settle(leg, command.inband)
         moved = any(
             getattr(before, name) != getattr(command, name) for name in ("host", "port", "latch_host", "rtcp_port")
         )
         if moved:
             state.watch.heard_from, state.watch.timed_out = now, False
         self.transports.modify(leg, state, protection, now, moved=moved)
-
-    def _listen_for_keys(self, leg: Leg, command: Open | Modify) -> None:
-        """Keys are heard in the audio where nothing better was agreed."""
-        wanted = command.inband and leg.terms.codec.decodable
-        if wanted and leg.number not in self._heard_keys:
-            self._heard_keys[leg.number] = leg.digits
-            self._keys.begin(leg.number)
-            self.studio.follow(leg.number, self._keys)
-        elif not wanted and self._heard_keys.pop(leg.number, None) is not None:
-            self.studio.unfollow(leg.number, self._keys)
-
-    def _hear_key(self, number: int, key: str) -> None:
-        leg = self.session.open[number]
-        if leg is None or not leg.terms.receive or leg.digits != self._heard_keys[number]:
-            return  # A phone that sends events after all has told us already.
-        leg.digits += 1
-        self._heard_keys[number] += 1
-        self.events.append(Digit(number, key, SHORTEST_MS, "inband"))
-        self.session.pressed.append(number)
+        self.recorders.opened(leg.number)
 
     def _close(self, command: Close, now: float) -> None:
         leg, state = self.sources.get(command.leg)
         number = leg.number
         self.sources.end(leg, state)
         self.sources.bereave(number, now)
+        self.recorders.closed(number, now)
         self.keypad.forget(leg)
         self.watchman.report(leg, now, goodbye=True)
         self.events.append(self.session.statistics(leg))
@@ -206,8 +197,13 @@ class Engine:
         self.session.open[number] = None
         del self._states[number]
         self.studio.close(number)
-        self._heard_keys.pop(number, None)
+        self.inband.forget(number)
         self.legs.clear(number)
+
+    def _terms_of(self, number: int) -> Open | Modify | None:
+        """What was agreed for an open leg."""
+        state = self._states.get(number)
+        return state.command if state is not None else None
 
     def _terms(self, command: Open | Modify) -> Terms | None:
         clock = command.clock
@@ -293,6 +289,7 @@ class Engine:
         if self.player.done:
             self.sources.finish_plays()
         self._follow(now)
+        self.recorders.run(now)
         return late
 
     def _send_asides(self) -> None:
