@@ -19,7 +19,7 @@ from zlib import crc32
 
 VERSION = 2
 
-RELAYS = ("auto", "uring", "epoll", "reference")  # what `media.relay` may say: the ways of moving packets (media/relay)
+RELAYS = ("auto", "tcx", "tc", "uring", "epoll", "reference")  # what `media.relay` may say (media/relay)
 
 
 @dataclass(slots=True)

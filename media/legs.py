@@ -49,6 +49,10 @@ def _columns(table: NDArray[Any]) -> list[Any]:
     return [table[:, index].data for index in range(table.shape[1])]
 
 
+def _nobody_has(leg: int) -> None:
+    raise AssertionError("a leg is lent, but to nobody")
+
+
 class Legs:
     """All numbers of all legs. `allocate(shape, dtype)` gives zeroed memory, for relays that share it with the kernel."""
 
@@ -94,6 +98,17 @@ class Legs:
         self.flags: NDArray[np.uint8] = allocate((count, 1), np.uint8)  # whether ears want its packets
         self.listened: Column = self.flags[:, 0].data
         self.listening = 0  # how many legs are listened to
+        # Legs that are lent to a relay inside the kernel: it moves their packets and keeps their rows up to date. Whoever
+        # handles a packet of theirs, or changes their rows, takes them back first.
+        self.loans: NDArray[np.uint8] = np.zeros(count, np.uint8)
+        self.lent: Column = self.loans.data
+        self.lending = 0  # how many legs are lent
+        self.take_back: Callable[[int], None] = _nobody_has
+        self._name_columns()
+        for leg in range(count):
+            self.clear(leg)
+
+    def _name_columns(self) -> None:
         for names, table in (
             (MAPPING, self.mapping),
             (INBOUND, self.inbound),
@@ -102,8 +117,21 @@ class Legs:
         ):
             for name, column in zip(names, _columns(table), strict=True):
                 setattr(self, name, column)
-        for leg in range(count):
-            self.clear(leg)
+        self.listened = self.flags[:, 0].data
+
+    def move(self, allocate: Callable[..., NDArray[Any]]) -> None:
+        """Keep what the packet path reads and writes in other memory from now on. Nobody may hold on to the old one."""
+        for name in ("mapping", "inbound", "outbound", "flags"):
+            table = getattr(self, name)
+            moved = allocate(table.shape, table.dtype)
+            moved[:] = table
+            setattr(self, name, moved)
+        self._name_columns()
+
+    def take_back_all(self, legs: NDArray[np.int64]) -> None:
+        """Of these legs, take back those that are lent."""
+        for leg in legs[self.loans.take(legs) != 0].tolist():
+            self.take_back(leg)
 
     def listen(self, leg: int, wanted: bool) -> None:
         """Hand the packets of a leg to the ears, or do not."""
@@ -113,6 +141,8 @@ class Legs:
 
     def clear(self, leg: int) -> None:
         """The row of a leg that is not open."""
+        if self.lent[leg]:
+            self.take_back(leg)
         self.listen(leg, False)
         self.mapping[leg] = self.inbound[leg] = self.outbound[leg] = self.playout[leg] = 0
         self.key[leg] = self.route[leg] = NONE

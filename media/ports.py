@@ -42,7 +42,7 @@ class PortPool:
         self.legs = legs
         self.taken: set[int] = set()  # legs that cannot be used
         self._sockets: dict[int, tuple[list[socket.socket], list[socket.socket]]] = {}
-        families = _families(hosts)
+        self.hosts = families = _families(hosts)
         _check(base_port, legs)
         _raise_file_limit(2 * legs * len(families), legs)
         try:

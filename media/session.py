@@ -103,6 +103,8 @@ class Session:
         leg = self.open[number]
         if leg is None:
             return 0
+        if self.legs.lending and self.legs.lent[number]:
+            self.legs.take_back(number)
         if size < HEADER_SIZE:
             leg.invalid += 1
             return 0
@@ -299,6 +301,8 @@ class Session:
     def reroute(self, leg: Leg) -> None:
         """Fill in what the leg's packets become, after anything about it or its listener has changed."""
         legs, number = self.legs, leg.number
+        if legs.lent[number]:
+            legs.take_back(number)
         listener = self.open[leg.heard_by] if leg.heard_by >= 0 else None
         if listener is None or not listener.hearing or listener.interrupted or not leg.terms.receive:
             legs.route[number] = NONE

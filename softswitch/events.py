@@ -115,6 +115,7 @@ class LegEnded(Event):
     talk_seconds: float
     codec: str = ""
     media: dict[str, Any] | None = None
+    security: str = ""  # "" | "DTLS" | "SDES " and the crypto suite
 
 
 @dataclass(slots=True)

@@ -23,11 +23,17 @@ class Relay(Protocol):
     """Owns the sockets of the legs: the engine's network, and the mover of packets between them."""
 
     name: str
-    slow_packets: int
-    batches: int
-    received: int
-    send_errors: int
-    receive_errors: int
+
+    @property
+    def received(self) -> int: ...
+    @property
+    def slow_packets(self) -> int: ...
+    @property
+    def batches(self) -> int: ...
+    @property
+    def send_errors(self) -> int: ...
+    @property
+    def receive_errors(self) -> int: ...
 
     @property
     def senders(self) -> Sequence[Callable[[memoryview], object]]: ...
@@ -74,11 +80,29 @@ def choose(wanted: str, pool: PortPool, legs: Legs) -> tuple[Relay, str]:
 
     Raises RelayError if the one asked for does not run here.
     """
+    if wanted not in NAMES:
+        raise RelayError(f"relay {wanted!r} is unknown: choose one of {', '.join(NAMES)}")
+    if wanted not in ("auto", "tcx", "tc"):
+        return _in_user_space(wanted, pool, legs)
+    from media.relay.tcx import TcxRelay, explain
+
+    try:
+        relay = TcxRelay(pool, legs, lambda: _in_user_space("auto", pool, legs), classic=wanted == "tc")
+    except OSError as error:
+        if wanted != "auto":
+            raise RelayError(
+                f"the relay {wanted} does not run here: {explain(error)}; or set media.relay to auto"
+            ) from None
+        best, why = _in_user_space("auto", pool, legs)
+        return best, f"{why}; tcx does not run here: {explain(error)}"
+    return relay, f"{relay.name}: the kernel relays calls that need nothing else, {relay.where}; {relay.why}"
+
+
+def _in_user_space(wanted: str, pool: PortPool, legs: Legs) -> tuple[Relay, str]:
+    """As `choose`, among the relays that handle packets in this process."""
     from media.relay.epoll import EpollRelay
     from media.relay.reference import ReferenceRelay
 
-    if wanted not in NAMES:
-        raise RelayError(f"relay {wanted!r} is unknown: choose one of {', '.join(NAMES)}")
     if wanted == "reference":
         return ReferenceRelay(pool, legs), "reference: asked for; handles packets one by one"
     if wanted == "epoll":

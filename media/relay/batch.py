@@ -91,6 +91,8 @@ class Batch:
         """
         legs, buffers, stop = self._legs, self._buffers, start + count
         number, size, octets = buffers.leg[start:stop], buffers.size[start:stop], buffers.octets[start:stop]
+        if legs.lending:
+            legs.take_back_all(number)
         head = buffers.heads[start:stop].copy().view(np.uint32)
         head.byteswap(inplace=True)
         first, timestamp, ssrc = head[0::4], head[1::4], head[2::4]

@@ -20,6 +20,7 @@ from softswitch.events import CallBridged, CallEnded, CallHeld, CallResumed, Dig
 
 if TYPE_CHECKING:
     from softswitch.call.board import Board
+    from softswitch.call.codecs import Format
     from softswitch.directory import Account
     from softswitch.sip.message import Message
 
@@ -74,6 +75,10 @@ class Call:
         """Put the caller through to an account, or answer and run the flow of any other destination."""
         if destination.kind == "account":
             self.ring(destination.name, now)
+        elif self.caller.offer is not None and not self.caller.understands:
+            # It speaks nothing that we could play to it.
+            self.caller.hang_up(now, 488, "no_common_codec")
+            self.end("no_common_codec", now)
         elif destination.kind == "agent":
             agent = agent_of(self.account, self.board.directory)
             self.run(feature(agent, destination, self.account.user), now)
@@ -109,7 +114,7 @@ class Call:
             domain = board.directory.domain
             invitation = Invitation(
                 "callee", user, account.name or user, self.identity(), party("", user, domain), self.headers, self.max_forwards,
-                self.caller.negotiation.codecs or tuple(codec for codec, _ in self._offered()), "internal",
+                self._caller_speaks(), "internal",
             )  # fmt: skip
             self.fork = Fork(board, self, self, invitation, bindings, board.policy.no_answer_timeout)
             self.fork.start(now)
@@ -121,15 +126,20 @@ class Call:
         name = f"{prefix}{self.caller_name or (self.caller_number if prefix else '')}"
         return party(name, self.caller_number, self.board.directory.domain)
 
-    def _offered(self) -> tuple[tuple[str, int], ...]:
-        offer = self.caller.offer
-        return offer.formats if offer is not None else ()
+    def _caller_speaks(self) -> tuple[Format, ...]:
+        """What the other side is to prefer: what the caller talks already, then all that the caller has named."""
+        negotiation, offer = self.caller.negotiation, self.caller.offer or self.caller.negotiation.remote
+        named = offer.wishes if offer is not None else ()
+        if not negotiation.understood or negotiation.format is None:
+            return named
+        talks = negotiation.format
+        return (talks, *[one for one in named if one.key != talks.key])
 
     # --- as the owner of a fork ----------------------------------------------------------------------------------------
 
     def fork_ringing(self, fork: Fork, leg: Leg, now: float) -> None:
         caller = self.caller
-        if leg.up and leg.negotiation.agreed and fork.early and caller.early_media((leg.negotiation.codec,), now):
+        if leg.up and leg.negotiation.agreed and fork.early and caller.early_media(leg.negotiation.speaks, now):
             caller.media.bridge(leg.media)
         elif caller.up:
             # The caller was answered, or hears early media: their phone makes no sound of its own any more.
@@ -164,7 +174,7 @@ class Call:
         self.peer = leg
         leg.owner = self
         self.bridged_at = now
-        self.caller.answer((leg.negotiation.codec,), now)
+        self.caller.answer(leg.negotiation.speaks, now)
         if self.caller.gone:
             return
         self.board.publish(CallBridged(self.id, self.caller.id, leg.id))
@@ -191,12 +201,15 @@ class Call:
     def _align(self, now: float) -> None:
         """Spare the workers transcoding: ask the other side to follow the codec of the caller, if it has it."""
         caller, peer = self.caller, self.peer
-        if peer is None or not caller.up or not peer.up or caller.negotiation.codec == peer.negotiation.codec:
+        if peer is None or not caller.up or not peer.up:
             return
-        if peer.negotiation.might_speak(caller.negotiation.codec):
-            peer.reoffer((caller.negotiation.codec,), now)
-        elif caller.negotiation.might_speak(peer.negotiation.codec):
-            caller.reoffer((peer.negotiation.codec,), now)
+        one, other = caller.negotiation.format, peer.negotiation.format
+        if one is None or other is None or one.key == other.key:
+            return
+        if peer.negotiation.might_speak(one):
+            peer.reoffer(caller.negotiation.speaks, now)
+        elif caller.negotiation.might_speak(other):
+            caller.reoffer(peer.negotiation.speaks, now)
 
     # --- as the owner of its legs --------------------------------------------------------------------------------------
 

@@ -32,8 +32,8 @@ from softswitch.sip.uri import uri_user
 
 if TYPE_CHECKING:
     from media.control import WorkerEvent
+    from softswitch.call.description import Description
     from softswitch.call.media import MediaLeg
-    from softswitch.call.negotiation import Description
     from softswitch.directory import Account, Directory
     from softswitch.machine import Entropy
     from softswitch.sip.endpoint import (
@@ -98,16 +98,24 @@ class CallControl:
     def configure(self, directory: Directory) -> None:
         """Take a new snapshot of the site. Calls in progress keep the flows that they have begun."""
         self.board.site.directory = directory
+        self.board.forget_terms()
 
     def set_clips(self, names: Container[str]) -> None:
         """The names that workers can play: clips missing in a language are replaced by those of another."""
         self.board.clips = names
 
-    def add_range(self, worker: int, base_port: int, legs: int, taken: Collection[int] = ()) -> None:
-        """A worker has bound `legs` pairs of ports from `base_port` up."""
-        self.board.deadlines.clear((worker, "worker"))
-        if not self.board.pool.add_range(worker, base_port, legs, taken):
-            self.board.pool.restore(worker)
+    def add_range(
+        self, worker: int, base_port: int, legs: int, taken: Collection[int] = (), *,
+        codecs: Sequence[str] = (), fingerprint: str = "",
+    ) -> None:  # fmt: skip
+        """A worker has bound `legs` pairs of ports from `base_port` up. `codecs`: what it decodes, if it says so;
+        `fingerprint`: of its DTLS certificate.
+        """
+        board = self.board
+        board.deadlines.clear((worker, "worker"))
+        board.forget_terms()
+        if not board.pool.add_range(worker, base_port, legs, taken, codecs=codecs, fingerprint=fingerprint):
+            board.pool.restore(worker)
 
     # --- the machine's three verbs ---
 
@@ -259,7 +267,10 @@ class CallControl:
         return None
 
     def _ready(self, worker: int, event: Ready, now: float) -> None:
-        self.add_range(worker, event.base_port, event.legs, [int(leg) for leg in event.taken])
+        self.add_range(
+            worker, event.base_port, event.legs, [int(leg) for leg in event.taken],
+            codecs=getattr(event, "codecs", ()), fingerprint=event.fingerprint,
+        )  # fmt: skip
 
     def _stopped(self, worker: int, event: Stopped, now: float) -> None:
         """A worker died. Its calls live on: a replacement with the same ports gets all their legs."""
@@ -386,12 +397,12 @@ class CallControl:
         if message.from_tag in board.legs:
             endpoint.respond(tx, 482, now)  # SIG-35: our own INVITE has come back to us.
             return
-        offer = offer_of(board, message, self._refuse, tx, now)
+        terms = board.terms(account.user, message.flow)
+        offer = offer_of(board, message, self._refuse, tx, now, terms)
         if offer is None:
             return
-        place = board.place(message.flow)
-        if offer.host and (":" in offer.host) != (":" in place.host):
-            self._refuse(tx, 488, now, f'Warning: 301 {place.host} "Incompatible network address formats"\r\n')
+        if offer.host and all((":" in offer.host) != (":" in host) for host in terms.hosts):
+            self._refuse(tx, 488, now, f'Warning: 301 {terms.hosts[0]} "Incompatible network address formats"\r\n')
             return
         destination = route_uri(message.uri, board.directory, board.local)
         if isinstance(destination, Refusal):

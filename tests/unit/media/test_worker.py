@@ -155,7 +155,7 @@ class Bench:
         self.wait(Statistics, lambda event: event.leg == leg)
 
 
-@pytest.fixture(scope="module", params=relays("uring", "epoll", "reference"))
+@pytest.fixture(scope="module", params=relays("tcx", "tc", "uring", "epoll", "reference"))
 def shared_bench(request: pytest.FixtureRequest) -> Iterator[Bench]:
     base = free_ports(LEGS)
     with start_worker(3, hosts=("127.0.0.1",), base_port=base, legs=LEGS, relay=request.param) as client:

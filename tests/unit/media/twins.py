@@ -87,9 +87,9 @@ class MemoryNetwork:
 class World:
     """One engine in virtual time. Performs commands, lets packets arrive, lets time pass."""
 
-    def __init__(self, legs: int = 8, seed: int = 1) -> None:
+    def __init__(self, legs: int = 8, seed: int = 1, network: MemoryNetwork | None = None) -> None:
         self.now = 1000.0025  # In the middle of a tick: sums of 0.005 are not exact.
-        self.network = MemoryNetwork(legs)
+        self.network = network or MemoryNetwork(legs)
         self.loads: list[Load] = []
         self.bank = Bank(1 << 17)
         self.engine = Engine(Legs(legs), self.bank, self.network, Random(seed).getrandbits, self.loads.append, 1.7e9)
