@@ -10,6 +10,7 @@ from typing import Protocol, TypeAlias
 
 from media import transports
 from media.bank import Bank
+from media.codecs import codec_of
 from media.control import (
     Close,
     Command,
@@ -19,7 +20,8 @@ from media.control import (
     SendDigits,
     WorkerEvent,
 )
-from media.g711 import CODECS, TRANSLATE
+from media.dtls import Identity
+from media.g711 import TRANSLATE
 from media.keypad import Keypad
 from media.latch import Address
 from media.legs import Legs
@@ -27,14 +29,14 @@ from media.library import Library, Recording
 from media.player import TICK, Player, Sink
 from media.rtcp import Reporter
 from media.rtp import CLOCK_RATE
-from media.session import Leg, Session, Terms
+from media.session import Leg, Session
 from media.sources import Sources, State
 from media.studio import Studio
 from media.survey import Survey
+from media.terms import MAX_CLOCK, Terms, packet_ms
 from media.transport import Aside
 from media.transports import Transports
 
-FRAMES_MS = (10, 20, 30, 40, 50, 60)
 ROUNDS = 4  # calls of `survey` in which every leg is visited once
 
 Chance: TypeAlias = Callable[[int], int]
@@ -46,10 +48,20 @@ class Network(Sink, transports.Network, Protocol):
 
 
 class Engine:
-    """The legs of one worker. `load` begins to read a file, and answers with `loaded`; `epoch` is Unix time minus `now`."""
+    """The legs of one worker. `load` begins to read a file, and answers with `loaded`; `epoch` is Unix time minus `now`;
+
+    `identity`: the certificate for DTLS, without which there is none.
+    """
 
     def __init__(
-        self, legs: Legs, bank: Bank, network: Network, chance: Chance, load: Callable[[Load], None], epoch: float = 0.0
+        self,
+        legs: Legs,
+        bank: Bank,
+        network: Network,
+        chance: Chance,
+        load: Callable[[Load], None],
+        epoch: float = 0.0,
+        identity: Identity | None = None,
     ) -> None:
         self.legs = legs
         self.session = Session(legs, TRANSLATE)
@@ -59,8 +71,9 @@ class Engine:
         self.player = Player(legs, bank, network)
         self.keypad = Keypad(self.session, self.library, bank, network)
         self.sources = Sources(self.session, self.player, self.library, bank.silence, load)
-        self.transports = Transports(self.session, self.sources, network, self._hear_rtcp)
+        self.transports = Transports(self.session, self.sources, network, self._hear_rtcp, chance, identity)
         self.watchman = Survey(self.session, chance, self.transports.send_rtcp, epoch)
+        self._network = network
         self._chance = chance
         self._states = self.sources.states
         self._to_visit: list[int] = []
@@ -85,8 +98,10 @@ class Engine:
         """When something is to be sent next, as `now`; None: not before another command or packet."""
         if self.keypad.busy:
             return (self.player.tick + 1) * TICK
-        due = self.player.next_due()
-        return None if due is None else due * TICK
+        due, deadline = self.player.next_due(), self.transports.next_deadline()
+        if due is None:
+            return deadline
+        return due * TICK if deadline is None else min(due * TICK, deadline)
 
     def perform(self, command: Command, now: float) -> None:
         """Carry out one command. One that makes no sense is answered by an Alarm, and changes nothing."""
@@ -97,6 +112,12 @@ class Engine:
             self.alarm("unknown leg", f"{type(command).__name__} for leg {leg}, which is not open")
             return
         self._perform[type(command)](command, now)
+        self._follow(now)
+
+    def _follow(self, now: float) -> None:
+        """After legs were connected, or have other terms."""
+        if self.session.unsettled:
+            self.sources.follow(now)
 
     def alarm(self, what: str, detail: str = "") -> None:
         self.sources.alarm(what, detail)
@@ -123,9 +144,9 @@ class Engine:
         legs.ssrc[number] = ssrc
         legs.out_seq[number] = chance & 0x7FFF  # 5.1: random; the upper half is left for wrapping late
         legs.out_ts[number] = chance >> 15 & 0xFFFFFFFF
-        legs.out_step[number] = terms.samples
+        self.session.agree(leg, terms)
         self._fill_in(leg)
-        self.transports.open(leg, state, protection)
+        self.transports.open(leg, state, protection, now)
 
     def _modify(self, command: Modify, now: float) -> None:
         leg, state = self.sources.get(command.leg)
@@ -134,14 +155,15 @@ class Engine:
             return
         if terms.receive and not leg.terms.receive:
             state.watch.heard_from, state.watch.timed_out = now, False
-        before, state.command, leg.terms = state.command, command, terms
+        before, state.command = state.command, command
+        self.session.agree(leg, terms)
         self._fill_in(leg)
         moved = any(
             getattr(before, name) != getattr(command, name) for name in ("host", "port", "latch_host", "rtcp_port")
         )
         if moved:
             state.watch.heard_from, state.watch.timed_out = now, False
-        self.transports.modify(leg, state, protection, moved=moved)
+        self.transports.modify(leg, state, protection, now, moved=moved)
 
     def _close(self, command: Close, now: float) -> None:
         leg, state = self.sources.get(command.leg)
@@ -151,28 +173,31 @@ class Engine:
         self.keypad.forget(leg)
         self.watchman.report(leg, now, goodbye=True)
         self.events.append(self.session.statistics(leg))
-        self.transports.close(leg)
+        self.transports.close(leg, state)
         self.session.open[number] = None
         del self._states[number]
         self.studio.forget(number)
         self.legs.clear(number)
 
     def _terms(self, command: Open | Modify) -> Terms | None:
-        law = CODECS.get(command.codec)
-        if law is None or not 0 <= command.payload_type < 128:
-            what = f"leg {command.leg}: codec {command.codec!r}, payload type {command.payload_type}"
+        clock = command.clock
+        if not command.codec or not 0 <= command.payload_type < 128 or clock % CLOCK_RATE or not 0 < clock <= MAX_CLOCK:
+            what = f"leg {command.leg}: codec {command.codec!r}, {clock} Hz, payload type {command.payload_type}"
             self.alarm("unknown codec", what)
             return None
-        ptime = max((each for each in FRAMES_MS if each <= command.ptime), default=FRAMES_MS[0])
+        codec = codec_of(command.codec, clock, command.fmtp)
+        ptime = packet_ms(codec, command.ptime, command.max_ptime)
         dtmf_type = command.dtmf_type if 0 <= command.dtmf_type < 128 else -1
         receive_type, receive_dtmf_type = command.receive_type, command.receive_dtmf_type
         return Terms(
-            law,
+            codec,
             command.payload_type,
             dtmf_type,
             receive_type if 0 <= receive_type < 128 else command.payload_type,
             receive_dtmf_type if 0 <= receive_dtmf_type < 128 else dtmf_type,
+            command.noise_type if 0 <= command.noise_type < 128 else -1,
             ptime * CLOCK_RATE // 1000,
+            max(ptime, command.max_ptime) * CLOCK_RATE // 1000,
             command.send,
             command.receive,
             command.timeout,
@@ -223,6 +248,9 @@ class Engine:
     def run(self, now: float) -> int:
         """Send what is due by now, settle what has happened. Returns how many ticks came too late to be made up for."""
         tick, clock = int(now / TICK), int(now * CLOCK_RATE)
+        self.transports.run(now)
+        if self.session.asides:
+            self._send_asides()
         if self.session.pressed:
             self.sources.stop_by_digit()
         late = self.player.run(tick, clock)
@@ -231,7 +259,17 @@ class Engine:
                 self.sources.settle(leg)
         if self.player.done:
             self.sources.finish_plays()
+        self._follow(now)
         return late
+
+    def _send_asides(self) -> None:
+        for leg, data in self.session.asides:
+            packet = memoryview(data)
+            try:
+                self._network.senders[leg](packet)
+            except OSError as error:
+                self._network.failed(leg, packet, error)
+        self.session.asides.clear()
 
     def survey(self, now: float) -> None:
         """Look after some of the legs; to be called a few times a second while any are open."""

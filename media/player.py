@@ -30,6 +30,7 @@ from media.legs import (
     OUT_STEP,
     OUT_TS,
     POSITION,
+    SCALE,
     SENT,
     SSRC,
     Legs,
@@ -234,7 +235,7 @@ class Player:
     def _leave_out(self, legs: NDArray[np.int64], ticks: int) -> None:
         """Nobody wants to hear a second of audio at once: real time goes on, the clips wait."""
         self._legs.playout[legs, NEXT_TICK] += ticks
-        self._legs.outbound[legs, OUT_TS] += ticks * TICK_SAMPLES
+        self._legs.outbound[legs, OUT_TS] += ticks * TICK_SAMPLES * self._legs.timing[legs, SCALE]
 
     def _send(self, due: NDArray[np.int64], clock: int) -> None:
         frame = self._legs.playout[due, FRAME]
@@ -294,7 +295,7 @@ class Player:
         sequence = legs.out_seq[leg] = legs.out_seq[leg] + 1
         if legs.sent[leg]:
             elapsed = clock - legs.out_clock[leg] if fresh else 0
-            legs.out_ts[leg] += max(legs.out_step[leg], elapsed)
+            legs.out_ts[leg] += max(legs.out_step[leg], elapsed * legs.scale[leg])
         HEADER.pack_into(
             packet,
             0,
@@ -305,7 +306,7 @@ class Player:
             legs.ssrc[leg],
         )
         legs.out_clock[leg] = clock
-        legs.out_step[leg] = size
+        legs.out_step[leg] = size * legs.scale[leg]
         legs.sent[leg] += 1
         legs.out_octets[leg] += size
         legs.fresh[leg] = 0

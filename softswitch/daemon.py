@@ -24,6 +24,7 @@ from softswitch.entropy import SystemEntropy
 from softswitch.errors import SoftswitchError
 from softswitch.events import ConfigChanged
 from softswitch.mediaplane import MediaPlane, share_ports
+from softswitch.net.address import is_loopback
 from softswitch.net.limits import Limits
 from softswitch.net.network import Network
 from softswitch.net.tally import Tally
@@ -36,6 +37,7 @@ from softswitch.store.clips import Clips
 from softswitch.store.opening import Opening
 from softswitch.switch import Settings, Switch
 from softswitch.systemd import Notifier
+from softswitch.trace import Trace
 
 if TYPE_CHECKING:
     from softswitch.api.server import HttpServer
@@ -99,6 +101,7 @@ class Daemon:
         self.network = Network(
             config.sip.listen, self, limits, certificates=self.certificates, origins=config.sip.origins
         )
+        self._open_trace(stack)
         self.network.open()  # First: a busy port is the commonest reason not to start.
         stack.callback(self.network.close)
         self._open_http(stack)
@@ -135,6 +138,27 @@ class Daemon:
                 if isinstance(one, Open):
                     self.media.post(MediaCommand(worker, Close(one.leg)))
 
+    def _open_trace(self, stack: contextlib.AsyncExitStack) -> None:
+        settings = self.config.trace
+        self._primary = {v6: host.primary_address(v6) for v6 in (False, True)}
+        mirror = None
+        if settings.hep is not None:
+            from softswitch.capture import CaptureClient
+
+            mirror = CaptureClient(settings.hep, settings.hep_node, self.local_address)
+            stack.callback(mirror.close)
+        self.trace = Trace(settings.memory_mb << 20, mirror)
+        self._tracing = settings.memory_mb > 0 or mirror is not None
+
+    def local_address(self, flow: Flow) -> tuple[str, int]:
+        """Where we are on a flow, as well as that can be said of a listener on all addresses."""
+        listener = self.network.listeners[flow.listener]
+        if listener.host not in host.WILDCARDS:
+            return listener.host, listener.port
+        v6 = ":" in flow.host
+        loopback = "::1" if v6 else "127.0.0.1"
+        return (loopback if is_loopback(flow.host) else self._primary[v6]), listener.port
+
     def _make_media(self) -> MediaPlane:
         config = self.config
         workers = config.media.workers or max(1, (os.cpu_count() or 2) - 1)
@@ -149,7 +173,7 @@ class Daemon:
         self.site = snapshot.directory
         self.directory = self._completed(self.site)
         self._opening = Opening(self.directory, snapshot.calendars, time.time)
-        self.publisher = Publisher(self.store.publish, self.console, snapshot.next_seq)
+        self.publisher = Publisher(self.store.publish, self.console, snapshot.next_seq, self.trace.leg)
         self.switch = Switch(
             self.directory,
             host.listeners(config, self.network.listeners),
@@ -215,6 +239,8 @@ class Daemon:
 
     def received(self, data: bytes, flow: Flow, behind: float) -> None:
         self.messages_in.count(data)
+        if self._tracing:
+            self.trace.note(True, data, flow)
         if behind >= FIRST and (refusal := self.overload.refuse(data, flow, behind)) is not None:
             self.network.counters.shed += 1
             self._send(refusal)
@@ -273,6 +299,8 @@ class Daemon:
 
     def _send(self, effect: Send) -> None:
         self.messages_out.count(effect.data)
+        if self._tracing:
+            self.trace.note(False, effect.data, effect.flow)
         self.network.send(effect)
 
     def _store_alarm(self, trouble: str, hint: str) -> None:
@@ -469,6 +497,7 @@ def settings(config: Config) -> Settings:
             rtp_timeout=config.media.rtp_timeout,
             rtp_timeout_hold=config.media.rtp_timeout_hold,
             keys_in_clear=config.media.keys_in_clear,
+            media_addresses=host.media_addresses(config),
         ),
         node=config.sip.node,
         server=config.sip.server,

@@ -88,6 +88,14 @@ def media_host(config: Config) -> Callable[[Flow], str] | None:
     return choose
 
 
+def media_addresses(config: Config) -> tuple[str, ...]:
+    """Addresses behind the one that SDP names, where that is a router's: peers inside need them."""
+    if config.media.advertised == "auto":
+        return ()
+    found = [primary_address(":" in one) if one in WILDCARDS else one for one in media_hosts(config)]
+    return tuple(one for one in found if not is_loopback(one))
+
+
 def our_names(config: Config, opened: Sequence[UdpListener | StreamListener]) -> tuple[str, ...]:
     """Host parts of URIs that mean this switch beside the site's domain: every address at which it can be reached."""
     names: dict[str, None] = dict.fromkeys(own_addresses())

@@ -28,13 +28,16 @@ from media.legs import (
     OUT_SSRC,
     OUT_STEP,
     OUT_TS,
+    PAIR,
     RECEIVED,
     ROUTE,
+    SCALE,
     SENT,
     SEQ_OFFSET,
     TRANSIT,
     TRANSLATE,
     TS_OFFSET,
+    USUAL,
     WORD,
     Legs,
 )
@@ -121,7 +124,8 @@ class Batch:
             first, timestamp, ssrc = head[0::4], head[1::4], head[2::4]
 
         now = np.array(clock)
-        self._count(number, inbound, packet, timestamp, payload, now)
+        timing = legs.timing.take(number, axis=0) if legs.scaled else None
+        self._count(number, inbound, packet, timestamp, payload, now, timing)
         if self._legs.listening and self.ears is not None:
             self._tell(self.ears, octets, rows, number, packet, timestamp, size, clock)
         translate: NDArray[np.uint32] | None = None
@@ -134,6 +138,7 @@ class Batch:
             size, payload, mapping = size[keep], payload[keep], mapping[keep]
             head = head.reshape(-1, 4)[keep].reshape(-1)
             first, timestamp, ssrc = head[0::4], head[1::4], head[2::4]
+            timing = None if timing is None else timing[keep]
             translate = mapping[:, TRANSLATE]
 
         route = mapping[:, ROUTE].astype(np.int64)
@@ -144,7 +149,7 @@ class Batch:
         first |= out_seq
         timestamp += mapping[:, TS_OFFSET]
         ssrc[:] = mapping[:, OUT_SSRC]
-        self._count_sent(route, out_seq, timestamp, payload, now)
+        self._count_sent(route, out_seq, timestamp, payload, now, timing)
         head.byteswap(inplace=True)
         buffers.heads[start:stop][slice(None) if rows is None else rows] = head.view(np.complex128)
         if translate is not None and rows is not None:
@@ -159,11 +164,12 @@ class Batch:
         timestamp: NDArray[np.uint32],
         payload: NDArray[np.int64],
         clock: NDArray[np.int64],
+        timing: NDArray[np.int64] | None,
     ) -> None:
-        """Statistics of what arrived (RFC 3550 appendices A.1, A.3, A.8)."""
+        """Statistics of what arrived (RFC 3550 appendices A.1, A.3, A.8). `timing`: None if all legs have G.711's."""
         highest, jitter, received, octets = (inbound[:, each] for each in (HIGHEST, JITTER, RECEIVED, OCTETS))
         np.maximum(highest, packet, out=highest)
-        transit = clock - timestamp.astype(np.int64)
+        transit = (clock if timing is None else clock * timing[:, SCALE]) - timestamp.astype(np.int64)
         moved = np.abs((transit - inbound[:, TRANSIT]).astype(np.int32).astype(np.int64))
         moved -= jitter + EIGHT >> FOUR
         jitter += moved
@@ -198,6 +204,7 @@ class Batch:
         out_ts: NDArray[np.uint32],
         payload: NDArray[np.int64],
         clock: NDArray[np.int64],
+        timing: NDArray[np.int64] | None,
     ) -> None:
         """What was last sent, and how much: the numbers only ever go forward."""
         outbound, zeros = self._legs.outbound.take(route, axis=0), self._zeros[: len(route)]
@@ -206,7 +213,7 @@ class Batch:
         ahead = (out_ts - timestamp.astype(np.uint32)).astype(np.int32).astype(np.int64)
         timestamp += np.maximum(ahead, zeros)
         np.copyto(outbound[:, OUT_CLOCK], clock, where=ahead > ZERO)
-        outbound[:, OUT_STEP] = payload
+        outbound[:, OUT_STEP] = payload if timing is None else (payload * timing[:, PAIR] >> 1) + timing[:, USUAL]
         sent += self._ones[: len(route)]
         octets += payload
         self._legs.outbound.view(LINE)[:, 0][route] = outbound.view(LINE)[:, 0]

@@ -161,6 +161,16 @@ class TcxRelay:
         self.offload.unsettle(leg)
         self.base.listen(leg, host, rtp)
 
+    def open_doors(self, leg: int) -> None:
+        self.offload.unsettle(leg)
+        self.base.open_doors(leg)
+
+    def select(self, leg: int, rtp: Address) -> None:
+        self.base.select(leg, rtp)  # The leg is not lent: its address may change with any packet.
+
+    def sift(self, leg: int) -> None:
+        self.base.sift(leg)
+
     def quiet(self, leg: int) -> None:
         self.offload.unsettle(leg)
         self.base.quiet(leg)
@@ -178,6 +188,9 @@ class TcxRelay:
         self._look_after(monotonic())
         return count
 
+    def catch_up(self, leg: int) -> bool:
+        return self.base.catch_up(leg)
+
     def pace(self, packets_per_second: float) -> float:
         return self.base.pace(packets_per_second)
 
@@ -191,11 +204,9 @@ class TcxRelay:
         if now >= self._listen_at and self._legs.listening and self._legs.lending:
             self._listen_at = now + LISTEN
             self._listen()
-        if self.offload.candidates:
-            self.offload.lend(self._leaves_by)
         if now >= self._look_at:
             self._look_at = now + LOOK
-            self.offload.look(now)
+            self.offload.lend(now, self._leaves_by, self.base.catch_up)
             if self._to_check:
                 self._check()
 

@@ -106,6 +106,7 @@ def _rings(leg: Leg, now: float, message: Message) -> None:
 def _answered(leg: Leg, now: float, message: Message) -> None:
     leg.answered_at = now
     leg.status = message.status
+    leg.allow = message.header("allow").upper()
     leg.dialog.confirm(message)
     leg.dialog.ack(leg.board.endpoint, leg.tx, message, now)
     # 13.2.1: where a 183 brought the answer already, the 2xx may leave it out, or must repeat it: the newer one counts.

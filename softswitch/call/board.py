@@ -54,6 +54,7 @@ class Policy:
     rtp_timeout: float = 60.0  # without RTP while talking (MED-24)
     rtp_timeout_hold: float = 300.0  # ... while on hold; 0 = never, for both
     country: str = ""  # of the tones; "" = the site's
+    media_addresses: tuple[str, ...] = ()  # further ones of ours, where SDP names one outside (candidates for browsers)
     keys_in_clear: bool = False  # SDES keys may travel where the signalling is not encrypted (MED-31)
 
 
@@ -172,8 +173,8 @@ class Board:
                 continue
             other = self.place(flow._replace(host=mapped, listener=index)).host
             if (":" in other) == (":" in mapped) and other not in WILDCARDS and is_loopback(other) == is_loopback(host):
-                return host, other
-        return (host,)
+                return tuple(dict.fromkeys((host, other, *self.policy.media_addresses)))
+        return tuple(dict.fromkeys((host, *self.policy.media_addresses)))
 
     def is_ours(self, host: str, port: int, terms: Terms) -> bool:
         """Whether media sent there would come back to us: two legs that echo each other's packets never stop."""
@@ -259,7 +260,7 @@ class Board:
         """Take everything away from a call, whatever state it was left in. No signalling, no records."""
         for leg in [leg for leg in self.legs.values() if leg.call is call]:
             del self.legs[leg.id]
-            for kind in ("hold", "reoffer"):
+            for kind in ("hold", "reoffer", "secure"):
                 self.deadlines.clear((leg, kind))
             if leg.occupies and not leg.gone:
                 self.vacate(leg.device)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final
 from softswitch.call.flow import Dial, EnterQueue, Flow, Mark, Runner
 from softswitch.call.fork import Fork, Invitation
 from softswitch.call.headers import ANONYMOUS, party
-from softswitch.call.leg import Leg, LegState
+from softswitch.call.leg import FLASH, Leg, LegState
 from softswitch.call.menu import farewell, feature, flow_for
 from softswitch.call.queueing import QueueVisit
 from softswitch.call.routing import Destination, agent_of
@@ -24,7 +24,6 @@ if TYPE_CHECKING:
     from softswitch.directory import Account
     from softswitch.sip.message import Message
 
-FLASH: Final = "!"  # the hook, briefly: no key of a menu
 MAX_PATH: Final = 200  # steps of a flow that the record of a call keeps
 
 # How a call that nobody answered ends in its record, by the status the caller got.
@@ -246,25 +245,9 @@ class Call:
         self.board.publish(DigitReceived(self.id, leg.id, digit, duration_ms, method))
         peer = self.other(leg)
         if peer is not None:
-            self._relay_digit(peer, digit, duration_ms, method, now)
+            peer.send_digit(digit, duration_ms, method, now)
         elif leg is self.caller and self.runner is not None and not self.waiting and digit != FLASH:
             self.runner.digit(digit, now)
-
-    def _relay_digit(self, peer: Leg, digit: str, duration_ms: int, method: str, now: float) -> None:
-        """Pass a digit that the worker cannot pass: from INFO, or to a phone without telephone-event (MED-09)."""
-        if peer.negotiation.dtmf_type >= 0:
-            if method == "info" and peer.up:
-                peer.media.send_digits(digit, max(40, duration_ms))
-        elif peer.state is LegState.ESTABLISHED:
-            body = f"Signal={digit}\r\nDuration={max(40, duration_ms)}\r\n".encode()
-            peer.dialog.request(
-                self.board.endpoint,
-                "INFO",
-                now,
-                headers="Content-Type: application/dtmf-relay\r\n",
-                body=body,
-                owner=peer,
-            )
 
     def leg_played(self, leg: Leg, play: int, cause: str, now: float) -> None:
         if self.visit is not None and self.visit.played(leg, play, cause, now):

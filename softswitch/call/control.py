@@ -5,7 +5,20 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Container, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
-from media.control import Alarm, Digit, Failed, Latched, PlayDone, Ready, RtpTimeout, Statistics, Stopped
+from media.control import (
+    Alarm,
+    Audio,
+    Digit,
+    Failed,
+    Latched,
+    PlayDone,
+    Ready,
+    Recorded,
+    RtpTimeout,
+    Secured,
+    Statistics,
+    Stopped,
+)
 from softswitch.call import indialog
 from softswitch.call.board import WORKER_GRACE, Board, Policy
 from softswitch.call.body import NO_OFFER, offer_of
@@ -90,7 +103,8 @@ class CallControl:
             RtpTimeout: self._rtp_timeout,
             Statistics: lambda worker, event, now: self.board.statistics(worker, event),
             Alarm: lambda worker, event, now: self.board.publish(MediaAlarm(worker, event.what, event.detail)),
-            Latched: lambda worker, event, now: None,
+            Secured: self._secured,
+            **dict.fromkeys((Latched, Audio, Recorded), _of_no_consequence),
         }
 
     # --- the site and the media plane -----------------------------------------------------------------------------------
@@ -106,7 +120,7 @@ class CallControl:
 
     def add_range(
         self, worker: int, base_port: int, legs: int, taken: Collection[int] = (), *,
-        codecs: Sequence[str] = (), fingerprint: str = "",
+        codecs: Sequence[str] = (), fingerprint: str = "", now: float = 0.0,
     ) -> None:  # fmt: skip
         """A worker has bound `legs` pairs of ports from `base_port` up. `codecs`: what it decodes, if it says so;
         `fingerprint`: of its DTLS certificate.
@@ -116,6 +130,8 @@ class CallControl:
         board.forget_terms()
         if not board.pool.add_range(worker, base_port, legs, taken, codecs=codecs, fingerprint=fingerprint):
             board.pool.restore(worker)
+            for leg in [leg for leg in board.legs.values() if leg.media.worker == worker]:
+                leg.certificate_changed(now)
 
     # --- the machine's three verbs ---
 
@@ -222,6 +238,8 @@ class CallControl:
             leg.handle(LegInput.BYE_DONE, now)
         elif status in (408, 481) and not leg.gone:
             leg.drop(now, status, "dialog_lost")  # 12.2.1.2: the peer has forgotten the dialog.
+        elif tx.method == "INFO" and status >= 300:
+            leg.info_refused()
 
     def _first_invite(self, leg: Leg, tx: Any, message: Message, now: float) -> None:
         status = message.status
@@ -269,7 +287,7 @@ class CallControl:
     def _ready(self, worker: int, event: Ready, now: float) -> None:
         self.add_range(
             worker, event.base_port, event.legs, [int(leg) for leg in event.taken],
-            codecs=getattr(event, "codecs", ()), fingerprint=event.fingerprint,
+            codecs=getattr(event, "codecs", ()), fingerprint=event.fingerprint, now=now,
         )  # fmt: skip
 
     def _stopped(self, worker: int, event: Stopped, now: float) -> None:
@@ -286,9 +304,13 @@ class CallControl:
 
     def _digit(self, worker: int, event: Digit, now: float) -> None:
         leg = self._leg_of(worker, event.leg)
-        if leg is not None and leg.digits_by in ("", "rfc4733"):
-            leg.digits_by = "rfc4733"
-            leg.owner.leg_digit(leg, event.digit, event.duration_ms, "rfc4733", now)
+        if leg is not None:
+            leg.pressed(event.digit, event.duration_ms, event.method, now)
+
+    def _secured(self, worker: int, event: Secured, now: float) -> None:
+        leg = self._leg_of(worker, event.leg)
+        if leg is not None:
+            leg.secured(event.suite, event.error, now)
 
     def _play_done(self, worker: int, event: PlayDone, now: float) -> None:
         leg = self._leg_of(worker, event.leg)
@@ -374,6 +396,8 @@ class CallControl:
         self.current = leg.call
         if kind == "reoffer":
             leg.reoffer_due(now)
+        elif kind == "secure":
+            leg.drop(now, 488, "dtls_failed")
         else:
             leg.drop(now, 408, "rtp_timeout_hold", "timeout")
 
@@ -432,6 +456,7 @@ class CallControl:
         name = account.name or account.user
         leg = Leg(board, call, call, "caller", name, account.user, dialog, media, now, occupies="internal")
         leg.tx = tx
+        leg.allow = message.header("allow").upper()
         tx.owner = leg
         if offer is not NO_OFFER:
             leg.offer = offer
@@ -462,6 +487,10 @@ class CallControl:
                 0.0,
             )
         )
+
+
+def _of_no_consequence(worker: int, event: WorkerEvent, now: float) -> None:
+    """What is reported for others."""
 
 
 def _dialled(message: Message) -> str:

@@ -99,7 +99,10 @@ def bye(leg: Leg, tx: ServerTransaction, message: Message, now: float) -> None:
 
 
 def info(leg: Leg, tx: ServerTransaction, message: Message, now: float) -> None:
-    """Digits as dtmf-relay or dtmf (SIG-27); an empty INFO is a sign of life."""
+    """Digits as dtmf-relay or dtmf (SIG-27); an empty INFO is a sign of life.
+
+    Candidates that a browser finds later (RFC 8840) are taken note of: its checks tell us all that we need of them.
+    """
     if not message.body:
         leg.respond(tx, 200, now)
         return
@@ -112,6 +115,9 @@ def info(leg: Leg, tx: ServerTransaction, message: Message, now: float) -> None:
         digit, duration_ms = _relay(text)
     elif kind == "application/dtmf":
         digit, duration_ms = _key(text.strip(" \t\r\n")), 160
+    elif kind == "application/trickle-ice-sdpfrag":
+        leg.respond(tx, 200, now)
+        return
     else:
         leg.respond(tx, 415, now, ACCEPT_INFO)
         return
@@ -119,9 +125,8 @@ def info(leg: Leg, tx: ServerTransaction, message: Message, now: float) -> None:
         leg.respond(tx, 400, now)
         return
     leg.respond(tx, 200, now)
-    if leg.state in SESSION and leg.digits_by in ("", "info"):
-        leg.digits_by = "info"
-        leg.owner.leg_digit(leg, digit, duration_ms, "info", now)
+    if leg.state in SESSION:
+        leg.pressed(digit, duration_ms, "info", now)
 
 
 def options(leg: Leg, tx: ServerTransaction, message: Message, now: float) -> None:

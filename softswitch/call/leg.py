@@ -12,10 +12,12 @@ from typing import TYPE_CHECKING, Any, Final, Protocol
 from softswitch.call.arrows import TABLE, LegInput, LegState
 from softswitch.call.body import described
 from softswitch.call.description import Description, NotAcceptable
-from softswitch.call.headers import SDP
+from softswitch.call.headers import DTMF_RELAY, SDP
+from softswitch.call.keys import Keys
 from softswitch.call.negotiation import Negotiation
+from softswitch.call.security import Keying
 from softswitch.errors import ParseError
-from softswitch.events import LegEnded, LegRinging, LegStarted
+from softswitch.events import LegEnded, LegRinging, LegSecured, LegStarted
 from softswitch.sip.dialog import Dialog
 
 if TYPE_CHECKING:
@@ -30,6 +32,9 @@ if TYPE_CHECKING:
 
 __all__ = ["TABLE", "Leg", "LegInput", "LegState", "Owner"]
 
+FLASH: Final = "!"  # the hook, briefly: no key of a menu
+SECURE_GRACE: Final = 5.0  # seconds after a DTLS handshake has failed
+DEADLINES: Final = ("hold", "reoffer", "secure")
 MAX_RETRIES: Final = 5  # of a re-INVITE that meets another one
 
 
@@ -48,8 +53,8 @@ class Leg:
     """One phone's part in a call. `party` is who it is for people; `device` the account it rings on, "" if none."""
 
     __slots__ = (
-        "answered_at", "board", "by", "call", "cause", "device", "dialog", "digits_by", "gone_at", "heard",
-        "holding", "media", "negotiation", "occupies", "offer", "owner", "party", "reinvite",
+        "allow", "answered_at", "board", "by", "call", "cause", "device", "dialog", "gone_at", "heard",
+        "holding", "keys", "media", "negotiation", "occupies", "offer", "owner", "party", "reinvite",
         "reinvite_prefer", "retries", "ringing_at", "role", "started", "state", "status", "tx", "unacked",
     )  # fmt: skip
 
@@ -83,7 +88,8 @@ class Leg:
         self.ringing_at = self.answered_at = self.gone_at = 0.0
         self.heard = False  # it has said anything at all
         self.holding = False  # the peer does not listen: it has put us on hold
-        self.digits_by = ""  # how its digits come; the other way counts as a copy
+        self.keys = Keys()
+        self.allow = ""  # the methods that the peer takes, as it says; "" = it does not say
         self.status = 0  # the final response of the first INVITE
         self.cause = ""
         self.by = ""
@@ -193,6 +199,55 @@ class Leg:
 
     def respond(self, tx: ServerTransaction, status: int, now: float, headers: str = "", body: bytes = b"") -> None:
         self.board.endpoint.respond(tx, status, now, to_tag=self.dialog.local_tag, headers=headers, body=body)
+
+    def pressed(self, digit: str, duration_ms: int, method: str, now: float) -> None:
+        """The phone reports a key: tell the owner, unless it has been told by another way."""
+        if self.keys.press(digit, method, now):
+            self.owner.leg_digit(self, digit, duration_ms, method, now)
+
+    def send_digit(self, digit: str, duration_ms: int, method: str, now: float) -> None:
+        """Give the phone a key that the other side pressed, in the way that it understands, if the worker does not do so.
+
+        `method`: how it came. A telephone-event goes from worker port to worker port; a tone is in the audio anyway, and
+        only needs to be said again to a phone that listens for something else.
+        """
+        negotiation, mode = self.negotiation, self.negotiation.terms.dtmf
+        if negotiation.dtmf_type >= 0:
+            if method != "rfc4733" and self.up:
+                self.media.send_digits(digit, max(40, duration_ms))
+        elif mode == "info" or (mode == "auto" and method != "inband" and (not self.allow or "INFO" in self.allow)):
+            self._send_info(digit, duration_ms, now)
+        elif mode in ("auto", "inband") and method != "inband" and self.up:
+            self.media.send_digits(digit, max(40, duration_ms))
+
+    def _send_info(self, digit: str, duration_ms: int, now: float) -> None:
+        if self.state is LegState.ESTABLISHED and digit != FLASH:
+            body = f"Signal={digit}\r\nDuration={max(40, duration_ms)}\r\n".encode()
+            self.dialog.request(self.board.endpoint, "INFO", now, headers=DTMF_RELAY, body=body, owner=self)
+
+    def info_refused(self) -> None:
+        """The phone does not take INFO: its next keys come as tones."""
+        self.allow = self.allow.replace("INFO", "") or "-"
+
+    def secured(self, suite: str, error: str, now: float) -> None:
+        """The DTLS handshake is done, or has failed. A phone may try again for a moment before it is given up."""
+        if error:
+            self.board.publish(LegSecured(self.call.id, self.id, "", error))
+            if not self.gone:
+                self.board.deadlines.set((self, "secure"), now + SECURE_GRACE)
+            return
+        if self.negotiation.keying is Keying.DTLS:
+            self.negotiation.suite = suite
+        self.board.deadlines.clear((self, "secure"))
+        self.board.publish(LegSecured(self.call.id, self.id, suite))
+
+    def certificate_changed(self, now: float) -> None:
+        """The worker was replaced: a phone that checks its certificate is told of the new one."""
+        negotiation = self.negotiation
+        terms = self.board.terms(self.device, self.dialog.flow, self.media.worker)
+        if negotiation.keying is Keying.DTLS and terms.fingerprint != negotiation.terms.fingerprint and not self.gone:
+            negotiation.terms = terms
+            self.reoffer(negotiation.speaks, now)
 
     def connect(self, now: float) -> None:
         """Let the worker know what was agreed, and the clock of MED-24 what to expect."""
@@ -320,7 +375,7 @@ class Leg:
         self.status = self.status or status
         self.gone_at = now
         board = self.board
-        for name in ("hold", "reoffer"):
+        for name in DEADLINES:
             board.deadlines.clear((self, name))
         if self.occupies:
             board.vacate(self.device)

@@ -104,14 +104,8 @@ class Negotiation:
 
     @property
     def security(self) -> str:
-        """How the media are encrypted, for records: "" | "SDES SUITE" | "DTLS"."""
-        return (
-            f"SDES {self.suite}"
-            if self.keying is Keying.SDES and self.suite
-            else self.keying.upper()
-            if self.agreed
-            else ""
-        )
+        """How the media are encrypted, for records: "", "SDES" or "DTLS", with the suite as soon as it is known."""
+        return f"{self.keying.upper()} {self.suite}".rstrip() if self.agreed else ""
 
     @property
     def held(self) -> bool:
@@ -301,13 +295,16 @@ class Negotiation:
         peer = remote.peer
         self.mux, self.mid, self.bundle = peer.mux, peer.mid, peer.bundle
         self.keying = remote.keying
-        self.suite = self.suite if remote.keying is Keying.SDES else ""
+        if remote.keying is Keying.NONE:
+            self.suite = ""
         if remote.keying is Keying.SDES:
             crypto = peer.crypto[0]
             if (crypto.suite, crypto.key) != (self.suite, self.receive_key):
                 self.send_key = security.new_key(crypto.suite, self.entropy)
             self.suite, self.receive_key, self.tag = crypto.suite, crypto.key, crypto.tag
         elif remote.keying is Keying.DTLS:
+            if peer.fingerprint != before.fingerprint:
+                self.suite = ""  # The next handshake tells.
             same = self.setup if peer.fingerprint == before.fingerprint else ""
             self.setup = security.role(peer.setup, same, bool(peer.ice))
             if not peer.ice:

@@ -199,8 +199,7 @@ class KernelWorld(World):
 
     def lend(self) -> int:
         """Lend what can be lent, without waiting. Returns how many legs are lent then."""
-        self.offload.look(self.now + 100)
-        self.offload.lend(lambda source, target: 1)
+        self.offload.lend(self.now + 100, lambda source, target: 1, lambda leg: True)
         self.offload.now = self.now
         return self.engine.legs.lending
 

@@ -38,7 +38,7 @@ arrivals = st.tuples(
 batches = st.lists(arrivals, min_size=1, max_size=4 * LEGS)
 commands = st.tuples(
     st.sampled_from(
-        ["bridge", "bridge", "echo", "tone", "stop", "close", "open", "hold", "resume", "digits"]
+        ["bridge", "bridge", "echo", "tone", "stop", "close", "open", "hold", "resume", "digits"]  # noqa: RUF005
         + ["home", "away", "latch", "latch away"]
     ),
     st.integers(0, LEGS - 1),
@@ -59,9 +59,9 @@ class Clock:
 class Stage:
     """A relay and its phones: each leg has three sockets that may send to it."""
 
-    def __init__(self, name: str, clock: Clock, host: str, base: int) -> None:
-        self.clock, self.host, self.base = clock, host, base
-        pool, legs = PortPool((host,), self.base, LEGS), Legs(LEGS)
+    def __init__(self, name: str, clock: Clock, host: str, pool: PortPool) -> None:
+        self.clock, self.host, self.base = clock, host, pool.base_port
+        legs = Legs(LEGS)
         relay, _ = choose(name, pool, legs)
         assert isinstance(relay, SocketRelay)
         self.relay = relay
@@ -152,14 +152,16 @@ def stages(*names: str, host: str = "127.0.0.1") -> Iterator[list[Stage]]:
         patch = stack.enter_context(pytest.MonkeyPatch.context())
         for module in (sockets, reference, epoll, uring):
             patch.setattr(module, "monotonic", clock)
-        made: list[Stage] = []
         base = free_ports(LEGS * len(names))
-        for name in names:
+        # All at once: phones may be given any port that is free.
+        pools = [PortPool((host,), base + 2 * LEGS * place, LEGS) for place in range(len(names))]
+        made: list[Stage] = []
+        for name, pool in zip(names, pools, strict=True):
             plain, _, batch = name.partition("-")
             if batch:  # Even one packet goes through the array code.
                 patch.setattr(uring, "CROSSOVER", 1)
                 patch.setattr(epoll, "CROSSOVER", 1)
-            made.append(Stage(plain, clock, host, base + 2 * LEGS * len(made)))
+            made.append(Stage(plain, clock, host, pool))
             stack.callback(made[-1].close)
         yield made
 

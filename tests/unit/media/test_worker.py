@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import select
 import signal
 import socket
@@ -161,7 +162,16 @@ def shared_bench(request: pytest.FixtureRequest) -> Iterator[Bench]:
     with start_worker(3, hosts=("127.0.0.1",), base_port=base, legs=LEGS, relay=request.param) as client:
         bench = Bench(client, base)
         ready = bench.wait(Ready)
-        assert ready == Ready(3, base, LEGS, ready.relay, client.process.pid, codecs=codecs.available())  # type: ignore[union-attr]
+        assert ready == Ready(  # type: ignore[union-attr]
+            3,
+            base,
+            LEGS,
+            ready.relay,
+            client.process.pid,
+            codecs=codecs.available(),
+            fingerprint=ready.fingerprint,
+        )
+        assert re.fullmatch("sha-256(.[0-9A-F]{2}){32}", ready.fingerprint)
         assert ready.relay.startswith(request.param)  # type: ignore[union-attr]
         yield bench
         assert client.gauges()["faults"] == 0
@@ -515,7 +525,7 @@ def test_rtp_timeout(bench: Bench) -> None:
 def test_nonsense_is_an_alarm_and_costs_nothing_else(bench: Bench) -> None:
     bench.client.post(Tone(14, "dial"))
     assert bench.wait(Alarm, lambda event: event.what == "unknown leg")
-    bench.client.post(Open(0, "127.0.0.2", 4000, "G729", 18))
+    bench.client.post(Open(0, "127.0.0.2", 4000, "G729", 18, clock=44_100))
     assert bench.wait(Alarm, lambda event: event.what == "unknown codec")
     bench.client.post(Open(9999, "127.0.0.2", 4000, "PCMU", 0))
     bench.client.post(Open(1, "2001:db8::1", 4000, "PCMU", 0))
