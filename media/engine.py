@@ -65,12 +65,13 @@ class Engine:
     ) -> None:
         self.legs = legs
         self.session = Session(legs, TRANSLATE)
-        self.studio = Studio(legs)
+        self.studio = Studio(self.session, network)
         self.session.ears = self.studio
         self.library = Library(bank)
         self.player = Player(legs, bank, network)
         self.keypad = Keypad(self.session, self.library, bank, network)
-        self.sources = Sources(self.session, self.player, self.library, bank.silence, load)
+        self.sources = Sources(self.session, self.player, self.library, bank.silence, load, self.studio)
+        self.sources.translate_by(self.studio)
         self.transports = Transports(self.session, self.sources, network, self._hear_rtcp, chance, identity)
         self.watchman = Survey(self.session, chance, self.transports.send_rtcp, epoch)
         self._network = network
@@ -98,10 +99,13 @@ class Engine:
         """When something is to be sent next, as `now`; None: not before another command or packet."""
         if self.keypad.busy:
             return (self.player.tick + 1) * TICK
-        due, deadline = self.player.next_due(), self.transports.next_deadline()
-        if due is None:
+        if self.sources.rooms.unsettled:
+            return self.player.tick * TICK
+        ticks = [each for each in (self.player.next_due(), self.studio.next_due()) if each is not None]
+        deadline = self.transports.next_deadline()
+        if not ticks:
             return deadline
-        return due * TICK if deadline is None else min(due * TICK, deadline)
+        return min(ticks) * TICK if deadline is None else min(min(ticks) * TICK, deadline)
 
     def perform(self, command: Command, now: float) -> None:
         """Carry out one command. One that makes no sense is answered by an Alarm, and changes nothing."""
@@ -176,7 +180,7 @@ class Engine:
         self.transports.close(leg, state)
         self.session.open[number] = None
         del self._states[number]
-        self.studio.forget(number)
+        self.studio.close(number)
         self.legs.clear(number)
 
     def _terms(self, command: Open | Modify) -> Terms | None:
@@ -253,7 +257,10 @@ class Engine:
             self._send_asides()
         if self.session.pressed:
             self.sources.stop_by_digit()
+        if self.sources.rooms.unsettled:
+            self.sources.rooms.settle(clock)
         late = self.player.run(tick, clock)
+        self.studio.run(tick, clock)
         if self.keypad.busy:
             for leg in self.keypad.run(tick, clock):
                 self.sources.settle(leg)
