@@ -207,6 +207,8 @@ class Ring:
         for what, argument, count in ((SYNC_CANCEL, cancel.ctypes.data, 1), (UNREGISTER_FILES, 0, 0)):
             with contextlib.suppress(OSError):  # Nothing was under way, or there were no files.
                 _call(REGISTER, self.descriptor, what, argument, count)
+                # What is cancelled lets go of its file here. Our maps keep the ring itself until they are collected.
+                self.enter(self.capacity, 0.0, 0.0)
         os.close(self.descriptor)
         self.descriptor = -1
 

@@ -25,7 +25,7 @@ from media.ports import PortPool
 from media.relay import choose, epoll, reference, sockets, uring
 from media.relay.sockets import SocketRelay
 from tests.unit.media.relays import relays
-from tests.unit.media.test_relay_equality import Sender, packet_kinds
+from tests.unit.media.test_relay_equality import CLOCKS, CODECS, TYPES, Mute, Sender, packet_kinds
 from tests.unit.media.test_worker import free_ports
 
 LEGS = 6
@@ -67,6 +67,7 @@ class Stage:
         self.relay = relay
         self.engine = Engine(legs, Bank(1 << 17), relay, Random(1).getrandbits, lambda command: None, 1.7e9)
         relay.attach(self.engine)
+        self.engine.sources.translate_by(Mute())
         self.phones = {(leg, place): self._phone(place) for leg in range(LEGS) for place in (HOME, AWAY, STRANGER)}
         self.heard: dict[tuple[int, str], list[bytes]] = {who: [] for who in self.phones}
         self.engine.run(clock.now)
@@ -83,8 +84,8 @@ class Stage:
         return host, port
 
     def command(self, name: str, leg: int, peer: int) -> Command:
-        kind = leg % 2 * 8  # Odd legs speak A-law, so that bridges of an odd and an even leg transcode.
-        terms: tuple[Any, ...] = ("PCMA" if leg % 2 else "PCMU", kind, 101)
+        terms = CODECS[leg], TYPES[leg], 101
+        clock = CLOCKS[leg]
         home, away = self.at(leg, HOME), self.at(leg, AWAY)
         latch_host = self.host if ":" in self.host else AWAY
         return {
@@ -93,14 +94,14 @@ class Stage:
             "tone": Tone(leg, "busy"),
             "stop": Stop(leg),
             "close": Close(leg),
-            "open": Open(leg, *home, *terms, ssrc=1000 + leg),
-            "hold": Modify(leg, *home, *terms, send=False, receive=peer % 2 == 0),
-            "resume": Modify(leg, *home, *terms),
+            "open": Open(leg, *home, *terms, ssrc=1000 + leg, clock=clock),
+            "hold": Modify(leg, *home, *terms, send=False, receive=peer % 2 == 0, clock=clock),
+            "resume": Modify(leg, *home, *terms, clock=clock),
             "digits": SendDigits(leg, "12", 60),
-            "home": Modify(leg, *home, *terms),
-            "away": Modify(leg, *away, *terms),
-            "latch": Modify(leg, "", 0, *terms, latch_host=latch_host),
-            "latch away": Modify(leg, *away, *terms, latch_host=latch_host),
+            "home": Modify(leg, *home, *terms, clock=clock),
+            "away": Modify(leg, *away, *terms, clock=clock),
+            "latch": Modify(leg, "", 0, *terms, latch_host=latch_host, clock=clock),
+            "latch away": Modify(leg, *away, *terms, latch_host=latch_host, clock=clock),
         }[name]
 
     def do(self, *commands: tuple[str, int, int]) -> None:
@@ -154,7 +155,7 @@ def stages(*names: str, host: str = "127.0.0.1") -> Iterator[list[Stage]]:
             patch.setattr(module, "monotonic", clock)
         base = free_ports(LEGS * len(names))
         # All at once: phones may be given any port that is free.
-        pools = [PortPool((host,), base + 2 * LEGS * place, LEGS) for place in range(len(names))]
+        pools = [PortPool(tuple({"127.0.0.1", host}), base + 2 * LEGS * place, LEGS) for place in range(len(names))]
         made: list[Stage] = []
         for name, pool in zip(names, pools, strict=True):
             plain, _, batch = name.partition("-")
@@ -198,7 +199,8 @@ def compare(one: Stage, other: Stage) -> None:
         if mine is not None and theirs is not None:
             for name in ("foreign", "invalid", "digits", "received_before", "lost_before", "started", "bad_sequence"):
                 assert getattr(mine, name) == getattr(theirs, name), name
-    for name in ("mapping", "inbound", "outbound", "playout"):
+    assert one.engine.session.asides == other.engine.session.asides
+    for name in ("mapping", "inbound", "outbound", "playout", "timing"):
         np.testing.assert_array_equal(getattr(one.engine.legs, name), getattr(other.engine.legs, name), name)
     for name in ("received", "send_errors", "receive_errors"):
         assert getattr(one.relay, name) == getattr(other.relay, name), name
