@@ -42,18 +42,17 @@ from media.legs import (
     Legs,
 )
 from media.rows import Rows
-from media.rtp import HEADER_SIZE, MAX_DROPOUT, MAX_MISORDER
+from media.rtp import HEADER_SIZE, MAX_DROPOUT, MAX_MISORDER, MAX_SIZE
 
 ROW = 1600  # octets: a whole Ethernet frame, and rows do not all fall on the same lines of the cache
 
 # Numbers as arrays without a dimension: numpy takes half as long to find out what to do with them.
 MARKER = np.array(0x00800000, np.uint32)
-FIXED = np.array(
-    0xFF7F0000, np.uint32
-)  # version, padding, extension, count and type: all but marker and sequence number
+FIXED = np.array(0xFF7F0000, np.uint32)  # version, padding, extension, count, type: all but marker and sequence number
 LOW_16 = np.array(0xFFFF, np.uint32)
 NOBODY = np.array(NONE, np.uint64)
-HEADER, ZERO, FOUR, EIGHT = (np.array(each) for each in (HEADER_SIZE, 0, 4, 8))
+HEADER, ZERO, ONE, FOUR, EIGHT = (np.array(each) for each in (HEADER_SIZE, 0, 1, 4, 8))
+LARGEST = np.array(MAX_SIZE - HEADER_SIZE, np.uint64)
 DROPOUT, MISORDER = np.array(MAX_DROPOUT), np.array(-MAX_MISORDER)
 LINE = np.dtype("V64")  # a row of a table as one thing: scattered in half the time
 _NOBODY: NDArray[np.int64] = np.zeros(0, np.int64)
@@ -107,7 +106,7 @@ class Batch:
         payload = size - HEADER
         good = (first & FIXED) == mapping[:, KEY]
         good &= ssrc == mapping[:, IN_SSRC]
-        good &= payload > ZERO
+        good &= (payload - ONE).view(np.uint64) < LARGEST  # Less than one is more than anything.
         good &= ahead < DROPOUT
         good &= ahead > MISORDER
         good &= packet >= inbound[:, MAP_BASE]
