@@ -227,7 +227,7 @@ def test_many_packets_of_a_leg_at_once_keep_their_order(name: str) -> None:
     trace: list[Any] = []
     for kinds in (
         ["next"],
-        ["next", "next", "digit", "next", "gap", "noise", "next", "ssrc", "next", "nothing", "next"],
+        ["next", "next", "digit", "next", "gap", "noise", "next", "nothing", "next", "next", "ssrc"],
     ):
         trace.append([(leg, kind, 1, HOME) for kind in kinds for leg in range(LEGS)])
         trace.append([(leg, kind, 1, HOME) for leg in range(LEGS) for kind in kinds])
