@@ -51,6 +51,7 @@ FEWEST_ROWS, MOST_ROWS = (
 )  # of the buffer matrix; beyond that packets wait in their sockets, which hold a second each
 ASIDE = 1024  # rows for packets that cannot be handled where they lie
 CROSSOVER = 20  # packets from which on a batch is cheaper (bench/micro/relay.py)
+RARELY = 0.005  # seconds between looks at what epoll looks after, under load
 EVERYTHING = 1 << 20  # completions to wait for: more than there can be
 SHORT_PACE, LONG_PACE = 0.0015, 0.002  # seconds
 LONG_FROM = 75_000  # packets per second from which on a longer pace is worth its delay
@@ -69,7 +70,7 @@ class UringRelay(SocketRelay):
 
     def __init__(self, pool: PortPool, legs: Legs) -> None:
         """Raises RelayError with the reason if it does not run here."""
-        rows = 1 << min(max(2 * legs.count, FEWEST_ROWS), MOST_ROWS).bit_length() - 1
+        rows = 1 << (min(max(2 * legs.count, FEWEST_ROWS), MOST_ROWS) - 1).bit_length()
         self._families = {family: place * legs.count for place, family in enumerate(pool.families)}
         try:
             prove()
@@ -101,6 +102,7 @@ class UringRelay(SocketRelay):
         self._guarded: NDArray[np.bool_] = np.zeros(legs.count, np.bool_)
         self._guards = 0
         self._watching = self._news = False
+        self._rare_at = 0.0
 
     def attach(self, engine: Engine) -> None:
         super().attach(engine)
@@ -144,26 +146,30 @@ class UringRelay(SocketRelay):
 
     def poll(self, timeout: float) -> int:
         now = monotonic()
+        if not self._watching:
+            self._watch()
         return self._turn(1 if timeout > 0 else 0, now + timeout, now)
 
     def gather(self, until: float) -> int:
-        return self._turn(EVERYTHING, until, monotonic())
+        now = monotonic()
+        if now >= self._rare_at:  # Who comes by that often need not be called.
+            self._rare_at = now + RARELY
+            self._news = True
+        return self._turn(EVERYTHING, until, now)
 
     def _turn(self, wait: int, until: float, now: float) -> int:
         if self._receives.changed:
             self._receives.order()
-        if not self._watching:
-            self._watch()
         self._ring.enter(wait, until, now)
         done = self._ring.completions()
         count = 0
-        if done is not None:
-            try:
+        try:
+            if done is not None:
                 count = self._digest(done)
-            finally:
-                if self._news:
-                    self._news = self._watching = False
-                    self._serve_rare()
+        finally:
+            if self._news:
+                self._news = False
+                self._serve_rare()
         self._attend()
         return count
 
@@ -207,7 +213,8 @@ class UringRelay(SocketRelay):
         """Not only packets; or some of a leg that is no longer, or that have to be made plain first."""
         self._ring.release()
         marks = done[:, MARK]
-        self._news = self._news or bool((marks == WATCHED).any())
+        if (marks == WATCHED).any():
+            self._news, self._watching = True, False
         self.send_errors += int(np.count_nonzero(marks == SENT))
         done = done[marks < SENT]
         self._receives.note_ends(done)
@@ -302,8 +309,7 @@ class UringRelay(SocketRelay):
         """Rows of as many legs, which do not lie together: they are put together first."""
         buffers, aside, count = self._buffers, self._aside, len(rows)
         aside.leg[:count], aside.size[:count] = buffers.leg[rows], buffers.size[rows]
-        longest = max(int(aside.size[:count].max()), HEADER_SIZE)
-        aside.octets[:count, :longest] = buffers.octets[rows, :longest]
+        buffers.copy(rows, aside, int(np.maximum.reduce(aside.size[:count])))
         self._pass(self._aside_batch, aside, 0, count, clock)
         self._sends.submit()
 
