@@ -26,7 +26,21 @@ _EVENTS = {
     "CALL_RTPESTAB": "rtp",
     "AUDIO_ERROR": "audio_error",
 }
-_MODULES = ("g711", "g722", "opus", "l16", "auconv", "auresamp", "ausine", "aufile", "aubridge", "sndfile", "uuid")
+_MODULES = (
+    "g711",
+    "g722",
+    "opus",
+    "l16",
+    "auconv",
+    "auresamp",
+    "ausine",
+    "aufile",
+    "aubridge",
+    "sndfile",
+    "uuid",
+    "srtp",
+    "dtls_srtp",
+)
 _APPLICATIONS = ("account", "contact", "debug_cmd", "menu", "ctrl_tcp")
 _RTP_PORTS = 20
 
@@ -36,9 +50,15 @@ class Baresip(Phone):
 
     KIND = "baresip"
 
-    def __init__(self, account: Account, *, codecs: tuple[str, ...] = ("PCMA",), **options: Any) -> None:
+    def __init__(
+        self, account: Account, *, codecs: tuple[str, ...] = ("PCMA",), encryption: str = "", dtmf: str = "rtpevent",
+        **options: Any,
+    ) -> None:  # fmt: skip
+        """`encryption`: its name for it ("srtp", "srtp-mand", "dtls_srtp"), "" for none; `dtmf`: "rtpevent" | "info"."""
         super().__init__(account, **options)
         self.codecs = codecs
+        self.encryption = encryption
+        self.dtmf_mode = dtmf
         self.program = need("baresip", "baresip-core")
         self.modules = Path("/usr/lib/baresip/modules")
         self.major = _major_version(self.program)
@@ -100,10 +120,12 @@ class Baresip(Phone):
             f"<{account.aor};transport={account.transport}>",
             f"answermode={'auto' if self.auto_answer else 'manual'}",
             f"regint={account.expires if account.server else 0}",
-            "dtmfmode=rtpevent",
+            f"dtmfmode={self.dtmf_mode}",
             "mwi=no",
             "audio_codecs=" + ",".join(codec.lower() for codec in self.codecs),
         ]
+        if self.encryption:
+            parameters.append(f"mediaenc={self.encryption}")
         if account.password:
             parameters.append(f"auth_pass={account.password}")
         if account.server:
