@@ -76,8 +76,8 @@ def test_codecs_meet(
     [(10, "srtp-mand", ""), (12, "", "srtp-mand"), (14, "srtp", "srtp-mand"), (16, "dtls_srtp", "")],
 )
 def test_an_encrypted_phone_and_another(lab: Lab, baresip: StartBaresip, number: int, one: str, other: str) -> None:
-    caller = baresip(lab.account(number), seed=1, encryption=one)
-    callee = baresip(lab.account(number + 1), seed=2, encryption=other, auto_answer=False)
+    caller = baresip(lab.account(number), seed=1, mediaenc=one)
+    callee = baresip(lab.account(number + 1), seed=2, mediaenc=other, auto_answer=False)
     if other == "srtp-mand":
         # What is offered to it is plain, as its account says nothing else; it insists.
         caller.call(callee.account.user)

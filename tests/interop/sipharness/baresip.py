@@ -27,19 +27,8 @@ _EVENTS = {
     "AUDIO_ERROR": "audio_error",
 }
 _MODULES = (
-    "g711",
-    "g722",
-    "opus",
-    "l16",
-    "auconv",
-    "auresamp",
-    "ausine",
-    "aufile",
-    "aubridge",
-    "sndfile",
-    "uuid",
-    "srtp",
-    "dtls_srtp",
+    *("g711", "g722", "opus", "l16", "auconv", "auresamp", "ausine", "aufile", "aubridge", "sndfile", "uuid"),
+    *("srtp", "dtls_srtp", "stun", "turn", "ice"),
 )
 _APPLICATIONS = ("account", "contact", "debug_cmd", "menu", "ctrl_tcp")
 _RTP_PORTS = 20
@@ -51,14 +40,19 @@ class Baresip(Phone):
     KIND = "baresip"
 
     def __init__(
-        self, account: Account, *, codecs: tuple[str, ...] = ("PCMA",), encryption: str = "", dtmf: str = "rtpevent",
+        self,
+        account: Account,
+        *,
+        codecs: tuple[str, ...] = ("PCMA",),
+        mediaenc: str = "",
+        medianat: str = "",
+        dtmf: str = "rtpevent",
         **options: Any,
-    ) -> None:  # fmt: skip
-        """`encryption`: its name for it ("srtp", "srtp-mand", "dtls_srtp"), "" for none; `dtmf`: "rtpevent" | "info"."""
+    ) -> None:
+        """`mediaenc`: "srtp" | "srtp-mand" | "dtls_srtp"; `medianat`: "ice"; `dtmf`: "rtpevent" | "info"."""
         super().__init__(account, **options)
         self.codecs = codecs
-        self.encryption = encryption
-        self.dtmf_mode = dtmf
+        self.mediaenc, self.medianat, self.dtmf_mode = mediaenc, medianat, dtmf
         self.program = need("baresip", "baresip-core")
         self.modules = Path("/usr/lib/baresip/modules")
         self.major = _major_version(self.program)
@@ -124,8 +118,9 @@ class Baresip(Phone):
             "mwi=no",
             "audio_codecs=" + ",".join(codec.lower() for codec in self.codecs),
         ]
-        if self.encryption:
-            parameters.append(f"mediaenc={self.encryption}")
+        for name, value in (("mediaenc", self.mediaenc), ("medianat", self.medianat)):
+            if value:
+                parameters.append(f"{name}={value}")
         if account.password:
             parameters.append(f"auth_pass={account.password}")
         if account.server:
