@@ -29,12 +29,13 @@ STEADY = 0.2  # seconds that user space keeps a leg at least
 MOST_STEADY = 6.4  # and at most: each time that the program could not do much with it doubles the time
 WORTH_IT = 100  # packets in the kernel that make up for the trouble
 AT_ONCE = 200  # legs lent in one go: each takes some 20 us, in which packets wait
+IN_HURRY = 2000  # packets in one go, where so much waits in their sockets
 
 _WAY = Struct("<16s16s16s16s4s4sIIII")  # what we write of it; what the program counts is behind that
 _PORTS = Struct("!HH")
 
 Leaves = Callable[[Address, Address], int]  # see `Offload`
-CatchUp = Callable[[int], bool]  # handles what waits in the socket of a leg; whether that was all
+CatchUp = Callable[[int], int]  # handles what waits in the socket of a leg: how many packets, -1 if there are more
 
 
 class Offload:
@@ -129,6 +130,8 @@ class Offload:
 
     def _recall(self, leg: int) -> None:
         """Take back the leg, and the one whose packets go to it."""
+        if not self._legs.lending:
+            return
         for each in {leg, *np.flatnonzero(self._legs.mapping[:, ROUTE] == leg).tolist()}:
             if self._legs.lent[each]:
                 self._take_back(each)
@@ -143,11 +146,15 @@ class Offload:
         good = fit & (legs.loans == 0) & (self._ready_at <= now)
         good &= (mapping[:, ROUTE] != NONE) & (mapping[:, KEY] != NONE) & (mapping[:, TRANSLATE] == 0)
         good &= (base < UNMAPPED) & (base > UNROUTED)
-        chosen = np.flatnonzero(good)
+        chosen, waiting = np.flatnonzero(good), 0
         for leg in chosen[fit.take(mapping[chosen, ROUTE])][:AT_ONCE].tolist():
+            behind = catch_up(leg)
+            waiting += max(behind, 0)
             # What has come meanwhile may be a digit, or another stream.
-            if catch_up(leg) and UNROUTED < legs.map_base[leg] < UNMAPPED and legs.route[leg] != NONE:
+            if behind >= 0 and UNROUTED < legs.map_base[leg] < UNMAPPED and legs.route[leg] != NONE:
                 self._lend(leg, legs.route[leg], leaves_by)
+            if waiting > IN_HURRY:
+                break
 
     def _lend(self, leg: int, listener: int, leaves_by: Leaves) -> None:
         here, there = self._here[leg], self._there[leg]

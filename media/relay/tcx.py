@@ -192,7 +192,7 @@ class TcxRelay:
         self._look_after(monotonic())
         return count
 
-    def catch_up(self, leg: int) -> bool:
+    def catch_up(self, leg: int) -> int:
         return self.base.catch_up(leg)
 
     def pace(self, packets_per_second: float) -> float:
@@ -216,7 +216,8 @@ class TcxRelay:
 
     def _listen(self) -> None:
         """Hand over what the program has copied for the ears."""
-        self.offload.tap.read(self._engine.session.ears, int(monotonic() * CLOCK_RATE))
+        if self._engine.session.ears is not None:
+            self.offload.tap.read(self._engine.session.ears, int(monotonic() * CLOCK_RATE))
         if (untold := self.offload.untold) > self._untold:
             self._engine.alarm("tap full", f"{untold - self._untold} packets were relayed, but not heard")
             self._untold = untold
