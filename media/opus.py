@@ -27,9 +27,10 @@ MIN_BIT_RATE, MAX_BIT_RATE = 6_000, 510_000
 LOSS_ASSUMED = 5  # per cent; where redundancy is wanted it is worth its bits from the first packet on
 MAX_LOSS = 30
 
-_VOIP = 2048
+_VOIP, _AUDIO = 2048, 2049
 _SET_BITRATE, _SET_MAX_BANDWIDTH, _SET_VBR, _SET_COMPLEXITY = 4002, 4004, 4006, 4010
 _SET_INBAND_FEC, _SET_PACKET_LOSS, _SET_DTX, _SET_PREDICTION_DISABLED = 4012, 4014, 4016, 4042
+_GET_LOOKAHEAD = 4027
 # RFC 7587 section 6.1: the highest rate that the far end can play, and the bandwidth that goes with it.
 _BANDWIDTHS = ((8000, 1101), (12000, 1102), (16000, 1103), (24000, 1104), (48000, 1105))
 _MAX_SECONDS = 0.120  # RFC 6716: no packet is longer
@@ -183,14 +184,18 @@ class OpusDecoder:
 
 
 class OpusEncoder:
-    """One stream, as its receiver wishes it. `independent`: each frame can be the first that is heard."""
+    """One stream, as its receiver wishes it. `independent`: of music as well as of speech, and each frame
+
+    can be the first that is heard.
+    """
 
     def __init__(self, rate: int, wishes: Wishes | None = None, *, independent: bool = False) -> None:
         library = self._library = _loaded()
         self.rate = rate
         self._wishes = wishes = wishes or Wishes()
         self._state = ctypes.create_string_buffer(library.opus_encoder_get_size(1))
-        _checked(library, library.opus_encoder_init(self._state, rate, 1, _VOIP), f"encoder at {rate} Hz")
+        use = _AUDIO if independent else _VOIP
+        _checked(library, library.opus_encoder_init(self._state, rate, 1, use), f"encoder at {rate} Hz")
         bit_rate = BIT_RATE[rate]
         self._set(_SET_BITRATE, min(wishes.bit_rate or bit_rate, bit_rate))
         self._set(_SET_COMPLEXITY, COMPLEXITY)
@@ -216,6 +221,14 @@ class OpusEncoder:
     def expect_loss(self, percent: int) -> None:
         """How much of the stream is lost on its way: more redundancy is sent, if its receiver can use it."""
         self._set(_SET_PACKET_LOSS, min(max(percent, LOSS_ASSUMED), MAX_LOSS) if self._wishes.redundancy else 0)
+
+    @property
+    def delay(self) -> int:
+        """Samples by which what is decoded is late."""
+        value = ctypes.c_int32()
+        result = self._library.opus_encoder_ctl(self._state, _GET_LOOKAHEAD, ctypes.byref(value))
+        _checked(self._library, result, "asking for the delay")
+        return value.value
 
     def _set(self, request: int, value: int) -> None:
         result = self._library.opus_encoder_ctl(self._state, request, ctypes.c_int32(value))
