@@ -14,12 +14,16 @@ from media.codecs import codec_of
 from media.control import (
     Close,
     Command,
+    Finish,
     Load,
     Modify,
     Open,
+    Pause,
+    Record,
     SendDigits,
     WorkerEvent,
 )
+from media.dtls import Identity
 from media.forms import BLOCK, Coding, Form, Piece, form_of
 from media.g711 import TRANSLATE
 from media.keypad import Keypad
@@ -27,6 +31,7 @@ from media.latch import Address
 from media.legs import Legs
 from media.library import Library, Recording
 from media.player import TICK, Player, Sink
+from media.recorder import Recorders
 from media.rtcp import Reporter
 from media.rtp import CLOCK_RATE
 from media.session import Leg, Session
@@ -36,7 +41,9 @@ from media.survey import Survey
 from media.terms import MAX_CLOCK, Terms, packet_ms
 from media.transport import Aside
 from media.transports import Transports
+from media.writing import Desk
 
+WITHOUT_LEG = (Open, Load, Record, Pause, Finish)  # commands for which no leg needs to be open
 ROUNDS = 4  # calls of `survey` in which every leg is visited once
 
 Chance: TypeAlias = Callable[[int], int]
@@ -50,7 +57,8 @@ class Network(Sink, transports.Network, Protocol):
 class Engine:
     """The legs of one worker. `load` begins to read a file or to code what is to be played, and answers with `loaded` or
 
-    `coded`. `epoch` is Unix time minus `now`.
+    `coded`. `epoch` is Unix time minus `now`. `identity`: the certificate for DTLS, without which there is none. `desk`: where
+    recordings are written, likewise.
     """
 
     def __init__(
@@ -61,26 +69,30 @@ class Engine:
         chance: Chance,
         load: Callable[[Load | Coding], None],
         epoch: float = 0.0,
+        identity: Identity | None = None,
+        desk: Desk | None = None,
     ) -> None:
         self.legs = legs
         self.session = Session(legs, TRANSLATE)
-        self.studio = Studio(legs)
+        self.studio = Studio(self.session, network)
         self.session.ears = self.studio
         self._bank = bank
         self.library = Library(bank)
         self.player = Player(legs, bank, network)
         self.keypad = Keypad(self.session, self.library, bank, network)
-        self.sources = Sources(self.session, self.player, self.library, bank.silence, load)
-        self.transports = Transports(self.session, self.sources, network, self._hear_rtcp)
+        self.sources = Sources(self.session, self.player, self.library, bank.silence, load, self.studio)
+        self.sources.translate_by(self.studio)
+        self.transports = Transports(self.session, self.sources, network, self._hear_rtcp, chance, identity)
         self.watchman = Survey(self.session, chance, self.transports.send_rtcp, epoch)
         self._network = network
         self._load = load
         self._chance = chance
         self._states = self.sources.states
+        self.recorders = Recorders(legs.count, self.studio, self._terms_of, self.session.events, desk)
         self._to_visit: list[int] = []
         self._perform: dict[type, Callable[..., None]] = {
             Open: self._open, Modify: self._modify, Close: self._close, SendDigits: self._send_digits,
-            **self.sources.commands,
+            **self.sources.commands, **self.recorders.commands,
         }  # fmt: skip
 
     @property
@@ -99,13 +111,19 @@ class Engine:
         """When something is to be sent next, as `now`; None: not before another command or packet."""
         if self.keypad.busy:
             return (self.player.tick + 1) * TICK
-        due = self.player.next_due()
-        return None if due is None else due * TICK
+        if self.sources.rooms.unsettled:
+            return self.player.tick * TICK
+        ticks = [each for each in (self.player.next_due(), self.studio.next_due()) if each is not None]
+        deadlines = [each * TICK for each in ticks]
+        deadlines += [
+            each for each in (self.transports.next_deadline(), self.recorders.next_deadline()) if each is not None
+        ]
+        return min(deadlines, default=None)
 
     def perform(self, command: Command, now: float) -> None:
         """Carry out one command. One that makes no sense is answered by an Alarm, and changes nothing."""
         leg = getattr(command, "leg", -1)
-        if not isinstance(command, Load | Open) and leg not in self._states:
+        if not isinstance(command, WITHOUT_LEG) and leg not in self._states:
             if isinstance(command, Close):
                 return  # Closing twice is what a tidy caller does.
             self.alarm("unknown leg", f"{type(command).__name__} for leg {leg}, which is not open")
@@ -145,7 +163,8 @@ class Engine:
         legs.out_ts[number] = chance >> 15 & 0xFFFFFFFF
         self.session.agree(leg, terms)
         self._fill_in(leg)
-        self.transports.open(leg, state, protection)
+        self.transports.open(leg, state, protection, now)
+        self.recorders.opened(number)
 
     def _modify(self, command: Modify, now: float) -> None:
         leg, state = self.sources.get(command.leg)
@@ -162,21 +181,28 @@ class Engine:
         )
         if moved:
             state.watch.heard_from, state.watch.timed_out = now, False
-        self.transports.modify(leg, state, protection, moved=moved)
+        self.transports.modify(leg, state, protection, now, moved=moved)
+        self.recorders.opened(leg.number)
 
     def _close(self, command: Close, now: float) -> None:
         leg, state = self.sources.get(command.leg)
         number = leg.number
         self.sources.end(leg, state)
         self.sources.bereave(number, now)
+        self.recorders.closed(number, now)
         self.keypad.forget(leg)
         self.watchman.report(leg, now, goodbye=True)
         self.events.append(self.session.statistics(leg))
-        self.transports.close(leg)
+        self.transports.close(leg, state)
         self.session.open[number] = None
         del self._states[number]
-        self.studio.forget(number)
+        self.studio.close(number)
         self.legs.clear(number)
+
+    def _terms_of(self, number: int) -> Open | Modify | None:
+        """What was agreed for an open leg."""
+        state = self._states.get(number)
+        return state.command if state is not None else None
 
     def _terms(self, command: Open | Modify) -> Terms | None:
         clock = command.clock
@@ -253,11 +279,15 @@ class Engine:
     def run(self, now: float) -> int:
         """Send what is due by now, settle what has happened. Returns how many ticks came too late to be made up for."""
         tick, clock = int(now / TICK), int(now * CLOCK_RATE)
+        self.transports.run(now)
         if self.session.asides:
             self._send_asides()
         if self.session.pressed:
             self.sources.stop_by_digit()
+        if self.sources.rooms.unsettled:
+            self.sources.rooms.settle(clock)
         late = self.player.run(tick, clock)
+        self.studio.run(tick, clock)
         if self.keypad.busy:
             for leg in self.keypad.run(tick, clock):
                 self.sources.settle(leg)
@@ -266,6 +296,7 @@ class Engine:
         if self.player.wanted:
             self._code()
         self._follow(now)
+        self.recorders.run(now)
         return late
 
     def _code(self) -> None:

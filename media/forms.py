@@ -122,7 +122,7 @@ def _wide_l16() -> Coder:
 
 def _opus() -> Coder:
     encoder = OpusEncoder(WIDE_RATE, independent=True)
-    delay = encoder.delay
+    delay = encoder.lookahead
 
     def code(audio: Audio, start: int, end: int) -> Material:
         if not start:

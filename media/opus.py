@@ -184,19 +184,22 @@ class OpusDecoder:
 
 
 class OpusEncoder:
-    """One stream, as its receiver wishes it. `independent`: of music as well as of speech, and each frame
+    """One stream, as its receiver wishes it. `independent`: of music as well as of speech, and each frame can be the first
 
-    can be the first that is heard.
+    that is heard. With two `channels` their samples take turns.
     """
 
-    def __init__(self, rate: int, wishes: Wishes | None = None, *, independent: bool = False) -> None:
+    def __init__(
+        self, rate: int, wishes: Wishes | None = None, *, independent: bool = False, channels: int = 1
+    ) -> None:
         library = self._library = _loaded()
         self.rate = rate
+        self._channels = channels
         self._wishes = wishes = wishes or Wishes()
-        self._state = ctypes.create_string_buffer(library.opus_encoder_get_size(1))
+        self._state = ctypes.create_string_buffer(library.opus_encoder_get_size(channels))
         use = _AUDIO if independent else _VOIP
-        _checked(library, library.opus_encoder_init(self._state, rate, 1, use), f"encoder at {rate} Hz")
-        bit_rate = BIT_RATE[rate]
+        _checked(library, library.opus_encoder_init(self._state, rate, channels, use), f"encoder at {rate} Hz")
+        bit_rate = BIT_RATE[rate] * channels
         self._set(_SET_BITRATE, min(wishes.bit_rate or bit_rate, bit_rate))
         self._set(_SET_COMPLEXITY, COMPLEXITY)
         for playback_rate, bandwidth in _BANDWIDTHS:
@@ -214,7 +217,7 @@ class OpusEncoder:
         """The payload of one packet of 10, 20, 40 or 60 ms. While DTX pauses it is an octet or two."""
         samples = np.ascontiguousarray(samples)
         count = self._library.opus_encode(
-            self._state, samples.ctypes.data, len(samples), self._packet, len(self._packet)
+            self._state, samples.ctypes.data, len(samples) // self._channels, self._packet, len(self._packet)
         )
         return self._packet.raw[: _checked(self._library, count, f"encoding {len(samples)} samples")]
 
@@ -223,11 +226,11 @@ class OpusEncoder:
         self._set(_SET_PACKET_LOSS, min(max(percent, LOSS_ASSUMED), MAX_LOSS) if self._wishes.redundancy else 0)
 
     @property
-    def delay(self) -> int:
-        """Samples by which what is decoded is late."""
-        value = ctypes.c_int32()
+    def lookahead(self) -> int:
+        """Samples by which what is decoded comes later than what was encoded."""
+        value = ctypes.c_int32(0)
         result = self._library.opus_encoder_ctl(self._state, _GET_LOOKAHEAD, ctypes.byref(value))
-        _checked(self._library, result, "asking for the delay")
+        _checked(self._library, result, "asking for the lookahead")
         return value.value
 
     def _set(self, request: int, value: int) -> None:

@@ -22,8 +22,9 @@ from softswitch.editing import OPERATIONS
 from softswitch.effects import CloseFlow, Flow, MediaCommand, Publish, Send
 from softswitch.entropy import SystemEntropy
 from softswitch.errors import SoftswitchError
-from softswitch.events import ConfigChanged
+from softswitch.events import ConfigChanged, SourceBanned, SourceReleased
 from softswitch.mediaplane import MediaPlane, share_ports
+from softswitch.net.address import is_loopback
 from softswitch.net.limits import Limits
 from softswitch.net.network import Network
 from softswitch.net.tally import Tally
@@ -36,6 +37,7 @@ from softswitch.store.clips import Clips
 from softswitch.store.opening import Opening
 from softswitch.switch import Settings, Switch
 from softswitch.systemd import Notifier
+from softswitch.trace import Trace
 
 if TYPE_CHECKING:
     from softswitch.api.server import HttpServer
@@ -46,6 +48,7 @@ DRAIN_POLL = 0.1  # seconds
 BYE_GRACE = 2.0  # seconds for the BYEs of a switch that goes down with calls
 WATCH_SECONDS = 1.0
 PRUNE_SECONDS = 3_600.0
+BANS_STATE = "bans"
 
 
 log = logs.get_logger()
@@ -61,6 +64,7 @@ class Daemon:
         self.messages_out = Tally()
         self.draining = False
         self.serving = False
+        self._bans_kept = 0  # changes of bans that are in the store
         self.alarms: dict[str, str] = {}  # what an operator should know now
         self.since = time.monotonic()
         self.output: logs.Output | None = None
@@ -99,6 +103,7 @@ class Daemon:
         self.network = Network(
             config.sip.listen, self, limits, certificates=self.certificates, origins=config.sip.origins
         )
+        self._open_trace(stack)
         self.network.open()  # First: a busy port is the commonest reason not to start.
         stack.callback(self.network.close)
         self._open_http(stack)
@@ -135,6 +140,27 @@ class Daemon:
                 if isinstance(one, Open):
                     self.media.post(MediaCommand(worker, Close(one.leg)))
 
+    def _open_trace(self, stack: contextlib.AsyncExitStack) -> None:
+        settings = self.config.trace
+        self._primary = {v6: host.primary_address(v6) for v6 in (False, True)}
+        mirror = None
+        if settings.hep is not None:
+            from softswitch.capture import CaptureClient
+
+            mirror = CaptureClient(settings.hep, settings.hep_node, self.local_address)
+            stack.callback(mirror.close)
+        self.trace = Trace(settings.memory_mb << 20, mirror)
+        self._tracing = settings.memory_mb > 0 or mirror is not None
+
+    def local_address(self, flow: Flow) -> tuple[str, int]:
+        """Where we are on a flow, as well as that can be said of a listener on all addresses."""
+        listener = self.network.listeners[flow.listener]
+        if listener.host not in host.WILDCARDS:
+            return listener.host, listener.port
+        v6 = ":" in flow.host
+        loopback = "::1" if v6 else "127.0.0.1"
+        return (loopback if is_loopback(flow.host) else self._primary[v6]), listener.port
+
     def _make_media(self) -> MediaPlane:
         config = self.config
         workers = config.media.workers or max(1, (os.cpu_count() or 2) - 1)
@@ -149,7 +175,7 @@ class Daemon:
         self.site = snapshot.directory
         self.directory = self._completed(self.site)
         self._opening = Opening(self.directory, snapshot.calendars, time.time)
-        self.publisher = Publisher(self.store.publish, self.console, snapshot.next_seq)
+        self.publisher = Publisher(self.store.publish, self.console, snapshot.next_seq, self.trace.leg)
         self.switch = Switch(
             self.directory,
             host.listeners(config, self.network.listeners),
@@ -191,6 +217,8 @@ class Daemon:
             self.publisher.publish(event, at=recovery.at)
         if recovery.events:
             log.warning("recovered", calls=recovery.calls, legs=recovery.legs, visits=recovery.visits)
+        if kept := snapshot.states.get(BANS_STATE):
+            self.switch.bans.restore(kept.value, kept.saved_at)
         self.switch.queues.restore_state(state, at)
         self.switch.queues.close_visits(now)
         self.input("restore", self.switch.restore, snapshot.bindings, None)
@@ -215,12 +243,19 @@ class Daemon:
 
     def received(self, data: bytes, flow: Flow, behind: float) -> None:
         self.messages_in.count(data)
+        if self._tracing:
+            self.trace.note(True, data, flow)
         if behind >= FIRST and (refusal := self.overload.refuse(data, flow, behind)) is not None:
             self.network.counters.shed += 1
             self._send(refusal)
             return
+        now = time.monotonic()
+        if self.switch.bans and self.switch.bans.drops(flow, now):
+            if flow.transport != "udp":
+                self.network.close_flow(CloseFlow(flow, "banned"))
+            return
         try:
-            self.switch.receive(data, flow, time.monotonic())
+            self.switch.receive(data, flow, now)
         except Exception as error:
             self.fault("message", error)
         self.driver.carry_out()
@@ -273,6 +308,8 @@ class Daemon:
 
     def _send(self, effect: Send) -> None:
         self.messages_out.count(effect.data)
+        if self._tracing:
+            self.trace.note(False, effect.data, effect.flow)
         self.network.send(effect)
 
     def _store_alarm(self, trouble: str, hint: str) -> None:
@@ -403,6 +440,7 @@ class Daemon:
             now = time.monotonic()
             if self.publisher.state_changed:
                 self._keep_state(now)
+            self._keep_bans(now)
             if now - pruned >= PRUNE_SECONDS:
                 pruned = now
                 self._spawn(self._prune())
@@ -411,6 +449,15 @@ class Daemon:
             if period and now - said >= period - WATCH_SECONDS:
                 self._notifier.alive()
                 said = now
+
+    def _keep_bans(self, now: float) -> None:
+        """Bans outlive a restart; few there are, and they change seldom."""
+        self.switch.bans.tidy(now)
+        counts = self.publisher.counts
+        changes = counts.get(SourceBanned.name, 0) + counts.get(SourceReleased.name, 0)
+        if changes != self._bans_kept:
+            self._bans_kept = changes
+            self.store.save_state(BANS_STATE, self.switch.bans.export(now))
 
     def _keep_state(self, now: float) -> None:
         self.publisher.state_changed = False

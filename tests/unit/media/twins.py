@@ -11,6 +11,7 @@ import numpy as np
 from media import rtp
 from media.bank import Bank
 from media.control import Command, Load, Open, WorkerEvent
+from media.dtls import Identity
 from media.engine import Engine
 from media.forms import Coding
 from media.latch import Address
@@ -18,6 +19,7 @@ from media.legs import Legs
 from media.rows import Rows
 from media.rtp import CLOCK_RATE, Packet
 from media.transport import Transport
+from media.writing import Desk
 
 
 @dataclass
@@ -29,6 +31,7 @@ class MemoryNetwork:
     rtcp: list[tuple[int, bytes]] = field(default_factory=list)
     aimed: dict[int, tuple[Address, Address]] = field(default_factory=dict)
     listening: dict[int, tuple[str, Address | None]] = field(default_factory=dict)
+    sifted: list[int] = field(default_factory=list)
     quieted: list[int] = field(default_factory=list)
     transports: dict[int, Transport | None] = field(default_factory=dict)
     datagrams: list[tuple[int, bytes, Address | None]] = field(default_factory=list)
@@ -64,6 +67,18 @@ class MemoryNetwork:
         self.aimed.pop(leg, None)
         self.listening[leg] = host, rtp
 
+    def open_doors(self, leg: int) -> None:
+        self.aimed.pop(leg, None)
+        self.listening[leg] = "", None
+
+    def select(self, leg: int, rtp: Address) -> None:
+        if rtp[0] in self.refused:
+            raise OSError(101, "Network is unreachable")
+        self.aimed[leg] = rtp, rtp
+
+    def sift(self, leg: int) -> None:
+        self.sifted.append(leg)
+
     def quiet(self, leg: int) -> None:
         self.aimed.pop(leg, None)
         self.listening.pop(leg, None)
@@ -88,13 +103,21 @@ class MemoryNetwork:
 class World:
     """One engine in virtual time. Performs commands, lets packets arrive, lets time pass."""
 
-    def __init__(self, legs: int = 8, seed: int = 1, network: MemoryNetwork | None = None) -> None:
+    def __init__(
+        self,
+        legs: int = 8,
+        seed: int = 1,
+        network: MemoryNetwork | None = None,
+        identity: Identity | None = None,
+        desk: Desk | None = None,
+    ) -> None:
         self.now = 1000.0025  # In the middle of a tick: sums of 0.005 are not exact.
         self.network = network or MemoryNetwork(legs)
         self.loads: list[Load] = []
         self.codings: list[Coding] = []
         self.bank = Bank(1 << 17)
-        self.engine = Engine(Legs(legs), self.bank, self.network, Random(seed).getrandbits, self._load, 1.7e9)
+        chance = Random(seed).getrandbits
+        self.engine = Engine(Legs(legs), self.bank, self.network, chance, self._load, 1.7e9, identity, desk)
         self.engine.run(self.now)
 
     def _load(self, work: Load | Coding) -> None:
