@@ -26,6 +26,7 @@ from media.control import (
 from media.dtls import Identity
 from media.forms import BLOCK, Coding, Form, Piece, form_of
 from media.g711 import TRANSLATE
+from media.inband import InBand
 from media.keypad import Keypad
 from media.latch import Address
 from media.legs import Legs
@@ -75,6 +76,7 @@ class Engine:
         self.legs = legs
         self.session = Session(legs, TRANSLATE)
         self.studio = Studio(self.session, network)
+        self.inband = InBand(self.session, self.studio)
         self.session.ears = self.studio
         self._bank = bank
         self.library = Library(bank)
@@ -163,6 +165,7 @@ class Engine:
         legs.out_ts[number] = chance >> 15 & 0xFFFFFFFF
         self.session.agree(leg, terms)
         self._fill_in(leg)
+        self.inband.settle(leg, command.inband)
         self.transports.open(leg, state, protection, now)
         self.recorders.opened(number)
 
@@ -176,6 +179,7 @@ class Engine:
         before, state.command = state.command, command
         self.session.agree(leg, terms)
         self._fill_in(leg)
+        self.inband.settle(leg, command.inband)
         moved = any(
             getattr(before, name) != getattr(command, name) for name in ("host", "port", "latch_host", "rtcp_port")
         )
@@ -197,6 +201,7 @@ class Engine:
         self.session.open[number] = None
         del self._states[number]
         self.studio.close(number)
+        self.inband.forget(number)
         self.legs.clear(number)
 
     def _terms_of(self, number: int) -> Open | Modify | None:
