@@ -26,7 +26,10 @@ _EVENTS = {
     "CALL_RTPESTAB": "rtp",
     "AUDIO_ERROR": "audio_error",
 }
-_MODULES = ("g711", "g722", "opus", "l16", "auconv", "auresamp", "ausine", "aufile", "aubridge", "sndfile", "uuid")
+_MODULES = (
+    *("g711", "g722", "opus", "l16", "auconv", "auresamp", "ausine", "aufile", "aubridge", "sndfile", "uuid"),
+    *("srtp", "dtls_srtp", "stun", "turn", "ice"),
+)
 _APPLICATIONS = ("account", "contact", "debug_cmd", "menu", "ctrl_tcp")
 _RTP_PORTS = 20
 
@@ -36,9 +39,19 @@ class Baresip(Phone):
 
     KIND = "baresip"
 
-    def __init__(self, account: Account, *, codecs: tuple[str, ...] = ("PCMA",), **options: Any) -> None:
+    def __init__(
+        self,
+        account: Account,
+        *,
+        codecs: tuple[str, ...] = ("PCMA",),
+        mediaenc: str = "",
+        medianat: str = "",
+        **options: Any,
+    ) -> None:
+        """`mediaenc`: "srtp" | "srtp-mand" | "dtls_srtp"; `medianat`: "ice"."""
         super().__init__(account, **options)
         self.codecs = codecs
+        self.mediaenc, self.medianat = mediaenc, medianat
         self.program = need("baresip", "baresip-core")
         self.modules = Path("/usr/lib/baresip/modules")
         self.major = _major_version(self.program)
@@ -104,6 +117,9 @@ class Baresip(Phone):
             "mwi=no",
             "audio_codecs=" + ",".join(codec.lower() for codec in self.codecs),
         ]
+        for name, value in (("mediaenc", self.mediaenc), ("medianat", self.medianat)):
+            if value:
+                parameters.append(f"{name}={value}")
         if account.password:
             parameters.append(f"auth_pass={account.password}")
         if account.server:
