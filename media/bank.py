@@ -11,7 +11,6 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import numpy as np
-from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
 from media.codec import Octets
@@ -38,7 +37,7 @@ class Bank:
     def __init__(self, capacity: int = _FIRST_CAPACITY) -> None:
         self._data: NDArray[np.uint8] = np.empty((_MATRIX, capacity), np.uint8)
         self._used = 0
-        self._windows: dict[int, NDArray[np.uint8]] = {}
+        self._windows: dict[int, NDArray[np.void]] = {}
         self._linear: dict[Form, NDArray[np.uint8]] = {}
         self._packets: dict[int, bytes] = {}  # of Opus, by block
         self._there: NDArray[np.bool_] = np.zeros((len(Form), capacity // BLOCK), bool)  # of each form, which blocks
@@ -126,10 +125,15 @@ class Bank:
 
     def frames(self, law: NDArray[np.int64], position: NDArray[np.int64], size: int) -> Octets:
         """The `size` codes from each position, one row per position; of forms of an octet per position."""
+        return self.whole_frames(law, position, size).view(np.uint8).reshape(-1, size)
+
+    def whole_frames(self, law: NDArray[np.int64], position: NDArray[np.int64], size: int) -> NDArray[np.void]:
+        """As `frames`, but each frame is one thing, which is copied in a fifth of the time."""
         window = self._windows.get(size)
         if window is None:
-            window = self._windows[size] = sliding_window_view(self._data.reshape(-1), size)
-        frames: Octets = window[law * self._data.shape[1] + position]
+            data = self._data.reshape(-1)
+            window = self._windows[size] = np.ndarray((len(data) - size + 1,), f"V{size}", data.data, strides=(1,))
+        frames: NDArray[np.void] = window[law * self._data.shape[1] + position]
         return frames
 
     def codes(self, form: int, start: int, end: int) -> bytes:

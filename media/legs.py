@@ -35,6 +35,8 @@ PLAIN_TIMING = (1, 2, 0)  # G.711's, and G.722's
 # Where a leg's player stands: positions in the bank, `frame` in 1/8000 s per packet, `kind` the second octet of its packets.
 PLAYOUT = ("next_tick", "position", "limit", "loop", "frame", "law", "kind", "ssrc")
 
+LINE = np.dtype("V64")  # a row of `inbound`, `outbound` or `playout` as one thing: scattered in half the time
+
 KEY, IN_SSRC, WORD, SEQ_OFFSET, TS_OFFSET, OUT_SSRC, ROUTE, TRANSLATE = range(8)
 HIGHEST, TRANSIT, JITTER, RECEIVED, OCTETS, MAP_BASE, HEARD, LOWEST = range(8)
 OUT_SEQ, OUT_TS, OUT_CLOCK, OUT_STEP, SENT, OUT_OCTETS, FRESH, SENT_BEFORE = range(8)

@@ -22,6 +22,7 @@ from media.legs import (
     KIND,
     LAW,
     LIMIT,
+    LINE,
     LOOP,
     NEVER,
     NEXT_TICK,
@@ -266,16 +267,16 @@ class Player:
         legs, count = self._legs, len(due)
         playout = legs.playout.take(due, axis=0)
         position, limit, loop = playout[:, POSITION], playout[:, LIMIT], playout[:, LOOP]
-        octets = self._octets[:count]
-        payloads = octets[:, HEADER_SIZE : HEADER_SIZE + size]
-        payloads[:] = self._bank.frames(playout[:, LAW], position, size)
+        self._rows.pieces(HEADER_SIZE, size)[:count] = self._bank.whole_frames(playout[:, LAW], position, size)
         position += size
         ends = np.flatnonzero((loop == 0) & (position >= limit))
         position -= np.where((loop > 0) & (position >= limit), loop, 0)
         playout[:, NEXT_TICK] += size // TICK_SAMPLES
-        legs.playout[due] = playout
+        legs.playout.view(LINE)[:, 0][due] = playout.view(LINE)[:, 0]
         for row in ends.tolist():
-            payloads[row] = np.frombuffer(self._cross(int(due[row]), size), np.uint8)
+            self._octets[row, HEADER_SIZE : HEADER_SIZE + size] = np.frombuffer(
+                self._cross(int(due[row]), size), np.uint8
+            )
 
         outbound = legs.outbound.take(due, axis=0)
         fresh = outbound[:, FRESH]
@@ -292,7 +293,7 @@ class Player:
         outbound[:, SENT] += 1
         outbound[:, OUT_OCTETS] += size
         outbound[:, FRESH] = 0
-        legs.outbound[due] = outbound
+        legs.outbound.view(LINE)[:, 0][due] = outbound.view(LINE)[:, 0]
 
         self._sink.deliver(due, self._rows, HEADER_SIZE + size)
 

@@ -14,7 +14,17 @@ class Rows:
         self.words: NDArray[np.uint32] = self.octets.view(np.uint32)
         self.views = [memoryview(row) for row in self.octets]
         self.addresses: NDArray[np.uint64] = self.octets.ctypes.data + width * np.arange(count, dtype=np.uint64)
+        self._pieces: dict[tuple[int, int], NDArray[np.void]] = {}
         self._cut: dict[int, list[memoryview]] = {}
+
+    def pieces(self, start: int, size: int) -> NDArray[np.void]:
+        """Those octets of each row as one thing, to be copied at once."""
+        piece = self._pieces.get((start, size))
+        if piece is None:
+            rows, width = self.octets.shape
+            piece = np.ndarray((rows,), f"V{size}", self.octets.data, offset=start, strides=(width,))
+            self._pieces[start, size] = piece
+        return piece
 
     def packets(self, count: int, size: int) -> list[memoryview]:
         """The first `size` octets of the first rows."""

@@ -19,6 +19,7 @@ from media.legs import (
     IN_SSRC,
     JITTER,
     KEY,
+    LINE,
     MAP_BASE,
     NONE,
     OCTETS,
@@ -55,7 +56,6 @@ NOBODY = np.array(NONE, np.uint64)
 HEADER, ZERO, ONE, FOUR, EIGHT = (np.array(each) for each in (HEADER_SIZE, 0, 1, 4, 8))
 LARGEST = np.array(MAX_SIZE - HEADER_SIZE, np.uint64)
 DROPOUT, MISORDER = np.array(MAX_DROPOUT), np.array(-MAX_MISORDER)
-LINE = np.dtype("V64")  # a row of a table as one thing: scattered in half the time
 _NOBODY: NDArray[np.int64] = np.zeros(0, np.int64)
 
 
@@ -69,10 +69,6 @@ class Buffers(Rows):
             :, 0
         ]  # the first 16 octets of each row: copied at once, never computed with
         self.usual = self.packets(rows, HEADER_SIZE + 160)  # to send 20 ms of G.711 from
-        # The beginning of each row as one thing, for packets up to that size: copied in a third of the time.
-        self._whole = {
-            size: np.ndarray((rows,), f"V{size}", self.octets.data, strides=(ROW,)) for size in (USUAL_SIZE, ROW)
-        }
         self.leg: NDArray[np.int64] = np.zeros(rows, np.int64)
         self.size: NDArray[np.int64] = np.zeros(rows, np.int64)
         self.legs = self.leg.data
@@ -81,7 +77,7 @@ class Buffers(Rows):
     def copy(self, rows: NDArray[np.int64], to: Buffers, longest: int) -> None:
         """Copy packets, none of which is longer than that, into the first rows of another matrix."""
         size = USUAL_SIZE if longest <= USUAL_SIZE else ROW
-        to._whole[size][: len(rows)] = self._whole[size][rows]
+        to.pieces(0, size)[: len(rows)] = self.pieces(0, size)[rows]
 
 
 class Batch:
