@@ -42,7 +42,7 @@ class Workbench:
         self._kind: NDArray[np.int64] = np.full(legs.count, AUDIO, np.int64)  # the payload type of audio
         self._raise = upsample_state(legs.count)
         self._lower = downsample_state(legs.count)
-        # What narrow legs heard last, by phase and by way; and what those hear backwards for a moment to whom it comes another way now.
+        # What narrow legs heard last, by phase and by way; and what some hear once more, backwards, before they hear another way.
         self._last: dict[tuple[int, bool], tuple[NDArray[np.int64], NDArray[np.int32]]] = {}
         self._joints: dict[int, Samples] = {}
         self._later: deque[tuple[int, int, bytes, Speaking]] = deque()  # tick, leg, payload, how
