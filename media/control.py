@@ -198,9 +198,9 @@ class Join:
 class Record:
     """Record what legs say, in stereo: `left` and `right`, -1 for a side that is silent. Begins at once.
 
-    `path`: of the file to be written, whose folder exists; `form`: "wav" | "opus". The same `record` again changes the legs,
-    as in a transfer, and goes on in the same file. A leg that is closed leaves its side silent. Recording never disturbs a call:
-    what the disk does not take in time is left out, counted and reported.
+    `path`: of the file to be written, whose folder is made if it is not there; `form`: "wav" | "opus". The same `record` again
+    changes the legs, as in a transfer, and goes on in the same file. A leg that is closed leaves its side silent. Recording
+    never disturbs a call: what the disk does not take in time is left out, counted and reported.
     """
 
     record: int

@@ -17,15 +17,18 @@ from softswitch.console import ConsoleError
 from softswitch.effects import AgentCommand
 from softswitch.net.address import join_host_port
 from softswitch.net.stream import StreamListener
+from softswitch.store.reports import RecordingFilter
 from softswitch.trace import masked, summary_of, without_secrets
 
 if TYPE_CHECKING:
     from softswitch.daemon import Daemon
+    from softswitch.store.records import RecordingRecord
 
 Values = dict[tuple[str, ...], float]
 
 LATE = 1.0  # seconds of loop lag from which on we are not healthy
 FEW_LEGS = 2  # free media legs that a call needs at least
+RECORD_VERBS = ("start", "stop", "pause", "resume")
 VERBS = ("login", "logout", "ready", "ready_once", "not_ready", "end_wrap_up", "extend_wrap_up")
 
 
@@ -45,6 +48,9 @@ class Operations:
             "agent": self.agent,
             "calls": self.calls,
             "hang_up": self.hang_up,
+            "recordings": self.recordings,
+            "recording": self.recording,
+            "record": self.record,
             "registrations": self.registrations,
             "trace": self.trace,
             "traces": self.traces,
@@ -174,6 +180,33 @@ class Operations:
         for one in ids:
             daemon.input("hang up", daemon.switch.hang_up, one)
         return len(ids)
+
+    # --- recordings --------------------------------------------------------------------------------------------------
+
+    async def recordings(self, limit: int = 50, **which: Any) -> list[dict[str, Any]]:
+        """The newest recordings; `which` narrows it down to a call, queue, agent, caller."""
+        reports = await self._daemon.store.reports()
+        found = await reports.recordings(limit, RecordingFilter(**which))
+        return [self._recording(one) for one in found]
+
+    async def recording(self, recording: int) -> dict[str, Any]:
+        found = await self.recordings(1, recording=recording) if recording > 0 else []
+        if not found:
+            raise ConsoleError(f"There is no recording {recording}.", "See: softswitch recording list", kind="unknown")
+        return found[0]
+
+    def _recording(self, record: RecordingRecord) -> dict[str, Any]:
+        return asdict(record) | {"file": str(self._daemon.config.recording.folder / record.path)}
+
+    def record(self, call: str, verb: str) -> dict[str, Any]:
+        """Start, stop, pause or resume the recording of a call."""
+        daemon = self._daemon
+        if verb not in RECORD_VERBS:
+            raise ConsoleError(f"There is no {verb!r} for a recording.", f"One of: {', '.join(RECORD_VERBS)}.")
+        refusal = daemon.input("record", daemon.switch.record, call, verb, "cli")
+        if refusal:
+            raise ConsoleError(f"That cannot be done: {refusal}.", "See the calls with: softswitch calls")
+        return {"call": call, "verb": verb}
 
     async def reload(self) -> dict[str, Any]:
         return {"version": await self._daemon.reload("cli")}

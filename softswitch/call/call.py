@@ -179,6 +179,7 @@ class Call:
         self.board.publish(CallBridged(self.id, self.caller.id, leg.id))
         self._sources(now)
         self._align(now)
+        self.board.recorder.changed(self, now)
 
     def _sources(self, now: float) -> None:
         """Give both sides of a conversation what they are to hear."""
@@ -243,6 +244,8 @@ class Call:
 
     def leg_digit(self, leg: Leg, digit: str, duration_ms: int, method: str, now: float) -> None:
         self.board.publish(DigitReceived(self.id, leg.id, digit, duration_ms, method))
+        if self.peer is not None:
+            self.board.recorder.digit(self, leg, digit, now)
         peer = self.other(leg)
         if peer is not None:
             peer.send_digit(digit, duration_ms, method, now)
@@ -332,6 +335,7 @@ class Call:
         if board.calls.pop(self.id, None) is None:
             return
         caller, peer = self.caller, self.peer
+        board.recorder.ended(self, now)
         board.count(self.account.user, -1)
         if self.runner is not None:
             self.runner.stop()
@@ -377,4 +381,5 @@ class Call:
             self.id, self.caller_number, self.caller_name, self.dialled, self.account.user, outcome, caller.status, cause,
             (answered or now) - self.started, now - answered if answered else 0.0, now - self.started,
             self.visit.config.name if self.visit is not None else "", self.reached, tuple(self.path),
+            *self.board.recorder.account(self.id, now),
         )  # fmt: skip

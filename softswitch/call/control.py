@@ -104,7 +104,8 @@ class CallControl:
             Statistics: lambda worker, event, now: self.board.statistics(worker, event),
             Alarm: lambda worker, event, now: self.board.publish(MediaAlarm(worker, event.what, event.detail)),
             Secured: self._secured,
-            **dict.fromkeys((Latched, Audio, Recorded), _of_no_consequence),
+            **dict.fromkeys((Latched, Audio), _of_no_consequence),
+            Recorded: self.board.recorder.recorded,
         }
 
     # --- the site and the media plane -----------------------------------------------------------------------------------
@@ -132,6 +133,7 @@ class CallControl:
             board.pool.restore(worker)
             for leg in [leg for leg in board.legs.values() if leg.media.worker == worker]:
                 leg.certificate_changed(now)
+            board.recorder.worker_back(worker, now)
 
     # --- the machine's three verbs ---
 
@@ -295,6 +297,7 @@ class CallControl:
         board = self.board
         board.publish(MediaAlarm(worker, "worker_stopped", event.reason))
         board.pool.suspend(worker)
+        board.recorder.worker_lost(worker, now)
         board.deadlines.set((worker, "worker"), now + WORKER_GRACE)
 
     def _worker_lost(self, worker: int, now: float) -> None:
@@ -364,6 +367,14 @@ class CallControl:
             self.current = found
             found.end(cause, now)
         return found is not None
+
+    def record(self, call: str, verb: str, by: str, now: float) -> str:
+        """Start, stop, pause or resume a recording by an operator's order; "" or why not."""
+        found = self.board.calls.get(call)
+        if found is None:
+            return "there is no such call"
+        self.current = found
+        return self.board.recorder.order(found, verb, by, now)
 
     def abort(self, call: Call | None, now: float) -> None:
         """Give up a call in which an exception was raised: hang up on everybody in it. Other calls are not touched.

@@ -15,11 +15,13 @@ Values = dict[str, Any]
 def calls(board: Board, now: float) -> list[Values]:
     """The calls that are going on, the oldest first."""
     return [
-        _call(call, now) for call in sorted(board.calls.values(), key=lambda call: call.started) if call.ended is None
+        _call(board, call, now)
+        for call in sorted(board.calls.values(), key=lambda call: call.started)
+        if call.ended is None
     ]
 
 
-def _call(call: Call, now: float) -> Values:
+def _call(board: Board, call: Call, now: float) -> Values:
     legs = [call.caller] if call.peer is None else [call.caller, call.peer]
     return {
         "call": call.id,
@@ -33,9 +35,17 @@ def _call(call: Call, now: float) -> Values:
         "queue": call.visit.config.name if call.visit is not None else "",
         "agent": call.reached,
         "path": list(call.path),
+        "recording": _recording(board, call, now),
         "worker": call.worker,
         "legs": [_leg(leg) for leg in legs],
     }
+
+
+def _recording(board: Board, call: Call, now: float) -> Values | None:
+    found = board.recorder.current(call)
+    if found is None:
+        return None
+    return {"recording": found.id, "path": found.path, "seconds": found.seconds(now), "paused": found.paused_at >= 0}
 
 
 def _state(call: Call) -> str:

@@ -27,6 +27,8 @@ COMMANDS = {
     "queue": "live",
     "agent": "live",
     "calls": "live",
+    "recording": "recording",
+    "recording": "recording",
     "registrations": "live",
     "events": "live",
     "trace": "trace",
@@ -41,7 +43,7 @@ click.rich_click.COMMAND_GROUPS = {
     "softswitch": [
         {"name": "Run a switch", "commands": ["demo", "init", "check", "certificate", "serve", "lab"]},
         {"name": "Look at and steer a running switch",
-         "commands": ["status", "queue", "agent", "calls", "registrations", "events", "trace", "attach", "reload"]},
+         "commands": ["status", "queue", "agent", "calls", "recording", "recording", "registrations", "events", "trace", "attach", "reload"]},
         {"name": "Change the site", "commands": ["account", "apply", "export"]},
     ]
 }  # fmt: skip
