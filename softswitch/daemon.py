@@ -22,7 +22,7 @@ from softswitch.editing import OPERATIONS
 from softswitch.effects import CloseFlow, Flow, MediaCommand, Publish, Send
 from softswitch.entropy import SystemEntropy
 from softswitch.errors import SoftswitchError
-from softswitch.events import ConfigChanged
+from softswitch.events import ConfigChanged, SourceBanned, SourceReleased
 from softswitch.mediaplane import MediaPlane, share_ports
 from softswitch.net.address import is_loopback
 from softswitch.net.limits import Limits
@@ -49,6 +49,7 @@ DRAIN_POLL = 0.1  # seconds
 BYE_GRACE = 2.0  # seconds for the BYEs of a switch that goes down with calls
 WATCH_SECONDS = 1.0
 PRUNE_SECONDS = 3_600.0
+BANS_STATE = "bans"
 
 
 log = logs.get_logger()
@@ -64,6 +65,7 @@ class Daemon:
         self.messages_out = Tally()
         self.draining = False
         self.serving = False
+        self._bans_kept = 0  # changes of bans that are in the store
         self.alarms: dict[str, str] = {}  # what an operator should know now
         self.since = time.monotonic()
         self.output: logs.Output | None = None
@@ -218,6 +220,8 @@ class Daemon:
             self.publisher.publish(event, at=recovery.at)
         if recovery.events:
             log.warning("recovered", calls=recovery.calls, legs=recovery.legs, visits=recovery.visits)
+        if kept := snapshot.states.get(BANS_STATE):
+            self.switch.bans.restore(kept.value, kept.saved_at)
         self.switch.queues.restore_state(state, at)
         self.switch.queues.close_visits(now)
         self.input("restore", self.switch.restore, snapshot.bindings, None)
@@ -248,8 +252,13 @@ class Daemon:
             self.network.counters.shed += 1
             self._send(refusal)
             return
+        now = time.monotonic()
+        if self.switch.bans and self.switch.bans.drops(flow, now):
+            if flow.transport != "udp":
+                self.network.close_flow(CloseFlow(flow, "banned"))
+            return
         try:
-            self.switch.receive(data, flow, time.monotonic())
+            self.switch.receive(data, flow, now)
         except Exception as error:
             self.fault("message", error)
         self.driver.carry_out()
@@ -438,6 +447,7 @@ class Daemon:
                 self._keep_state(now)
             if self.recordings.due(now):
                 self._spawn(self.recordings.look())
+            self._keep_bans(now)
             if now - pruned >= PRUNE_SECONDS:
                 pruned = now
                 self._spawn(self._prune())
@@ -446,6 +456,15 @@ class Daemon:
             if period and now - said >= period - WATCH_SECONDS:
                 self._notifier.alive()
                 said = now
+
+    def _keep_bans(self, now: float) -> None:
+        """Bans outlive a restart; few there are, and they change seldom."""
+        self.switch.bans.tidy(now)
+        counts = self.publisher.counts
+        changes = counts.get(SourceBanned.name, 0) + counts.get(SourceReleased.name, 0)
+        if changes != self._bans_kept:
+            self._bans_kept = changes
+            self.store.save_state(BANS_STATE, self.switch.bans.export(now))
 
     def _keep_state(self, now: float) -> None:
         self.publisher.state_changed = False

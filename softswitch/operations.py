@@ -11,12 +11,15 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 import softswitch
+from softswitch.address import is_address, split_host_port
 from softswitch.api.source import Readiness, Sample
 from softswitch.capture import pcap as to_pcap
 from softswitch.console import ConsoleError
 from softswitch.effects import AgentCommand
 from softswitch.net.address import join_host_port
 from softswitch.net.stream import StreamListener
+from softswitch.sip.bans import Ban, Place
+from softswitch.sip.guesses import network
 from softswitch.store.reports import RecordingFilter
 from softswitch.trace import masked, summary_of, without_secrets
 
@@ -29,6 +32,8 @@ Values = dict[tuple[str, ...], float]
 LATE = 1.0  # seconds of loop lag from which on we are not healthy
 FEW_LEGS = 2  # free media legs that a call needs at least
 RECORD_VERBS = ("start", "stop", "pause", "resume")
+MODES = ("listen", "whisper", "barge")  # of a supervisor
+CONFERENCE_VERBS = ("lock", "unlock", "mute", "unmute", "kick")
 VERBS = ("login", "logout", "ready", "ready_once", "not_ready", "end_wrap_up", "extend_wrap_up")
 
 
@@ -51,9 +56,16 @@ class Operations:
             "recordings": self.recordings,
             "recording": self.recording,
             "record": self.record,
+            "spy": self.spy,
+            "merge": self.merge,
+            "conferences": self.conferences,
+            "conference": self.conference,
             "registrations": self.registrations,
             "trace": self.trace,
             "traces": self.traces,
+            "bans": self.bans,
+            "ban": self.ban,
+            "unban": self.unban,
             "edit": self._daemon.edit,
             "reload": self.reload,
             "stop": self.stop,
@@ -122,6 +134,9 @@ class Operations:
     def calls(self) -> list[dict[str, Any]]:
         return self._daemon.switch.call_list(time.monotonic())
 
+    def conferences(self) -> list[dict[str, Any]]:
+        return self._daemon.switch.conference_list(time.monotonic())
+
     def registrations(self) -> list[dict[str, Any]]:
         return self._daemon.switch.registrations(time.monotonic())
 
@@ -154,7 +169,26 @@ class Operations:
             answer["pcap"] = base64.b64encode(to_pcap(found, self._daemon.local_address)).decode()
         return answer
 
+    def bans(self) -> list[dict[str, Any]]:
+        """Who is not listened to now."""
+        now = time.monotonic()
+        return [_ban_row(ban, now) for ban in self._daemon.switch.bans.in_force(now)]
+
     # --- steering ----------------------------------------------------------------------------------------------------
+
+    def ban(self, source: str, seconds: float, reason: str = "by hand") -> dict[str, Any]:
+        place = _place(source)
+        ban = self._daemon.input("ban", self._daemon.switch.ban, place, reason, seconds, "cli")
+        return _ban_row(ban, time.monotonic())
+
+    def unban(self, source: str = "") -> int:
+        """Lift one ban, or all; how many there were."""
+        daemon = self._daemon
+        places = [_place(source)] if source else [ban.place for ban in daemon.switch.bans.in_force(time.monotonic())]
+        lifted: int = daemon.input("unban", daemon.switch.unban, places, "cli")
+        if source and not lifted:
+            raise ConsoleError(f"{source} is not banned.", "See: softswitch bans", kind="unknown")
+        return lifted
 
     def agent(self, name: str, verb: str, reason: str = "", device: str = "") -> dict[str, Any]:
         daemon = self._daemon
@@ -207,6 +241,47 @@ class Operations:
         if refusal:
             raise ConsoleError(f"That cannot be done: {refusal}.", "See the calls with: softswitch calls")
         return {"call": call, "verb": verb}
+
+    def spy(self, call: str, account: str, mode: str = "listen") -> dict[str, Any]:
+        """Ring an account's phone; whoever answers supervises the call."""
+        daemon = self._daemon
+        if mode not in MODES:
+            raise ConsoleError(f"There is no mode {mode!r}.", f"One of: {', '.join(MODES)}.")
+        self._known_call(call)
+        if account not in daemon.directory.accounts:
+            raise _unknown("account", account, list(daemon.directory.accounts))
+        refusal = daemon.input("spy", daemon.switch.spy, call, account, mode, "cli")
+        if refusal:
+            raise ConsoleError(
+                f"{account} cannot supervise {call}: {refusal}.",
+                'The site says who may: supervises = ["QUEUE"] of the account.',
+            )
+        return {"call": call, "account": account, "mode": mode}
+
+    def merge(self, call: str, other: str) -> dict[str, Any]:
+        """Make one conversation of two that the same phone is in."""
+        for one in (call, other):
+            self._known_call(one)
+        refusal = self._daemon.input("merge", self._daemon.switch.merge, call, other)
+        if refusal:
+            raise ConsoleError(f"{call} and {other} cannot be merged: {refusal}.", "See: softswitch calls")
+        return {"merged": [call, other]}
+
+    def conference(self, name: str, verb: str, call: str = "") -> dict[str, Any]:
+        """Lock or unlock a conference; mute, unmute or remove a member, or all of them."""
+        daemon = self._daemon
+        if verb not in CONFERENCE_VERBS:
+            raise ConsoleError(f"There is no {verb!r} for a conference.", f"One of: {', '.join(CONFERENCE_VERBS)}.")
+        if name not in daemon.directory.conferences:
+            raise _unknown("conference", name, list(daemon.directory.conferences))
+        refusal = daemon.input("conference", daemon.switch.conference, name, verb, call, "cli")
+        if refusal:
+            raise ConsoleError(f"{name} cannot be changed: {refusal}.", "See: softswitch conference list")
+        return _only(self.conferences(), "conference", name)
+
+    def _known_call(self, call: str) -> None:
+        if call not in [one["call"] for one in self.calls()]:
+            raise ConsoleError(f"There is no call {call!r}.", "See the ids with: softswitch calls", kind="unknown")
 
     async def reload(self) -> dict[str, Any]:
         return {"version": await self._daemon.reload("cli")}
@@ -327,6 +402,24 @@ def _counter(name: str, text: str, value: float) -> Sample:
 
 def _by(values: Mapping[str, float]) -> Values:
     return {(name,): value for name, value in values.items()}
+
+
+def _ban_row(ban: Ban, now: float) -> dict[str, Any]:
+    return {
+        "source": ban.name, "reason": ban.reason, "left": ban.until - now, "count": ban.count, "dropped": ban.dropped,
+    }  # fmt: skip
+
+
+def _place(source: str) -> Place:
+    """An address, or address:port, as a ban knows it. Raises ConsoleError."""
+    if is_address(source):
+        return network(source), 0
+    try:
+        return split_host_port(source)
+    except ValueError:
+        raise ConsoleError(
+            f"{source!r} is no address.", "Give 192.0.2.9, 192.0.2.9:5060 or [2001:db8::9]:5060."
+        ) from None
 
 
 def _only(rows: Sequence[dict[str, Any]], what: str, name: str) -> dict[str, Any]:

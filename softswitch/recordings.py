@@ -86,6 +86,7 @@ class Recordings:
         if going_on:
             self._daemon.input("recordings", self._daemon.switch.adopt_recordings, going_on)
         await self._strays(known)
+        await self.delete_due()
 
     def _finished(self, row: RecordingRecord, found: Found) -> None:
         self._daemon.publisher.publish(

@@ -26,7 +26,10 @@ from softswitch.call.call import Call
 from softswitch.call.fork import Fork
 from softswitch.call.headers import anonymous, passed
 from softswitch.call.leg import Leg, LegInput, LegState
-from softswitch.call.routing import Refusal, route_uri
+from softswitch.call.menu import supervise
+from softswitch.call.merge import merge
+from softswitch.call.routing import Destination, Refusal, route_uri
+from softswitch.call.supervise import may_supervise, talks_on
 from softswitch.effects import (
     ConnectOffer,
     ConversationEnded,
@@ -289,7 +292,7 @@ class CallControl:
     def _ready(self, worker: int, event: Ready, now: float) -> None:
         self.add_range(
             worker, event.base_port, event.legs, [int(leg) for leg in event.taken],
-            codecs=getattr(event, "codecs", ()), fingerprint=event.fingerprint, now=now,
+            codecs=event.codecs, fingerprint=event.fingerprint, now=now,
         )  # fmt: skip
 
     def _stopped(self, worker: int, event: Stopped, now: float) -> None:
@@ -376,6 +379,46 @@ class CallControl:
         self.current = found
         return self.board.recorder.order(found, verb, by, now)
 
+    def spy(self, call: str, account: str, mode: str, by: str, now: float) -> str:
+        """Ring the phone of `account` and let it supervise the agent, or the called phone, of a call; "" or why not."""
+        board = self.board
+        found, supervisor = board.calls.get(call), board.directory.accounts.get(account)
+        if found is None or found.peer is None:
+            return "the call is no conversation"
+        device = found.peer.device or found.caller.device
+        if supervisor is None or not may_supervise(supervisor, device, board.directory):
+            return f"{account} may not supervise {device}"
+        self.current = own = Call(board, supervisor, device, found.worker, now)
+        board.publish(CallStarted(own.id, own.caller_number, own.caller_name, device, account))
+        own.summon(supervise(device, mode, by), f"{mode}: {found.peer.party}", now)
+        return ""
+
+    def merge(self, call: str, other: str, now: float) -> str:
+        """Make one conversation of two that the same phone is in; "" or why not."""
+        one, two = self.board.calls.get(call), self.board.calls.get(other)
+        if one is None or two is None:
+            return "there is no such call"
+        self.current = one
+        return merge(one, two, now)
+
+    def conference(self, name: str, verb: str, call: str, by: str, now: float) -> str:
+        """Carry out an order for a conference: "lock", "unlock", "mute", "unmute", "kick"; "" or why not.
+
+        `call`: one of its members, "" = all of them.
+        """
+        meeting = self.board.meetings.get(name)
+        if meeting is None:
+            return "nobody is in it"
+        if call and call not in meeting.members:
+            return f"{call} is not in it"
+        if verb in ("lock", "unlock"):
+            meeting.lock(verb == "lock", by)
+        elif verb in ("mute", "unmute"):
+            meeting.mute(call, verb == "mute", by)
+        else:
+            meeting.kick(call, by, now)
+        return ""
+
     def abort(self, call: Call | None, now: float) -> None:
         """Give up a call in which an exception was raised: hang up on everybody in it. Other calls are not touched.
 
@@ -446,11 +489,20 @@ class CallControl:
         if board.by_account[account.user] >= account.max_calls:
             self._refused(tx, message, account, Refusal(403, "too_many_calls"), now)
             return
-        media = board.allocate(now, spare=1)
+        media = board.allocate(now, self._worker_for(destination), spare=1)
         if media is None:
             self._refused(tx, message, account, Refusal(503, "no_media_port"), now)
             return
         self._begin(tx, message, account, media, offer, now).start(destination, now)
+
+    def _worker_for(self, destination: Destination) -> int | None:
+        """The worker where those are whom the caller is to hear in a room; None: any."""
+        board = self.board
+        if destination.kind == "conference" and (meeting := board.meetings.get(destination.name)) is not None:
+            return meeting.worker
+        if destination.kind == "supervise" and (call := talks_on(board, destination.name)) is not None:
+            return call.worker
+        return None
 
     def _begin(
         self, tx: ServerTransaction, message: Message, account: Account, media: MediaLeg, offer: Description, now: float

@@ -117,6 +117,11 @@ class Recorder:
             verb = "resume" if current is not None and current.paused_at >= 0 else "pause"
         self.order(call, verb, leg.party, now)
 
+    @property
+    def known(self) -> int:
+        """Calls with recordings that are not over."""
+        return len(self._by_call)
+
     # --- orders ---------------------------------------------------------------------------------------------------------
 
     def order(self, call: Call, verb: str, by: str, now: float) -> str:

@@ -28,10 +28,12 @@ COMMANDS = {
     "agent": "live",
     "calls": "live",
     "recording": "recording",
-    "recording": "recording",
+    "call": "rooms",
+    "conference": "rooms",
     "registrations": "live",
     "events": "live",
     "trace": "trace",
+    "bans": "bans",
     "attach": "live",
     "reload": "live",
     "account": "site",
@@ -43,7 +45,10 @@ click.rich_click.COMMAND_GROUPS = {
     "softswitch": [
         {"name": "Run a switch", "commands": ["demo", "init", "check", "certificate", "serve", "lab"]},
         {"name": "Look at and steer a running switch",
-         "commands": ["status", "queue", "agent", "calls", "recording", "recording", "registrations", "events", "trace", "attach", "reload"]},
+         "commands": [
+             "status", "queue", "agent", "calls", "recording", "call", "conference", "registrations", "events", "trace", "bans",
+             "attach", "reload",
+         ]},
         {"name": "Change the site", "commands": ["account", "apply", "export"]},
     ]
 }  # fmt: skip

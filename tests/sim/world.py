@@ -17,11 +17,16 @@ from media.control import (
     Close,
     Digit,
     Echo,
+    Finish,
+    Join,
     Modify,
     Music,
     Open,
+    Pause,
     Play,
     PlayDone,
+    Record,
+    Recorded,
     RtpTimeout,
     SendDigits,
     Statistics,
@@ -81,11 +86,15 @@ class Worker:
     ports: dict[int, Port] = field(default_factory=dict)
     commands: list[object] = field(default_factory=list)
     digits: list[tuple[int, str]] = field(default_factory=list)
+    recordings: dict[int, Record] = field(default_factory=dict)  # that go on
     silent: bool = False  # reports nothing any more
 
     def perform(self, command: Any) -> None:
         self.commands.append(command)
         kind = type(command)
+        if kind in (Record, Pause, Finish):
+            self._record(command)
+            return
         if kind is Open:
             assert command.leg not in self.ports, f"opened twice: {command}"
             self.ports[command.leg] = Port(command)
@@ -103,12 +112,23 @@ class Worker:
         else:
             self._source(port, command)
 
+    def _record(self, command: Any) -> None:
+        if type(command) is Record:
+            self.recordings[command.record] = command
+            return
+        assert command.record in self.recordings, f"nothing is recorded: {command}"
+        if type(command) is Finish:
+            recording = self.recordings.pop(command.record)
+            self.report(0.05, Recorded(command.record, recording.path, 3.5, 112_044))
+
     def _source(self, port: Port, command: Any) -> None:
         ports = [port]
         if type(command) is Bridge:
             peer = self.ports.get(command.peer)
             assert peer is not None, f"peer not open: {command}"
             ports.append(peer)
+        if type(command) is Join and command.part == "whisper":
+            assert command.to in self.ports, f"whispers to nobody: {command}"
         for one in ports:
             if one.playing:
                 self.report(0.02, PlayDone(one.opened.leg, one.playing, "replaced"))
@@ -241,7 +261,8 @@ class World:
         return phone
 
     def hears(self, line: Any) -> str:
-        """What the far side of a line is sent by the worker: "bridge:<user>", "music:default", "play:a b", "tone:x" ..."""
+        """What the far side of a line is sent by the worker: "bridge:<user>", "music:default", "play:a b", "tone:x",
+        "room:<whom it hears there>" ..."""
         leg = self.worker.leg_of(line.phone.address[0], line.rtp)
         if leg is None:
             return "closed"
@@ -251,6 +272,8 @@ class World:
             other = source.peer if source.leg == leg else source.leg
             peer = self.worker.ports[other].opened
             return "bridge:" + self._owner(peer.host, peer.port)
+        if kind is Join:
+            return "room:" + "+".join(self._heard_in_room(leg, source.room))
         if kind is Music:
             return f"music:{source.name}"
         if kind is Play:
@@ -258,6 +281,17 @@ class World:
         if kind is Tone:
             return f"tone:{source.name}"
         return {Echo: "echo", Stop: "stop", type(None): "nothing"}[kind]
+
+    def _heard_in_room(self, leg: int, room: int) -> list[str]:
+        """Who is heard by a member of a room."""
+        found = []
+        for one, port in self.worker.ports.items():
+            source: Any = port.source
+            if one == leg or type(source) is not Join or source.room != room:
+                continue
+            if source.part == "talk" or (source.part == "whisper" and source.to == leg):
+                found.append(self._owner(port.opened.host, port.opened.port))
+        return sorted(found)
 
     def _owner(self, host: str, port: int) -> str:
         for phone in self.phones.values():
@@ -279,6 +313,7 @@ class World:
             board.by_account,
         )  # fmt: skip
         assert not self.worker.ports, self.worker.ports
+        assert not self.worker.recordings and not board.recorder.live and not board.recorder.known
         assert board.pool.free(self.now) == self.legs
         self.switch.assert_idle()
 
