@@ -287,6 +287,38 @@ class CallEnded(Event):
     recorded_seconds: float = 0.0
 
 
+@dataclass(slots=True)
+class CallAudio(Event):
+    """What can be heard from a party has changed: "heard", "silent" (all packets are silence) or "dead" (nothing comes).
+
+    `one_way`: the other party is heard, this one is not.
+    """
+
+    name: ClassVar[str] = "call.audio"
+    call: str
+    leg: str
+    role: str
+    state: str
+    seconds: float  # since when
+    one_way: bool = False
+
+
+@dataclass(slots=True)
+class CallQuality(Event):
+    """A party sounds better or worse than before, by the E-model. `quality`: "good" | "fair" | "poor" | "bad"; `loss`: 0 to 1."""
+
+    name: ClassVar[str] = "quality.rtp"
+    call: str
+    leg: str
+    role: str
+    quality: str
+    mos: float
+    loss: float
+    jitter_ms: float
+    round_trip_ms: float
+    remote_mos: float = 0.0
+
+
 # --- recordings --------------------------------------------------------------------------------------------------
 
 

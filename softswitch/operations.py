@@ -356,6 +356,7 @@ class Operations:
         yield Sample("softswitch_sip_messages", text, "counter", kinds, ("direction", "kind"))
         yield Sample("softswitch_sip", "What the SIP layer counted.", "counter", _by(status["sip"]), ("what",))
         yield from self._media_samples()
+        yield from self._sound_samples()
         yield from self._queue_samples()
 
     def _media_samples(self) -> Iterator[Sample]:
@@ -369,6 +370,14 @@ class Operations:
         text = "1 for the relay that a media worker runs."
         yield Sample("softswitch_media_relay", text, "gauge", relays, ("worker", "relay"))
         yield Sample("softswitch_media", "What the media workers count.", "gauge", gauges, ("worker", "what"))
+
+    def _sound_samples(self) -> Iterator[Sample]:
+        media = self._daemon.switch.status(time.monotonic())["media"]
+        text = "Media legs by what can be heard on them."
+        yield Sample("softswitch_media_legs_audio", text, "gauge", _by(media["audio"]), ("state",))
+        text = "Media legs by how they sound (E-model)."
+        yield Sample("softswitch_media_legs_quality", text, "gauge", _by(media["quality"]), ("quality",))
+        yield _gauge("media_mos", "Mean opinion score over all legs that have one; 0 = none has.", media["mos"])
 
     def _queue_samples(self) -> Iterator[Sample]:
         queues = self.queues()

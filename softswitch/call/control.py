@@ -12,6 +12,7 @@ from media.control import (
     Failed,
     Latched,
     PlayDone,
+    Quality,
     Ready,
     Recorded,
     RtpTimeout,
@@ -19,7 +20,7 @@ from media.control import (
     Statistics,
     Stopped,
 )
-from softswitch.call import indialog
+from softswitch.call import indialog, sound
 from softswitch.call.board import WORKER_GRACE, Board, Policy
 from softswitch.call.body import NO_OFFER, offer_of
 from softswitch.call.call import Call
@@ -107,7 +108,9 @@ class CallControl:
             Statistics: lambda worker, event, now: self.board.statistics(worker, event),
             Alarm: lambda worker, event, now: self.board.publish(MediaAlarm(worker, event.what, event.detail)),
             Secured: self._secured,
-            **dict.fromkeys((Latched, Audio), _of_no_consequence),
+            Latched: _of_no_consequence,
+            Audio: lambda worker, event, now: sound.audio(self.board, worker, event),
+            Quality: lambda worker, event, now: sound.quality(self.board, worker, event),
             Recorded: self.board.recorder.recorded,
         }
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from softswitch.call import sound
+
 if TYPE_CHECKING:
     from softswitch.call.board import Board
     from softswitch.call.call import Call
@@ -74,6 +76,7 @@ def _leg(leg: Leg) -> Values:
         "security": leg.negotiation.security,
         "media_port": leg.media.port,
         "sip_call_id": leg.dialog.call_id,
+        **sound.of_leg(leg),
     }
 
 
@@ -90,4 +93,9 @@ def conferences(board: Board, now: float) -> list[Values]:
 def media(board: Board, now: float) -> Values:
     """The media ports: in use, free, and how often one had to be used again before its rest was over."""
     pool = board.pool
-    return {"legs_in_use": len(pool.legs), "legs_free": pool.free(now), "legs_reused_early": pool.reused_early}
+    return {
+        "legs_in_use": len(pool.legs),
+        "legs_free": pool.free(now),
+        "legs_reused_early": pool.reused_early,
+        **sound.summary(board),
+    }

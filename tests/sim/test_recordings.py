@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from media.control import Finish, Pause, Ready, Record, Recorded, Stopped
+from media.control import Audio, Finish, Pause, Quality, Ready, Record, Recorded, Stopped
 from softswitch.call.naming import DEFAULT_NAME, checked_name, safe
 from softswitch.call.recording import Recording
 from softswitch.directory import Agent, Membership, Queue
@@ -226,3 +226,27 @@ def test_templates_that_are_refused(text: str) -> None:
     with pytest.raises((ValueError, KeyError)):
         checked_name(text)
     assert checked_name(DEFAULT_NAME) == DEFAULT_NAME
+
+
+def test_one_way_audio_and_quality_are_told_of_calls() -> None:
+    hall = world()
+    talking(hall, "anna", "dora")
+    legs = {leg.role: leg for leg in hall.switch.calls.board.legs.values()}
+    index = legs["callee"].media.index
+    hall.worker.report(0.0, Audio(index, "dead", 4.5))
+    hall.worker.report(0.0, Quality(index, 4.4, 0.0, 1.0, 20.0, 4.3))
+    hall.worker.report(0.1, Quality(index, 3.2, 0.06, 9.0, 90.0))
+    hall.run(1)
+    (told,) = hall.switch.named("call.audio")
+    assert (told.role, told.state, told.one_way, told.leg) == ("callee", "dead", True, legs["callee"].id)
+    (worse,) = hall.switch.named("quality.rtp")  # That it was good at first is no news.
+    assert (worse.quality, worse.mos, worse.loss) == ("poor", 3.2, 0.06)
+    (call,) = hall.switch.switch.call_list(hall.now)
+    seen = {one["role"]: one for one in call["legs"]}
+    assert (seen["callee"]["audio"], seen["callee"]["quality"]) == ("dead", "poor")
+    assert seen["caller"]["audio"] == "heard"
+    media = hall.switch.switch.status(hall.now)["media"]
+    assert media["audio"] == {"heard": 1, "dead": 1} and media["quality"] == {"poor": 1} and media["mos"] == 3.2
+    hall.worker.report(0.0, Audio(legs["caller"].media.index, "dead", 4.5))
+    hall.run(1)
+    assert [one.one_way for one in hall.switch.named("call.audio")] == [True, False]
