@@ -11,7 +11,7 @@ from softswitch.events import BindingAdded
 from softswitch.store import statements as sql
 from softswitch.store.projection import Row
 from softswitch.store.records import LeftOpen, Moment, Snapshot, StoredAgent, StoredState
-from softswitch.store.reports import call_record, visit_record
+from softswitch.store.reports import call_record, recording_record, visit_record
 
 # After a restart numbering goes on with a gap: the last numbers may have been seen by listeners and never written.
 SEQUENCE_GAP: Final = 1_000_000
@@ -44,6 +44,7 @@ async def load(rows: Rows, now: Moment, boot: str) -> tuple[Snapshot, LeftOpen]:
     at = min(now.wall, max(walls, default=now.wall))
     last_visit = (await rows(sql.LAST_VISIT))[0][0] or 0
     snapshot = Snapshot(None, bindings, {one.agent: one for one in agents}, states, last_seq + SEQUENCE_GAP, last_visit)
+    snapshot.recordings = [recording_record(row) for row in await rows(sql.OPEN_RECORDINGS)]
     return snapshot, LeftOpen(at, last_seq, calls, visits, expired)
 
 

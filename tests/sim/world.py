@@ -17,12 +17,16 @@ from media.control import (
     Close,
     Digit,
     Echo,
+    Finish,
     Join,
     Modify,
     Music,
     Open,
+    Pause,
     Play,
     PlayDone,
+    Record,
+    Recorded,
     RtpTimeout,
     SendDigits,
     Statistics,
@@ -82,11 +86,15 @@ class Worker:
     ports: dict[int, Port] = field(default_factory=dict)
     commands: list[object] = field(default_factory=list)
     digits: list[tuple[int, str]] = field(default_factory=list)
+    recordings: dict[int, Record] = field(default_factory=dict)  # that go on
     silent: bool = False  # reports nothing any more
 
     def perform(self, command: Any) -> None:
         self.commands.append(command)
         kind = type(command)
+        if kind in (Record, Pause, Finish):
+            self._record(command)
+            return
         if kind is Open:
             assert command.leg not in self.ports, f"opened twice: {command}"
             self.ports[command.leg] = Port(command)
@@ -103,6 +111,15 @@ class Worker:
             self.digits.append((command.leg, command.digits))
         else:
             self._source(port, command)
+
+    def _record(self, command: Any) -> None:
+        if type(command) is Record:
+            self.recordings[command.record] = command
+            return
+        assert command.record in self.recordings, f"nothing is recorded: {command}"
+        if type(command) is Finish:
+            recording = self.recordings.pop(command.record)
+            self.report(0.05, Recorded(command.record, recording.path, 3.5, 112_044))
 
     def _source(self, port: Port, command: Any) -> None:
         ports = [port]
@@ -296,6 +313,7 @@ class World:
             board.by_account,
         )  # fmt: skip
         assert not self.worker.ports, self.worker.ports
+        assert not self.worker.recordings and not board.recorder.live and not board.recorder.known
         assert board.pool.free(self.now) == self.legs
         self.switch.assert_idle()
 
