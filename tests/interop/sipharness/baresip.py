@@ -46,12 +46,13 @@ class Baresip(Phone):
         codecs: tuple[str, ...] = ("PCMA",),
         mediaenc: str = "",
         medianat: str = "",
+        dtmf: str = "rtpevent",
         **options: Any,
     ) -> None:
-        """`mediaenc`: "srtp" | "srtp-mand" | "dtls_srtp"; `medianat`: "ice"."""
+        """`mediaenc`: "srtp" | "srtp-mand" | "dtls_srtp"; `medianat`: "ice"; `dtmf`: "rtpevent" | "info"."""
         super().__init__(account, **options)
         self.codecs = codecs
-        self.mediaenc, self.medianat = mediaenc, medianat
+        self.mediaenc, self.medianat, self.dtmf_mode = mediaenc, medianat, dtmf
         self.program = need("baresip", "baresip-core")
         self.modules = Path("/usr/lib/baresip/modules")
         self.major = _major_version(self.program)
@@ -113,7 +114,7 @@ class Baresip(Phone):
             f"<{account.aor};transport={account.transport}>",
             f"answermode={'auto' if self.auto_answer else 'manual'}",
             f"regint={account.expires if account.server else 0}",
-            "dtmfmode=rtpevent",
+            f"dtmfmode={self.dtmf_mode}",
             "mwi=no",
             "audio_codecs=" + ",".join(codec.lower() for codec in self.codecs),
         ]
