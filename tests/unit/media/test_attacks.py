@@ -5,6 +5,7 @@ from __future__ import annotations
 import socket
 import time
 from collections.abc import Iterator
+from functools import cache
 from itertools import product
 from random import Random
 
@@ -27,13 +28,14 @@ NAT = "127.0.0.9"
 EVIL = b"\x66" * 160
 
 
-@pytest.fixture(params=relays("uring", "epoll", "reference"))
+@pytest.fixture(params=relays("tcx", "uring", "epoll", "reference"))
 def switch(request: pytest.FixtureRequest) -> Iterator[Switch]:
     switch = Switch(request.param)
     yield switch
     switch.close()
 
 
+@cache
 def junk(ssrc: int = 77) -> list[bytes]:
     """What has no business on a port of RTP."""
     report = rtcp.build(rtcp.Report(ssrc, rtcp.SenderInfo(1, 2, 3, 4), cname="x", goodbye=(ssrc,)))
@@ -302,3 +304,26 @@ def test_a_flood_of_checks_waits_and_the_far_end_can_move_all_the_same(switch: S
     switch.work(0.03)
     check_ice(switch, 0, moved)
     assert state.remote == moved.address and silent(stranger)
+
+
+def test_a_call_that_the_kernel_relays_is_as_safe(switch: Switch) -> None:
+    """At the pace of a call, so that a relay inside the kernel takes it over; then strangers come."""
+    alice, bob = switch.plain(0), switch.plain(1)
+    stranger, neighbour = switch.phone(Phone("127.0.0.66")), switch.phone(Phone(alice.address[0]))
+    switch.do(Bridge(0, 1))
+    for number in range(60):
+        conversation(switch, number, {0: alice, 1: bob})
+        switch.work(0.01)
+        if number >= 40:
+            for each in (stranger, neighbour):
+                attack(switch, each, switch.port(0))
+                attack(switch, each, switch.port(1))
+    if switch.relay.name.startswith("tcx"):
+        assert switch.engine.legs.lent[0] and switch.engine.legs.lent[1]
+    for phone in (alice, bob):
+        packets = phone.listen(60)
+        assert {packet.payload for packet in packets} == {b"\x55" * 160} and phone.waiting() == 0
+        assert [packet.sequence - packets[0].sequence & 0xFFFF for packet in packets] == list(range(60))
+    assert silent(stranger) and silent(neighbour)
+    statistics = switch.statistics(0)
+    assert (statistics.packets_received, statistics.lost, statistics.dropped_invalid) == (60, 0, 0)
