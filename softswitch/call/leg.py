@@ -97,7 +97,7 @@ class Leg:
         board.legs[dialog.local_tag] = self
         if occupies:
             board.occupy(device, occupies)
-        board.publish(LegStarted(call.id, self.id, role, party, dialog.call_id))
+        board.publish(LegStarted(call.id, self.id, role, party, dialog.call_id, device))
 
     @property
     def id(self) -> str:
