@@ -198,12 +198,13 @@ async def test_a_browser_and_baresip(lab: Lab, webphone: WebPhone, baresip: Star
     assert audio.contains(browser.voice, phone.heard()) >= HEARD
 
 
+@pytest.mark.parametrize("kind", [G711Call, WebCall], ids=["PCMU", "opus"])
 async def test_music_and_a_prompt_for_a_browser(
-    lab: Lab, webphone: WebPhone, music: audio.Signal, greeting: audio.Signal
+    lab: Lab, webphone: WebPhone, music: audio.Signal, greeting: audio.Signal, kind: type[WebCall]
 ) -> None:
     """A prompt begins at its beginning, although the handshake comes after the answer."""
-    browser = await webphone(24, "wss", 1)
-    browser.kind_of_call = G711Call
+    browser = await webphone(24 if kind is WebCall else 25, "wss", 1)
+    browser.kind_of_call = kind
     call = cast(WebCall, browser.call(lab.extensions["music"]))
     await call.answered()
     assert audio.contains(music, (await call.hears(TALK))) >= HEARD
