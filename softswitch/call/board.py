@@ -218,7 +218,9 @@ class Board:
         key = (worker, statistics.leg)
         if key in self._closing:
             self.deadlines.clear((key, "statistics"))
-            self._closing[key][0].media = {name: getattr(statistics, name) for name in _COUNTERS}
+            event = self._closing[key][0]
+            event.media = {name: getattr(statistics, name) for name in _COUNTERS}
+            event.media["codec"], event.media["security"] = event.codec, event.security
             self.without_statistics(key)
 
     def without_statistics(self, key: tuple[int, int]) -> None:

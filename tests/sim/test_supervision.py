@@ -415,3 +415,43 @@ def test_a_leg_moves_to_the_worker_of_the_room() -> None:
     assert ear.sdp.port == leg.media.port != before and leg.negotiation.ssrc != ssrc
     assert w.hears(ear) == "room:anna+bob"
     assert (w.hears(line), w.hears(other)) == ("room:bob", "room:anna")
+
+
+def test_it_follows_to_another_worker() -> None:
+    """The next call of the phone is served by another media process: the supervisor's media go there."""
+    w = world(workers=2)
+    line, _ = talking(w)
+    ear = supervised(w)
+    first = w.place(line)[0]
+    assert w.place(ear)[0] is first and w.hears(ear) == "room:anna+bob"
+    line.phone.hang_up(line)
+    w.run(0.2)
+    carl, dora = w.phone("carl"), w.phone("max")
+    w.run(1)
+    other = carl.call("bob")
+    w.run(2)
+    if w.place(other)[0] is first:
+        carl.hang_up(other)
+        busy = dora.call("carl")  # takes ports there, so that the next call goes elsewhere
+        w.run(1)
+        assert busy.status in (0, 200)
+        other = dora.call("bob")
+        w.run(2)
+    assert w.place(other)[0] is not first
+    assert w.place(ear)[0] is w.place(other)[0]
+    assert w.hears(ear).startswith("room:bob+")
+    for one in (other, ear):
+        one.phone.hang_up(one)
+    w.run(60)
+
+
+def test_two_calls_of_different_workers_become_one() -> None:
+    w = world(workers=2)
+    line, _, consult, third = two_calls(w)
+    merged(w, line, consult)
+    w.run(1)
+    assert w.hears(line) == "room:bob+carl" and w.hears(third) == "room:anna+bob"
+    assert len({id(w.place(one)[0]) for one in (line, consult, third)}) == 1
+    line.phone.hang_up(line)
+    w.run(1)
+    assert w.hears(third) == "bridge:bob"
