@@ -296,7 +296,8 @@ class Board:
         for fork in (call.fork, *(offer.fork for offer in (call.visit.offers.values() if call.visit else ()))):
             for kind in ("attempt", "group", "silence"):
                 self.deadlines.clear((fork, kind))
-        self.deadlines.clear((call, "flow"))
+        for kind in ("flow", "pressing"):
+            self.deadlines.clear((call, kind))
         if self.calls.pop(call.id, None) is not None:
             self.count(call.account.user, -1)
 

@@ -218,8 +218,12 @@ def test_taking_over_frees_the_agent() -> None:
     ear = supervised(w)
     assert w.hears(line) == "room:bob"
     w.press(ear, "7")
-    w.run(1)
+    w.run(0.3)
     assert other.state == "ended"
+    assert (w.hears(line), w.hears(ear)) == ("room:sue", "room:anna"), "the key may still be pressed"
+    parts = [port.source.part for port in w.worker.ports.values()]  # type: ignore[attr-defined]
+    assert parts == ["whisper", "whisper"]
+    w.run(1)
     assert (w.hears(line), w.hears(ear)) == ("bridge:sue", "bridge:anna")
     activities = [event.activity for event in w.switch.named("agent.activity") if event.agent == "bob"]
     assert activities[-1] == "wrapup"
@@ -243,7 +247,7 @@ def test_taking_over_the_calling_side() -> None:
     w.run(1)
     ear = supervised(w)
     w.press(ear, "7")
-    w.run(1)
+    w.run(2)
     assert out.state == "ended" and w.hears(carl.lines[0]) == "bridge:sue"
     ear.phone.hang_up(ear)
     w.run(60)
