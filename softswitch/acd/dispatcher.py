@@ -108,6 +108,19 @@ class Dispatcher:
         self._deadlines.set(("ring", offer.id), now + timeout)
         self._emit(RingAgent(offer.id, caller.id, agent.name, queue.name, agent.device, timeout))
 
+    # --- restart -----------------------------------------------------------------------------------------------------
+
+    def resume(self, offer: Offer, until: float) -> None:
+        """A phone that has been ringing for a caller goes on, at most until then."""
+        self._visits.offered(offer.caller)
+        self.offers[offer.id] = offer.caller.offers[offer.id] = offer
+        self._deadlines.set(("ring", offer.id), until)
+
+    def withdraw(self, offer: int) -> None:
+        """There is nothing to ring for any more."""
+        self._ignored["offer"] += 1
+        self._emit(WithdrawOffer(offer, OfferResult.CANCELLED_AGENT_STATE))
+
     # --- reports about an offer --------------------------------------------------------------------------------------
 
     def ringing(self, offer_id: int, now: float) -> None:

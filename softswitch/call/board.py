@@ -11,6 +11,7 @@ from media.control import Statistics
 from softswitch.call.media import MediaPool
 from softswitch.call.menu import Site
 from softswitch.effects import (
+    CallsChanged,
     ConversationEnded,
     DeviceBusy,
     DeviceFree,
@@ -89,6 +90,7 @@ class Board:
         self.legs: dict[str, Leg] = {}  # our tag -> the leg
         self.offers: dict[int, Offer] = {}
         self.by_account: Counter[str] = Counter()  # calls that an account has made
+        self.changed: dict[Call, None] = {}  # since what a restart must know of them was last asked for
         self.clips: Container[str] | None = None  # names that workers can play, None = not told
         self.local: frozenset[str] = frozenset(
             host.lower()
@@ -112,6 +114,14 @@ class Board:
 
     def publish(self, event: Event) -> None:
         self.out.append(Publish(event))
+
+    def touch(self, call: Call) -> None:
+        """Something happens to a call: what a restart must know of it will be another thing."""
+        changed = self.changed
+        if call not in changed:
+            if not changed:
+                self.out.append(CallsChanged())
+            changed[call] = None
 
     def place(self, flow: Flow) -> Place:
         """How we appear to the peer of a flow. Three answers per listener at most, so they are kept."""
@@ -219,6 +229,7 @@ class Board:
         for offer in [offer for offer in self.offers.values() if offer.call is call]:
             del self.offers[offer.id]
             self.out.append(ConversationEnded(offer.id) if offer.talking else OfferFailed(offer.id, OfferResult.FAILED))
+        call.legs.clear()
         if call.visit is not None and call.visit.waiting:
             self.out.append(LeaveQueue(call.id, Outcome.FAILED))
         for fork in (call.fork, *(offer.fork for offer in (call.visit.offers.values() if call.visit else ()))):

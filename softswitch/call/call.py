@@ -12,7 +12,7 @@ from softswitch.call.flow import Dial, EnterQueue, Flow, Mark, Runner
 from softswitch.call.fork import Fork, Invitation
 from softswitch.call.headers import ANONYMOUS, party
 from softswitch.call.leg import Leg, LegState
-from softswitch.call.menu import farewell, feature, flow_for
+from softswitch.call.menu import FAILURES, farewell, feature, flow_for
 from softswitch.call.queueing import QueueVisit
 from softswitch.call.routing import Destination, agent_of
 from softswitch.effects import AgentCommand
@@ -35,14 +35,14 @@ class Call:
     """One call from its INVITE to its record."""
 
     __slots__ = (
-        "_holding", "account", "board", "bridged_at", "caller", "caller_name", "caller_number", "dialled",
-        "ended", "fork", "headers", "hidden", "id", "language", "max_forwards", "outcome", "path", "peer",
-        "reached", "runner", "started", "unsettled", "visit", "worker",
+        "account", "board", "bridged_at", "caller", "caller_name", "caller_number", "dialled",
+        "ended", "fork", "headers", "hidden", "holding", "id", "language", "legs", "max_forwards", "outcome", "path", "peer",
+        "reached", "recipe", "runner", "started", "unsettled", "visit", "worker",
     )  # fmt: skip
 
-    def __init__(self, board: Board, account: Account, dialled: str, worker: int, now: float) -> None:
+    def __init__(self, board: Board, account: Account, dialled: str, worker: int, now: float, *, id: str = "") -> None:
         self.board = board
-        self.id = board.entropy.token()
+        self.id = id or board.entropy.token()
         self.account = account
         self.caller_number = account.user
         self.caller_name = account.name
@@ -50,6 +50,7 @@ class Call:
         self.worker = worker
         self.started = now
         self.language = account.language or board.directory.language
+        self.legs: dict[Leg, None] = {}  # whose signalling is not over
         self.caller: Leg  # set as soon as it exists
         self.peer: Leg | None = None  # who the caller talks to
         self.fork: Fork | None = None
@@ -59,12 +60,13 @@ class Call:
         self.hidden = False  # the caller's identity is not shown
         self.max_forwards = 70
         self.path: list[str] = []
+        self.recipe: tuple[str, ...] = ()  # of the flow that the caller is led by (`menu.resumed`)
         self.reached = ""  # the agent who took the call
         self.outcome = ""  # how the attempt to reach somebody failed
         self.bridged_at = 0.0
         self.unsettled = 0  # legs whose record is not published yet
         self.ended: CallEnded | None = None
-        self._holding: set[Leg] = set()
+        self.holding: set[Leg] = set()
         board.calls[self.id] = self
         board.count(account.user, 1)
 
@@ -78,10 +80,14 @@ class Call:
             agent = agent_of(self.account, self.board.directory)
             self.run(feature(agent, destination, self.account.user), now)
         else:
-            self.run(flow_for(destination, self.board.site), now)
+            self.run(flow_for(destination, self.board.site), now, ("to", str(destination)))
 
-    def run(self, flow: Flow, now: float) -> None:
-        """Answer if that has not happened, and lead the caller through a flow. Keys typed before are kept."""
+    def run(self, flow: Flow, now: float, recipe: tuple[str, ...] = ()) -> None:
+        """Answer if that has not happened, and lead the caller through a flow. Keys typed before are kept.
+
+        `recipe`: how it is begun again after a restart; () = there is nothing left but to hang up.
+        """
+        self.recipe = recipe
         typed = self.runner.digits if self.runner is not None else []
         if self.runner is not None:
             self.runner.stop()
@@ -155,7 +161,22 @@ class Call:
             self.caller.hang_up(now, status, cause)
             self.end(cause, now)
         else:
-            self.run(farewell(("call-failed",), cause), now)
+            self.say(FAILURES.get(cause, ("call-failed",)), cause, now)
+
+    def say(self, clips: tuple[str, ...], cause: str, now: float) -> None:
+        """Say something to a caller who was answered, and hang up."""
+        self.run(farewell(clips, cause), now, ("say", cause, *clips))
+
+    def fork_resumed(self, now: float) -> None:
+        """After a restart: whoever rang rings on, and the caller hears what they heard."""
+        fork, caller = self.fork, self.caller
+        if fork is None or not caller.up:
+            return  # The caller's own phone makes the sound.
+        leg = fork.legs[0] if fork.legs else None
+        if leg is not None and leg.up and fork.early:
+            caller.media.bridge(leg.media)
+        else:
+            caller.media.tone("ringback", self.board.country)
 
     # --- talking -------------------------------------------------------------------------------------------------------
 
@@ -168,6 +189,10 @@ class Call:
         if self.caller.gone:
             return
         self.board.publish(CallBridged(self.id, self.caller.id, leg.id))
+        self.settle(now)
+
+    def settle(self, now: float) -> None:
+        """Let caller and peer hear each other, if neither is on hold."""
         self._sources(now)
         self._align(now)
 
@@ -212,19 +237,18 @@ class Call:
         if leg is self.caller and runner is not None and not runner.started and leg.up:
             runner.start(now)
             return
-        if leg.holding is not (leg in self._holding):
+        if leg.holding is not (leg in self.holding):
             self._hold(leg, now)
         if self.peer is None:
             return  # A caller on hold in a menu or a queue: the worker does not send to them, and the source goes on.
-        self._sources(now)
-        self._align(now)
+        self.settle(now)
 
     def _hold(self, leg: Leg, now: float) -> None:
         if leg.holding:
-            self._holding.add(leg)
+            self.holding.add(leg)
             self.board.publish(CallHeld(self.id, leg.id))
         else:
-            self._holding.discard(leg)
+            self.holding.discard(leg)
             self.board.publish(CallResumed(self.id, leg.id))
         if self.visit is not None and leg is self.peer:
             self.visit.held(leg.holding)
@@ -295,7 +319,7 @@ class Call:
         queue = self.board.directory.queues.get(step.queue)
         if queue is None:
             self.mark(Mark("unknown_queue", step.queue))
-            self.run(farewell(("unavailable",), "unknown_queue"), now)
+            self.say(("unavailable",), "unknown_queue", now)
             return
         self.mark(Mark("queue", queue.name))
         if queue.language:
@@ -317,6 +341,10 @@ class Call:
 
     def mark(self, step: Mark) -> None:
         self.board.publish(FlowStep(self.id, step.step, step.detail))
+        if step.step == "menu":
+            self.recipe = ("menu", step.detail, *step.way)
+        elif step.step == "destination":
+            self.recipe = ("to", step.detail)
         if len(self.path) < MAX_PATH:
             self.path.append(f"{step.step}:{step.detail}" if step.detail else step.step)
 
@@ -351,7 +379,12 @@ class Call:
         self.settled(0)
         self.fork = None
         self.runner = None
-        self._holding.clear()
+        self.holding.clear()
+
+    def withdraw(self) -> None:
+        """After a restart: the call had ended, and only signalling was left of it."""
+        self.board.calls.pop(self.id, None)
+        self.board.count(self.account.user, -1)
 
     def settled(self, legs: int = 1) -> None:
         """The record of a leg is published; that of the call comes when all are."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Container, Sequence
+from collections.abc import Callable, Collection, Container, Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
 from media.control import Alarm, Digit, Failed, Latched, PlayDone, Ready, RtpTimeout, Statistics, Stopped
@@ -12,9 +12,12 @@ from softswitch.call.body import NO_OFFER, offer_of
 from softswitch.call.call import Call
 from softswitch.call.fork import Fork
 from softswitch.call.headers import anonymous, passed
+from softswitch.call.keeping import keep
 from softswitch.call.leg import Leg, LegInput, LegState
+from softswitch.call.revival import Kept, Standing, Taken, ids, take_back
 from softswitch.call.routing import Refusal, route_uri
 from softswitch.effects import (
+    CallsChanged,
     ConnectOffer,
     ConversationEnded,
     Flow,
@@ -25,6 +28,7 @@ from softswitch.effects import (
     WithdrawOffer,
 )
 from softswitch.events import CallEnded, CallStarted, MediaAlarm
+from softswitch.packing import PackingError
 from softswitch.sip.dialog import Dialog
 from softswitch.sip.endpoint import ServerTransaction
 from softswitch.sip.grammar import from_wire, number
@@ -73,6 +77,9 @@ class CallControl:
         self.board = Board(
             directory, endpoint, bindings, entropy, is_open=is_open, policy=policy, media_host=media_host
         )
+        self._stored: set[str] = set()  # calls of which something is stored
+        self._dropped: list[str] = []  # calls of before that were not taken back
+        self.unkept = 0  # times that a call could not be kept: a fault of ours
         self.current: Call | None = None  # the call that the present input is about, for `abort`
         self._answering: ServerTransaction | None = None  # the request that is being answered
         self._orders: dict[type, Callable[[Any, float], None]] = {
@@ -119,15 +126,20 @@ class CallControl:
             if isinstance(owner, Leg):
                 self._leg_expired(owner, kind, now)
             elif isinstance(owner, Fork):
-                self.current = owner.call
+                self._about(owner.call)
                 owner.expire(kind, now)
             elif isinstance(owner, Call):
-                self.current = owner
+                self._about(owner)
                 owner.expire(now)
             elif kind == "worker":
                 self._worker_lost(owner, now)
             else:
                 self.board.without_statistics(owner)
+
+    def _about(self, call: Call) -> None:
+        """The present input is about this call."""
+        self.current = call
+        self.board.touch(call)
 
     def drain(self) -> list[object]:
         out = self.board.out
@@ -170,26 +182,26 @@ class CallControl:
             # Some phones repeat the branch of the INVITE, and no tag of ours: the transaction knows whose it is.
             leg = item.transaction.owner if item.transaction is not None else None
         if isinstance(leg, Leg) and message.flow.host == leg.dialog.flow.host:
-            self.current = leg.call
+            self._about(leg.call)
             indialog.acknowledge(leg, message, now)
 
     def on_cancel(self, item: CancelReceived, now: float) -> None:
         leg = item.transaction.owner
         if isinstance(leg, Leg):
-            self.current = leg.call
+            self._about(leg.call)
             leg.handle(LegInput.CANCEL, now)
 
     def on_server_failed(self, item: ServerFailed, now: float) -> None:
         """The connection of a caller whose call was not answered yet is gone."""
         leg = item.transaction.owner
         if isinstance(leg, Leg):
-            self.current = leg.call
+            self._about(leg.call)
             leg.handle(LegInput.CANCEL, now, "connection_lost")
 
     def on_ack_missing(self, item: AckMissing, now: float) -> None:
         leg = item.transaction.owner
         if isinstance(leg, Leg):
-            self.current = leg.call
+            self._about(leg.call)
             for cseq, tx in list(leg.unacked.items()):
                 if tx is item.transaction:
                     del leg.unacked[cseq]
@@ -202,7 +214,7 @@ class CallControl:
         leg = tx.owner
         if not isinstance(leg, Leg):
             return
-        self.current = leg.call
+        self._about(leg.call)
         status = message.status
         if tx.method == "INVITE":
             leg.heard = True
@@ -235,7 +247,7 @@ class CallControl:
         leg = tx.owner
         if not isinstance(leg, Leg):
             return
-        self.current = leg.call
+        self._about(leg.call)
         if tx is leg.tx:
             leg.handle(LegInput.FAILURE, now, item.status)
         elif tx is leg.reinvite:
@@ -254,7 +266,7 @@ class CallControl:
         media: MediaLeg | None = self.board.pool.legs.get((worker, index))
         leg = media.owner if media is not None else None
         if isinstance(leg, Leg):
-            self.current = leg.call
+            self._about(leg.call)
             return leg
         return None
 
@@ -270,7 +282,7 @@ class CallControl:
 
     def _worker_lost(self, worker: int, now: float) -> None:
         for call in [call for call in self.board.calls.values() if call.worker == worker]:
-            self.current = call
+            self._about(call)
             call.end("media_lost", now, 503)
 
     def _digit(self, worker: int, event: Digit, now: float) -> None:
@@ -299,13 +311,13 @@ class CallControl:
         if call is None or call.visit is None or not call.visit.waiting:
             self.board.out.append(OfferFailed(order.offer, OfferResult.CANCELLED_CALLER_GONE))
             return
-        self.current = call
+        self._about(call)
         call.visit.ring(order, now)
 
     def _withdraw_offer(self, order: WithdrawOffer, now: float) -> None:
         offer = self.board.offers.get(order.offer)
         if offer is not None:
-            self.current = offer.call
+            self._about(offer.call)
             offer.withdraw(order.result, now)
 
     def _connect_offer(self, order: ConnectOffer, now: float) -> None:
@@ -313,14 +325,48 @@ class CallControl:
         if offer is None:
             self.board.out.append(ConversationEnded(order.offer))  # One of the two is gone already.
             return
-        self.current = offer.call
+        self._about(offer.call)
         offer.connect(now)
 
     def _release_caller(self, order: ReleaseCaller, now: float) -> None:
         call = self.board.calls.get(order.caller)
         if call is not None and call.visit is not None and call.visit.waiting:
-            self.current = call
+            self._about(call)
             call.visit.release(order.outcome, order.destination, now)
+
+    # --- restart -----------------------------------------------------------------------------------------------------------
+
+    def changes(self) -> Iterator[tuple[str, dict[str, Any] | None]]:
+        """What a restart must know of the calls that have changed since this was last asked; None: it may forget the call."""
+        dropped, self._dropped = self._dropped, []
+        yield from ((call, None) for call in dropped)
+        changed, self.board.changed = self.board.changed, {}
+        stored = self._stored
+        for call in changed:
+            try:
+                kept = keep(call)
+            except PackingError:
+                self.unkept += 1
+                kept = None
+            if kept is not None:
+                stored.add(call.id)
+                yield call.id, kept
+            elif call.id in stored:
+                stored.discard(call.id)
+                yield call.id, None
+
+    def take_back(self, calls: Collection[Kept], forgotten: Iterable[str], standing: Standing, now: float) -> Taken:
+        """Go on with the calls of a process that is gone. Workers must be ready; `standing`: what those do that lived on.
+
+        `forgotten`: calls that are stored and too old to be taken back.
+        """
+        taken = take_back(self.board, calls, standing, now)
+        going_on = {call.id for call in self.board.changed}
+        self._stored = set(going_on)
+        self._dropped = [call for call in (*ids(calls), *forgotten) if call not in going_on]
+        if self._dropped and not going_on:
+            self.board.out.append(CallsChanged())
+        return taken
 
     # --- operations ----------------------------------------------------------------------------------------------------------
 
@@ -328,7 +374,7 @@ class CallControl:
         """End a call from outside; False if there is none with this id."""
         found = self.board.calls.get(call)
         if found is not None:
-            self.current = found
+            self._about(found)
             found.end(cause, now)
         return found is not None
 
@@ -360,7 +406,7 @@ class CallControl:
     # --- inside ------------------------------------------------------------------------------------------------------
 
     def _leg_expired(self, leg: Leg, kind: str, now: float) -> None:
-        self.current = leg.call
+        self._about(leg.call)
         if kind == "reoffer":
             leg.reoffer_due(now)
         else:
@@ -372,7 +418,7 @@ class CallControl:
         if leg is None:
             board.endpoint.reject(tx, 481, now)
             return
-        self.current = leg.call
+        self._about(leg.call)
         trusted = account is not None and leg.device == account.user
         status = leg.dialog.receive(message, trusted=trusted)
         if status:
@@ -411,7 +457,7 @@ class CallControl:
     ) -> Call:
         board = self.board
         call = Call(board, account, _dialled(message), media.worker, now)
-        self.current = call
+        self._about(call)
         call.hidden = "privacy" in message.headers and anonymous(message)
         call.headers = passed(message)
         hops = message.header("max-forwards")

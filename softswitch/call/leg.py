@@ -87,7 +87,7 @@ class Leg:
 
     def __init__(
         self, board: Board, call: Call, owner: Owner, role: str, party: str, device: str, dialog: Dialog, media: MediaLeg,
-        now: float, *, occupies: str = "",
+        now: float, *, occupies: str = "", announce: bool = True,
     ) -> None:  # fmt: skip
         self.board = board
         self.call = call
@@ -117,9 +117,11 @@ class Leg:
         self.cause = ""
         self.by = ""
         board.legs[dialog.local_tag] = self
+        call.legs[self] = None
         if occupies:
             board.occupy(device, occupies)
-        board.publish(LegStarted(call.id, self.id, role, party, dialog.call_id))
+        if announce:
+            board.publish(LegStarted(call.id, self.id, role, party, dialog.call_id))
 
     @property
     def id(self) -> str:
@@ -348,6 +350,7 @@ class Leg:
     def _end(self, now: float) -> None:
         """No signalling is left: forget the dialog, and break the cycles."""
         self.board.legs.pop(self.dialog.local_tag, None)
+        self.call.legs.pop(self, None)
         for tx in self.unacked.values():
             self.board.endpoint.acknowledged(tx, now)  # The peer has hung up instead of sending ACK.
         self.unacked.clear()

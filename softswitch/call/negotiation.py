@@ -161,6 +161,9 @@ class Negotiation:
         "receive_dtmf_type", "receive_type", "remote", "session_id", "types",
     )  # fmt: skip
 
+    # What another process gives anew to what was kept of a negotiation.
+    NOT_KEPT: Final = frozenset({"host", "port"})
+
     def __init__(self, host: str, port: int, session_id: int) -> None:
         self.host = host  # where we receive
         self.port = port
