@@ -11,15 +11,17 @@ from collections.abc import Callable, Coroutine
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from media.control import Alarm, Close, Failed, Open, Ready, Stopped, WorkerEvent
+from media.control import Alarm, Failed, Open, Ready, Stopped, WorkerEvent
 from softswitch import host, logs, sounds
+from softswitch.acd.recovery import catch_up
 from softswitch.call.board import Policy
+from softswitch.call.revival import Kept, Taken
 from softswitch.config import Config, packaged_prompts
 from softswitch.console import Console
 from softswitch.directory import Directory
 from softswitch.driver import Driver
 from softswitch.editing import OPERATIONS
-from softswitch.effects import CloseFlow, Flow, MediaCommand, Publish, Send
+from softswitch.effects import CallsChanged, CloseFlow, Flow, MediaCommand, Publish, Send
 from softswitch.entropy import SystemEntropy
 from softswitch.errors import SoftswitchError
 from softswitch.events import ConfigChanged
@@ -41,6 +43,7 @@ if TYPE_CHECKING:
     from softswitch.store.records import Snapshot
 
 ENGINE_STATE = "engine"
+OFFER_GAP = 1_000  # offers that may have been made and never written
 DRAIN_POLL = 0.1  # seconds
 BYE_GRACE = 2.0  # seconds for the BYEs of a switch that goes down with calls
 WATCH_SECONDS = 1.0
@@ -114,22 +117,12 @@ class Daemon:
         await self._restore(snapshot)
         await self.console.start()
         stack.push_async_callback(self.console.close)
-        await self.media.wait()
-        self._close_strays()
-        self.media.begin()
         self._listen_to_signals()
         await self.network.start()
         if self._http is not None:
             self._http.start()
         self._spawn(self._watch())
         stack.callback(self._cancel_tasks)
-
-    def _close_strays(self) -> None:
-        """End what workers that were taken over still do for calls that nobody knows."""
-        for worker, commands in self.media.standing().items():
-            for one in commands:
-                if isinstance(one, Open):
-                    self.media.post(MediaCommand(worker, Close(one.leg)))
 
     def _make_media(self) -> MediaPlane:
         config = self.config
@@ -165,9 +158,11 @@ class Daemon:
                 CloseFlow: self.network.close_flow,
                 MediaCommand: self.media.post,
                 Publish: self.publisher.perform,
+                CallsChanged: lambda _: self.store.calls_changed(),
             },
             self.fault,
         )
+        self.store.keep_calls(self.switch.changes)
 
     def _load_sounds(self) -> None:
         own = self.config.paths.prompts
@@ -176,20 +171,46 @@ class Daemon:
         self.switch.set_clips(frozenset(one.name for one in found))
 
     async def _restore(self, snapshot: Snapshot) -> None:
-        """Take up what the last life left: registrations, agents, counters; close the books of what was cut off."""
+        """Take up what the last life left: registrations, agents, counters, calls; close the books of what was cut off."""
         now, stored = time.monotonic(), snapshot.states.get(ENGINE_STATE)
         state = stored.value if stored else self.switch.export_state(now)
         at = stored.saved_at if stored else now
+        if stored is not None and "seq" in state:  # It is kept once a second; the journal knows what came after.
+            events = await self.store.since(state["seq"])
+            state = catch_up(state, [(when - at, event) for when, event in events])
         freshen(state, snapshot, at)
+        self.switch.queues.restore_state(state, at)
+        await self.media.wait()
+        taken = self._take_back(snapshot)
         resumed = {(one["visit"], one["caller"]) for one in state["visits"]}
-        recovery = await self.store.recover(resumed=resumed)
+        recovery = await self.store.recover(resumed=resumed, calls=taken.calls, legs=taken.legs)
         for event in recovery.events:
             self.publisher.publish(event, at=recovery.at)
         if recovery.events:
             log.warning("recovered", calls=recovery.calls, legs=recovery.legs, visits=recovery.visits)
-        self.switch.queues.restore_state(state, at)
-        self.switch.queues.close_visits(now)
-        self.input("restore", self.switch.restore, snapshot.bindings, None)
+        self.input("close visits", self.switch.queues.close_visits)
+        self.media.begin()
+
+    def _take_back(self, snapshot: Snapshot) -> Taken:
+        """Go on with calls that the last life did not end: all, if it was alive a moment ago, else those whose media still is."""
+        standing = self.media.standing()
+        ports = {(worker, one.leg) for worker, orders in standing.items() for one in orders if isinstance(one, Open)}
+        recent = snapshot.outage <= self.config.media.survive
+        calls, forgotten = [], []
+        for one in snapshot.calls:
+            legs = one.value.get("legs", {}).values()
+            if recent or any(tuple(leg.get("media", ())) in ports for leg in legs):
+                calls.append(Kept(one.value, one.shift))
+            else:
+                forgotten.append(one.call)
+        taken = self.input("take back", self.switch.take_back, snapshot.bindings, calls, forgotten, standing) or Taken()
+        if taken.calls:
+            log.warning(
+                "calls taken back", calls=len(taken.calls), legs=len(taken.legs), outage=round(snapshot.outage, 1)
+            )
+        if taken.broken:
+            log.error("calls could not be taken back", calls=taken.broken[:10], count=len(taken.broken))
+        return taken
 
     def _completed(self, directory: Directory) -> Directory:
         """The site with the addresses of this machine as further names of its domain."""
@@ -386,6 +407,7 @@ class Daemon:
         while True:
             await asyncio.sleep(WATCH_SECONDS)
             now = time.monotonic()
+            self.store.alive()
             if self.publisher.state_changed:
                 self._keep_state(now)
             if now - pruned >= PRUNE_SECONDS:
@@ -399,7 +421,7 @@ class Daemon:
     def _keep_state(self, now: float) -> None:
         self.publisher.state_changed = False
         try:
-            self.store.save_state(ENGINE_STATE, self.switch.export_state(now))
+            self.store.save_state(ENGINE_STATE, self.switch.export_state(now) | {"seq": self.publisher.last})
         except Exception as error:
             self.faults("state", error)
 
@@ -453,6 +475,7 @@ def settings(config: Config) -> Settings:
 def freshen(state: dict[str, Any], snapshot: Snapshot, at: float) -> None:
     """Bring the kept state up to what the journal knows: it is written more often. `at`: when the state was kept."""
     state["last_visit"] = max(state["last_visit"], snapshot.last_visit)
+    state["last_offer"] += OFFER_GAP
     for name, known in snapshot.agents.items():
         kept = state["agents"].get(name)
         if kept is not None and (kept["presence"], kept["reason"]) != (known.presence, known.reason):

@@ -14,7 +14,16 @@ from typing import TYPE_CHECKING
 from softswitch.acd.agent import AgentState
 from softswitch.acd.caller import Caller, CallerInput, CallerState, Offer, OfferState
 from softswitch.acd.roster import must_stop_ringing
-from softswitch.effects import ConnectOffer, OfferResult, Outcome, Publish, ReleaseCaller, RingAgent, WithdrawOffer
+from softswitch.effects import (
+    ConnectOffer,
+    OfferResult,
+    OfferResumed,
+    Outcome,
+    Publish,
+    ReleaseCaller,
+    RingAgent,
+    WithdrawOffer,
+)
 from softswitch.events import Event, OfferEnded, OfferMade
 
 if TYPE_CHECKING:
@@ -116,10 +125,11 @@ class Dispatcher:
         self.offers[offer.id] = offer.caller.offers[offer.id] = offer
         self._deadlines.set(("ring", offer.id), until)
 
-    def withdraw(self, offer: int) -> None:
-        """There is nothing to ring for any more."""
-        self._ignored["offer"] += 1
-        self._emit(WithdrawOffer(offer, OfferResult.CANCELLED_AGENT_STATE))
+    def refuse(self, item: OfferResumed, now: float) -> None:
+        """There is nobody to ring, or nobody to ring for, any more."""
+        result = OfferResult.CANCELLED_AGENT_STATE
+        self._emit(WithdrawOffer(item.offer, result))
+        self._publish(OfferEnded(item.queue, item.caller, item.agent, item.offer, result, now - item.at))
 
     # --- reports about an offer --------------------------------------------------------------------------------------
 

@@ -77,7 +77,7 @@ def resume_offer(engine: Engine, item: OfferResumed, now: float) -> None:
     dispatcher = engine.dispatcher
     dispatcher.last = max(dispatcher.last, item.offer)
     if agent is None or seat is None or caller is None or agent.offer is not None or agent.outside:
-        dispatcher.withdraw(item.offer)
+        dispatcher.refuse(item, now)
         return
     dispatcher.resume(Offer(item.offer, caller, agent, seat.queue, seat.tier.number, item.at), item.until)
     engine.roster.resume(

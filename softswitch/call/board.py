@@ -220,7 +220,7 @@ class Board:
         """Take everything away from a call, whatever state it was left in. No signalling, no records."""
         for leg in [leg for leg in self.legs.values() if leg.call is call]:
             del self.legs[leg.id]
-            for kind in ("hold", "reoffer"):
+            for kind in ("hold", "reoffer", "probe"):
                 self.deadlines.clear((leg, kind))
             if leg.occupies and not leg.gone:
                 self.vacate(leg.device)

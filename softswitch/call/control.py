@@ -224,7 +224,7 @@ class CallControl:
                 leg.reoffer_answered(tx, message, now)
         elif tx.method == "BYE" and status >= 200:
             leg.handle(LegInput.BYE_DONE, now)
-        elif status in (408, 481) and not leg.gone:
+        elif (status == 481 or (status == 408 and tx.method != "OPTIONS")) and not leg.gone:
             leg.drop(now, status, "dialog_lost")  # 12.2.1.2: the peer has forgotten the dialog.
 
     def _first_invite(self, leg: Leg, tx: Any, message: Message, now: float) -> None:
@@ -254,7 +254,7 @@ class CallControl:
             leg.reoffer_failed(item.status, now)
         elif tx.method == "BYE":
             leg.handle(LegInput.BYE_DONE, now)
-        elif not leg.gone:
+        elif tx.method != "OPTIONS" and not leg.gone:  # A phone need not answer those.
             leg.drop(now, item.status, "dialog_lost")
 
     # --- media ------------------------------------------------------------------------------------------------------------
@@ -409,6 +409,8 @@ class CallControl:
         self._about(leg.call)
         if kind == "reoffer":
             leg.reoffer_due(now)
+        elif kind == "probe":
+            leg.probe(now)
         else:
             leg.drop(now, 408, "rtp_timeout_hold", "timeout")
 

@@ -286,6 +286,11 @@ class Leg:
         wait = (210 + below(191)) / 100 if self.role != "caller" else below(201) / 100
         self.board.deadlines.set((self, "reoffer"), now + wait)
 
+    def probe(self, now: float) -> None:
+        """After a restart: ask whether the peer still knows the dialog. It may have hung up in the last moment before."""
+        if self.state is LegState.ESTABLISHED and not self.gone:
+            self.dialog.request(self.board.endpoint, "OPTIONS", now, owner=self)
+
     def drop(self, now: float, status: int, cause: str, by: str = "failure") -> None:
         """The peer is lost or of no use: end the leg, and tell the owner."""
         if self._gone(now, status, cause, by):
@@ -333,7 +338,7 @@ class Leg:
         self.status = self.status or status
         self.gone_at = now
         board = self.board
-        for name in ("hold", "reoffer"):
+        for name in DEADLINES:
             board.deadlines.clear((self, name))
         if self.occupies:
             board.vacate(self.device)
@@ -358,6 +363,7 @@ class Leg:
         self.reinvite = None
 
 
+DEADLINES: Final = ("hold", "reoffer", "probe")  # kinds, of a leg
 MAX_RETRIES: Final = 5  # of a re-INVITE that meets another one
 Action: TypeAlias = Callable[[Leg, float, Any], None]
 

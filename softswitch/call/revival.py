@@ -29,6 +29,8 @@ if TYPE_CHECKING:
     from media.control import Command
     from softswitch.call.board import Board
 
+PROBE_AFTER: Final = 1.0  # seconds until the peers of sessions are asked whether they still know them
+PROBE_WITHIN: Final = 3.0  # all of them, spread over so long
 CSEQ_GAP: Final = 16  # requests that may have gone out after the last time that the call was kept
 DAMAGED: Final = (PackingError, KeyError, TypeError, ValueError, AttributeError, IndexError)
 SOURCES: Final = (Bridge, Join, Play, Music, Tone, Echo, Stop)
@@ -334,8 +336,11 @@ class Revival:
             leg.handle(LegInput.HANG_UP, now, (0, ""))
         else:
             self._resume_session(leg, kept, stream)
-        if not leg.gone and leg.negotiation.agreed:
+        if leg.gone:
+            return
+        if leg.negotiation.agreed:
             leg.connect(now)
+        board.deadlines.set((leg, "probe"), now + PROBE_AFTER + board.entropy.below(int(PROBE_WITHIN * 1000)) / 1000)
 
     def _resume_session(self, leg: Leg, kept: dict[str, Any], stream: bool) -> None:
         endpoint, now = self.board.endpoint, self._now
