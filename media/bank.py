@@ -12,7 +12,8 @@ import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
-from media.g711 import SILENCE, Octets, encode_both
+from media.codec import Octets
+from media.g711 import SILENCE, encode_both
 
 MAX_FRAME = 480  # samples: 60 ms, the longest packet that we send
 _FIRST_CAPACITY = 1 << 25  # samples, over an hour; only what is used takes memory. Doubled when full.

@@ -5,11 +5,15 @@ Linear audio is 16-bit mono at 8000 or 16000 hertz: what a telephone carries, an
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
+
+Octets: TypeAlias = NDArray[np.uint8]
+Samples: TypeAlias = NDArray[np.int16]
 
 
 @dataclass(slots=True, frozen=True)
@@ -31,11 +35,11 @@ class Decoder(Protocol):
 
     rate: int
 
-    def decode(self, payload: bytes) -> NDArray[np.int16]:
+    def decode(self, payload: bytes) -> Samples:
         """The audio of one packet; empty if the payload makes no sense. Never raises for what a peer sent."""
         ...
 
-    def conceal(self, samples: int, following: bytes | None) -> NDArray[np.int16]:
+    def conceal(self, samples: int, following: bytes | None) -> Samples:
         """What may have been in a lost packet of that many samples. `following`: the packet after it, if it is there already,
 
         which may hold a second, coarser copy of the lost one (RFC 6716 section 2.1.7).
@@ -48,6 +52,23 @@ class Encoder(Protocol):
 
     rate: int
 
-    def encode(self, samples: NDArray[np.int16]) -> bytes:
-        """The payload of one packet of 10 to 60 ms at `rate`."""
+    def encode(self, samples: Samples) -> bytes:
+        """The payload of one packet of 10, 20, 40 or 60 ms at `rate`; all but Opus take 30 and 50 ms as well."""
         ...
+
+    def expect_loss(self, percent: int) -> None:
+        """How much of the stream does not arrive, as the far end reports: a codec may send more redundancy."""
+        ...
+
+
+_NUMBER = re.compile(r"[0-9]{1,10}")
+
+
+def parameters(fmtp: str) -> dict[str, int]:
+    """The numbers in the format parameters of an SDP: "useinbandfec=1;stereo=0". What is no number is left out."""
+    found = {}
+    for part in fmtp.split(";"):
+        name, _, value = part.partition("=")
+        if _NUMBER.fullmatch(value := value.strip(" \t")):
+            found[name.strip(" \t").casefold()] = int(value)
+    return found

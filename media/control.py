@@ -19,7 +19,7 @@ from zlib import crc32
 
 VERSION = 2
 
-RELAYS = ("auto", "epoll", "reference")  # what `media.relay` may say: the ways of moving packets (media/relay)
+RELAYS = ("auto", "tcx", "tc", "uring", "epoll", "reference")  # what `media.relay` may say (media/relay)
 
 
 @dataclass(slots=True)
@@ -35,7 +35,9 @@ class Open:
     `receive_type`/`receive_dtmf_type`: the numbers this leg will send to us (RFC 3264 allows them to differ), -1: the same.
     `noise_type`: comfort noise's number (RFC 3389), -1: none was agreed; 13 is understood all the same.
     `inband`: keys are heard in the audio, as no telephone-event was agreed.
-    `ptime`: milliseconds per packet that we send. `send`/`receive`: the SDP direction as seen from us.
+    `ptime`: milliseconds per packet that we send. `max_ptime`: the longest packet that the peer takes (its maxptime), 0: it said
+    nothing; packets of a bridged leg are made anew if they are longer than both.
+    `send`/`receive`: the SDP direction as seen from us.
     `timeout`: seconds without RTP, while receiving, before RtpTimeout is reported; 0 = never.
 
     SRTP: `suite` is a crypto-suite of RFC 4568 or RFC 7714 with `send_key`/`receive_key` in base64 (key and salt as in
@@ -74,6 +76,7 @@ class Open:
     remote_ice: str = ""
     candidates: tuple[str, ...] = ()
     rtcp_mux: bool = False
+    max_ptime: int = 0
 
 
 @dataclass(slots=True)
@@ -110,6 +113,7 @@ class Modify:
     remote_ice: str = ""
     candidates: tuple[str, ...] = ()
     rtcp_mux: bool = False
+    max_ptime: int = 0
 
 
 @dataclass(slots=True)
@@ -283,6 +287,7 @@ class Ready:
     pid: int
     taken: tuple[str, ...] = ()  # numbers of legs that cannot be used: another program has one of their ports
     fingerprint: str = ""  # of its DTLS certificate, as in SDP: "sha-256 AB:CD:..."
+    codecs: tuple[str, ...] = ()  # that it can decode, encode and play; others it can only pass through
 
 
 @dataclass(slots=True)

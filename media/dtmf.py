@@ -25,7 +25,8 @@ EVENT_OF = {digit: event for event, digit in enumerate(DIGITS)} | {"a": 12, "b":
 END = 0x80
 VOLUME = 10  # -10 dBm0, what every phone sends
 END_PACKETS = 3  # 2.5.1.4: the last packet is sent three times
-MIN_DURATION_MS, MAX_DURATION_MS = 40, 8000  # the duration field ends at 8.19 s
+MIN_DURATION_MS, MAX_DURATION_MS = 40, 8000
+MAX_SEGMENT = 0xFFFF  # RTP units in the duration field: 8.19 s at 8000, 1.37 s at 48000
 GAP_MS = 60  # between two digits; 50 is the least that a detector must tell apart
 
 EVENT = Struct("!BBH")
@@ -34,12 +35,17 @@ _REMEMBERED = 8  # events; a packet delayed longer than this many digits does no
 
 @dataclass(slots=True)
 class EventReceiver:
-    """Tells new digits from repetitions, for one leg. Keeps a bounded memory whatever it is sent."""
+    """Tells new digits from repetitions, for one leg. Keeps a bounded memory whatever it is sent.
 
+    `clock`: of its timestamps and durations, hertz (2.1: that of the codec beside it).
+    """
+
+    clock: int = CLOCK_RATE
     _seen: deque[tuple[int, int]] = field(default_factory=lambda: deque(maxlen=_REMEMBERED))
     _event: int = -1
     _ssrc: int = 0
     _timestamp: int = 0
+    _start: int = 0  # timestamp of the first segment
     _duration: int = 0
     _ended: bool = True
 
@@ -58,9 +64,18 @@ class EventReceiver:
         self._seen.append(name)
         self._event, self._ssrc, self._timestamp = event, ssrc, timestamp
         self._duration, self._ended = duration, flags & END != 0
+        if not continued:
+            self._start = timestamp
         if continued or event >= len(DIGITS):
             return None
-        return DIGITS[event], duration * 1000 // CLOCK_RATE
+        return DIGITS[event], duration * 1000 // self.clock
+
+    def since_start(self, ssrc: int, timestamp: int) -> int | None:
+        """How long after the start of the last key press that timestamp is, in RTP units; None: it is of an earlier one."""
+        if ssrc != self._ssrc:
+            return None
+        elapsed = (timestamp - self._start) & 0xFFFFFFFF
+        return elapsed if elapsed <= (self._timestamp - self._start) & 0xFFFFFFFF else None
 
     def _continues(self, ssrc: int, timestamp: int, marker: bool, event: int) -> bool:
         """2.5.1.3: a key held longer than the duration field is sent as segments that join without a gap.
@@ -70,31 +85,43 @@ class EventReceiver:
         if self._ended or marker or event != self._event or ssrc != self._ssrc:
             return False
         elapsed = (timestamp - self._timestamp) & 0xFFFFFFFF
-        return elapsed <= self._duration + 3 * CLOCK_RATE // 50
+        return elapsed <= self._duration + 3 * self.clock // 50
 
 
 @dataclass(slots=True)
 class EventPacket:
-    """One packet of an event that we send. `first`: it starts an event (marker bit, new timestamp)."""
+    """One packet of an event that we send. `first`: it starts an event (marker bit, new timestamp).
+
+    `start`: of its segment, in RTP units since the start of the event.
+    """
 
     payload: bytes
     first: bool
+    start: int = 0
 
 
-def event_packets(digits: str, duration_ms: int, step_ms: int) -> Iterator[EventPacket | None]:
+def segment(duration: int) -> tuple[int, int]:
+    """2.5.1.3: where the segment begins that ends at a duration, and what its duration field says."""
+    start = max(duration - 1, 0) // MAX_SEGMENT * MAX_SEGMENT
+    return start, duration - start
+
+
+def event_packets(digits: str, duration_ms: int, step_ms: int, clock: int = CLOCK_RATE) -> Iterator[EventPacket | None]:
     """What to send every `step_ms` milliseconds so that the far end reads `digits`; None: a pause.
 
     Characters that are no digits are skipped.
     """
     duration_ms = min(max(duration_ms, MIN_DURATION_MS), MAX_DURATION_MS)
-    total, step = duration_ms * CLOCK_RATE // 1000, step_ms * CLOCK_RATE // 1000
+    total, step = duration_ms * clock // 1000, step_ms * clock // 1000
     for digit in digits:
         event = EVENT_OF.get(digit)
         if event is None:
             continue
         for duration in range(step, max(total, step + 1), step):
-            yield EventPacket(EVENT.pack(event, VOLUME, duration), first=duration == step)
+            start, shown = segment(duration)
+            yield EventPacket(EVENT.pack(event, VOLUME, shown), first=duration == step, start=start)
+        start, shown = segment(total)
         for _ in range(END_PACKETS):
-            yield EventPacket(EVENT.pack(event, END | VOLUME, total), first=False)
+            yield EventPacket(EVENT.pack(event, END | VOLUME, shown), first=False, start=start)
         for _ in range(-(-GAP_MS // step_ms)):
             yield None

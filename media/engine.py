@@ -8,55 +8,42 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Protocol, TypeAlias
 
+from media import transports
 from media.bank import Bank
+from media.codecs import codec_of
 from media.control import (
     Close,
     Command,
-    Latched,
     Load,
     Modify,
     Open,
     SendDigits,
     WorkerEvent,
 )
-from media.g711 import CODECS, TRANSLATE
+from media.g711 import TRANSLATE
 from media.keypad import Keypad
-from media.latch import Address, Latch, literal, remote
+from media.latch import Address
 from media.legs import Legs
 from media.library import Library, Recording
 from media.player import TICK, Player, Sink
 from media.rtcp import Reporter
 from media.rtp import CLOCK_RATE
-from media.session import Leg, Session, Terms
+from media.session import Leg, Session
 from media.sources import Sources, State
 from media.studio import Studio
 from media.survey import Survey
+from media.terms import MAX_CLOCK, Terms, packet_ms
+from media.transport import Aside
+from media.transports import Transports
 
-FRAMES_MS = (10, 20, 30, 40, 50, 60)
 ROUNDS = 4  # calls of `survey` in which every leg is visited once
 
 Chance: TypeAlias = Callable[[int], int]
 """As many random bits as the argument says, that nobody can predict."""
 
 
-class Network(Sink, Protocol):
+class Network(Sink, transports.Network, Protocol):
     """The sockets of the legs, as the relay keeps them."""
-
-    def aim(self, leg: int, rtp: Address, rtcp: Address, *, keep: bool) -> None:
-        """Send there and receive from there only. `keep`: what has arrived from there already still counts."""
-        ...
-
-    def listen(self, leg: int, host: str, rtp: Address | None) -> None:
-        """Receive from anywhere, for `Engine.admit` to judge; send to `rtp` if given. `host` tells the address family."""
-        ...
-
-    def quiet(self, leg: int) -> None:
-        """Neither send nor receive."""
-        ...
-
-    def send_rtcp(self, leg: int, data: bytes) -> None:
-        """Send one RTCP packet where the leg is aimed at."""
-        ...
 
 
 class Engine:
@@ -72,8 +59,9 @@ class Engine:
         self.library = Library(bank)
         self.player = Player(legs, bank, network)
         self.keypad = Keypad(self.session, self.library, bank, network)
-        self.watchman = Survey(self.session, chance, network.send_rtcp, epoch)
         self.sources = Sources(self.session, self.player, self.library, bank.silence, load)
+        self.transports = Transports(self.session, self.sources, network, self._hear_rtcp)
+        self.watchman = Survey(self.session, chance, self.transports.send_rtcp, epoch)
         self._network = network
         self._chance = chance
         self._states = self.sources.states
@@ -111,6 +99,12 @@ class Engine:
             self.alarm("unknown leg", f"{type(command).__name__} for leg {leg}, which is not open")
             return
         self._perform[type(command)](command, now)
+        self._follow(now)
+
+    def _follow(self, now: float) -> None:
+        """After legs were connected, or have other terms."""
+        if self.session.unsettled:
+            self.sources.follow(now)
 
     def alarm(self, what: str, detail: str = "") -> None:
         self.sources.alarm(what, detail)
@@ -122,8 +116,8 @@ class Engine:
         if not 0 <= number < self.legs.count:
             self.alarm("unknown leg", f"Open for leg {number}; there are {self.legs.count}")
             return
-        terms = self._terms(command)
-        if terms is None:
+        terms, protection = self._terms(command), self.transports.protection(command)
+        if terms is None or protection is None:
             return
         if number in self._states:
             self._close(Close(number), now)
@@ -133,27 +127,30 @@ class Engine:
         ssrc = command.ssrc & 0xFFFFFFFF or (chance >> 47 & 0xFFFFFFFF) or 1
         leg = Leg(number, terms, Reporter(ssrc, f"{chance >> 79:024x}"))  # RFC 7022: 96 bits make a name unique
         self.session.open[number] = leg
-        self._states[number] = State(command, self.watchman.begin(now))
+        state = self._states[number] = State(command, self.watchman.begin(now))
         legs.ssrc[number] = ssrc
         legs.out_seq[number] = chance & 0x7FFF  # 5.1: random; the upper half is left for wrapping late
         legs.out_ts[number] = chance >> 15 & 0xFFFFFFFF
-        legs.out_step[number] = terms.samples
+        self.session.agree(leg, terms)
         self._fill_in(leg)
-        self._point(leg, command)
+        self.transports.open(leg, state, protection)
 
     def _modify(self, command: Modify, now: float) -> None:
         leg, state = self.sources.get(command.leg)
-        terms = self._terms(command)
-        if terms is None:
+        terms, protection = self._terms(command), self.transports.protection(command)
+        if terms is None or protection is None:
             return
         if terms.receive and not leg.terms.receive:
             state.watch.heard_from, state.watch.timed_out = now, False
-        before, state.command, leg.terms = state.command, command, terms
+        before, state.command = state.command, command
+        self.session.agree(leg, terms)
         self._fill_in(leg)
-        if any(getattr(before, name) != getattr(command, name) for name in ("host", "port", "latch_host", "rtcp_port")):
+        moved = any(
+            getattr(before, name) != getattr(command, name) for name in ("host", "port", "latch_host", "rtcp_port")
+        )
+        if moved:
             state.watch.heard_from, state.watch.timed_out = now, False
-            self._point(leg, command)
-        self.sources.settle(leg)
+        self.transports.modify(leg, state, protection, moved=moved)
 
     def _close(self, command: Close, now: float) -> None:
         leg, state = self.sources.get(command.leg)
@@ -163,28 +160,31 @@ class Engine:
         self.keypad.forget(leg)
         self.watchman.report(leg, now, goodbye=True)
         self.events.append(self.session.statistics(leg))
-        self._network.quiet(number)
+        self.transports.close(leg)
         self.session.open[number] = None
         del self._states[number]
         self.studio.forget(number)
         self.legs.clear(number)
 
     def _terms(self, command: Open | Modify) -> Terms | None:
-        law = CODECS.get(command.codec)
-        if law is None or not 0 <= command.payload_type < 128:
-            what = f"leg {command.leg}: codec {command.codec!r}, payload type {command.payload_type}"
+        clock = command.clock
+        if not command.codec or not 0 <= command.payload_type < 128 or clock % CLOCK_RATE or not 0 < clock <= MAX_CLOCK:
+            what = f"leg {command.leg}: codec {command.codec!r}, {clock} Hz, payload type {command.payload_type}"
             self.alarm("unknown codec", what)
             return None
-        ptime = max((each for each in FRAMES_MS if each <= command.ptime), default=FRAMES_MS[0])
+        codec = codec_of(command.codec, clock, command.fmtp)
+        ptime = packet_ms(codec, command.ptime, command.max_ptime)
         dtmf_type = command.dtmf_type if 0 <= command.dtmf_type < 128 else -1
         receive_type, receive_dtmf_type = command.receive_type, command.receive_dtmf_type
         return Terms(
-            law,
+            codec,
             command.payload_type,
             dtmf_type,
             receive_type if 0 <= receive_type < 128 else command.payload_type,
             receive_dtmf_type if 0 <= receive_dtmf_type < 128 else dtmf_type,
+            command.noise_type if 0 <= command.noise_type < 128 else -1,
             ptime * CLOCK_RATE // 1000,
+            max(ptime, command.max_ptime) * CLOCK_RATE // 1000,
             command.send,
             command.receive,
             command.timeout,
@@ -195,61 +195,30 @@ class Engine:
         legs, number, terms = self.legs, leg.number, leg.terms
         legs.frame[number], legs.law[number], legs.kind[number] = terms.samples, terms.law, terms.payload_type
 
-    def _point(self, leg: Leg, command: Open | Modify) -> None:
-        """Where the leg sends and from where it receives (the media address policy)."""
-        state = self._states[leg.number]
-        stated, latch_host = remote(command.host, command.port), literal(command.latch_host)
-        if command.latch_host and not latch_host:
-            self.alarm("bad address", f"leg {leg.number}: latch_host {command.latch_host!r} is no address literal")
-        rtcp = (stated[0], command.rtcp_port or min(stated[1] + 1, 65535)) if stated else None
-        state.latch = Latch(latch_host, stated) if latch_host else None
-        leg.address = state.latch.reachable if state.latch else stated
-        try:
-            if state.latch is not None:
-                self._network.listen(leg.number, latch_host, leg.address)
-            elif stated is not None and rtcp is not None:
-                self._network.aim(leg.number, stated, rtcp, keep=False)
-            else:
-                self._network.quiet(leg.number)
-        except OSError as error:
-            leg.address = state.latch = None
-            self._network.quiet(leg.number)
-            self.alarm("unreachable address", f"leg {leg.number}: {command.host} port {command.port}: {error}")
-        self.sources.settle(leg)
-
     # --- what arrives ------------------------------------------------------------------------------------------------
 
-    def admit(self, number: int, source: Address, packet: memoryview, size: int) -> bool:
-        """Whether a packet that came to a listening leg may be taken. May settle the remote address."""
-        state = self._states.get(number)
-        leg = self.session.open[number]
-        if state is None or leg is None:
-            return False
-        if state.latch is None:
-            if source == leg.address:
-                return True
-            leg.foreign += 1
-            return False
-        if not state.latch.accepts(source, leg.terms.receive_type, packet, size):
-            if state.latch.foreign(source):
-                leg.foreign += 1
-            return False
-        rtcp_port = state.command.rtcp_port if source == state.latch.stated else 0
-        state.latch, leg.address = None, source
-        try:
-            self._network.aim(number, source, (source[0], rtcp_port or min(source[1] + 1, 65535)), keep=True)
-        except OSError as error:
-            leg.address = None
-            self.alarm("unreachable address", f"leg {number}: {source[0]} port {source[1]}: {error}")
-            return False
-        self.events.append(Latched(number, *source))
-        self.sources.settle(leg)
-        return True
+    def admit(self, number: int, source: Address, packet: memoryview, size: int) -> int:
+        """The size of the RTP packet that a packet which came to a listening leg is, unwrapped in place; 0: it must not be taken.
+
+        May settle the remote address.
+        """
+        return self.transports.admit(number, source, packet, size)
+
+    @property
+    def inbox(self) -> list[Aside]:
+        """What transports put aside, for `attend`."""
+        return self.transports.inbox
+
+    def attend(self, now: float) -> None:
+        """Look at what transports put aside; to be called when the packets of the moment are moved."""
+        self.transports.attend(now)
 
     def receive_rtcp(self, number: int, data: bytes, now: float) -> None:
-        """An RTCP packet from the address of the leg."""
-        leg = self.session.open[number]
-        if leg is not None and not leg.reporter.receive(data, self.watchman.epoch + now):
+        """An RTCP packet from the address of the leg, as it came."""
+        self.transports.receive_rtcp(number, data, now)
+
+    def _hear_rtcp(self, leg: Leg, data: bytes, now: float) -> None:
+        if not leg.reporter.receive(data, self.watchman.epoch + now):
             leg.invalid += 1
 
     def loaded(self, recording: Recording, now: float) -> None:
@@ -266,6 +235,8 @@ class Engine:
     def run(self, now: float) -> int:
         """Send what is due by now, settle what has happened. Returns how many ticks came too late to be made up for."""
         tick, clock = int(now / TICK), int(now * CLOCK_RATE)
+        if self.session.asides:
+            self._send_asides()
         if self.session.pressed:
             self.sources.stop_by_digit()
         late = self.player.run(tick, clock)
@@ -274,7 +245,17 @@ class Engine:
                 self.sources.settle(leg)
         if self.player.done:
             self.sources.finish_plays()
+        self._follow(now)
         return late
+
+    def _send_asides(self) -> None:
+        for leg, data in self.session.asides:
+            packet = memoryview(data)
+            try:
+                self._network.senders[leg](packet)
+            except OSError as error:
+                self._network.failed(leg, packet, error)
+        self.session.asides.clear()
 
     def survey(self, now: float) -> None:
         """Look after some of the legs; to be called a few times a second while any are open."""

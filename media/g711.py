@@ -7,13 +7,13 @@
 from __future__ import annotations
 
 from enum import IntEnum
-from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
-Octets: TypeAlias = NDArray[np.uint8]
-Samples: TypeAlias = NDArray[np.int16]
+from media.codec import Octets, Samples
+from media.concealment import Concealment
+from media.rtp import CLOCK_RATE
 
 
 class Law(IntEnum):
@@ -94,3 +94,37 @@ TRANSCODE: tuple[Octets, Octets] = (encode(DECODE[Law.A], Law.MU), encode(DECODE
 
 TRANSLATE: tuple[bytes, bytes] = (TRANSCODE[Law.MU].tobytes(), TRANSCODE[Law.A].tobytes())
 """The same for `bytes.translate`."""
+
+
+class G711Decoder:
+    """One stream."""
+
+    rate = CLOCK_RATE
+
+    def __init__(self, law: Law) -> None:
+        self._table = DECODE[law]
+        self._concealment = Concealment(self.rate)
+
+    def decode(self, payload: bytes) -> Samples:
+        """The audio of one packet."""
+        return self._concealment.heard(self._table.take(np.frombuffer(payload, np.uint8), mode="clip"))
+
+    def conceal(self, samples: int, following: bytes | None = None) -> Samples:
+        """In place of a lost packet."""
+        return self._concealment.conceal(samples)
+
+
+class G711Encoder:
+    """One stream."""
+
+    rate = CLOCK_RATE
+
+    def __init__(self, law: Law) -> None:
+        self._law = law
+
+    def encode(self, samples: Samples) -> bytes:
+        """The payload of one packet."""
+        return encode(np.ascontiguousarray(samples), self._law).tobytes()
+
+    def expect_loss(self, percent: int) -> None:
+        """Nothing is sent twice."""

@@ -29,6 +29,7 @@ class _Typing:
     next_tick: int
     waiting: int = 0
     timestamp: int = -1  # of the last packet; -1: none yet
+    start: int = 0  # timestamp of the present event
 
 
 class Keypad:
@@ -50,7 +51,8 @@ class Keypad:
         digits = digits[:MAX_DIGITS]
         steps: Iterator[Step]
         if leg.terms.dtmf_type >= 0:
-            steps = event_packets(digits, duration_ms, leg.terms.samples * 1000 // CLOCK_RATE)
+            step_ms = leg.terms.samples * 1000 // CLOCK_RATE
+            steps = event_packets(digits, duration_ms, step_ms, leg.terms.codec.clock)
         else:
             steps = self._sounding(leg, digits, duration_ms)
         typing = self._typing.get(leg.number)
@@ -99,16 +101,18 @@ class Keypad:
             if leg.terms.dtmf_type < 0:
                 return  # A new answer took the type away in the middle of a digit.
             payload, kind, marked = step.payload, leg.terms.dtmf_type, step.first
-            # RFC 4733 section 2.5.1.2: every packet of an event has the timestamp of its start.
-            moves = step.first or begins
+            if step.first or begins:
+                typing.start = self._session.next_timestamp(number, clock)
+            # RFC 4733 section 2.5.1.2: every packet of an event has the timestamp of its start, or of its segment's.
+            timestamp = typing.start + step.start
         else:
-            payload, kind, marked, moves = step, leg.terms.payload_type, begins, True
-        if moves:
-            if begins or isinstance(step, EventPacket):
-                typing.timestamp = self._session.next_timestamp(number, clock)
-            else:
-                typing.timestamp += len(step)
-            legs.out_ts[number], legs.out_clock[number] = typing.timestamp, clock
+            payload, kind, marked = step, leg.terms.payload_type, begins
+            timestamp = typing.timestamp + leg.terms.samples * leg.terms.scale
+            if begins:
+                timestamp = self._session.next_timestamp(number, clock)
+        if timestamp != typing.timestamp:
+            typing.timestamp = timestamp
+            legs.out_ts[number], legs.out_clock[number] = timestamp, clock
         legs.out_seq[number] += 1
         header = HEADER.pack(
             VERSION_2,

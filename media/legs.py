@@ -22,20 +22,24 @@ NEVER = 1 << 62  # `next_tick`: the leg is not playing
 # number, `word` the same of the outgoing packet, `translate` 0 or one more than the G.711 law to be made.
 MAPPING = ("key", "in_ssrc", "word", "seq_offset", "ts_offset", "out_ssrc", "route", "translate")
 # What is known of the stream that a leg receives. `highest` is the extended sequence number, `lowest` where it began,
-# `map_base` the first one that belongs to the present mapping; `transit`, `jitter` (16 times the value) and `heard` (when)
-# are in RTP units.
+# `map_base` the first one that belongs to the present mapping; `transit` and `jitter` (16 times the value) are in RTP units of
+# the leg, `heard` (when) in 1/8000 s.
 INBOUND = ("highest", "transit", "jitter", "received", "octets", "map_base", "heard", "lowest")
-# What was last sent to a leg. `out_clock` is when `out_ts` was first sent and `out_step` how long a packet lasts, both in RTP
-# units; `fresh`: the next packet is the first of a source;
-# `sent_before`: packets up to the last RTCP report.
+# What was last sent to a leg. `out_clock` is when `out_ts` was first sent, in 1/8000 s, and `out_step` how long a packet lasts,
+# in RTP units of the leg; `fresh`: the next packet is the first of a source; `sent_before`: packets up to the last RTCP report.
 OUTBOUND = ("out_seq", "out_ts", "out_clock", "out_step", "sent", "out_octets", "fresh", "sent_before")
-# Where a leg's player stands: positions in the bank, `frame` in samples per packet, `kind` the second octet of its packets.
+# How RTP units relate to the rest: `scale` of them are 1/8000 s, `pair` of them are in two octets of payload; where the size
+# of a packet does not tell how long it lasts (`pair` is 0), it lasts `usual`.
+TIMING = ("scale", "pair", "usual")
+PLAIN_TIMING = (1, 2, 0)  # G.711's, and G.722's
+# Where a leg's player stands: positions in the bank, `frame` in 1/8000 s per packet, `kind` the second octet of its packets.
 PLAYOUT = ("next_tick", "position", "limit", "loop", "frame", "law", "kind", "ssrc")
 
 KEY, IN_SSRC, WORD, SEQ_OFFSET, TS_OFFSET, OUT_SSRC, ROUTE, TRANSLATE = range(8)
 HIGHEST, TRANSIT, JITTER, RECEIVED, OCTETS, MAP_BASE, HEARD, LOWEST = range(8)
 OUT_SEQ, OUT_TS, OUT_CLOCK, OUT_STEP, SENT, OUT_OCTETS, FRESH, SENT_BEFORE = range(8)
 NEXT_TICK, POSITION, LIMIT, LOOP, FRAME, LAW, KIND, SSRC = range(8)
+SCALE, PAIR, USUAL = range(3)
 
 
 class Column(Protocol):
@@ -47,6 +51,10 @@ class Column(Protocol):
 
 def _columns(table: NDArray[Any]) -> list[Any]:
     return [table[:, index].data for index in range(table.shape[1])]
+
+
+def _nobody_has(leg: int) -> None:
+    raise AssertionError("a leg is lent, but to nobody")
 
 
 class Legs:
@@ -84,6 +92,9 @@ class Legs:
     law: Column
     kind: Column
     ssrc: Column
+    scale: Column
+    pair: Column
+    usual: Column
 
     def __init__(self, count: int, allocate: Callable[..., NDArray[Any]] = np.zeros) -> None:
         self.count = count
@@ -91,19 +102,46 @@ class Legs:
         self.inbound: NDArray[np.int64] = allocate((count, len(INBOUND)), np.int64)
         self.outbound: NDArray[np.int64] = allocate((count, len(OUTBOUND)), np.int64)
         self.playout: NDArray[np.int64] = allocate((count, len(PLAYOUT)), np.int64)
+        self.timing: NDArray[np.int64] = np.full((count, len(TIMING)), PLAIN_TIMING, np.int64)
+        self.scaled = 0  # how many legs have another timing than G.711's
         self.flags: NDArray[np.uint8] = allocate((count, 1), np.uint8)  # whether ears want its packets
         self.listened: Column = self.flags[:, 0].data
         self.listening = 0  # how many legs are listened to
+        # Legs that are lent to a relay inside the kernel: it moves their packets and keeps their rows up to date. Whoever
+        # handles a packet of theirs, or changes their rows, takes them back first.
+        self.loans: NDArray[np.uint8] = np.zeros(count, np.uint8)
+        self.lent: Column = self.loans.data
+        self.lending = 0  # how many legs are lent
+        self.take_back: Callable[[int], None] = _nobody_has
+        self._name_columns()
+        for leg in range(count):
+            self.clear(leg)
+
+    def _name_columns(self) -> None:
         for names, table in (
             (MAPPING, self.mapping),
             (INBOUND, self.inbound),
             (OUTBOUND, self.outbound),
             (PLAYOUT, self.playout),
+            (TIMING, self.timing),
         ):
             for name, column in zip(names, _columns(table), strict=True):
                 setattr(self, name, column)
-        for leg in range(count):
-            self.clear(leg)
+        self.listened = self.flags[:, 0].data
+
+    def move(self, allocate: Callable[..., NDArray[Any]]) -> None:
+        """Keep what the packet path reads and writes in other memory from now on. Nobody may hold on to the old one."""
+        for name in ("mapping", "inbound", "outbound", "flags"):
+            table = getattr(self, name)
+            moved = allocate(table.shape, table.dtype)
+            moved[:] = table
+            setattr(self, name, moved)
+        self._name_columns()
+
+    def take_back_all(self, legs: NDArray[np.int64]) -> None:
+        """Of these legs, take back those that are lent."""
+        for leg in legs[self.loans.take(legs) != 0].tolist():
+            self.take_back(leg)
 
     def listen(self, leg: int, wanted: bool) -> None:
         """Hand the packets of a leg to the ears, or do not."""
@@ -111,9 +149,18 @@ class Legs:
             self.listened[leg] = wanted
             self.listening += 1 if wanted else -1
 
+    def time(self, leg: int, timing: tuple[int, int, int]) -> None:
+        """Set the timing of a leg."""
+        before = (self.scale[leg], self.pair[leg], self.usual[leg])
+        self.scaled += (timing != PLAIN_TIMING) - (before != PLAIN_TIMING)
+        self.scale[leg], self.pair[leg], self.usual[leg] = timing
+
     def clear(self, leg: int) -> None:
         """The row of a leg that is not open."""
+        if self.lent[leg]:
+            self.take_back(leg)
         self.listen(leg, False)
+        self.time(leg, PLAIN_TIMING)
         self.mapping[leg] = self.inbound[leg] = self.outbound[leg] = self.playout[leg] = 0
         self.key[leg] = self.route[leg] = NONE
         self.map_base[leg] = UNROUTED

@@ -10,8 +10,9 @@ from typing import TypeAlias
 import numpy as np
 
 from media.bank import Bank, Span
+from media.codec import Octets
 from media.dtmf import GAP_MS, MAX_DURATION_MS, MIN_DURATION_MS
-from media.g711 import Octets, encode_both
+from media.g711 import encode_both
 from media.resample import normalise, to_8k, to_samples
 from media.tones import DEFAULT_COUNTRY, RATE, TONES, dtmf, find, render
 from media.wav import WavError, read

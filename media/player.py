@@ -30,10 +30,12 @@ from media.legs import (
     OUT_STEP,
     OUT_TS,
     POSITION,
+    SCALE,
     SENT,
     SSRC,
     Legs,
 )
+from media.rows import Rows
 from media.rtp import CLOCK_RATE, HEADER, HEADER_SIZE, MARKER, VERSION_2
 
 TICK = 0.005  # seconds
@@ -62,12 +64,19 @@ class Sink(Protocol):
         """Sending a packet failed: count it, or try again."""
         ...
 
+    def deliver(self, legs: NDArray[np.int64], rows: Rows, size: int) -> None:
+        """Send each of these legs the first `size` octets of its row, the first leg those of the first row and so on.
+
+        The rows are the caller's again afterwards. Does not raise for a packet that cannot be sent.
+        """
+        ...
+
 
 def deliver(sink: Sink, legs: NDArray[np.int64], packets: list[memoryview]) -> None:
     """Send one packet to each of these legs."""
     files = sink.files.take(legs)
     if len(files) and files.min(axis=0) < 0:
-        _deliver_by_senders(sink, legs, packets)
+        _deliver_mixed(sink, legs, files, packets)
         return
     for row, (file, packet) in enumerate(zip(files.tolist(), packets, strict=True)):
         try:
@@ -76,11 +85,14 @@ def deliver(sink: Sink, legs: NDArray[np.int64], packets: list[memoryview]) -> N
             sink.failed(int(legs[row]), packet, error)
 
 
-def _deliver_by_senders(sink: Sink, legs: NDArray[np.int64], packets: list[memoryview]) -> None:
+def _deliver_mixed(sink: Sink, legs: NDArray[np.int64], files: NDArray[np.int64], packets: list[memoryview]) -> None:
     senders = sink.senders
-    for leg, packet in zip(legs.tolist(), packets, strict=True):
+    for leg, file, packet in zip(legs.tolist(), files.tolist(), packets, strict=True):
         try:
-            senders[leg](packet)
+            if file < 0:
+                senders[leg](packet)
+            else:
+                write(file, packet)
         except OSError as error:
             sink.failed(leg, packet, error)
 
@@ -131,10 +143,9 @@ class Player:
         self._bank = bank
         self._sink = sink
         self._sources: dict[int, Source] = {}
-        self._octets: NDArray[np.uint8] = np.zeros((_ROWS, HEADER_SIZE + 512), np.uint8)
-        self._heads = self._octets.view(np.uint32)[:, :3]
-        self._views = [memoryview(row) for row in self._octets]
-        self._usual = [view[: HEADER_SIZE + 160] for view in self._views]
+        self._rows = Rows(_ROWS, HEADER_SIZE + 512)
+        self._octets, self._views = self._rows.octets, self._rows.views
+        self._heads = self._rows.words[:, :3]
         self.done: list[tuple[int, int]] = []  # (leg, play) of playlists that came to their end
         self.tick = 0
         self.few = FEW
@@ -224,7 +235,7 @@ class Player:
     def _leave_out(self, legs: NDArray[np.int64], ticks: int) -> None:
         """Nobody wants to hear a second of audio at once: real time goes on, the clips wait."""
         self._legs.playout[legs, NEXT_TICK] += ticks
-        self._legs.outbound[legs, OUT_TS] += ticks * TICK_SAMPLES
+        self._legs.outbound[legs, OUT_TS] += ticks * TICK_SAMPLES * self._legs.timing[legs, SCALE]
 
     def _send(self, due: NDArray[np.int64], clock: int) -> None:
         frame = self._legs.playout[due, FRAME]
@@ -267,8 +278,7 @@ class Player:
         outbound[:, FRESH] = 0
         legs.outbound[due] = outbound
 
-        packets = self._usual[:count] if size == 160 else [view[: HEADER_SIZE + size] for view in self._views[:count]]
-        deliver(self._sink, due, packets)
+        self._sink.deliver(due, self._rows, HEADER_SIZE + size)
 
     def _send_one(self, leg: int, clock: int) -> None:
         """What `_send_frames` does, for one leg: where few play, arrays cost more than they save."""
@@ -285,7 +295,7 @@ class Player:
         sequence = legs.out_seq[leg] = legs.out_seq[leg] + 1
         if legs.sent[leg]:
             elapsed = clock - legs.out_clock[leg] if fresh else 0
-            legs.out_ts[leg] += max(legs.out_step[leg], elapsed)
+            legs.out_ts[leg] += max(legs.out_step[leg], elapsed * legs.scale[leg])
         HEADER.pack_into(
             packet,
             0,
@@ -296,7 +306,7 @@ class Player:
             legs.ssrc[leg],
         )
         legs.out_clock[leg] = clock
-        legs.out_step[leg] = size
+        legs.out_step[leg] = size * legs.scale[leg]
         legs.sent[leg] += 1
         legs.out_octets[leg] += size
         legs.fresh[leg] = 0

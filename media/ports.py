@@ -42,7 +42,7 @@ class PortPool:
         self.legs = legs
         self.taken: set[int] = set()  # legs that cannot be used
         self._sockets: dict[int, tuple[list[socket.socket], list[socket.socket]]] = {}
-        families = _families(hosts)
+        self.hosts = families = _families(hosts)
         _check(base_port, legs)
         _raise_file_limit(2 * legs * len(families), legs)
         try:
@@ -93,6 +93,15 @@ class PortPool:
         except KeyError:
             name = "IPv6" if family == socket.AF_INET6 else "IPv4"
             raise OSError(errno.EAFNOSUPPORT, f"media has no {name} address; add one to its hosts") from None
+
+    @property
+    def families(self) -> list[int]:
+        """Address families of the pool."""
+        return list(self._sockets)
+
+    def rtp_files(self, family: int) -> list[int]:
+        """File descriptors of the RTP sockets of a family, by leg."""
+        return [each.fileno() for each in self._family(family)[0]]
 
     @property
     def highest_file(self) -> int:

@@ -190,6 +190,7 @@ class Reporter:
 
     ssrc: int
     cname: str
+    clock: int = CLOCK_RATE  # of our RTP timestamps, hertz
     round_trip_ms: float = 0.0
     remote_lost: int = 0
     remote_jitter_ms: float = 0.0
@@ -211,7 +212,7 @@ class Reporter:
             if block.ssrc != self.ssrc:
                 continue
             self.remote_lost = block.lost
-            self.remote_jitter_ms = block.jitter * 1000 / CLOCK_RATE
+            self.remote_jitter_ms = block.jitter * 1000 / self.clock
             if block.last_report:
                 # 6.4.1: arrival - LSR - DLSR; a clock that was stepped makes nonsense of it, which we do not keep.
                 elapsed = (ntp_middle(ntp_time(wall)) - block.last_report - block.delay) & 0xFFFFFFFF

@@ -6,7 +6,7 @@ numbers go on by one where one source replaces another, its timestamps follow re
 has the marker bit. Between two such moments a relayed packet differs from the received one by constants only, which is
 what the fast relays live on; each of them must leave the same octets and the same numbers behind as this module does.
 
-`clock` is the time of arrival in RTP units (1/8000 s) of any steady clock.
+`clock` is the time of arrival in 1/8000 s of any steady clock. A leg counts RTP units of its own, `scale` of them in that time.
 """
 
 from __future__ import annotations
@@ -15,12 +15,12 @@ from dataclasses import dataclass, field
 from typing import TypeAlias
 
 from media.control import Digit, Statistics, WorkerEvent
-from media.dtmf import EventReceiver
+from media.dtmf import EVENT, EventReceiver
 from media.ears import Ears
 from media.legs import NONE, UNMAPPED, UNROUTED, Legs
+from media.passing import Passage
 from media.rtcp import Reporter, Stream
 from media.rtp import (
-    CLOCK_RATE,
     COMFORT_NOISE,
     HEADER,
     HEADER_SIZE,
@@ -30,26 +30,12 @@ from media.rtp import (
     VERSION_2,
     payload_bounds,
 )
+from media.terms import Terms, relayable, translation
 
 Address: TypeAlias = tuple[str, int]
 
 _unpack = HEADER.unpack_from
 _pack = HEADER.pack_into
-
-
-@dataclass(slots=True)
-class Terms:
-    """What the two sides agreed for one leg. `law` is G.711's (`g711.Law`); a type of -1 was not agreed."""
-
-    law: int
-    payload_type: int
-    dtmf_type: int
-    receive_type: int
-    receive_dtmf_type: int
-    samples: int = 160  # per packet that we send
-    send: bool = True
-    receive: bool = True
-    timeout: float = 0.0
 
 
 @dataclass(slots=True)
@@ -69,10 +55,12 @@ class Leg:
     lost_before: int = 0
     foreign: int = 0
     invalid: int = 0
+    forged: int = 0
     digits: int = 0
     events: EventReceiver = field(default_factory=EventReceiver)
-    inserted: tuple[int, int] | None = None  # SSRC and timestamp of an event that came beside the stream
-    inserted_ts: int = 0
+    passage: Passage = field(default_factory=Passage)  # of events that go to the listener beside its audio
+    beside: int = -1  # the leg that is sent its events, while its audio is made anew for that
+    retimed: bool = False  # its clock has changed: the next packet begins the measurement of jitter anew
 
     @property
     def hearing(self) -> bool:
@@ -89,6 +77,9 @@ class Session:
         self.open: list[Leg | None] = [None] * legs.count
         self.events: list[WorkerEvent] = []
         self.pressed: list[int] = []  # legs that sent a digit, until somebody looks
+        self.asides: list[tuple[int, bytes]] = []  # packets for legs, which go beside what is relayed to them
+        self.unsettled: set[int] = set()  # listeners for whom somebody should see whether they are relayed to
+        self.translating = False  # whether audio that cannot be relayed is made anew by somebody
         self.ears: Ears | None = None
         self._translations = (b"", *translations)
 
@@ -102,6 +93,8 @@ class Session:
         leg = self.open[number]
         if leg is None:
             return 0
+        if self.legs.lending and self.legs.lent[number]:
+            self.legs.take_back(number)
         if size < HEADER_SIZE:
             leg.invalid += 1
             return 0
@@ -117,10 +110,10 @@ class Session:
         kind = second & 0x7F
         terms = leg.terms
         audio = kind == terms.receive_type
-        if not audio and kind != terms.receive_dtmf_type and kind != COMFORT_NOISE:
+        event = not audio and kind == terms.receive_dtmf_type
+        if not audio and not event and kind != COMFORT_NOISE and kind != terms.noise_type:
             leg.invalid += 1
             return 0
-        event = not audio and kind == terms.receive_dtmf_type
 
         legs = self.legs
         if not leg.started or ssrc != legs.in_ssrc[number]:
@@ -141,7 +134,9 @@ class Session:
                 leg.invalid += 1
                 return 0
             if audio:  # An event keeps its timestamp while it lasts, which is no jitter.
-                transit = clock - timestamp
+                transit = clock * legs.scale[number] - timestamp
+                if leg.retimed:
+                    self._measure_anew(leg, transit)
                 moved = (transit - legs.transit[number]) & 0xFFFFFFFF
                 legs.transit[number] = transit
                 jitter = legs.jitter[number]
@@ -156,12 +151,15 @@ class Session:
 
         route = legs.route[number]
         if route == NONE:
+            if event and leg.beside >= 0:
+                self._pass_beside(leg, leg.beside, buffer, size, clock)
             return 0
-        if event:
-            listener = self.open[route]
-            out_type = listener.terms.dtmf_type if listener is not None else -1
+        if audio:
+            out_type = legs.word[number] >> 16 & 0x7F
         else:
-            out_type = legs.word[number] >> 16 & 0x7F if audio else -1
+            listener = self.open[route]
+            assert listener is not None, "a route leads to an open leg"
+            out_type = listener.terms.dtmf_type if event else listener.terms.noise_type
         if out_type < 0 or size == HEADER_SIZE:
             self._leave_out(number, packet)
             return 0
@@ -178,7 +176,7 @@ class Session:
             law = legs.translate[number]
             if law:
                 buffer[HEADER_SIZE:size] = bytes(buffer[HEADER_SIZE:size]).translate(self._translations[law])
-            legs.out_step[route] = size - HEADER_SIZE
+            legs.out_step[route] = ((size - HEADER_SIZE) * legs.pair[number] >> 1) + legs.usual[number]
         ahead = (out_seq - legs.out_seq[route]) & 0xFFFF
         if ahead < 0x8000:
             legs.out_seq[route] += ahead
@@ -199,12 +197,18 @@ class Session:
         leg.bad_sequence = -1
         legs.in_ssrc[number] = ssrc
         legs.highest[number] = legs.lowest[number] = sequence
-        legs.transit[number] = clock - timestamp
+        leg.retimed = False
+        legs.transit[number] = clock * legs.scale[number] - timestamp
         legs.jitter[number] = 0
         if legs.route[number] != NONE:
             legs.map_base[number] = UNMAPPED
         self.refresh(leg)
         return sequence
+
+    def _measure_anew(self, leg: Leg, transit: int) -> None:
+        self.legs.transit[leg.number] = transit
+        leg.retimed = False
+        self.refresh(leg)
 
     def _map(self, number: int, route: int, packet: int, sequence: int, timestamp: int, clock: int) -> None:
         """Draw the line from this packet, the first of a source, to the next one of the outgoing stream."""
@@ -221,7 +225,8 @@ class Session:
         legs = self.legs
         if not legs.sent[number]:
             return legs.out_ts[number]
-        return legs.out_ts[number] + max(legs.out_step[number], clock - legs.out_clock[number])
+        elapsed = (clock - legs.out_clock[number]) * legs.scale[number]
+        return legs.out_ts[number] + max(legs.out_step[number], elapsed)
 
     def _leave_out(self, number: int, packet: int) -> None:
         """Close the gap that a packet which is not relayed leaves, so that the listener does not take it for lost."""
@@ -237,21 +242,50 @@ class Session:
         legs.heard[number] = clock
         self._detect(leg, ssrc, timestamp, second >= MARKER, buffer, size)
         route = legs.route[number]
-        listener = self.open[route] if route != NONE else None
-        if listener is None or listener.terms.dtmf_type < 0 or size == HEADER_SIZE:
+        if route == NONE:
+            if leg.beside >= 0:
+                self._pass_beside(leg, leg.beside, buffer, size, clock)
             return 0
-        if leg.inserted != (ssrc, timestamp):
-            leg.inserted, leg.inserted_ts = (ssrc, timestamp), self.next_timestamp(route, clock)
-            legs.out_ts[route], legs.out_clock[route] = leg.inserted_ts, clock
-        legs.out_seq[route] += 1
+        listener = self.open[route]
+        if listener is None or listener.terms.dtmf_type < 0 or size < HEADER_SIZE + EVENT.size:
+            return 0
+        elapsed = leg.passage.place(leg.events, ssrc, timestamp, self.next_timestamp(route, clock))
+        if elapsed < 0:
+            return 0
+        out_ts = leg.passage.timestamp + elapsed
+        if out_ts > legs.out_ts[route]:
+            legs.out_ts[route], legs.out_clock[route] = out_ts, clock
         if legs.map_base[number] != UNMAPPED:
             legs.seq_offset[number] = (legs.seq_offset[number] + 1) & 0xFFFF
             legs.map_base[number] = legs.highest[number] + 1
-        out_seq, out_ts = legs.out_seq[route] & 0xFFFF, leg.inserted_ts & 0xFFFFFFFF
-        _pack(buffer, 0, VERSION_2, second & MARKER | listener.terms.dtmf_type, out_seq, out_ts, legs.out_ssrc[number])
-        legs.sent[route] += 1
-        legs.out_octets[route] += size - HEADER_SIZE
+        _pack(buffer, 0, *self._next_event(listener, second, out_ts, size - HEADER_SIZE))
         return size
+
+    def _pass_beside(self, leg: Leg, number: int, buffer: memoryview | bytearray, size: int, clock: int) -> None:
+        """An event for a listener whose audio comes from elsewhere: the packets of both take turns in one stream.
+
+        Its timestamp is that of the audio beside it, which does not wait for it.
+        """
+        listener = self.open[number]
+        if listener is None or listener.terms.dtmf_type < 0 or size < HEADER_SIZE + EVENT.size:
+            return
+        _, second, _, timestamp, ssrc = _unpack(buffer)
+        elapsed = leg.passage.place(leg.events, ssrc, timestamp, self.next_timestamp(number, clock))
+        if elapsed < 0:
+            return
+        payload = bytes(buffer[HEADER_SIZE:size])
+        out_ts, payload = leg.passage.convert(payload, elapsed, leg.terms.codec.clock, listener.terms.codec.clock)
+        header = HEADER.pack(*self._next_event(listener, second, out_ts, len(payload)))
+        self.asides.append((number, header + payload))
+
+    def _next_event(self, listener: Leg, second: int, out_ts: int, octets: int) -> tuple[int, int, int, int, int]:
+        """The header of an event that is put into a leg's stream now. It is counted as sent."""
+        legs, number = self.legs, listener.number
+        legs.out_seq[number] += 1
+        legs.sent[number] += 1
+        legs.out_octets[number] += octets
+        kind = second & MARKER | listener.terms.dtmf_type
+        return VERSION_2, kind, legs.out_seq[number] & 0xFFFF, out_ts & 0xFFFFFFFF, legs.ssrc[number]
 
     def _detect(
         self, leg: Leg, ssrc: int, timestamp: int, marker: bool, buffer: memoryview | bytearray, size: int
@@ -273,6 +307,7 @@ class Session:
         self.disconnect(listener)
         self.silence(speaker)
         source.heard_by, target.hears = listener, speaker
+        source.passage = Passage()
         self.reroute(source)
 
     def disconnect(self, listener: int) -> None:
@@ -282,6 +317,7 @@ class Session:
             return
         source = self.open[target.hears]
         target.hears = -1
+        self.unsettled.add(listener)
         if source is not None:
             source.heard_by = -1
             self.reroute(source)
@@ -295,11 +331,24 @@ class Session:
         self.disconnect(listener)
         return listener
 
+    def relays(self, leg: Leg, listener: Leg) -> bool:
+        """Whether what one of them says goes to the other as it is. If not, it is made anew, or cannot be heard."""
+        return relayable(leg.terms, listener.terms, any_length=not self.translating)
+
     def reroute(self, leg: Leg) -> None:
         """Fill in what the leg's packets become, after anything about it or its listener has changed."""
         legs, number = self.legs, leg.number
+        if legs.lent[number]:
+            legs.take_back(number)
         listener = self.open[leg.heard_by] if leg.heard_by >= 0 else None
+        leg.beside = -1
+        if listener is not None:
+            self.unsettled.add(listener.number)
         if listener is None or not listener.hearing or listener.interrupted or not leg.terms.receive:
+            legs.route[number] = NONE
+            legs.map_base[number] = UNROUTED
+        elif not self.relays(leg, listener):
+            leg.beside = listener.number
             legs.route[number] = NONE
             legs.map_base[number] = UNROUTED
         else:
@@ -308,12 +357,27 @@ class Session:
                 legs.map_base[number] = UNMAPPED
             legs.word[number] = VERSION_2 << 24 | listener.terms.payload_type << 16
             legs.out_ssrc[number] = legs.ssrc[listener.number]
-            legs.translate[number] = listener.terms.law + 1 if listener.terms.law != leg.terms.law else 0
+            legs.translate[number] = translation(leg.terms, listener.terms)
         self.refresh(leg)
 
     def refresh(self, leg: Leg) -> None:
         """Say which packets of the leg need nothing but counting and constants."""
-        self.legs.key[leg.number] = VERSION_2 << 24 | leg.terms.receive_type << 16 if leg.started else NONE
+        steady = leg.started and not leg.retimed
+        self.legs.key[leg.number] = VERSION_2 << 24 | leg.terms.receive_type << 16 if steady else NONE
+
+    def agree(self, leg: Leg, terms: Terms) -> None:
+        """New terms for a leg. Its stream goes on, in another clock if that has changed."""
+        legs, number = self.legs, leg.number
+        if legs.lent[number]:
+            legs.take_back(number)
+        if terms.scale != legs.scale[number] and leg.started:
+            leg.retimed = True
+            legs.jitter[number] = 0
+        if terms.timing != leg.terms.timing or not legs.sent[number]:
+            legs.out_step[number] = terms.samples * terms.scale
+        leg.terms = terms
+        leg.events.clock = leg.reporter.clock = terms.codec.clock
+        legs.time(number, terms.timing)
 
     # --- statistics --------------------------------------------------------------------------------------------------
 
@@ -340,10 +404,11 @@ class Session:
             packets_sent=legs.sent[number],
             bytes_sent=legs.out_octets[number],
             lost=self._lost(leg),
-            jitter_ms=(legs.jitter[number] >> 4) * 1000 / CLOCK_RATE,
+            jitter_ms=(legs.jitter[number] >> 4) * 1000 / leg.terms.codec.clock,
             round_trip_ms=reporter.round_trip_ms,
             dropped_foreign=leg.foreign,
             dropped_invalid=leg.invalid,
+            dropped_forged=leg.forged,
             digits=leg.digits,
             remote_lost=reporter.remote_lost,
             remote_jitter_ms=reporter.remote_jitter_ms,

@@ -4,14 +4,28 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Protocol
 
 from media.bank import Span
 from media.control import Alarm, Bridge, Echo, Load, Modify, Music, Open, Play, PlayDone, Stop, Tone
-from media.latch import Latch
+from media.latch import Address, Latch
 from media.library import Library, Recording
 from media.player import Loop, Player, Playlist, Source
 from media.session import Leg, Session
 from media.survey import Watch
+from media.transport import Transport
+
+
+class Translator(Protocol):
+    """Makes anew what one leg says so that another can hear it, where it cannot be relayed: codecs or packet times differ."""
+
+    def pair(self, one: int, other: int, now: float) -> None:
+        """Each of two legs hears the other from now on. Both have codecs that are decodable."""
+        ...
+
+    def leave(self, leg: int, now: float) -> None:
+        """The leg hears nobody from here any more. Whoever hears it goes on to do so, until that leg leaves as well."""
+        ...
 
 
 @dataclass(slots=True)
@@ -21,9 +35,12 @@ class State:
     command: Open | Modify
     watch: Watch
     latch: Latch | None = None
+    remote: Address | None = None  # where it sends and receives, as far as that is known
+    transport: Transport | None = None  # between its sockets and the packet path; None: plain RTP
     play: Playlist | None = None
     waiting: Play | Music | None = None  # for a recording that is being loaded
     wants: bool = False  # a source was set, and not taken away by Stop
+    through: int = -1  # the leg that it hears through the translator
 
 
 class Sources:
@@ -43,6 +60,12 @@ class Sources:
         self._silence = silence
         self._load = load
         self._loading: set[str] = set()
+        self._translator: Translator | None = None
+
+    def translate_by(self, translator: Translator) -> None:
+        """Who makes audio anew. Without one, legs of different codecs cannot be bridged."""
+        self._translator = translator
+        self._session.translating = True
 
     def get(self, number: int) -> tuple[Leg, State]:
         """An open leg."""
@@ -67,6 +90,48 @@ class Sources:
             self._player.resume(leg.number)
         else:
             self._player.pause(leg.number)
+
+    def follow(self, now: float) -> None:
+        """After listeners were connected, or have other terms: who is relayed to needs no translator, and the reverse."""
+        while self._session.unsettled:
+            number = self._session.unsettled.pop()
+            state = self.states.get(number)
+            if state is None:
+                continue
+            wanted = self._untranslated(number)
+            if wanted == state.through:
+                continue
+            if state.through >= 0 and self._translator is not None:
+                self._translator.leave(number, now)
+            state.through = -1
+            if wanted >= 0:
+                self._translate(number, wanted, state, now)
+
+    def _untranslated(self, listener: int) -> int:
+        """The leg that one should hear, but cannot be sent the packets of; -1: all is well."""
+        leg = self._session.open[listener]
+        speaker = self._session.open[leg.hears] if leg is not None and leg.hears >= 0 else None
+        if leg is None or speaker is None or self._session.relays(speaker, leg):
+            return -1
+        return speaker.number
+
+    def _translate(self, listener: int, speaker: int, state: State, now: float) -> None:
+        leg, other = self.get(listener)[0], self.states[speaker]
+        speaking, translator = self.get(speaker)[0], self._translator
+        if translator is None or not leg.terms.codec.decodable or not speaking.terms.codec.decodable:
+            names = " and ".join(f"{each.terms.codec.name}/{each.terms.codec.clock}" for each in (leg, speaking))
+            self.alarm("cannot bridge", f"legs {listener} and {speaker}: {names}")
+            self._give(leg, state, Loop(self._library.hold))
+            return
+        mutual = self._untranslated(speaker) == listener
+        if mutual and other.through not in (-1, listener):
+            translator.leave(speaker, now)
+        translator.pair(listener, speaker, now)
+        state.through = speaker
+        if mutual:
+            other.through = listener
+        else:
+            translator.leave(speaker, now)  # It hears something else.
 
     def end(self, leg: Leg, state: State) -> None:
         """Take away what the leg hears."""

@@ -64,7 +64,8 @@ class Survey:
         sender = None
         if legs.sent[number] != legs.sent_before[number]:
             legs.sent_before[number] = legs.sent[number]
-            timestamp = legs.out_ts[number] + int(now * CLOCK_RATE) - legs.out_clock[number]
+            elapsed = int(now * CLOCK_RATE) - legs.out_clock[number]
+            timestamp = legs.out_ts[number] + elapsed * legs.scale[number]
             sender = SenderInfo(
                 ntp_time(wall),
                 timestamp & 0xFFFFFFFF,

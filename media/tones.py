@@ -10,7 +10,7 @@ from typing import TypeAlias
 
 import numpy as np
 
-from media.g711 import Samples
+from media.codec import Samples
 
 RATE = 8000
 LEVEL_DBFS = -17.0  # of each frequency: about -14 dBm0, within what E.180 asks for

@@ -25,6 +25,7 @@ from pathlib import Path
 from types import FrameType
 from typing import cast
 
+from media import codecs
 from media.bank import Bank
 from media.client import WorkerConfig
 from media.control import (
@@ -49,8 +50,7 @@ from media.ports import PortError, PortPool
 from media.relay import Relay, RelayError, choose
 from media.ring import Channel, Outbox, RingError, Wake
 
-GATHER = 0.002  # seconds between looks under load
-BUSY_PACKETS = 2000  # per second: from there on, looking costs less than being woken
+NEARLY = 0.002  # seconds: who sleeps no longer than that need not be woken for a command
 RATE_WINDOW = 0.05  # seconds over which packets are counted
 COMMAND_SLICE = 0.004  # seconds of commands in a row
 SURVEY = 0.25  # seconds between visits to a quarter of the legs
@@ -165,33 +165,34 @@ class Worker:
         """Report Ready, then work until told to stop or the parent is gone."""
         self._report(self._ready())
         self._events.flush()
-        gathering, window_end, window_count, next_look = False, 0.0, 0, 0.0
+        relay = self._relay
+        pace, window_end, window_count, next_look = 0.0, 0.0, 0, 0.0
         while self._running:
             now = time.monotonic()
             self._guarded(self._work, now)
             timeout = self._timeout(now)
-            if gathering:
-                next_look = max(next_look + GATHER, now)
-                if (nap := min(next_look - time.monotonic(), timeout)) > 0:
-                    time.sleep(nap)
-                timeout = 0.0
-            elif timeout > GATHER:
-                self._commands.sleep(True)
-                if not self._commands.empty:
-                    timeout = 0.0
-            window_count += self._guarded(self._relay.poll, timeout)
-            self._commands.sleep(False)
+            if pace:
+                if now >= next_look:
+                    next_look = max(next_look + pace, now)
+                window_count += self._guarded(relay.gather, min(next_look, now + timeout))
+            else:
+                if timeout > NEARLY:
+                    self._commands.sleep(True)
+                    if not self._commands.empty:
+                        timeout = 0.0
+                window_count += self._guarded(relay.poll, timeout)
+                self._commands.sleep(False)
             if now >= window_end:
-                gathering = window_count >= BUSY_PACKETS * (now - window_end + RATE_WINDOW)
+                pace = relay.pace(window_count / (now - window_end + RATE_WINDOW))
                 window_end, window_count = now + RATE_WINDOW, 0
-                if gathering:
-                    next_look = now
         self._relay.close()
         self._guardian.close()
 
     def _ready(self) -> Ready:
         config, taken = self._config, tuple(map(str, sorted(self._taken)))
-        return Ready(config.worker, config.base_port, config.legs, self._choice, os.getpid(), taken)
+        ready = Ready(config.worker, config.base_port, config.legs, self._choice, os.getpid(), taken)
+        ready.codecs = codecs.available()
+        return ready
 
     def _timeout(self, now: float) -> float:
         """How long nothing is due."""
@@ -205,7 +206,7 @@ class Worker:
         if self._pending:
             return 0.0
         if self._events.waiting:
-            timeout = min(timeout, GATHER)
+            timeout = min(timeout, NEARLY)
         return max(timeout, 0.0)
 
     def _work(self, now: float) -> int:

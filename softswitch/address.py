@@ -8,12 +8,13 @@ from typing import Final
 
 from softswitch.decode import Expected, whole
 
-TRANSPORTS: Final = ("udp", "tcp")
+TRANSPORTS: Final = ("udp", "tcp", "tls", "ws", "wss")
+PLAIN: Final = ("udp", "tcp")  # what an address without a scheme means
 
 
 @dataclass(slots=True, frozen=True)
 class ListenAddress:
-    """Where to listen: "udp://0.0.0.0:5060", "tcp://[::1]:5060". The host is an address literal."""
+    """Where to listen: "udp://0.0.0.0:5060", "tls://[::1]:5061". The host is an address literal."""
 
     transport: str
     host: str
@@ -58,9 +59,9 @@ def listen_addresses(text: str) -> tuple[ListenAddress, ...]:
     """One entry of `listen`; without a scheme it means UDP and TCP. Raises ValueError."""
     transport, scheme, rest = text.rpartition("://")
     if scheme and transport not in TRANSPORTS:
-        raise Expected(f"udp:// or tcp:// before the address in {text!r}")
+        raise Expected(f"udp://, tcp://, tls://, ws:// or wss:// before the address in {text!r}")
     host, port = split_host_port(rest)
-    return tuple(ListenAddress(one, host, port) for one in ((transport,) if scheme else TRANSPORTS))
+    return tuple(ListenAddress(one, host, port) for one in ((transport,) if scheme else PLAIN))
 
 
 def is_domain(text: str) -> bool:

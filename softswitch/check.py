@@ -37,6 +37,8 @@ class Finding:
 def check(config: Config, site: Path | None = None) -> list[Finding]:
     """All findings, good and bad. The settings themselves were read already, or there would be no Config."""
     findings = [Finding("settings", "softswitch.toml is in order")]
+    if any(one.transport in ("tls", "wss") for one in config.sip.listen):
+        findings.append(_finding("tls", lambda: _certificates(config)))
     findings.append(_finding("prompts", lambda: _prompts(config)))
     findings.append(_finding("site", lambda: _site(config, site)))
     if running(config.paths.socket):
@@ -129,6 +131,15 @@ def used_udp_ports() -> set[int]:
 def _other_range(address: str, ports: int) -> str:
     found = free_range(address, min(ports, 2_000), range(10_000, 64_000, 2_000))
     return f"{found[0]}-{found[1]}" if found else "40000-41999"
+
+
+def _certificates(config: Config) -> str:
+    from softswitch.net.tls import Certificates, TlsSettings, names_of
+
+    tls = config.tls
+    assert tls.certificate is not None  # the settings were checked
+    Certificates(TlsSettings(tls.certificate, tls.key, tls.folder, tls.clients, tls.client_ca))
+    return f"{tls.certificate}: for {', '.join(names_of(tls.certificate)) or 'no host name'}"
 
 
 def _prompts(config: Config) -> str:

@@ -108,6 +108,17 @@ def _read_node(value: object) -> str:
     raise ValueError
 
 
+def _read_origins(value: object) -> tuple[str, ...]:
+    if isinstance(value, str):
+        value = [one.strip() for one in value.split(",") if one.strip()]
+    if not isinstance(value, (list, tuple)):
+        raise ValueError
+    for one in value:
+        if text(one) != "*" and (not one.startswith(("http://", "https://")) or one.count("/") != 2):
+            raise Expected(f"scheme and host only, as browsers send it, in place of {one!r}: https://crm.example.com")
+    return tuple(one.lower() for one in value)
+
+
 def _read_optional_path(value: object) -> Path | None:
     return None if value == "" else path(value)
 
@@ -143,7 +154,8 @@ class Sip:
 
     listen: tuple[ListenAddress, ...] = setting(
         (ListenAddress("udp", "0.0.0.0", 5060), ListenAddress("tcp", "0.0.0.0", 5060)),
-        'Where phones reach us. IPv6: add "udp://[::]:5060" and "tcp://[::]:5060".',
+        'Where phones reach us. IPv6: add "udp://[::]:5060" and "tcp://[::]:5060". Encrypted: "tls://0.0.0.0:5061". '
+        'Browsers: "wss://0.0.0.0:5063", or "ws://..." behind a proxy that does TLS. tls and wss need [tls].',
         LISTEN,
     )
     advertised: str = setting(
@@ -159,8 +171,33 @@ class Sip:
     node: str = setting(
         "0", "One character that names this node in branches and tags.", Rule("one letter or digit", _read_node)
     )
+    origins: tuple[str, ...] = setting(
+        (),
+        'Sites whose pages may be phones over WebSocket, such as "https://crm.example.com"; pages of this host always may; '
+        '"*" = any.',
+        Rule('a list of origins such as "https://crm.example.com"', _read_origins, list),
+    )
     server: str = setting("softswitch", "What the Server and User-Agent headers say.")
     no_answer_timeout: float = setting(60.0, "Seconds a called phone may ring.", number_in(5, 600, "seconds"))
+
+
+@dataclass(slots=True, frozen=True)
+class Tls:
+    """[tls]; relative paths start at the folder of softswitch.toml."""
+
+    certificate: Path | None = setting(
+        None, "Certificate with its chain, PEM. Read again on SIGHUP and when it changes.", OPTIONAL_PATH
+    )
+    key: Path | None = setting(None, "Its key, PEM, if not in the same file.", OPTIONAL_PATH)
+    folder: Path | None = setting(
+        None, "Folder of further certificates, *.pem with chain and key, chosen by the name asked for.", OPTIONAL_PATH
+    )
+    clients: str = setting(
+        "off",
+        "Whether clients must show a certificate: off, optional or required.",
+        one_of("off", "optional", "required"),
+    )
+    client_ca: Path | None = setting(None, "Who must have signed it, PEM.", OPTIONAL_PATH)
 
 
 @dataclass(slots=True, frozen=True)
@@ -208,6 +245,10 @@ class Media:
     )
     rtp_timeout: float = setting(60.0, "A leg that sends nothing this long is hung up.", SECONDS_LONG)
     rtp_timeout_hold: float = setting(300.0, "The same while it is on hold.", SECONDS_LONG)
+    keys_in_clear: bool = setting(
+        False,
+        "Let SRTP keys (SDES) travel over UDP, TCP and WS: who reads the signalling can then decrypt the audio.",
+    )
 
 
 @dataclass(slots=True, frozen=True)
@@ -295,6 +336,7 @@ class Config:
     """The whole of softswitch.toml, with absolute paths. `file` is where it was read ("" = defaults only)."""
 
     sip: Sip = field(default_factory=Sip)
+    tls: Tls = field(default_factory=Tls)
     registrar: Registrar = field(default_factory=Registrar)
     media: Media = field(default_factory=Media)
     paths: Paths = field(default_factory=Paths)
@@ -306,7 +348,7 @@ class Config:
 
 
 SECTIONS: Final[Mapping[str, type]] = {
-    "sip": Sip, "registrar": Registrar, "media": Media, "paths": Paths, "limits": Limits, "http": Http, "log": Log,
+    "sip": Sip, "tls": Tls, "registrar": Registrar, "media": Media, "paths": Paths, "limits": Limits, "http": Http, "log": Log,
     "records": Records, "shutdown": Shutdown,
 }  # fmt: skip
 
@@ -386,7 +428,10 @@ def _absolute(config: Config, base: Path) -> Config:
         return None if value is None else base / value.expanduser()
 
     paths: dict[str, Any] = {one.name: full(getattr(config.paths, one.name)) for one in fields(Paths)}
-    return replace(config, paths=Paths(**paths))
+    tls: dict[str, Any] = {
+        name: full(getattr(config.tls, name)) for name in ("certificate", "key", "folder", "client_ca")
+    }
+    return replace(config, paths=Paths(**paths), tls=replace(config.tls, **tls))
 
 
 def _check(config: Config, problems: Problems) -> None:
@@ -402,7 +447,17 @@ def _check(config: Config, problems: Problems) -> None:
         problems.add(
             "paths.socket", str(config.paths.socket), f"at most {SOCKET_PATH_MAX} bytes (a limit of Unix sockets)"
         )
-    if config.http.listen in [(one.host, one.port) for one in config.sip.listen if one.transport == "tcp"]:
+    secure = next((one for one in config.sip.listen if one.transport in ("tls", "wss")), None)
+    if secure is not None and config.tls.certificate is None:
+        problems.add(
+            "tls.certificate", "", f"a PEM file, because of {secure} (for a first try: softswitch certificate)"
+        )
+    if config.tls.clients != "off" and config.tls.client_ca is None:
+        problems.add("tls.client_ca", "", f'a PEM file, because tls.clients is "{config.tls.clients}"')
+    places = [(one.transport == "udp", one.host, one.port) for one in config.sip.listen if one.port]
+    for place in {one for one in places if places.count(one) > 1}:
+        problems.add("sip.listen", join(*place[1:]), "one transport on a port (UDP and one of the others)")
+    if config.http.listen in [(one.host, one.port) for one in config.sip.listen if one.transport != "udp"]:
         problems.add("http.listen", join(*config.http.listen or ("", 0)), "another port than sip.listen")
     elif config.http.listen and not config.http.token and not is_loopback(config.http.listen[0]):
         problems.add(

@@ -29,6 +29,7 @@ from softswitch.mediaplane import MediaPlane, share_ports
 from softswitch.net.limits import Limits
 from softswitch.net.network import Network
 from softswitch.net.tally import Tally
+from softswitch.net.tls import CertificateError, Certificates, TlsSettings
 from softswitch.operations import Operations
 from softswitch.publisher import Publisher
 from softswitch.sip.overload import FIRST, Overload
@@ -97,7 +98,10 @@ class Daemon:
         asyncio.get_running_loop().set_exception_handler(self._loop_fault)
         self.console = Console(config.paths.socket, Operations(self).handlers(), self.faults)
         limits = Limits(connections=config.limits.connections, connections_per_host=config.limits.connections_per_host)
-        self.network = Network(config.sip.listen, self, limits)
+        self.certificates = _certificates(config)
+        self.network = Network(
+            config.sip.listen, self, limits, certificates=self.certificates, origins=config.sip.origins
+        )
         self.network.open()  # First: a busy port is the commonest reason not to start.
         stack.callback(self.network.close)
         self._open_http(stack)
@@ -324,10 +328,21 @@ class Daemon:
         async with self._reloading:
             if self.output is not None:
                 self.output.reopen()
+            self._renew_certificates()
             stored = (await self.store.load()).directory
             if stored is not None:
                 await self._take(stored, actor)
             return self.site.version
+
+    def _renew_certificates(self) -> None:
+        """Take certificates that have changed on disk; a broken one leaves the old one in use."""
+        if self.certificates is None:
+            return
+        try:
+            if self.certificates.reload():
+                log.info("certificates in use", certificate=str(self.config.tls.certificate))
+        except CertificateError as error:
+            log.error("certificates not renewed", error=str(error), hint=error.hint)
 
     async def edit(self, operation: str, options: dict[str, Any]) -> dict[str, Any]:
         """Carry out an operation of `editing` and put its result in force at once. Raises SoftswitchError."""
@@ -413,6 +428,7 @@ class Daemon:
             if now - pruned >= PRUNE_SECONDS:
                 pruned = now
                 self._spawn(self._prune())
+                self._renew_certificates()
             period = self._notifier.watchdog_seconds
             if period and now - said >= period - WATCH_SECONDS:
                 self._notifier.alive()
@@ -446,6 +462,14 @@ class Daemon:
             task.cancel()
 
 
+def _certificates(config: Config) -> Certificates | None:
+    """The certificates for TLS listeners, None without any. Raises CertificateError."""
+    tls = config.tls
+    if tls.certificate is None or not any(one.transport in ("tls", "wss") for one in config.sip.listen):
+        return None
+    return Certificates(TlsSettings(tls.certificate, tls.key, tls.folder, tls.clients, tls.client_ca))
+
+
 class NoSite(SoftswitchError):
     """There is nothing to serve yet."""
 
@@ -466,6 +490,8 @@ def settings(config: Config) -> Settings:
             no_answer_timeout=config.sip.no_answer_timeout,
             rtp_timeout=config.media.rtp_timeout,
             rtp_timeout_hold=config.media.rtp_timeout_hold,
+            keys_in_clear=config.media.keys_in_clear,
+            media_addresses=host.media_addresses(config),
         ),
         node=config.sip.node,
         server=config.sip.server,

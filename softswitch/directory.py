@@ -32,6 +32,10 @@ class Account:
     language: str = ""  # of prompts; "" = the site's
     agent: str = ""  # the agent whose default device this is
     do_not_disturb: bool = False
+    codecs: tuple[str, ...] = ()  # in order of preference, "*" = any other, passed through; () = the site's
+    srtp: str = "optional"  # "off" | "optional" | "required" | "dtls" (required, and offered by DTLS)
+    webrtc: bool = False  # a browser, though it registers over UDP, TCP or TLS
+    dtmf: str = "auto"  # "auto" | "rfc4733" | "info" | "inband"
 
 
 # --- opening hours -----------------------------------------------------------------------------------------------
@@ -198,6 +202,7 @@ class Directory:
     language: str = "pl"
     country: str = "pl"  # tone table, holidays, number rules
     version: int = 0
+    codecs: tuple[str, ...] = ("opus", "G722", "PCMA", "PCMU", "*")  # of all accounts without a list of their own
     aliases: tuple[str, ...] = ()  # further domains and host addresses that mean this site
 
 

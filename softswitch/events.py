@@ -99,6 +99,17 @@ class LegAnswered(Event):
 
 
 @dataclass(slots=True)
+class LegSecured(Event):
+    """The DTLS handshake of a leg is done; or it failed, and the leg ends unless it succeeds after all."""
+
+    name: ClassVar[str] = "leg.secured"
+    call: str
+    leg: str
+    suite: str
+    error: str = ""
+
+
+@dataclass(slots=True)
 class LegEnded(Event):
     """A leg is over. Durations in seconds; `media` holds the RTP statistics of the leg."""
 
@@ -115,6 +126,7 @@ class LegEnded(Event):
     talk_seconds: float
     codec: str = ""
     media: dict[str, Any] | None = None
+    security: str = ""  # "" | "DTLS" | "SDES " and the crypto suite
 
 
 @dataclass(slots=True)

@@ -11,7 +11,7 @@ from softswitch.config import Config
 from softswitch.effects import Flow
 from softswitch.net.address import is_loopback
 from softswitch.net.bind import own_addresses
-from softswitch.net.tcp import TcpListener
+from softswitch.net.stream import StreamListener
 from softswitch.net.udp import UdpListener
 from softswitch.sip.listener import Listener
 
@@ -46,7 +46,7 @@ def primary_address(v6: bool = False) -> str:
     return found[0] if found else ("::1" if v6 else "127.0.0.1")
 
 
-def listeners(config: Config, opened: Sequence[UdpListener | TcpListener]) -> list[Listener]:
+def listeners(config: Config, opened: Sequence[UdpListener | StreamListener]) -> list[Listener]:
     """The SIP layer's view of the listeners: what each calls itself towards peers elsewhere."""
     return [Listener(one.transport, one.host, one.port, _advertised(config.sip.advertised, one.host)) for one in opened]
 
@@ -88,7 +88,15 @@ def media_host(config: Config) -> Callable[[Flow], str] | None:
     return choose
 
 
-def our_names(config: Config, opened: Sequence[UdpListener | TcpListener]) -> tuple[str, ...]:
+def media_addresses(config: Config) -> tuple[str, ...]:
+    """Addresses behind the one that SDP names, where that is a router's: peers inside need them."""
+    if config.media.advertised == "auto":
+        return ()
+    found = [primary_address(":" in one) if one in WILDCARDS else one for one in media_hosts(config)]
+    return tuple(one for one in found if not is_loopback(one))
+
+
+def our_names(config: Config, opened: Sequence[UdpListener | StreamListener]) -> tuple[str, ...]:
     """Host parts of URIs that mean this switch beside the site's domain: every address at which it can be reached."""
     names: dict[str, None] = dict.fromkeys(own_addresses())
     names["localhost"] = None

@@ -18,7 +18,16 @@ from softswitch.config import FILE_NAME, Config, default_toml, load_config
 from softswitch.directory import Directory
 from softswitch.entropy import SystemEntropy
 from softswitch.net.address import is_loopback, join_host_port
-from softswitch.setup import SetupError, apply_site, stored_site, write_private
+from softswitch.net.bind import open_tcp
+from softswitch.setup import (
+    CERTIFICATE_FILE,
+    KEY_FILE,
+    SetupError,
+    apply_site,
+    make_certificate,
+    stored_site,
+    write_private,
+)
 from softswitch.store.demo import LAB_QUEUE, lab_site
 from softswitch.store.passwords import generate_password
 
@@ -60,10 +69,10 @@ class Lab:
     config: Config
     facts: dict[str, Any]
 
-    def report(self, pid: int, sip: str, http: str) -> None:
+    def report(self, pid: int, addresses: dict[str, str]) -> None:
         """Write lab.json: calls are accepted from now on."""
         path = self.config.paths.database.parent / REPORT
-        write_private(path, json.dumps({"pid": pid, "sip": sip, "http": http, **self.facts}, indent=1) + "\n")
+        write_private(path, json.dumps({"pid": pid, **addresses, **self.facts}, indent=1) + "\n")
 
     def withdraw(self) -> None:
         """Remove lab.json: calls are no longer accepted."""
@@ -87,6 +96,7 @@ def prepare(options: Options) -> Lab:
         facts = _take_up(options, config, secrets)
     else:
         facts = _make(options, config, secrets, host.primary_address() if sip_host in host.WILDCARDS else sip_host)
+    facts |= {"certificate": str(directory / CERTIFICATE_FILE)}
     facts |= {"log": str(directory / LOG), "database": str(config.paths.database), "http_token": config.http.token}
     del facts["tiers"]
     return Lab(config, facts)
@@ -116,12 +126,16 @@ def _configure(options: Options, directory: Path, sip_host: str) -> Config:
     else:
         ports = choose_ports(sip_host, _ours(options))
     public = options.http and not is_loopback(split_host_port(options.http)[0])
+    extra, tls = _encrypted(options, before, directory, sip_host)
     values = {
+        **tls,
         "http.token": _token(before) if public else "",
-        "sip.listen": [options.listen],
+        "sip.listen": [*(f"{one}://{options.listen}" for one in ("udp", "tcp")), *extra],
+        "sip.origins": ["*"],
         "http.listen": options.http,
         "media.ports": ports,
         "media.workers": options.media_workers,
+        "media.keys_in_clear": True,
         "media.relay": options.relay,
         "paths.log": LOG,
         "paths.socket": "softswitch.sock",
@@ -136,6 +150,31 @@ def _configure(options: Options, directory: Path, sip_host: str) -> Config:
     }
     write_private(file, default_toml(values))
     return load_config(file)
+
+
+def _encrypted(
+    options: Options, before: Config | None, directory: Path, sip_host: str
+) -> tuple[list[str], dict[str, str]]:
+    """Listeners for TLS and WebSockets, on the ports that they had before, and the settings of their certificate."""
+    known = {one.transport: one.port for one in before.sip.listen} if before is not None else {}
+    given = _ours(options)
+    listeners = []
+    for transport in ("tls", "ws", "wss"):
+        port = known.get(transport) or _free_port(sip_host, given)
+        given.add(port)
+        listeners.append(f"{transport}://{join_host_port(sip_host, port)}")
+    if not (directory / CERTIFICATE_FILE).exists():
+        make_certificate(directory, (sip_host, "localhost"))
+    return listeners, {"tls.certificate": CERTIFICATE_FILE, "tls.key": KEY_FILE}
+
+
+def _free_port(address: str, taken: Container[int]) -> int:
+    for _ in range(ATTEMPTS * 10):
+        with open_tcp(address, 0) as probe:
+            port: int = probe.getsockname()[1]
+        if port not in taken:
+            return port
+    raise SetupError(f"No TCP port is free on {address}.", "Stop other programs: ss -ltnp shows them.")
 
 
 def _token(before: Config | None) -> str:
@@ -208,7 +247,7 @@ def run(options: Options) -> None:
     lab = prepare(options)
 
     def started(daemon: Daemon) -> None:
-        lab.report(os.getpid(), *_addresses(daemon))
+        lab.report(os.getpid(), _addresses(daemon))
 
     try:
         for attempt in range(ATTEMPTS):
@@ -225,7 +264,9 @@ def run(options: Options) -> None:
         lab.withdraw()
 
 
-def _addresses(daemon: Any) -> tuple[str, str]:
-    first = daemon.network.listeners[0]
+def _addresses(daemon: Any) -> dict[str, str]:
+    """Where the switch can be reached: "sip" is UDP and TCP."""
+    listeners = {one.transport: join_host_port(one.host, one.port) for one in daemon.network.listeners}
     http = daemon.config.http.listen
-    return join_host_port(first.host, first.port), join_host_port(*http) if http else ""
+    found = {"sip": listeners["udp"], "http": join_host_port(*http) if http else ""}
+    return found | {name: listeners[name] for name in ("tls", "ws", "wss")}

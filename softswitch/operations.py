@@ -14,7 +14,7 @@ from softswitch.api.source import Readiness, Sample
 from softswitch.console import ConsoleError
 from softswitch.effects import AgentCommand
 from softswitch.net.address import join_host_port
-from softswitch.net.tcp import TcpListener
+from softswitch.net.stream import StreamListener
 
 if TYPE_CHECKING:
     from softswitch.daemon import Daemon
@@ -77,7 +77,7 @@ class Operations:
         return [
             {
                 "address": f"{one.transport}://{join_host_port(one.host, one.port)}",
-                "connections": len(one) if isinstance(one, TcpListener) else None,
+                "connections": len(one) if isinstance(one, StreamListener) else None,
             }
             for one in self._daemon.network.listeners
         ]

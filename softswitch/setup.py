@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import os
 import pickle
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -248,3 +248,40 @@ def write_private(path: Path, text: str) -> None:
     except BaseException:
         temporary.unlink(missing_ok=True)
         raise
+
+
+CERTIFICATE_FILE = "tls.crt"
+KEY_FILE = "tls.key"
+
+
+@dataclass(slots=True, frozen=True)
+class MadeCertificate:
+    """A certificate signed by itself, and its key."""
+
+    names: tuple[str, ...]
+    certificate: Path
+    key: Path
+
+
+def make_certificate(directory: Path, names: Sequence[str] = ()) -> MadeCertificate:
+    """Write tls.crt and tls.key; without names, for this machine. Raises SetupError, and overwrites nothing."""
+    from softswitch import host
+    from softswitch.net.tls import self_signed
+
+    made = MadeCertificate(
+        tuple(names) or tuple(dict.fromkeys((host.primary_address(), "localhost", "127.0.0.1"))),
+        directory / CERTIFICATE_FILE,
+        directory / KEY_FILE,
+    )
+    for path in (made.certificate, made.key):
+        if path.exists():
+            raise SetupError(f"{path} is there already.", "Move it away first, or choose another --dir.")
+    if not directory.is_dir():
+        raise SetupError(f"{directory} is no folder.", "Name the folder of softswitch.toml: --dir FOLDER.")
+    certificate, key = self_signed(made.names)
+    try:
+        write_private(made.key, key.decode())
+        made.certificate.write_bytes(certificate)
+    except OSError as error:
+        raise SetupError(f"{error.filename}: {error.strerror}.", "Choose a folder that you may write to.") from None
+    return made

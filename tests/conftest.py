@@ -17,6 +17,14 @@ def pytest_report_header() -> str:
     return "reference corpora: not here; tests marked `needs_shared` are left out"
 
 
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """What a quiet run must not pass over in silence."""
+    skipped = terminalreporter.stats.get("skipped", [])
+    reasons = {report.longrepr[2].removeprefix("Skipped: ") for report in skipped if isinstance(report.longrepr, tuple)}
+    for reason in sorted(reasons):
+        terminalreporter.write_line(f"left out: {reason}", yellow=True)
+
+
 def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", "needs_shared: reads the reference corpora beside the checkout")
 

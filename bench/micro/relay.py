@@ -12,6 +12,7 @@ from random import Random
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from media.bank import Bank
 from media.control import Bridge, Load, Music, Open
@@ -20,6 +21,7 @@ from media.latch import Address
 from media.legs import SENT, Legs
 from media.player import FEW, TICK
 from media.relay.batch import Batch, Buffers
+from media.rows import Rows
 
 SIZES = (1, 4, 8, 16, 24, 32, 48, 64, 128, 256, 512)
 PLAYING = (1, 4, 8, 12, 16, 64, 1000)
@@ -34,6 +36,7 @@ class Nowhere:
         self.files = np.full(legs, -1)
 
     def failed(self, leg: int, packet: memoryview, error: OSError) -> None: ...
+    def deliver(self, legs: NDArray[np.int64], rows: Rows, size: int) -> None: ...
     def aim(self, leg: int, rtp: Address, rtcp: Address, *, keep: bool) -> None: ...
     def listen(self, leg: int, host: str, rtp: Address | None) -> None: ...
     def quiet(self, leg: int) -> None: ...

@@ -28,16 +28,20 @@ from media.legs import (
     OUT_SSRC,
     OUT_STEP,
     OUT_TS,
+    PAIR,
     RECEIVED,
     ROUTE,
+    SCALE,
     SENT,
     SEQ_OFFSET,
     TRANSIT,
     TRANSLATE,
     TS_OFFSET,
+    USUAL,
     WORD,
     Legs,
 )
+from media.rows import Rows
 from media.rtp import HEADER_SIZE, MAX_DROPOUT, MAX_MISORDER
 
 ROW = 1600  # octets: a whole Ethernet frame, and rows do not all fall on the same lines of the cache
@@ -47,15 +51,13 @@ LOW_16 = np.uint32(0xFFFF)
 _NOBODY: NDArray[np.int64] = np.zeros(0, np.int64)
 
 
-class Buffers:
+class Buffers(Rows):
     """The buffer matrix: `rows` packets, and beside each its leg and its size."""
 
     def __init__(self, rows: int) -> None:
+        super().__init__(rows, ROW)
         self.rows = rows
-        self.octets: NDArray[np.uint8] = np.zeros((rows, ROW), np.uint8)
-        self.words: NDArray[np.uint32] = self.octets.view(np.uint32)
-        self.views = [self.octets[row].data for row in range(rows)]  # to receive into
-        self.usual = [view[: HEADER_SIZE + 160] for view in self.views]  # to send 20 ms of G.711 from
+        self.usual = self.packets(rows, HEADER_SIZE + 160)  # to send 20 ms of G.711 from
         self.leg: NDArray[np.int64] = np.zeros(rows, np.int64)
         self.size: NDArray[np.int64] = np.zeros(rows, np.int64)
         self.legs = self.leg.data
@@ -70,11 +72,19 @@ class Batch:
         self._buffers = buffers
         self.ears: Ears | None = None
 
-    def relay(self, count: int, clock: int) -> tuple[NDArray[np.int64] | None, NDArray[np.int64], list[int]]:
-        """Handle rows 0..count. Returns the rows to send (None: all), the legs they go to, and the rows left to the session."""
-        legs, buffers = self._legs, self._buffers
-        number, size, words = buffers.leg[:count], buffers.size[:count], buffers.words
-        head = words[:count, :3].byteswap()
+    def relay(
+        self, count: int, clock: int, start: int = 0
+    ) -> tuple[NDArray[np.int64] | None, NDArray[np.int64], list[int]]:
+        """Handle `count` rows from `start` on. Returns the rows to send (None: all), the legs they go to, and the rows left
+
+        to the session; all numbers of rows count from `start`.
+        """
+        legs, buffers, stop = self._legs, self._buffers, start + count
+        number, size, words = buffers.leg[start:stop], buffers.size[start:stop], buffers.words[start:stop]
+        octets = buffers.octets[start:stop]
+        if legs.lending:
+            legs.take_back_all(number)
+        head = words[:, :3].byteswap()
         mapping = legs.mapping.take(number, axis=0)
         inbound = legs.inbound.take(number, axis=0)
         first = head[:, 0]
@@ -97,9 +107,10 @@ class Batch:
             number, size, head, first, packet = number[rows], size[rows], head[rows], first[rows], packet[rows]
             mapping, inbound = mapping[rows], inbound[rows]
 
-        self._count(number, inbound, packet, head[:, 1], size, clock)
+        timing = self._legs.timing.take(number, axis=0) if self._legs.scaled else None
+        self._count(number, inbound, packet, head[:, 1], size, clock, timing)
         if self._legs.listening and self.ears is not None:
-            self._tell(self.ears, rows, number, packet, head[:, 1], size, clock)
+            self._tell(self.ears, octets, rows, number, packet, head[:, 1], size, clock)
         route = mapping[:, ROUTE]
         routed = route != NONE
         if not routed.all():
@@ -108,15 +119,16 @@ class Batch:
                 return keep, _NOBODY, slow
             rows = keep if rows is None else rows[keep]
             head, first, size, mapping, route = head[keep], first[keep], size[keep], mapping[keep], route[keep]
+            timing = None if timing is None else timing[keep]
 
         out_seq = first + mapping[:, SEQ_OFFSET] & LOW_16
         head[:, 0] = first & MARKER | mapping[:, WORD] | out_seq
         head[:, 1] += mapping[:, TS_OFFSET]
         head[:, 2] = mapping[:, OUT_SSRC]
-        self._transcode(rows, mapping[:, TRANSLATE], size)
-        self._count_sent(route, out_seq, head[:, 1], size, clock)
+        self._transcode(octets, rows, mapping[:, TRANSLATE], size)
+        self._count_sent(route, out_seq, head[:, 1], size, clock, timing)
         if rows is None:
-            words[:count, :3] = head.byteswap()
+            words[:, :3] = head.byteswap()
         else:
             words[rows, :3] = head.byteswap()
         return rows, route.astype(np.int64), slow
@@ -129,10 +141,11 @@ class Batch:
         timestamp: NDArray[np.uint32],
         size: NDArray[np.int64],
         clock: int,
+        timing: NDArray[np.int64] | None,
     ) -> None:
-        """Statistics of what arrived (RFC 3550 appendices A.1, A.3, A.8)."""
+        """Statistics of what arrived (RFC 3550 appendices A.1, A.3, A.8). `timing`: None if all legs have G.711's."""
         np.maximum(inbound[:, HIGHEST], packet, out=inbound[:, HIGHEST])
-        transit = clock - timestamp.astype(np.int64)
+        transit = (clock if timing is None else clock * timing[:, SCALE]) - timestamp.astype(np.int64)
         moved = np.abs((transit - inbound[:, TRANSIT]).astype(np.int32).astype(np.int64))
         jitter = inbound[:, JITTER]
         jitter += moved - (jitter + 8 >> 4)
@@ -145,6 +158,7 @@ class Batch:
     def _tell(
         self,
         ears: Ears,
+        octets: NDArray[np.uint8],
         rows: NDArray[np.int64] | None,
         number: NDArray[np.int64],
         packet: NDArray[np.int64],
@@ -156,8 +170,8 @@ class Batch:
         chosen = np.flatnonzero(self._legs.flags[:, 0].take(number))
         if len(chosen):
             longest = int(size[chosen].max(axis=0))  # What is behind is not worth copying.
-            octets = self._buffers.octets[chosen if rows is None else rows[chosen], :longest]
-            ears.hear_batch(number[chosen], packet[chosen], timestamp[chosen], octets, size[chosen], clock)
+            heard = octets[chosen if rows is None else rows[chosen], :longest]
+            ears.hear_batch(number[chosen], packet[chosen], timestamp[chosen], heard, size[chosen], clock)
 
     def _count_sent(
         self,
@@ -166,6 +180,7 @@ class Batch:
         out_ts: NDArray[np.uint32],
         size: NDArray[np.int64],
         clock: int,
+        timing: NDArray[np.int64] | None,
     ) -> None:
         """What was last sent, and how much: the numbers only ever go forward."""
         outbound = self._legs.outbound.take(route, axis=0)
@@ -174,18 +189,24 @@ class Batch:
         ahead = (out_ts - timestamp.astype(np.uint32)).astype(np.int32)
         timestamp += np.maximum(ahead, 0)
         outbound[:, OUT_CLOCK][ahead > 0] = clock
-        outbound[:, OUT_STEP] = size - HEADER_SIZE
+        if timing is None:
+            outbound[:, OUT_STEP] = size - HEADER_SIZE
+        else:
+            outbound[:, OUT_STEP] = ((size - HEADER_SIZE) * timing[:, PAIR] >> 1) + timing[:, USUAL]
         outbound[:, SENT] += 1
         outbound[:, OUT_OCTETS] += size - HEADER_SIZE
         self._legs.outbound[route] = outbound
 
     def _transcode(
-        self, rows: NDArray[np.int64] | None, translate: NDArray[np.uint32], size: NDArray[np.int64]
+        self,
+        octets: NDArray[np.uint8],
+        rows: NDArray[np.int64] | None,
+        translate: NDArray[np.uint32],
+        size: NDArray[np.int64],
     ) -> None:
         """Change the law of the payloads that need it. Rows are cut at the longest of them: what is behind is never sent."""
         if not translate.any():
             return
-        octets = self._buffers.octets
         for law in (1, 2):
             chosen = np.flatnonzero(translate == law)
             if len(chosen):

@@ -16,7 +16,7 @@ from media.legs import Legs
 from media.player import deliver
 from media.ports import PortPool
 from media.relay.batch import Batch, Buffers
-from media.relay.sockets import SocketRelay
+from media.relay.sockets import GUARDED, HANDLED, SocketRelay
 from media.rtp import CLOCK_RATE, HEADER_SIZE
 
 ROWS = 1024  # packets in one pass; what is ready beyond that is read in the next
@@ -42,22 +42,29 @@ class EpollRelay(SocketRelay):
         self._batch.ears = engine.session.ears
 
     def poll(self, timeout: float) -> int:
-        plain, targets, sizes, files = self._plain, self._targets, self._buffers.sizes, self._read_files.data
-        count = 0
+        reading, targets, sizes, files = self._reading, self._targets, self._buffers.sizes, self._read_files.data
+        count = other = 0
         slow: list[int] = []
         for descriptor, _ in self._epoll.poll(timeout, ROWS):
-            if not plain[descriptor]:
+            how = reading[descriptor]
+            if how == HANDLED:
                 slow.append(descriptor)
                 continue
             try:
-                sizes[count] = readv(descriptor, targets[count])
+                size = readv(descriptor, targets[count])
             except OSError:
                 self.receive_errors += 1
                 continue
+            if how == GUARDED:
+                size = self._unwrap[descriptor](targets[count][0], size)
+                if not size:
+                    other += 1
+                    continue
+            sizes[count] = size
             files[count] = descriptor
             count += 1
+        self.received += count + other
         if count:
-            self.received += count
             self.batches += 1
             self._buffers.leg[:count] = self._leg_of[self._read_files[:count]]
             clock = int(monotonic() * CLOCK_RATE)
@@ -69,7 +76,8 @@ class EpollRelay(SocketRelay):
             handle = self._slow.get(descriptor)
             if handle is not None:  # A packet before this one may have closed it.
                 handle()
-        return count
+        self._attend()
+        return count + other
 
     def _together(self, count: int, clock: int) -> None:
         rows, routes, slow = self._batch.relay(count, clock)

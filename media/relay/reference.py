@@ -8,7 +8,7 @@ from __future__ import annotations
 from os import readv
 from time import monotonic
 
-from media.relay.sockets import SocketRelay
+from media.relay.sockets import GUARDED, HANDLED, SocketRelay
 from media.rtp import CLOCK_RATE
 
 
@@ -24,7 +24,8 @@ class ReferenceRelay(SocketRelay):
     def poll(self, timeout: float) -> int:
         count = 0
         for descriptor, _ in self._epoll.poll(timeout):
-            if not self._plain[descriptor]:
+            reading = self._reading[descriptor]
+            if reading == HANDLED:
                 self._slow.get(descriptor, _nothing)()
                 continue
             try:
@@ -33,7 +34,12 @@ class ReferenceRelay(SocketRelay):
                 self.receive_errors += 1
                 continue
             count += 1
+            if reading == GUARDED:
+                size = self._unwrap[descriptor](self._scratch, size)
+                if not size:
+                    continue
             self._handle(int(self._leg_of[descriptor]), self._scratch, size, int(monotonic() * CLOCK_RATE))
+        self._attend()
         self.received += count
         self.slow_packets += count
         return count

@@ -1,7 +1,9 @@
 """The sockets of the legs, and what every relay that reads them through the socket interface does alike.
 
 A leg whose remote address is settled has a connected socket: the kernel delivers packets from there only, so what strangers
-send costs this process nothing. A leg that waits for its latch has an unconnected one, read packet by packet.
+send costs this process nothing. A leg that waits for its latch has an unconnected one, read packet by packet. A leg with a
+transport (`guard`) differs in two calls: what is read from its socket is unwrapped before anything else is done to it, and
+what is sent goes through its sender, as its entry in `files` is -1.
 """
 
 from __future__ import annotations
@@ -9,7 +11,7 @@ from __future__ import annotations
 import select
 import socket
 from collections.abc import Callable
-from time import monotonic
+from time import monotonic, sleep
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,17 +19,42 @@ from numpy.typing import NDArray
 from media.engine import Engine
 from media.latch import Address
 from media.legs import Legs
+from media.player import deliver
 from media.ports import RCVBUF_CLOSED, RCVBUF_OPEN, PortPool, drain, family_of, unconnect
+from media.rows import Rows
 from media.rtcp import MAX_PACKET
 from media.rtp import CLOCK_RATE
+from media.transport import Transport
 
+GATHER = 0.002  # seconds between looks under load
+BUSY = 2000  # packets per second: from there on, looking costs less than being woken
 BURST = 64  # packets read in a row from a leg that waits for its latch: a flood must not hold up the others
 SCRATCH = 2048
 MAX_OTHER_FILES = 1024  # descriptors below this may be watched even if no port has one as high
 
+# How a descriptor is read: by its handler; or straight into a buffer, whose contents are RTP, or have to be unwrapped first.
+HANDLED, PLAIN, GUARDED = range(3)
+
 
 def _nowhere(_: memoryview) -> int:
     return 0
+
+
+def _wrapping(transport: Transport, send: Callable[[memoryview], object]) -> Callable[[memoryview], object]:
+    """A sender of what the transport makes of a packet."""
+    wrap = transport.wrap
+
+    def sender(packet: memoryview) -> None:
+        wrapped = wrap(packet)
+        if wrapped:
+            try:
+                send(wrapped)
+            except (
+                ConnectionRefusedError
+            ):  # As in `failed`, which must not wrap it a second time: that would be a replay.
+                send(wrapped)
+
+    return sender
 
 
 class SocketRelay:
@@ -41,14 +68,17 @@ class SocketRelay:
         self._pool = pool
         self._legs = legs
         self._senders: list[Callable[[memoryview], object]] = [_nowhere] * legs.count
+        self._targets_of: list[Address | None] = [None] * legs.count  # where listening legs send already
         self._rtcp_addresses: list[Address | None] = [None] * legs.count
         self._live: list[socket.socket | None] = [None] * legs.count  # RTP sockets that are read
         self._controls: list[socket.socket | None] = [None] * legs.count  # and those of RTCP
         self._connected: set[int] = set()
-        # By descriptor: whether it is read straight into a buffer, whose it is, and what to do with the others. Plain octets
+        self._transports: list[Transport | None] = [None] * legs.count
+        # By descriptor: how it is read, whose it is, and what to do with the others. Plain octets
         # and numbers, because at a thousand calls every object that a packet touches has left the cache since the last one.
-        self._plain = bytearray(max(pool.highest_file + 1, MAX_OTHER_FILES))
-        self._leg_of: NDArray[np.int64] = np.full(len(self._plain), -1, np.int64)
+        self._reading = bytearray(max(pool.highest_file + 1, MAX_OTHER_FILES))
+        self._leg_of: NDArray[np.int64] = np.full(len(self._reading), -1, np.int64)
+        self._unwrap: dict[int, Callable[[memoryview, int], int]] = {}  # of guarded ones
         self._slow: dict[int, Callable[[], None]] = {}
         self._files: NDArray[np.int64] = np.full(legs.count, -1, np.int64)
         self._epoll = select.epoll()
@@ -65,6 +95,17 @@ class SocketRelay:
     def close(self) -> None:
         self._epoll.close()
         self._pool.close()
+
+    def pace(self, packets_per_second: float) -> float:
+        return GATHER if packets_per_second >= BUSY else 0.0
+
+    def poll(self, timeout: float) -> int:
+        raise NotImplementedError
+
+    def gather(self, until: float) -> int:
+        if (nap := until - monotonic()) > 0:
+            sleep(nap)
+        return self.poll(0.0)
 
     # --- sending -----------------------------------------------------------------------------------------------------
 
@@ -86,6 +127,9 @@ class SocketRelay:
         else:
             self.send_errors += 1
 
+    def deliver(self, legs: NDArray[np.int64], rows: Rows, size: int) -> None:
+        deliver(self, legs, rows.packets(len(legs), size))
+
     def send_rtcp(self, leg: int, data: bytes) -> None:
         control = self._controls[leg]
         if control is None:
@@ -95,6 +139,18 @@ class SocketRelay:
                 control.send(data)
             except OSError:
                 self.send_errors += 1  # A phone without RTCP: it answers each report with an ICMP error.
+
+    def send_datagram(self, leg: int, data: bytes, to: Address | None = None) -> None:
+        media = self._live[leg]
+        if media is None:
+            return
+        try:
+            if to is None:
+                media.send(data)
+            else:
+                media.sendto(data, to)
+        except OSError:
+            self.send_errors += 1
 
     # --- where legs send and receive ---------------------------------------------------------------------------------
 
@@ -106,12 +162,12 @@ class SocketRelay:
         if not keep:
             # What arrived for the call before this one, or from a stranger before the socket was connected.
             drain(media)
-            self._register(leg, media)
+            self._open_rtp(leg, media)
         self._slow.pop(media.fileno(), None)
-        self._plain[media.fileno()] = True
-        self._files[leg] = media.fileno()
-        self._senders[leg] = media.send
+        self._begin(leg, media, admitted=keep)
         self._rtcp_addresses[leg] = rtcp
+        self._targets_of[leg] = None
+        self._attach_leg(leg)
 
     def listen(self, leg: int, host: str, rtp: Address | None) -> None:
         media = self._pool.rtp(leg, family_of(host))
@@ -120,23 +176,65 @@ class SocketRelay:
             unconnect(media)
             self._connected.discard(media.fileno())
         drain(media)
-        self._register(leg, media)
+        self._open_rtp(leg, media)
+        self._epoll.register(media.fileno(), select.EPOLLIN)
         self._slow[media.fileno()] = lambda: self._admit(leg, media)
-        if rtp is not None:
-            self._senders[leg] = lambda packet: media.sendto(packet, rtp)
+        self._targets_of[leg] = rtp
+        self._attach_leg(leg)
+
+    def guard(self, leg: int, transport: Transport | None) -> None:
+        self._transports[leg] = transport
+        if self._live[leg] is not None:
+            self._attach_leg(leg)
+
+    def _attach_leg(self, leg: int) -> None:
+        """How a live socket is read, and how it is written to."""
+        media, transport = self._live[leg], self._transports[leg]
+        assert media is not None, "only legs that receive are attached"
+        descriptor = media.fileno()
+        aimed = descriptor not in self._slow
+        self._reading[descriptor] = HANDLED if not aimed else PLAIN if transport is None else GUARDED
+        self._unwrap.pop(descriptor, None)
+        if transport is not None:
+            self._unwrap[descriptor] = transport.unwrap
+        target = self._targets_of[leg]
+        send: Callable[[memoryview], object] = _nowhere
+        if aimed:
+            send = media.send
+        elif target is not None:
+            send = lambda packet: media.sendto(packet, target)  # noqa: E731
+        wraps = transport is not None and transport.wraps
+        self._files[leg] = descriptor if aimed and not wraps else -1
+        self._senders[leg] = _wrapping(transport, send) if transport is not None and wraps else send
 
     def quiet(self, leg: int) -> None:
         self._senders[leg], self._rtcp_addresses[leg], self._files[leg] = _nowhere, None, -1
         live, self._live[leg] = self._live[leg], None
         control, self._controls[leg] = self._controls[leg], None
+        if live is not None:
+            if self._reading[live.fileno()] != HANDLED:
+                self._end(leg, live)
+            else:
+                self._epoll.unregister(live.fileno())
+        if control is not None:
+            self._epoll.unregister(control.fileno())
         # Left connected: until its next call the kernel refuses what anybody but the last peer sends it.
         for each in (live, control):
             if each is not None:
                 descriptor = each.fileno()
-                self._epoll.unregister(descriptor)
-                self._plain[descriptor] = False
+                self._reading[descriptor] = HANDLED
+                self._unwrap.pop(descriptor, None)
                 self._slow.pop(descriptor, None)
                 each.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, RCVBUF_CLOSED)
+
+    def _begin(self, leg: int, media: socket.socket, *, admitted: bool) -> None:
+        """Read the packets of a leg that is aimed. `admitted`: until now it was one that waits for its latch."""
+        if not admitted:
+            self._epoll.register(media.fileno(), select.EPOLLIN)
+
+    def _end(self, leg: int, media: socket.socket) -> None:
+        """Read them no longer."""
+        self._epoll.unregister(media.fileno())
 
     def _connect(self, opened: socket.socket, address: Address) -> None:
         if opened.fileno() in self._connected:
@@ -144,11 +242,10 @@ class SocketRelay:
         opened.connect(address)
         self._connected.add(opened.fileno())
 
-    def _register(self, leg: int, media: socket.socket) -> None:
+    def _open_rtp(self, leg: int, media: socket.socket) -> None:
         self._live[leg] = media
         self._leg_of[media.fileno()] = leg
         media.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, RCVBUF_OPEN)
-        self._epoll.register(media.fileno(), select.EPOLLIN)
 
     def _open_rtcp(self, leg: int) -> socket.socket | None:
         """The RTCP port is looked after from the first report on: most calls that fail are over by then."""
@@ -170,7 +267,7 @@ class SocketRelay:
         """Read a leg that waits for its latch. Once it is settled, what came before the socket was connected is sifted."""
         engine, scratch, left = self._engine, self._scratch, BURST
         # Once the socket is connected it must be emptied: the fast path takes what it finds for the phone's.
-        while left > 0 or self._plain[media.fileno()]:
+        while left > 0 or self._reading[media.fileno()]:
             left -= 1
             try:
                 size, source = media.recvfrom_into(scratch)
@@ -182,8 +279,30 @@ class SocketRelay:
             self.received += 1
             self.slow_packets += 1
             host = source[0].partition("%")[0]
-            if engine.admit(leg, (host, source[1]), scratch, size):
+            size = engine.admit(leg, (host, source[1]), scratch, size)
+            if size:
                 self._handle(leg, scratch, size, int(monotonic() * CLOCK_RATE))
+
+    def catch_up(self, leg: int) -> bool:
+        media, transport = self._live[leg], self._transports[leg]
+        if media is None:
+            return False
+        for _ in range(BURST):
+            try:
+                size = media.recv_into(self._scratch)
+            except BlockingIOError:
+                return True
+            except OSError:
+                self.receive_errors += 1
+                continue
+            self.received += 1
+            if transport is not None:
+                size = transport.unwrap(self._scratch, size)
+                if not size:
+                    continue
+            self.slow_packets += 1
+            self._handle(leg, self._scratch, size, int(monotonic() * CLOCK_RATE))
+        return False
 
     def _handle(self, leg: int, buffer: memoryview, size: int, clock: int) -> None:
         """One packet, by the book."""
@@ -195,6 +314,11 @@ class SocketRelay:
                 self._senders[route](packet)
             except OSError as error:
                 self.failed(route, packet, error)
+
+    def _attend(self) -> None:
+        """To be called at the end of `poll`: what was put aside by transports may open, close and aim legs."""
+        if self._engine.inbox:
+            self._engine.attend(monotonic())
 
     def _receive_rtcp(self, leg: int, control: socket.socket) -> None:
         try:

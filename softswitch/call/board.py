@@ -8,8 +8,12 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from media.control import Statistics
+from softswitch.call.codecs import repertoire
+from softswitch.call.description import Terms
+from softswitch.call.leg import DEADLINES
 from softswitch.call.media import MediaPool
 from softswitch.call.menu import Site
+from softswitch.directory import Account
 from softswitch.effects import (
     CallsChanged,
     ConversationEnded,
@@ -24,7 +28,7 @@ from softswitch.effects import (
 )
 from softswitch.events import Event, LegEnded, MediaAlarm
 from softswitch.machine import Deadlines
-from softswitch.sip.listener import contact, is_loopback, literal, sent_by
+from softswitch.sip.listener import WILDCARDS, contact, is_loopback, literal, sent_by
 
 if TYPE_CHECKING:
     from softswitch.call.call import Call
@@ -52,6 +56,8 @@ class Policy:
     rtp_timeout: float = 60.0  # without RTP while talking (MED-24)
     rtp_timeout_hold: float = 300.0  # ... while on hold; 0 = never, for both
     country: str = ""  # of the tones; "" = the site's
+    media_addresses: tuple[str, ...] = ()  # further ones of ours, where SDP names one outside (candidates for browsers)
+    keys_in_clear: bool = False  # SDES keys may travel where the signalling is not encrypted (MED-31)
 
 
 class Place(NamedTuple):
@@ -59,6 +65,14 @@ class Place(NamedTuple):
 
     contact: str  # our Contact line and the capabilities that go with it
     host: str  # where we receive its media
+
+
+# Whether a peer speaks IPv6, and is this machine -> one like it that speaks the other protocol (RFC 5737, RFC 3849).
+_ELSEWHERE: Final = {
+    (False, False): "2001:db8::1", (False, True): "::1", (True, False): "192.0.2.1", (True, True): "127.0.0.1",
+}  # fmt: skip
+MAX_TERMS: Final = 20_000  # remembered
+NOBODY: Final = Account("")  # a leg without an account
 
 
 Closing = tuple[LegEnded, Callable[[], None]]
@@ -100,6 +114,7 @@ class Board:
         )
         self._media_host = media_host
         self._places: dict[tuple[int, bool, bool], Place] = {}
+        self._terms: dict[tuple[str, str, int, bool, bool, int], Terms] = {}
         self._devices: Counter[str] = Counter()
         self._closing: dict[tuple[int, int], Closing] = {}
         self._exhausted = False
@@ -136,9 +151,45 @@ class Board:
             self._places[key] = found
         return found
 
-    def is_ours(self, host: str, port: int, flow: Flow) -> bool:
+    def terms(self, device: str, flow: Flow, worker: int = -1) -> Terms:
+        """What may be negotiated with a phone. Without `worker`: before it is known which one is to serve it."""
+        key = (device, flow.transport, flow.listener, is_loopback(flow.host), ":" in flow.host, worker)
+        found = self._terms.get(key)
+        if found is None:
+            if len(self._terms) >= MAX_TERMS:
+                self._terms.clear()
+            found = self._terms[key] = self._new_terms(device, flow, worker)
+        return found
+
+    def _new_terms(self, device: str, flow: Flow, worker: int) -> Terms:
+        directory, pool = self.directory, self.pool
+        account = directory.accounts.get(device, NOBODY)
+        sealed = flow.transport in ("tls", "wss")
+        return Terms(
+            repertoire(account.codecs or directory.codecs, pool.codecs), self._hosts(flow), account.srtp,
+            sealed or self.policy.keys_in_clear, sealed, account.webrtc or flow.transport in ("ws", "wss"),
+            pool.fingerprint(worker), account.dtmf,
+        )  # fmt: skip
+
+    def forget_terms(self) -> None:
+        """The site or the workers have changed. Legs in progress keep theirs."""
+        self._terms.clear()
+
+    def _hosts(self, flow: Flow) -> tuple[str, ...]:
+        """Our media addresses for a peer: the one of its signalling, and one of the other family if we have it."""
+        host = self.place(flow).host
+        mapped = _ELSEWHERE[":" in flow.host, is_loopback(flow.host)]
+        for index, listener in enumerate(self.endpoint.listeners):
+            if (":" in listener.host) != (":" in mapped):
+                continue
+            other = self.place(flow._replace(host=mapped, listener=index)).host
+            if (":" in other) == (":" in mapped) and other not in WILDCARDS and is_loopback(other) == is_loopback(host):
+                return tuple(dict.fromkeys((host, other, *self.policy.media_addresses)))
+        return tuple(dict.fromkeys((host, *self.policy.media_addresses)))
+
+    def is_ours(self, host: str, port: int, terms: Terms) -> bool:
         """Whether media sent there would come back to us: two legs that echo each other's packets never stop."""
-        if host != self.place(flow).host and host not in self.local:
+        if host not in terms.hosts and host not in self.local:
             return False
         return self.pool.owns(port) or any(port == listener.port for listener in self.endpoint.listeners)
 
@@ -220,7 +271,7 @@ class Board:
         """Take everything away from a call, whatever state it was left in. No signalling, no records."""
         for leg in [leg for leg in self.legs.values() if leg.call is call]:
             del self.legs[leg.id]
-            for kind in ("hold", "reoffer", "probe"):
+            for kind in DEADLINES:
                 self.deadlines.clear((leg, kind))
             if leg.occupies and not leg.gone:
                 self.vacate(leg.device)

@@ -5,26 +5,27 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Final
 
+from softswitch.call.description import Description, NotAcceptable, Terms, describe
 from softswitch.call.headers import ACCEPT
-from softswitch.call.negotiation import Description, NotAcceptable, describe
 from softswitch.errors import ParseError
 from softswitch.sip.headers import header_list, media_type
 from softswitch.sip.headers import unquote as bare
 
 if TYPE_CHECKING:
     from softswitch.call.board import Board
-    from softswitch.effects import Flow
     from softswitch.sip.endpoint import ServerTransaction
     from softswitch.sip.message import Message
 
 MAX_PARTS: Final = 16  # of a multipart body
-NO_OFFER: Final = Description("", 0, (), -1, 20, "sendrecv")  # the request has no body: a late offer
+NO_OFFER: Final = Description("", 0, (), (), 20, "sendrecv")  # the request has no body: a late offer
 IDENTITY: Final = frozenset({"", "identity"})
 
 Respond = Callable[..., None]
 
 
-def offer_of(board: Board, message: Message, respond: Respond, tx: ServerTransaction, now: float) -> Description | None:
+def offer_of(
+    board: Board, message: Message, respond: Respond, tx: ServerTransaction, now: float, terms: Terms
+) -> Description | None:
     """The offer in a request, NO_OFFER if it has none, or None: then the request has been refused by `respond`."""
     accept = message.headers.get("accept")
     if accept is not None and not _accepts_sdp(message):
@@ -40,7 +41,7 @@ def offer_of(board: Board, message: Message, respond: Respond, tx: ServerTransac
         if body is None:
             respond(tx, 415, now, ACCEPT)
             return None
-        return described(board, body, message.flow) if body else NO_OFFER
+        return described(board, body, terms) if body else NO_OFFER
     except NotAcceptable as refusal:
         respond(tx, 488, now, refusal.warning(board.place(message.flow).host))
     except ParseError as error:
@@ -48,10 +49,10 @@ def offer_of(board: Board, message: Message, respond: Respond, tx: ServerTransac
     return None
 
 
-def described(board: Board, body: bytes, flow: Flow) -> Description:
+def described(board: Board, body: bytes, terms: Terms) -> Description:
     """The description that a peer has sent. ParseError: it is none. NotAcceptable: nothing in it for us, or it names us."""
-    description = describe(body)
-    if description.host and board.is_ours(description.host, description.port, flow):
+    description = describe(body, terms)
+    if description.host and board.is_ours(description.host, description.port, terms):
         raise NotAcceptable(399, "Media would loop")
     return description
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final
 from softswitch.call.flow import Dial, EnterQueue, Flow, Mark, Runner
 from softswitch.call.fork import Fork, Invitation
 from softswitch.call.headers import ANONYMOUS, party
-from softswitch.call.leg import Leg, LegState
+from softswitch.call.leg import FLASH, Leg, LegState
 from softswitch.call.menu import FAILURES, farewell, feature, flow_for
 from softswitch.call.queueing import QueueVisit
 from softswitch.call.routing import Destination, agent_of
@@ -20,10 +20,10 @@ from softswitch.events import CallBridged, CallEnded, CallHeld, CallResumed, Dig
 
 if TYPE_CHECKING:
     from softswitch.call.board import Board
+    from softswitch.call.codecs import Format
     from softswitch.directory import Account
     from softswitch.sip.message import Message
 
-FLASH: Final = "!"  # the hook, briefly: no key of a menu
 MAX_PATH: Final = 200  # steps of a flow that the record of a call keeps
 
 # How a call that nobody answered ends in its record, by the status the caller got.
@@ -76,6 +76,10 @@ class Call:
         """Put the caller through to an account, or answer and run the flow of any other destination."""
         if destination.kind == "account":
             self.ring(destination.name, now)
+        elif self.caller.offer is not None and not self.caller.understands:
+            # It speaks nothing that we could play to it.
+            self.caller.hang_up(now, 488, "no_common_codec")
+            self.end("no_common_codec", now)
         elif destination.kind == "agent":
             agent = agent_of(self.account, self.board.directory)
             self.run(feature(agent, destination, self.account.user), now)
@@ -115,7 +119,7 @@ class Call:
             domain = board.directory.domain
             invitation = Invitation(
                 "callee", user, account.name or user, self.identity(), party("", user, domain), self.headers, self.max_forwards,
-                self.caller.negotiation.codecs or tuple(codec for codec, _ in self._offered()), "internal",
+                self._caller_speaks(), "internal",
             )  # fmt: skip
             self.fork = Fork(board, self, self, invitation, bindings, board.policy.no_answer_timeout)
             self.fork.start(now)
@@ -127,15 +131,20 @@ class Call:
         name = f"{prefix}{self.caller_name or (self.caller_number if prefix else '')}"
         return party(name, self.caller_number, self.board.directory.domain)
 
-    def _offered(self) -> tuple[tuple[str, int], ...]:
-        offer = self.caller.offer
-        return offer.formats if offer is not None else ()
+    def _caller_speaks(self) -> tuple[Format, ...]:
+        """What the other side is to prefer: what the caller talks already, then all that the caller has named."""
+        negotiation, offer = self.caller.negotiation, self.caller.offer or self.caller.negotiation.remote
+        named = offer.wishes if offer is not None else ()
+        if not negotiation.understood or negotiation.format is None:
+            return named
+        talks = negotiation.format
+        return (talks, *[one for one in named if one.key != talks.key])
 
     # --- as the owner of a fork ----------------------------------------------------------------------------------------
 
     def fork_ringing(self, fork: Fork, leg: Leg, now: float) -> None:
         caller = self.caller
-        if leg.up and leg.negotiation.agreed and fork.early and caller.early_media((leg.negotiation.codec,), now):
+        if leg.up and leg.negotiation.agreed and fork.early and caller.early_media(leg.negotiation.speaks, now):
             caller.media.bridge(leg.media)
         elif caller.up:
             # The caller was answered, or hears early media: their phone makes no sound of its own any more.
@@ -185,7 +194,7 @@ class Call:
         self.peer = leg
         leg.owner = self
         self.bridged_at = now
-        self.caller.answer((leg.negotiation.codec,), now)
+        self.caller.answer(leg.negotiation.speaks, now)
         if self.caller.gone:
             return
         self.board.publish(CallBridged(self.id, self.caller.id, leg.id))
@@ -216,12 +225,15 @@ class Call:
     def _align(self, now: float) -> None:
         """Spare the workers transcoding: ask the other side to follow the codec of the caller, if it has it."""
         caller, peer = self.caller, self.peer
-        if peer is None or not caller.up or not peer.up or caller.negotiation.codec == peer.negotiation.codec:
+        if peer is None or not caller.up or not peer.up:
             return
-        if peer.negotiation.might_speak(caller.negotiation.codec):
-            peer.reoffer((caller.negotiation.codec,), now)
-        elif caller.negotiation.might_speak(peer.negotiation.codec):
-            caller.reoffer((peer.negotiation.codec,), now)
+        one, other = caller.negotiation.format, peer.negotiation.format
+        if one is None or other is None or one.key == other.key:
+            return
+        if peer.negotiation.might_speak(one):
+            peer.reoffer(caller.negotiation.speaks, now)
+        elif caller.negotiation.might_speak(other):
+            caller.reoffer(peer.negotiation.speaks, now)
 
     # --- as the owner of its legs --------------------------------------------------------------------------------------
 
@@ -257,25 +269,9 @@ class Call:
         self.board.publish(DigitReceived(self.id, leg.id, digit, duration_ms, method))
         peer = self.other(leg)
         if peer is not None:
-            self._relay_digit(peer, digit, duration_ms, method, now)
+            peer.send_digit(digit, duration_ms, method, now)
         elif leg is self.caller and self.runner is not None and not self.waiting and digit != FLASH:
             self.runner.digit(digit, now)
-
-    def _relay_digit(self, peer: Leg, digit: str, duration_ms: int, method: str, now: float) -> None:
-        """Pass a digit that the worker cannot pass: from INFO, or to a phone without telephone-event (MED-09)."""
-        if peer.negotiation.dtmf_type >= 0:
-            if method == "info" and peer.up:
-                peer.media.send_digits(digit, max(40, duration_ms))
-        elif peer.state is LegState.ESTABLISHED:
-            body = f"Signal={digit}\r\nDuration={max(40, duration_ms)}\r\n".encode()
-            peer.dialog.request(
-                self.board.endpoint,
-                "INFO",
-                now,
-                headers="Content-Type: application/dtmf-relay\r\n",
-                body=body,
-                owner=peer,
-            )
 
     def leg_played(self, leg: Leg, play: int, cause: str, now: float) -> None:
         if self.visit is not None and self.visit.played(leg, play, cause, now):

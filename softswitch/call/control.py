@@ -5,7 +5,20 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Container, Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
-from media.control import Alarm, Digit, Failed, Latched, PlayDone, Ready, RtpTimeout, Statistics, Stopped
+from media.control import (
+    Alarm,
+    Audio,
+    Digit,
+    Failed,
+    Latched,
+    PlayDone,
+    Ready,
+    Recorded,
+    RtpTimeout,
+    Secured,
+    Statistics,
+    Stopped,
+)
 from softswitch.call import indialog
 from softswitch.call.board import WORKER_GRACE, Board, Policy
 from softswitch.call.body import NO_OFFER, offer_of
@@ -36,8 +49,8 @@ from softswitch.sip.uri import uri_user
 
 if TYPE_CHECKING:
     from media.control import WorkerEvent
+    from softswitch.call.description import Description
     from softswitch.call.media import MediaLeg
-    from softswitch.call.negotiation import Description
     from softswitch.directory import Account, Directory
     from softswitch.machine import Entropy
     from softswitch.sip.endpoint import (
@@ -97,7 +110,8 @@ class CallControl:
             RtpTimeout: self._rtp_timeout,
             Statistics: lambda worker, event, now: self.board.statistics(worker, event),
             Alarm: lambda worker, event, now: self.board.publish(MediaAlarm(worker, event.what, event.detail)),
-            Latched: lambda worker, event, now: None,
+            Secured: self._secured,
+            **dict.fromkeys((Latched, Audio, Recorded), _of_no_consequence),
         }
 
     # --- the site and the media plane -----------------------------------------------------------------------------------
@@ -105,16 +119,29 @@ class CallControl:
     def configure(self, directory: Directory) -> None:
         """Take a new snapshot of the site. Calls in progress keep the flows that they have begun."""
         self.board.site.directory = directory
+        self.board.forget_terms()
 
     def set_clips(self, names: Container[str]) -> None:
         """The names that workers can play: clips missing in a language are replaced by those of another."""
         self.board.clips = names
 
-    def add_range(self, worker: int, base_port: int, legs: int, taken: Collection[int] = ()) -> None:
-        """A worker has bound `legs` pairs of ports from `base_port` up."""
-        self.board.deadlines.clear((worker, "worker"))
-        if not self.board.pool.add_range(worker, base_port, legs, taken):
-            self.board.pool.restore(worker)
+    def add_range(
+        self, worker: int, base_port: int, legs: int, taken: Collection[int] = (), *,
+        codecs: Sequence[str] = (), fingerprint: str = "", now: float = 0.0,
+    ) -> None:  # fmt: skip
+        """A worker has bound `legs` pairs of ports from `base_port` up. `codecs`: what it decodes, if it says so;
+        `fingerprint`: of its DTLS certificate.
+        """
+        board = self.board
+        board.deadlines.clear((worker, "worker"))
+        board.forget_terms()
+        if not board.pool.add_range(worker, base_port, legs, taken, codecs=codecs, fingerprint=fingerprint):
+            concerned = [leg for leg in board.legs.values() if leg.media.worker == worker]
+            for leg in concerned:
+                leg.renew_stream()
+            board.pool.restore(worker)
+            for leg in concerned:
+                leg.certificate_changed(now)
 
     # --- the machine's three verbs ---
 
@@ -226,6 +253,8 @@ class CallControl:
             leg.handle(LegInput.BYE_DONE, now)
         elif (status == 481 or (status == 408 and tx.method != "OPTIONS")) and not leg.gone:
             leg.drop(now, status, "dialog_lost")  # 12.2.1.2: the peer has forgotten the dialog.
+        elif tx.method == "INFO" and status >= 300:
+            leg.info_refused()
 
     def _first_invite(self, leg: Leg, tx: Any, message: Message, now: float) -> None:
         status = message.status
@@ -271,7 +300,10 @@ class CallControl:
         return None
 
     def _ready(self, worker: int, event: Ready, now: float) -> None:
-        self.add_range(worker, event.base_port, event.legs, [int(leg) for leg in event.taken])
+        self.add_range(
+            worker, event.base_port, event.legs, [int(leg) for leg in event.taken],
+            codecs=getattr(event, "codecs", ()), fingerprint=event.fingerprint, now=now,
+        )  # fmt: skip
 
     def _stopped(self, worker: int, event: Stopped, now: float) -> None:
         """A worker died. Its calls live on: a replacement with the same ports gets all their legs."""
@@ -283,13 +315,20 @@ class CallControl:
     def _worker_lost(self, worker: int, now: float) -> None:
         for call in [call for call in self.board.calls.values() if call.worker == worker]:
             self._about(call)
-            call.end("media_lost", now, 503)
+            if call.caller.state is LegState.INCOMING:
+                call.end("media_lost", now, 503)
+            else:
+                call.caller.drop(now, 503, "media_lost")
 
     def _digit(self, worker: int, event: Digit, now: float) -> None:
         leg = self._leg_of(worker, event.leg)
-        if leg is not None and leg.digits_by in ("", "rfc4733"):
-            leg.digits_by = "rfc4733"
-            leg.owner.leg_digit(leg, event.digit, event.duration_ms, "rfc4733", now)
+        if leg is not None:
+            leg.pressed(event.digit, event.duration_ms, event.method, now)
+
+    def _secured(self, worker: int, event: Secured, now: float) -> None:
+        leg = self._leg_of(worker, event.leg)
+        if leg is not None:
+            leg.secured(event.suite, event.error, now)
 
     def _play_done(self, worker: int, event: PlayDone, now: float) -> None:
         leg = self._leg_of(worker, event.leg)
@@ -411,6 +450,8 @@ class CallControl:
             leg.reoffer_due(now)
         elif kind == "probe":
             leg.probe(now)
+        elif kind == "secure":
+            leg.drop(now, 488, "dtls_failed")
         else:
             leg.drop(now, 408, "rtp_timeout_hold", "timeout")
 
@@ -434,12 +475,12 @@ class CallControl:
         if message.from_tag in board.legs:
             endpoint.respond(tx, 482, now)  # SIG-35: our own INVITE has come back to us.
             return
-        offer = offer_of(board, message, self._refuse, tx, now)
+        terms = board.terms(account.user, message.flow)
+        offer = offer_of(board, message, self._refuse, tx, now, terms)
         if offer is None:
             return
-        place = board.place(message.flow)
-        if offer.host and (":" in offer.host) != (":" in place.host):
-            self._refuse(tx, 488, now, f'Warning: 301 {place.host} "Incompatible network address formats"\r\n')
+        if offer.host and all((":" in offer.host) != (":" in host) for host in terms.hosts):
+            self._refuse(tx, 488, now, f'Warning: 301 {terms.hosts[0]} "Incompatible network address formats"\r\n')
             return
         destination = route_uri(message.uri, board.directory, board.local)
         if isinstance(destination, Refusal):
@@ -469,6 +510,7 @@ class CallControl:
         name = account.name or account.user
         leg = Leg(board, call, call, "caller", name, account.user, dialog, media, now, occupies="internal")
         leg.tx = tx
+        leg.allow = message.header("allow").upper()
         tx.owner = leg
         if offer is not NO_OFFER:
             leg.offer = offer
@@ -499,6 +541,10 @@ class CallControl:
                 0.0,
             )
         )
+
+
+def _of_no_consequence(worker: int, event: WorkerEvent, now: float) -> None:
+    """What is reported for others."""
 
 
 def _dialled(message: Message) -> str:

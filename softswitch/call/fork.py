@@ -23,6 +23,7 @@ from softswitch.sip.status import best_response
 if TYPE_CHECKING:
     from softswitch.call.board import Board
     from softswitch.call.call import Call
+    from softswitch.call.codecs import Format
     from softswitch.sip.message import Message
     from softswitch.sip.registrar import Binding
 
@@ -46,7 +47,7 @@ class Invitation:
     to: str
     headers: str = ""
     max_forwards: int = 70
-    prefer: tuple[str, ...] = ()
+    prefer: tuple[Format, ...] = ()
     occupies: str = ""
 
 

@@ -19,8 +19,9 @@ if TYPE_CHECKING:
 
 SDP: Final = "Content-Type: application/sdp\r\n"
 ELSEWHERE: Final = 'Reason: SIP;cause=200;text="Call completed elsewhere"\r\n'
+DTMF_RELAY: Final = "Content-Type: application/dtmf-relay\r\n"
 ACCEPT: Final = "Accept: application/sdp\r\n"
-ACCEPT_INFO: Final = "Accept: application/dtmf-relay, application/dtmf\r\n"
+ACCEPT_INFO: Final = "Accept: application/dtmf-relay, application/dtmf, application/trickle-ice-sdpfrag\r\n"
 
 # Canonical name -> spelling, of the headers of an INVITE that the other side gets.
 PASSED: Final = {

@@ -12,13 +12,14 @@ from typing import TYPE_CHECKING, Final
 
 from softswitch.call.board import ALLOW
 from softswitch.call.body import offer_of
+from softswitch.call.description import Description, NotAcceptable
 from softswitch.call.headers import ACCEPT, ACCEPT_INFO, SDP
 from softswitch.call.leg import Leg, LegInput, LegState
-from softswitch.call.negotiation import Description, NotAcceptable
 from softswitch.errors import ParseError
 from softswitch.sip.headers import media_type
 
 if TYPE_CHECKING:
+    from softswitch.call.codecs import Format
     from softswitch.sip.endpoint import ServerTransaction
     from softswitch.sip.message import Message
 
@@ -48,7 +49,7 @@ def reinvite(leg: Leg, tx: ServerTransaction, message: Message, now: float) -> N
     if len(leg.unacked) >= MAX_UNACKED:
         leg.respond(tx, 500, now, _retry_after(leg))
         return
-    description = offer_of(leg.board, message, leg.respond, tx, now)
+    description = offer_of(leg.board, message, leg.respond, tx, now, leg.negotiation.terms)
     if description is None:
         return
     if description.formats:
@@ -57,9 +58,7 @@ def reinvite(leg: Leg, tx: ServerTransaction, message: Message, now: float) -> N
             return
         body = answer
     else:
-        body = leg.negotiation.offer(
-            (leg.negotiation.codec,)
-        )  # RFC 6337 section 5.3: a full offer, so that hold can end
+        body = leg.negotiation.offer(leg.negotiation.speaks)  # RFC 6337 section 5.3: a full offer, so that hold can end
     leg.unacked[message.cseq] = tx
     tx.owner = leg
     leg.respond(tx, 200, now, leg.board.place(leg.dialog.flow).contact + SDP, body)
@@ -69,7 +68,7 @@ def reinvite(leg: Leg, tx: ServerTransaction, message: Message, now: float) -> N
 def update(leg: Leg, tx: ServerTransaction, message: Message, now: float) -> None:
     """UPDATE (RFC 3311 section 5.2): as re-INVITE, or a mere sign of life."""
     contact = leg.board.place(leg.dialog.flow).contact
-    description = offer_of(leg.board, message, leg.respond, tx, now)
+    description = offer_of(leg.board, message, leg.respond, tx, now, leg.negotiation.terms)
     if description is None:
         return
     if not description.formats:
@@ -100,7 +99,10 @@ def bye(leg: Leg, tx: ServerTransaction, message: Message, now: float) -> None:
 
 
 def info(leg: Leg, tx: ServerTransaction, message: Message, now: float) -> None:
-    """Digits as dtmf-relay or dtmf (SIG-27); an empty INFO is a sign of life."""
+    """Digits as dtmf-relay or dtmf (SIG-27); an empty INFO is a sign of life.
+
+    Candidates that a browser finds later (RFC 8840) are taken note of: its checks tell us all that we need of them.
+    """
     if not message.body:
         leg.respond(tx, 200, now)
         return
@@ -113,6 +115,9 @@ def info(leg: Leg, tx: ServerTransaction, message: Message, now: float) -> None:
         digit, duration_ms = _relay(text)
     elif kind == "application/dtmf":
         digit, duration_ms = _key(text.strip(" \t\r\n")), 160
+    elif kind == "application/trickle-ice-sdpfrag":
+        leg.respond(tx, 200, now)
+        return
     else:
         leg.respond(tx, 415, now, ACCEPT_INFO)
         return
@@ -120,9 +125,8 @@ def info(leg: Leg, tx: ServerTransaction, message: Message, now: float) -> None:
         leg.respond(tx, 400, now)
         return
     leg.respond(tx, 200, now)
-    if leg.state in SESSION and leg.digits_by in ("", "info"):
-        leg.digits_by = "info"
-        leg.owner.leg_digit(leg, digit, duration_ms, "info", now)
+    if leg.state in SESSION:
+        leg.pressed(digit, duration_ms, "info", now)
 
 
 def options(leg: Leg, tx: ServerTransaction, message: Message, now: float) -> None:
@@ -167,10 +171,10 @@ def acknowledge(leg: Leg, message: Message, now: float) -> None:
         leg.handle(LegInput.ACK, now)
 
 
-def _preferred(leg: Leg) -> tuple[str, ...]:
+def _preferred(leg: Leg) -> tuple[Format, ...]:
     """The codec that spares us transcoding, then the one that changes nothing."""
     other = leg.call.other(leg)
-    return (other.negotiation.codec,) if other is not None and other.up else ()
+    return other.negotiation.speaks if other is not None and other.up else ()
 
 
 def _retry_after(leg: Leg) -> str:

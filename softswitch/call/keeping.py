@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 from softswitch.call.flow import Echo, Music
 from softswitch.call.leg import LegState
+from softswitch.call.negotiation import NOT_KEPT
+from softswitch.call.security import Keying
 from softswitch.packing import pack, pack_fields
 from softswitch.sip.revival import keep_client, keep_server
 
@@ -25,7 +27,7 @@ CALL: Final = (
     "path", "reached", "recipe", "started", "worker",
 )  # fmt: skip
 LEG: Final = (
-    "answered_at", "by", "cause", "device", "digits_by", "gone_at", "heard", "holding", "occupies", "party", "ringing_at",
+    "allow", "answered_at", "by", "cause", "device", "gone_at", "heard", "holding", "occupies", "party", "ringing_at",
     "role", "started", "status",
 )  # fmt: skip
 DEADLINES: Final = ("attempt", "group", "silence")
@@ -66,7 +68,9 @@ def _leg(leg: Leg) -> dict[str, Any]:
     if leg.gone:
         return kept
     kept["media"] = (leg.media.worker, leg.media.index)
-    kept["negotiation"] = pack_fields(leg.negotiation, leg.negotiation.NOT_KEPT)
+    kept["negotiation"] = pack_fields(leg.negotiation, NOT_KEPT)
+    if leg.negotiation.keying is Keying.DTLS:
+        kept["fingerprint"] = leg.negotiation.terms.fingerprint
     if leg.offer is not None:
         kept["offer"] = pack(leg.offer)
     if leg.unacked:

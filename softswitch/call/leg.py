@@ -1,68 +1,42 @@
 """A leg: one dialog with one phone, its media port, and the state that both are in.
 
-The table is the whole life of a leg. States:
-
-    INCOMING     an INVITE has come and has no final response (UAS)
-    CALLING      our INVITE is out, nobody has rung (UAC)
-    RINGING      ... somebody rings
-    CANCELLING   our INVITE is cancelled, its final response is on the way
-    ANSWERED     our 2xx is out, its ACK has not come
-    DEPARTING    as ANSWERED, and we want to hang up: BYE has to wait for the ACK (RFC 3261 section 15)
-    ESTABLISHED  both sides agree that there is a session
-    LEAVING      our BYE is out
-    ENDED
-
-A leg tells its owner four things: it rings, it was answered, something about its media changed, it is gone. "Gone" comes
-once, when the leg is of no more use to a call; what signalling remains (CANCELLING, DEPARTING, LEAVING) the leg finishes alone.
+What can happen to it when is a table, in `arrows`. A leg tells its owner four things: it rings, it was answered, something
+about its media changed, it is gone. "Gone" comes once, when the leg is of no more use to a call; what signalling remains
+(CANCELLING, DEPARTING, LEAVING) the leg finishes alone.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from enum import StrEnum
-from typing import TYPE_CHECKING, Any, Final, Protocol, TypeAlias
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, Final, Protocol
 
+from softswitch.call.arrows import TABLE, LegInput, LegState
 from softswitch.call.body import described
-from softswitch.call.headers import SDP
-from softswitch.call.negotiation import Description, Negotiation, NotAcceptable
+from softswitch.call.description import Description, NotAcceptable
+from softswitch.call.headers import DTMF_RELAY, SDP
+from softswitch.call.keys import Keys
+from softswitch.call.negotiation import Negotiation
+from softswitch.call.security import Keying
 from softswitch.errors import ParseError
-from softswitch.events import LegAnswered, LegEnded, LegRinging, LegStarted
+from softswitch.events import LegEnded, LegRinging, LegSecured, LegStarted
 from softswitch.sip.dialog import Dialog
 
 if TYPE_CHECKING:
     from softswitch.call.board import Board
     from softswitch.call.call import Call
+    from softswitch.call.codecs import Format
     from softswitch.call.media import MediaLeg
     from softswitch.effects import Flow
     from softswitch.sip.endpoint import ClientTransaction, ServerTransaction
     from softswitch.sip.message import Message
 
 
-class LegState(StrEnum):
-    INCOMING = "incoming"
-    CALLING = "calling"
-    RINGING = "ringing"
-    CANCELLING = "cancelling"
-    ANSWERED = "answered"
-    DEPARTING = "departing"
-    ESTABLISHED = "established"
-    LEAVING = "leaving"
-    ENDED = "ended"
+__all__ = ["TABLE", "Leg", "LegInput", "LegState", "Owner"]
 
-
-class LegInput(StrEnum):
-    START = "we send INVITE"
-    PROVISIONAL = "1xx"
-    SUCCESS = "2xx"
-    FAILURE = "final failure"  # or none at all
-    CANCEL = "CANCEL"
-    ACK = "ACK"
-    ACK_MISSING = "no ACK"
-    BYE = "BYE"
-    ANSWER = "we answer"
-    HANG_UP = "we hang up"
-    BYE_DONE = "BYE answered"  # or never answered
-    LOST = "nothing to be said"  # after a fault of ours
+FLASH: Final = "!"  # the hook, briefly: no key of a menu
+SECURE_GRACE: Final = 5.0  # seconds after a DTLS handshake has failed
+DEADLINES: Final = ("hold", "reoffer", "secure", "probe")
+MAX_RETRIES: Final = 5  # of a re-INVITE that meets another one
 
 
 class Owner(Protocol):
@@ -80,8 +54,8 @@ class Leg:
     """One phone's part in a call. `party` is who it is for people; `device` the account it rings on, "" if none."""
 
     __slots__ = (
-        "answered_at", "board", "by", "call", "cause", "device", "dialog", "digits_by", "gone_at", "heard",
-        "holding", "media", "negotiation", "occupies", "offer", "owner", "party", "reinvite",
+        "allow", "answered_at", "board", "by", "call", "cause", "device", "dialog", "gone_at", "heard",
+        "holding", "keys", "media", "negotiation", "occupies", "offer", "owner", "party", "reinvite",
         "reinvite_prefer", "retries", "ringing_at", "role", "started", "state", "status", "tx", "unacked",
     )  # fmt: skip
 
@@ -99,20 +73,24 @@ class Leg:
         self.dialog = dialog
         self.media: MediaLeg = media
         media.owner = self
-        place = board.place(dialog.flow)
-        self.negotiation = Negotiation(place.host, media.port, board.entropy.below(2**31))
+        entropy = board.entropy
+        terms = board.terms(device, dialog.flow, media.worker)
+        self.negotiation = Negotiation(
+            terms.hosts[0], media.port, entropy.below(2**31), terms, entropy, 1 + entropy.below(2**32 - 1)
+        )
         self.offer: Description | None = None  # the peer's, while it waits for our answer
         self.state = LegState.INCOMING if role == "caller" else LegState.CALLING
         self.tx: Any = None  # the first INVITE's: a server transaction of the caller, else a client transaction
         self.unacked: dict[int, ServerTransaction] = {}  # CSeq -> accepted INVITE
         self.reinvite: ClientTransaction | None = None
-        self.reinvite_prefer: tuple[str, ...] = ()
+        self.reinvite_prefer: tuple[Format, ...] = ()
         self.retries = 0
         self.started = now
         self.ringing_at = self.answered_at = self.gone_at = 0.0
         self.heard = False  # it has said anything at all
         self.holding = False  # the peer does not listen: it has put us on hold
-        self.digits_by = ""  # how its digits come; the other way counts as a copy
+        self.keys = Keys()
+        self.allow = ""  # the methods that the peer takes, as it says; "" = it does not say
         self.status = 0  # the final response of the first INVITE
         self.cause = ""
         self.by = ""
@@ -137,6 +115,13 @@ class Leg:
         """Whether there is a session whose media can flow."""
         return self.media.opened is not None and not self.gone
 
+    @property
+    def understands(self) -> bool:
+        """Whether the offer that waits for our answer has a codec that we can play."""
+        return self.offer is not None and any(
+            one.key in self.negotiation.terms.repertoire.spoken for one in self.offer.formats
+        )
+
     def __repr__(self) -> str:
         return f"<Leg {self.role} {self.party} {self.state}>"
 
@@ -151,7 +136,7 @@ class Leg:
     # --- what the call does with its leg -----------------------------------------------------------------------------
 
     def invite(
-        self, uri: str, flow: Flow, now: float, headers: str, prefer: tuple[str, ...], max_forwards: int
+        self, uri: str, flow: Flow, now: float, headers: str, prefer: tuple[Format, ...], max_forwards: int
     ) -> None:
         """Send the first INVITE, with an offer that puts the caller's codecs first."""
         dialog = self.dialog
@@ -169,19 +154,31 @@ class Leg:
             self.board.publish(LegRinging(self.call.id, self.id))
             self._provisional(180, now)
 
-    def early_media(self, prefer: tuple[str, ...], now: float) -> bool:
+    def early_media(self, prefer: tuple[Format, ...], now: float) -> bool:
         """Answer the caller's offer in a 183, so that they hear what comes before the answer. False if that cannot be."""
         if self.state is not LegState.INCOMING:
             return False
         if self.offer is None:
             return self.up  # Nothing to answer (late offer), or done already.
-        body = self._answer_offer(prefer, now)
+        try:
+            body = self._answer_offer(prefer, now)
+        except NotAcceptable:
+            return False
         self._provisional(183, now, SDP, body)
         return True
 
-    def answer(self, prefer: tuple[str, ...], now: float) -> None:
+    def answer(self, prefer: tuple[Format, ...], now: float) -> None:
         """Answer the caller, with the codec that the other side uses if the caller has it."""
-        self.handle(LegInput.ANSWER, now, prefer)
+        if self.state is not LegState.INCOMING:
+            return
+        try:
+            body = self.description(prefer, now)
+        except NotAcceptable as refusal:
+            self._gone(now, 488, "no_common_codec", "failure")
+            self.handle(LegInput.HANG_UP, now, (488, refusal.warning(self.negotiation.host)))
+            self.owner.leg_gone(self, now)
+            return
+        self.handle(LegInput.ANSWER, now, body)
 
     def hang_up(self, now: float, status: int = 480, cause: str = "normal", headers: str = "") -> None:
         """End the leg in whatever state it is: a final response, CANCEL or BYE. `headers` (Reason) go along."""
@@ -206,6 +203,64 @@ class Leg:
     def respond(self, tx: ServerTransaction, status: int, now: float, headers: str = "", body: bytes = b"") -> None:
         self.board.endpoint.respond(tx, status, now, to_tag=self.dialog.local_tag, headers=headers, body=body)
 
+    def pressed(self, digit: str, duration_ms: int, method: str, now: float) -> None:
+        """The phone reports a key: tell the owner, unless it has been told by another way."""
+        if self.keys.press(digit, method, now):
+            self.owner.leg_digit(self, digit, duration_ms, method, now)
+
+    def send_digit(self, digit: str, duration_ms: int, method: str, now: float) -> None:
+        """Give the phone a key that the other side pressed, in the way that it understands, if the worker does not do so.
+
+        `method`: how it came. A telephone-event goes from worker port to worker port; a tone is in the audio anyway, and
+        only needs to be said again to a phone that listens for something else.
+        """
+        negotiation, mode = self.negotiation, self.negotiation.terms.dtmf
+        if negotiation.dtmf_type >= 0:
+            if method != "rfc4733" and self.up:
+                self.media.send_digits(digit, max(40, duration_ms))
+        elif mode == "info" or (mode == "auto" and method != "inband" and (not self.allow or "INFO" in self.allow)):
+            self._send_info(digit, duration_ms, now)
+        elif mode in ("auto", "inband") and method != "inband" and self.up:
+            self.media.send_digits(digit, max(40, duration_ms))
+
+    def _send_info(self, digit: str, duration_ms: int, now: float) -> None:
+        if self.state is LegState.ESTABLISHED and digit != FLASH:
+            body = f"Signal={digit}\r\nDuration={max(40, duration_ms)}\r\n".encode()
+            self.dialog.request(self.board.endpoint, "INFO", now, headers=DTMF_RELAY, body=body, owner=self)
+
+    def info_refused(self) -> None:
+        """The phone does not take INFO: its next keys come as tones."""
+        self.allow = self.allow.replace("INFO", "") or "-"
+
+    def secured(self, suite: str, error: str, now: float) -> None:
+        """The DTLS handshake is done, or has failed. A phone may try again for a moment before it is given up."""
+        if error:
+            self.board.publish(LegSecured(self.call.id, self.id, "", error))
+            if not self.gone:
+                self.board.deadlines.set((self, "secure"), now + SECURE_GRACE)
+            return
+        if self.negotiation.keying is Keying.DTLS:
+            self.negotiation.suite = suite
+        self.board.deadlines.clear((self, "secure"))
+        self.board.publish(LegSecured(self.call.id, self.id, suite))
+
+    def certificate_changed(self, now: float) -> None:
+        """The worker was replaced: a phone that checks its certificate is told of the new one."""
+        negotiation = self.negotiation
+        terms = self.board.terms(self.device, self.dialog.flow, self.media.worker)
+        if negotiation.keying is Keying.DTLS and terms.fingerprint != negotiation.terms.fingerprint and not self.gone:
+            negotiation.terms = terms
+            self.reoffer(negotiation.speaks, now)
+
+    def renew_stream(self) -> None:
+        """Another worker begins to number packets anew: under an old key only with a new SSRC, or the same key stream would
+        be used twice (RFC 3711 section 9.1)."""
+        negotiation, media = self.negotiation, self.media
+        if negotiation.keying is Keying.SDES and not self.gone:
+            negotiation.ssrc = 1 + self.board.entropy.below(2**32 - 1)
+            if media.opened is not None:
+                media.opened = replace(media.opened, ssrc=negotiation.ssrc)
+
     def connect(self, now: float) -> None:
         """Let the worker know what was agreed, and the clock of MED-24 what to expect."""
         policy = self.board.policy
@@ -213,8 +268,7 @@ class Leg:
         self.holding = negotiation.held
         timeout = policy.rtp_timeout_hold if self.holding else policy.rtp_timeout
         media = self.media
-        ssrc = self.board.entropy.below(2**32) if media.opened is None else 0
-        wanted = negotiation.open(media.index, self.dialog.flow.host, timeout, ssrc)
+        wanted = negotiation.open(media.index, self.dialog.flow.host, timeout)
         media.connect(wanted)
         key = (self, "hold")
         if self.holding and not wanted.receive and timeout:
@@ -225,7 +279,7 @@ class Leg:
 
     # --- a new offer of ours (RFC 3261 section 14.1) -------------------------------------------------------------------
 
-    def reoffer(self, prefer: tuple[str, ...], now: float) -> None:
+    def reoffer(self, prefer: tuple[Format, ...], now: float) -> None:
         """Offer anew, with other codecs first. Put off while another offer is under way."""
         self.reinvite_prefer = prefer
         if self.state is not LegState.ESTABLISHED:
@@ -256,7 +310,7 @@ class Leg:
             return
         if status < 300:
             try:
-                self.negotiation.accept(described(self.board, response.body, self.dialog.flow))
+                self.negotiation.accept(described(self.board, response.body, self.negotiation.terms))
             except (ParseError, NotAcceptable):
                 self.negotiation.withdraw()
                 return
@@ -303,7 +357,7 @@ class Leg:
         contact = self.board.place(self.dialog.flow).contact
         self.respond(self.tx, status, now, contact + headers, body)
 
-    def _answer_offer(self, prefer: tuple[str, ...], now: float) -> bytes:
+    def _answer_offer(self, prefer: tuple[Format, ...], now: float) -> bytes:
         """Answer the peer's waiting offer, and open or change the media leg."""
         assert self.offer is not None
         body = self.negotiation.answer(self.offer, prefer)
@@ -311,7 +365,7 @@ class Leg:
         self.connect(now)
         return body
 
-    def description(self, prefer: tuple[str, ...], now: float) -> bytes:
+    def description(self, prefer: tuple[Format, ...], now: float) -> bytes:
         """The body of our 2xx: the answer, the answer again (it went out in a 183), or an offer of our own."""
         if self.offer is not None:
             return self._answer_offer(prefer, now)
@@ -322,7 +376,7 @@ class Leg:
     def take_answer(self, body: bytes, now: float) -> bool:
         """The peer's answer to our offer. False if it is none that we can work with."""
         try:
-            self.negotiation.accept(described(self.board, body, self.dialog.flow))
+            self.negotiation.accept(described(self.board, body, self.negotiation.terms))
         except (ParseError, NotAcceptable):
             self.negotiation.withdraw()
             return False
@@ -346,7 +400,7 @@ class Leg:
         ring = (answered or now) - self.ringing_at if self.ringing_at else 0.0
         event = LegEnded(
             self.call.id, self.id, self.role, self.party, self.dialog.call_id, self.status, cause, by, ring,
-            now - answered if answered else 0.0, self.negotiation.codec,
+            now - answered if answered else 0.0, self.negotiation.codec, None, self.negotiation.security,
         )  # fmt: skip
         self.call.unsettled += 1
         board.close_media(self.media, event, self.call.settled, now)
@@ -361,176 +415,3 @@ class Leg:
         self.unacked.clear()
         self.tx = None
         self.reinvite = None
-
-
-DEADLINES: Final = ("hold", "reoffer", "probe")  # kinds, of a leg
-MAX_RETRIES: Final = 5  # of a re-INVITE that meets another one
-Action: TypeAlias = Callable[[Leg, float, Any], None]
-
-
-# --- actions: what an arrow does -------------------------------------------------------------------------------------
-
-
-def _nothing(leg: Leg, now: float, _: Any) -> None:
-    """An arrow without an action."""
-
-
-def _accept(leg: Leg, now: float, prefer: tuple[str, ...]) -> None:
-    leg.answered_at = now
-    leg.status = 200
-    body = leg.description(prefer, now)
-    tx = leg.tx
-    leg.unacked[tx.message.cseq] = tx
-    leg.respond(tx, 200, now, leg.board.place(leg.dialog.flow).contact + SDP, body)
-    leg.board.publish(LegAnswered(leg.call.id, leg.id))
-
-
-def _refuse(leg: Leg, now: float, final: tuple[int, str]) -> None:
-    status, headers = final
-    leg.respond(leg.tx, status, now, headers)
-    leg._end(now)
-
-
-def _cancelled(leg: Leg, now: float, cause: str | None) -> None:
-    leg.respond(leg.tx, 487, now)
-    leg._gone(now, 487, cause or "cancelled", "remote")
-    leg._end(now)
-    leg.owner.leg_gone(leg, now)
-
-
-def _confirmed(leg: Leg, now: float, _: Any) -> None:
-    leg.owner.leg_changed(leg, now)
-
-
-def _ack_missing(leg: Leg, now: float, _: Any) -> None:
-    # 13.3.1.4: without ACK there is no session; the peer may think otherwise, so BYE.
-    leg._gone(now, 408, "ack_missing", "timeout")
-    _bye_now(leg, now, None)
-    leg.owner.leg_gone(leg, now)
-
-
-def _rings(leg: Leg, now: float, message: Message) -> None:
-    leg.dialog.early(message)
-    if not leg.ringing_at:
-        leg.ringing_at = now
-        leg.board.publish(LegRinging(leg.call.id, leg.id))
-    leg.owner.leg_ringing(leg, message, now)
-
-
-def _answered(leg: Leg, now: float, message: Message) -> None:
-    leg.answered_at = now
-    leg.status = message.status
-    leg.dialog.confirm(message)
-    leg.dialog.ack(leg.board.endpoint, leg.tx, message, now)
-    # 13.2.1: where a 183 brought the answer already, the 2xx may leave it out, or must repeat it: the newer one counts.
-    if (message.body or not leg.negotiation.agreed) and not leg.take_answer(message.body, now):
-        leg.status = 488
-        leg.drop(now, 488, "no_common_codec")
-        return
-    leg.board.publish(LegAnswered(leg.call.id, leg.id))
-    leg.owner.leg_answered(leg, now)
-
-
-def _failed(leg: Leg, now: float, status: int) -> None:
-    leg.status = status
-    leg._gone(now, status, "refused", "remote")
-    leg._end(now)
-    leg.owner.leg_gone(leg, now)
-
-
-def _cancel(leg: Leg, now: float, final: tuple[int, str]) -> None:
-    leg.board.endpoint.cancel(leg.tx, now, headers=final[1])
-
-
-def _answered_late(leg: Leg, now: float, message: Message) -> None:
-    """The 2xx crossed our CANCEL: there is a session that nobody wants."""
-    leg.dialog.confirm(message)
-    leg.dialog.ack(leg.board.endpoint, leg.tx, message, now)
-    _bye_now(leg, now, None)
-
-
-def _finished(leg: Leg, now: float, _: Any) -> None:
-    leg._end(now)
-
-
-def _bye(leg: Leg, now: float, final: tuple[int, str]) -> None:
-    leg.dialog.request(leg.board.endpoint, "BYE", now, headers=final[1], owner=leg)
-
-
-def _bye_now(leg: Leg, now: float, _: Any) -> None:
-    _bye(leg, now, (0, ""))
-
-
-def _left(leg: Leg, now: float, _: Any) -> None:
-    leg._gone(now, leg.status, "normal", "remote")
-    leg._end(now)
-    leg.owner.leg_gone(leg, now)
-
-
-def _left_early(leg: Leg, now: float, _: Any) -> None:
-    """BYE in the early dialog (15.1.2): the INVITE still needs its final response."""
-    leg.respond(leg.tx, 487, now)
-    _left(leg, now, None)
-
-
-def _left_ringing(leg: Leg, now: float, _: Any) -> None:
-    """A phone that rings must not send BYE, but some do: take it as a refusal."""
-    leg._gone(now, 480, "refused", "remote")
-    _cancel(leg, now, (480, ""))
-    leg.owner.leg_gone(leg, now)
-
-
-TABLE: Final[dict[LegState, dict[LegInput, tuple[Action, LegState]]]] = {
-    LegState.INCOMING: {
-        LegInput.LOST:        (_finished,      LegState.ENDED),
-        LegInput.ANSWER:      (_accept,        LegState.ANSWERED),
-        LegInput.HANG_UP:     (_refuse,        LegState.ENDED),
-        LegInput.CANCEL:      (_cancelled,     LegState.ENDED),
-        LegInput.BYE:         (_left_early,    LegState.ENDED),
-    },
-    LegState.ANSWERED: {
-        LegInput.LOST:        (_finished,      LegState.ENDED),
-        LegInput.ACK:         (_confirmed,     LegState.ESTABLISHED),
-        LegInput.ACK_MISSING: (_ack_missing,   LegState.LEAVING),
-        LegInput.HANG_UP:     (_nothing,       LegState.DEPARTING),
-        LegInput.BYE:         (_left,          LegState.ENDED),
-    },
-    LegState.DEPARTING: {
-        LegInput.LOST:        (_finished,      LegState.ENDED),
-        LegInput.ACK:         (_bye_now,       LegState.LEAVING),
-        LegInput.ACK_MISSING: (_bye_now,       LegState.LEAVING),
-        LegInput.BYE:         (_finished,      LegState.ENDED),
-    },
-    LegState.CALLING: {
-        LegInput.LOST:        (_finished,      LegState.ENDED),
-        LegInput.PROVISIONAL: (_rings,         LegState.RINGING),
-        LegInput.SUCCESS:     (_answered,      LegState.ESTABLISHED),
-        LegInput.FAILURE:     (_failed,        LegState.ENDED),
-        LegInput.HANG_UP:     (_cancel,        LegState.CANCELLING),
-    },
-    LegState.RINGING: {
-        LegInput.LOST:        (_finished,      LegState.ENDED),
-        LegInput.PROVISIONAL: (_rings,         LegState.RINGING),
-        LegInput.SUCCESS:     (_answered,      LegState.ESTABLISHED),
-        LegInput.FAILURE:     (_failed,        LegState.ENDED),
-        LegInput.HANG_UP:     (_cancel,        LegState.CANCELLING),
-        LegInput.BYE:         (_left_ringing,  LegState.CANCELLING),
-    },
-    LegState.CANCELLING: {
-        LegInput.LOST:        (_finished,      LegState.ENDED),
-        LegInput.SUCCESS:     (_answered_late, LegState.LEAVING),
-        LegInput.FAILURE:     (_finished,      LegState.ENDED),
-    },
-    LegState.ESTABLISHED: {
-        LegInput.LOST:        (_finished,      LegState.ENDED),
-        LegInput.HANG_UP:     (_bye,           LegState.LEAVING),
-        LegInput.ACK_MISSING: (_ack_missing,   LegState.LEAVING),     # of a re-INVITE
-        LegInput.BYE:         (_left,          LegState.ENDED),
-    },
-    LegState.LEAVING: {
-        LegInput.LOST:        (_finished,      LegState.ENDED),
-        LegInput.BYE_DONE:    (_finished,      LegState.ENDED),
-        LegInput.BYE:         (_nothing,       LegState.LEAVING),     # crossing: both get their 200
-    },
-    LegState.ENDED: {},
-}  # fmt: skip

@@ -8,7 +8,7 @@ not be heard by the next caller (RELIABILITY section 3, rule 5).
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field, fields
 from typing import TYPE_CHECKING, Final
 
@@ -29,6 +29,8 @@ class _Worker:
 
     base_port: int
     legs: int
+    codecs: tuple[str, ...] = ()  # what it decodes, () if it does not say
+    fingerprint: str = ""  # of its DTLS certificate, "" if it has none
     down: bool = False  # its process is gone, and has not been replaced yet
     free: list[int] = field(default_factory=list)
     resting: deque[tuple[float, int]] = field(default_factory=deque)
@@ -51,7 +53,10 @@ class MediaPool:
         self.reused_early = 0  # ports that were used again before their quarantine was over
         self.legs: dict[tuple[int, int], MediaLeg] = {}  # in use
 
-    def add_range(self, worker: int, base_port: int, legs: int, taken: Collection[int] = ()) -> bool:
+    def add_range(
+        self, worker: int, base_port: int, legs: int, taken: Collection[int] = (), *,
+        codecs: Sequence[str] = (), fingerprint: str = "",
+    ) -> bool:  # fmt: skip
         """A worker is ready. True if it is a new one, False if it is known: then it was restarted and has lost its legs.
 
         `taken`: legs that it cannot use, because another program has their ports.
@@ -59,12 +64,30 @@ class MediaPool:
         known = self._workers.get(worker)
         if known is not None and (known.base_port, known.legs) == (base_port, legs):
             known.down = False
+            known.codecs, known.fingerprint = tuple(codecs), fingerprint
             in_use = {index for owner, index in self.legs if owner == worker}
             resting = {index for _, index in known.resting}
             known.free = [index for index in range(legs) if index not in in_use | resting | set(taken)]
             return False
-        self._workers[worker] = _Worker(base_port, legs, free=[index for index in range(legs) if index not in taken])
+        free = [index for index in range(legs) if index not in taken]
+        self._workers[worker] = _Worker(base_port, legs, tuple(codecs), fingerprint, free=free)
         return True
+
+    @property
+    def codecs(self) -> tuple[str, ...]:
+        """What every worker decodes; () if one of them does not say."""
+        workers = list(self._workers.values())
+        return (
+            tuple([one for one in workers[0].codecs if all(one in other.codecs for other in workers)])
+            if workers
+            else ()
+        )
+
+    def fingerprint(self, worker: int = -1) -> str:
+        """Of a worker's certificate, or of any one's; "" if it does no DTLS."""
+        if worker in self._workers:
+            return self._workers[worker].fingerprint
+        return next((one.fingerprint for one in self._workers.values()), "")
 
     def allocate(self, now: float, worker: int | None = None, *, spare: int = 0) -> MediaLeg | None:
         """A free leg of `worker`, or of the worker with the most free legs if None; None if there is none.

@@ -1,32 +1,27 @@
-"""Offer and answer (RFC 3264) for one leg: which codec, which payload types, which direction, where to send.
+"""Offer and answer (RFC 3264) for one leg: which codec, which payload types, which keys, which direction, where to send.
 
-We are one end of every session, so each side of a call is negotiated on its own. What we speak is G.711 with
-telephone-event at its clock; an answer names exactly one codec (several make some phones re-offer at once to lock one).
-Numbers may differ by direction (section 5.1): we send with those that the peer named, and receive with those that we named.
+We are one end of every session, so each side of a call is negotiated on its own. An answer names exactly one codec (several
+make some phones re-offer at once to lock one) and the telephone-event that goes with it. Numbers may differ by direction
+(section 5.1): we send with those that the peer named, and receive with those that we named.
+
+All that a negotiation knows is plain values, so that it can be written down and taken up again (`packing`).
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from functools import lru_cache
-from ipaddress import ip_address
-from typing import Final
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Final
 
 from media.control import Open
-from softswitch.errors import SoftswitchError
+from softswitch.call import codecs, security
+from softswitch.call.codecs import EVENTS, Format
+from softswitch.call.description import PROTOCOLS, Description, NotAcceptable, Terms, latch_host
+from softswitch.call.security import SUITES, Crypto, Keying, Peer
 from softswitch.sip import sdp
 
-CODECS: Final = ("PCMA", "PCMU")  # what workers decode and encode, in our order of preference
-EVENTS: Final = "telephone-event"
-# RFC 4733 section 2.1: events run at the clock of the codec beside them, so those at 48000 are not for us. Some phones leave
-# out the clock, which is 8000 then.
-SPOKEN: Final = {
-    f"{name.lower()}{clock}": name for name in (*CODECS, EVENTS) for clock in ("/8000", "/8000/1", "")
-}  # fmt: skip
-TYPES: Final = {"PCMA": 8, "PCMU": 0, "telephone-event": 101}  # the numbers we offer
-PTIMES: Final = frozenset({10, 20, 30, 40, 50, 60})  # milliseconds per packet that workers send
-PROTOCOLS: Final = frozenset({"RTP/AVP", "RTP/AVPF"})
+if TYPE_CHECKING:
+    from softswitch.machine import Entropy
 
 SENDING: Final = frozenset({"sendrecv", "sendonly"})
 RECEIVING: Final = frozenset({"sendrecv", "recvonly"})
@@ -36,292 +31,361 @@ _WITHOUT_SENDING: Final = {
     "recvonly": "recvonly",
     "inactive": "inactive",
 }
-_UNSPECIFIED: Final = frozenset({"0.0.0.0", "::"})
-
-
-class NotAcceptable(SoftswitchError):
-    """There is no session we could take part in: 488 with this Warning (RFC 3261 section 20.43)."""
-
-    def __init__(self, code: int, text: str) -> None:
-        super().__init__(text)
-        self.code = code
-        self.text = text
-
-    def warning(self, agent: str) -> str:
-        return f'Warning: {self.code} {agent} "{self.text}"\r\n'
+NOT_KEPT: Final = frozenset({"terms", "entropy", "host", "port"})  # what another process gives anew
 
 
 @dataclass(slots=True)
-class Description:
-    """A peer's session description, reduced to what we negotiate on.
-
-    `host` is "" where we do not know where to send: a name (names from the network are not resolved, the latch finds the
-    address), or 0.0.0.0, which means `mute`: the peer will not listen. `formats`: (codec, payload type) in the peer's
-    order. `direction` is the peer's view. `before` and `after` are the
-    refusals of its other media lines, which an answer and every later offer must repeat in order.
-    """
-
-    host: str
-    port: int
-    formats: tuple[tuple[str, int], ...]
-    dtmf_type: int
-    ptime: int
-    direction: str
-    protocol: str = "RTP/AVP"
-    before: str = ""
-    after: str = ""
-    mute: bool = False
-    rtcp_port: int = 0  # RFC 3605; 0: the next port
-
-    @property
-    def held(self) -> bool:
-        """Whether the peer will not listen: sendonly, inactive, or the old way, the address 0.0.0.0."""
-        return self.mute or self.direction in ("sendonly", "inactive")
-
-
-def describe(body: bytes) -> Description:
-    """Read a description. ParseError: it is none. NotAcceptable: nothing in it for us."""
-    session = sdp.parse(body)
-    chosen: sdp.Media | None = None
-    formats: tuple[tuple[str, int], ...] = ()
-    dtmf_type = -1
-    before = after = ""
-    for media in session.media:
-        if chosen is None and media.kind == "audio" and media.port and media.protocol in PROTOCOLS:
-            formats, dtmf_type = _formats(media)
-            if formats:
-                chosen = media
-                continue
-        refusal = f"m={media.kind} 0 {media.protocol} {' '.join(media.formats)}\r\n"
-        if chosen is None:
-            before += refusal
-        else:
-            after += refusal
-    if chosen is None:
-        raise _nothing(session)
-    ptime = chosen.ptime if chosen.ptime in PTIMES else 20
-    if chosen.maxptime and ptime > chosen.maxptime:
-        ptime = 10 if chosen.maxptime < 20 else 20
-    host = chosen.connection
-    mute = host in _UNSPECIFIED
-    if mute or not kind_of(host):
-        host = ""
-    port = chosen.port if host else 0
-    rtcp_port = 0
-    if chosen.attributes and chosen.attribute("rtcp"):
-        rtcp_host, rtcp_port = chosen.rtcp
-        if rtcp_host != host or rtcp_port == port + 1:
-            rtcp_port = 0  # Elsewhere: we send where RTP goes or not at all.
-    return Description(
-        host, port, formats, dtmf_type, ptime, chosen.direction, chosen.protocol, before, after, mute, rtcp_port
-    )
-
-
-def _formats(media: sdp.Media) -> tuple[tuple[tuple[str, int], ...], int]:
-    found: list[tuple[str, int]] = []
-    dtmf_type = -1
-    rtpmap = media.rtpmap
-    for payload_type in map(int, media.formats):
-        text = rtpmap.get(payload_type) or sdp.STATIC.get(payload_type)
-        name = SPOKEN.get(text.lower()) if text else None
-        if name is None:
-            continue
-        if name is not EVENTS:
-            found.append((name, payload_type))
-        elif dtmf_type < 0:
-            dtmf_type = payload_type
-    return tuple(found), dtmf_type
-
-
-def _nothing(session: sdp.Session) -> NotAcceptable:
-    streams = [media for media in session.media if media.kind == "audio" and media.port]
-    if not streams:
-        return NotAcceptable(304, "Media type not available")
-    if all(media.protocol not in PROTOCOLS for media in streams):
-        return NotAcceptable(302, "Incompatible transport protocol")
-    return NotAcceptable(305, "Incompatible media format")
-
-
-@lru_cache(maxsize=4096)
-def kind_of(host: str) -> str:
-    """ "public", "private" (only reachable from its own network), or "" if it is no address literal."""
-    try:
-        address = ip_address(host)
-    except ValueError:
-        return ""
-    return "public" if address.is_global else "private"
-
-
 class Negotiation:
     """The media side of one dialog: what was offered, what was agreed, and the next version of our description."""
 
-    __slots__ = (
-        "_after", "_before", "_by_peer", "_declined", "_first", "_last", "_previous", "_version", "codec",
-        "direction", "dtmf_type", "host", "offered", "payload_type", "port", "protocol", "ptime",
-        "receive_dtmf_type", "receive_type", "remote", "session_id", "types",
-    )  # fmt: skip
+    host: str  # where we receive
+    port: int
+    session_id: int
+    terms: Terms
+    entropy: Entropy
+    ssrc: int = 0  # of our stream
 
-    # What another process gives anew to what was kept of a negotiation.
-    NOT_KEPT: Final = frozenset({"host", "port"})
+    remote: Description | None = None  # the peer's last description
+    offered: bool = False  # we offered and wait for the answer
+    format: Format | None = None  # as agreed, with the number and the parameters of the peer
+    receive_type: int = -1
+    dtmf_type: int = -1
+    receive_dtmf_type: int = -1
+    noise_type: int = -1
+    ptime: int = 20
+    direction: str = "sendrecv"  # our view, as last said
+    types: dict[str, int] = field(default_factory=dict)  # key of a codec -> the number with which we receive it
+    protocol: str = ""
 
-    def __init__(self, host: str, port: int, session_id: int) -> None:
-        self.host = host  # where we receive
-        self.port = port
-        self.session_id = session_id
-        self.remote: Description | None = None  # the peer's last description
-        self.offered = False  # we offered and wait for the answer
-        self.codec = ""
-        self.payload_type = self.receive_type = -1
-        self.dtmf_type = self.receive_dtmf_type = -1
-        self.ptime = 20
-        self.direction = "sendrecv"  # our view, as last said
-        self.types = TYPES  # codec -> the number with which we receive it
-        self.protocol = "RTP/AVP"
-        self._before = self._after = ""
-        self._by_peer = False  # the last offer was the peer's: it named all codecs that it speaks
-        self._first = ""  # the codec that our last offer put first
-        self._declined: set[str] = set()  # codecs that the peer did not choose when they stood first
-        self._version = 0
-        self._last = ""
-        self._previous = "sendrecv"
+    keying: Keying = Keying.NONE  # as agreed
+    suite: str = ""
+    send_key: str = ""
+    receive_key: str = ""
+    tag: int = 1  # of the crypto line in force
+    setup: str = ""  # our part in the DTLS handshake
+    ice: str = ""  # our credentials, "ufrag:password"
+    mux: bool = False
+    mid: str | None = None
+    bundle: bool = False
+
+    before: str = ""  # refused media lines around ours
+    after: str = ""
+    by_peer: bool = False  # the last offer was the peer's: it named all codecs that it speaks
+    proposed: tuple[str, ...] = ()  # the codecs of our last offer
+    proposed_keys: tuple[Crypto, ...] = ()  # its crypto lines
+    declined: set[str] = field(default_factory=set)  # codecs that the peer did not choose when they stood first
+    version: int = 0
+    last: str = ""  # our description as it stands, without its first two lines
+    previous: str = "sendrecv"
+
+    # --- what was agreed -----------------------------------------------------------------------------------------------
 
     @property
     def agreed(self) -> bool:
         """Whether an offer was ever answered."""
-        return self.payload_type >= 0
+        return self.format is not None
+
+    @property
+    def codec(self) -> str:
+        """The name of the codec that was agreed, "" before that."""
+        return self.format.name if self.format is not None else ""
+
+    @property
+    def speaks(self) -> tuple[Format, ...]:
+        """The codec that was agreed, as the other side of the call is to prefer it."""
+        if self.format is None:
+            return ()
+        return (self.format,) if self.noise_type < 0 else (self.format, codecs.COMFORT)
+
+    @property
+    def understood(self) -> bool:
+        """Whether workers can decode what was agreed: else it can only be passed through."""
+        return self.format is not None and self.format.key in self.terms.repertoire.spoken
+
+    @property
+    def security(self) -> str:
+        """How the media are encrypted, for records: "", "SDES" or "DTLS", with the suite as soon as it is known."""
+        return f"{self.keying.upper()} {self.suite}".rstrip() if self.agreed else ""
 
     @property
     def held(self) -> bool:
         """Whether the peer will not listen to us."""
         return self.remote is not None and self.remote.held
 
-    def might_speak(self, codec: str) -> bool:
+    def might_speak(self, codec: Format) -> bool:
         """Whether it is worth offering this codec: the peer has named it, or has never been seen to pass it over."""
-        return codec in self.codecs or (not self._by_peer and codec not in self._declined)
+        if self.remote is not None and any(one.key == codec.key for one in self.remote.formats):
+            return True
+        allowed = codec.key in self.terms.repertoire.spoken
+        return allowed and not self.by_peer and codec.key not in self.declined
 
-    @property
-    def codecs(self) -> tuple[str, ...]:
-        """The codecs of the peer's description, in its order."""
-        return tuple(codec for codec, _ in self.remote.formats) if self.remote is not None else ()
+    # --- offer and answer ------------------------------------------------------------------------------------------------
 
-    def offer(self, prefer: Sequence[str] = (), direction: str = "sendrecv") -> bytes:
-        """Our offer: all our codecs, those of `prefer` first, so that the other side of the call needs no transcoding."""
-        order = [*dict.fromkeys((*(codec for codec in prefer if codec in TYPES), *CODECS))]
+    def offer(self, prefer: Sequence[Format] = (), direction: str = "sendrecv") -> bytes:
+        """Our offer: those of `prefer` first, so that the other side of the call needs no transcoding, then all our others."""
+        noise = codecs.with_noise(prefer)
+        order = codecs.order(prefer, self.terms.repertoire)
         self.offered = True
-        self._previous = self.direction
-        self._first = order[0]
+        self.previous = self.direction
+        self.proposed = tuple([one.key for one in order])
         self.direction = direction
-        types = self.types
-        events = types["telephone-event"]
-        while any(types[codec] == events for codec in order):
-            events += 1  # The peer gave our usual number to a codec of its own.
-        if events != types["telephone-event"]:
-            self.types = types = {**types, "telephone-event": events}
-        return self._build(order, types, events)
+        lines = []
+        spoken = self.terms.repertoire.spoken
+        for one in order:
+            mine = codecs.BY_KEY[one.key] if one.key in spoken else one
+            lines.append((self._number(one.key, mine.payload_type), mine.rtpmap, mine.fmtp))
+        if self.terms.dtmf in ("auto", "rfc4733"):
+            for clock in dict.fromkeys([one.clock for one in order]):
+                number = self._number(f"{EVENTS}/{clock}", codecs.EVENT_TYPES.get(clock, 104))
+                lines.append((number, f"{EVENTS}/{clock}", codecs.EVENT_RANGE))
+        if noise and any(one.clock == 8_000 for one in order):
+            lines.append((self._number(codecs.NOISE, 13), "CN/8000", ""))
+        if not self.agreed:
+            self._propose()
+        elif self.keying is Keying.SDES:
+            self.proposed_keys = (Crypto(self.tag, self.suite, self.send_key),)
+        return self._build(tuple(lines), "actpass")
 
-    def current(self) -> bytes:
-        """Our description as it stands, with its version: what a 200 repeats after a 183."""
-        return f"v=0\r\no=- {self.session_id} {self._version}{self._last}".encode("latin-1", "replace")
-
-    def answer(self, remote: Description, prefer: Sequence[str] = ()) -> bytes:
-        """The answer to the peer's offer: one codec, and events if it has them. NotAcceptable if families differ."""
-        self._check_family(remote)
-        codec, payload_type = _choose(remote.formats, (*prefer, self.codec))
+    def answer(self, remote: Description, prefer: Sequence[Format] = ()) -> bytes:
+        """The answer to the peer's offer: one codec, and events if it has them. NotAcceptable if there can be none."""
+        chosen = self._choose(remote.formats, prefer)
+        self._settle_family(remote)
+        self._secure(remote)
         self.remote = remote
         self.offered = False
-        self._by_peer = True
-        self.codec = codec
-        self.payload_type = self.receive_type = payload_type  # 6.1: the same number in both directions
-        self.dtmf_type = self.receive_dtmf_type = remote.dtmf_type
-        self.ptime = remote.ptime
+        self.by_peer = True
+        self.format = chosen
+        number = chosen.payload_type
+        self.receive_type = number  # 6.1: the same number in both directions
+        self.ptime = codecs.packet_time(chosen, remote.ptime, remote.maxptime)
         self.protocol = remote.protocol
-        self._before, self._after = remote.before, remote.after
-        self.types = {**self.types, codec: payload_type}
-        if remote.dtmf_type >= 0:
-            self.types["telephone-event"] = remote.dtmf_type
+        self.before, self.after = remote.before, remote.after
+        self.types[chosen.key] = number
+        mine = codecs.BY_KEY.get(chosen.key) if chosen.key in self.terms.repertoire.spoken else None
+        # What is passed through is described in the words of the phone that speaks it.
+        source = mine or next((one for one in prefer if one.key == chosen.key), chosen)
+        lines = [(number, source.rtpmap, source.fmtp)]
+        self.dtmf_type = self.receive_dtmf_type = -1
+        clock, events = remote.events_at(chosen.clock)
+        if events >= 0 and self.terms.dtmf in ("auto", "rfc4733"):
+            self.dtmf_type = self.receive_dtmf_type = self.types[f"{EVENTS}/{clock}"] = events
+            lines.append((events, f"{EVENTS}/{clock}", codecs.EVENT_RANGE))
+        self.noise_type = -1
+        if remote.noise >= 0 and codecs.with_noise(prefer) and chosen.clock == 8_000:
+            self.noise_type = self.types[codecs.NOISE] = remote.noise
+            lines.append((remote.noise, "CN/8000", ""))
         direction = sdp.ANSWER[remote.direction]
         self.direction = _WITHOUT_SENDING[direction] if remote.mute else direction
-        return self._build([codec], self.types, remote.dtmf_type)
+        return self._build(tuple(lines), self.setup)
 
     def accept(self, remote: Description) -> None:
         """The peer's answer to our offer. NotAcceptable if it has chosen nothing of it."""
         self._check_family(remote)
-        codec, payload_type = remote.formats[0]
+        chosen = next((one for one in remote.formats if one.key in self.proposed), None)
+        if chosen is None:
+            raise NotAcceptable(305, "Incompatible media format")
+        self._take_keys(remote)
         self.remote = remote
         self.offered = False
-        self._by_peer = False
-        if codec != self._first:
-            self._declined.add(self._first)
-        self.codec = codec
-        self.payload_type = payload_type
-        self.receive_type = self.types[codec]
-        self.dtmf_type = remote.dtmf_type
-        self.receive_dtmf_type = self.types["telephone-event"] if remote.dtmf_type >= 0 else -1
-        self.ptime = remote.ptime
+        self.by_peer = False
+        if chosen.key != self.proposed[0]:
+            self.declined.add(self.proposed[0])
+        self.format = chosen
+        self.receive_type = self.types[chosen.key]
+        clock, number = remote.events_at(chosen.clock)
+        named = self.types.get(f"{EVENTS}/{clock}", -1)
+        self.dtmf_type, self.receive_dtmf_type = (number, named) if named >= 0 else (-1, -1)
+        self.noise_type = remote.noise if codecs.NOISE in self.types else -1
+        self.ptime = codecs.packet_time(chosen, remote.ptime, remote.maxptime)
 
     def withdraw(self) -> None:
         """Our offer was refused: what was agreed before it stands (RFC 3261 section 14.1)."""
         self.offered = False
-        self.direction = self._previous
+        self.direction = self.previous
 
-    def open(self, leg: int, source: str, timeout: float, ssrc: int) -> Open:
+    def current(self) -> bytes:
+        """Our description as it stands, with its version: what a 200 repeats after a 183."""
+        return f"v=0\r\no=- {self.session_id} {self.version}{self.last}".encode("latin-1", "replace")
+
+    def open(self, leg: int, source: str, timeout: float) -> Open:
         """What the worker must know. `source` is the address that the signalling comes from."""
-        remote = self.remote
-        assert remote is not None and self.agreed, "a leg opens when an offer has been answered"
+        remote, format = self.remote, self.format
+        assert remote is not None and format is not None, "a leg opens when an offer has been answered"
         direction = remote.direction
-        return Open(
-            leg, remote.host, remote.port, self.codec, self.payload_type, self.dtmf_type, self.receive_type,
+        opened = Open(
+            leg, remote.host, remote.port, format.name, format.payload_type, self.dtmf_type, self.receive_type,
             self.receive_dtmf_type, self.ptime,
             "" if remote.mute else latch_host(remote.host, source),
             self.direction in SENDING and direction in RECEIVING and not remote.mute,
             self.direction in RECEIVING and direction in SENDING,
-            timeout, ssrc, remote.rtcp_port,
+            timeout, self.ssrc, remote.rtcp_port, format.clock, format.fmtp, self.noise_type,
+            self.dtmf_type < 0 and self.terms.dtmf in ("auto", "inband"),
         )  # fmt: skip
+        if self.mux:
+            opened.rtcp_mux = True
+        if self.keying is Keying.SDES:
+            opened.suite, opened.send_key, opened.receive_key = self.suite, self.send_key, self.receive_key
+        elif self.keying is Keying.DTLS:
+            peer = remote.peer
+            opened.suite, opened.setup, opened.fingerprint = "DTLS", self.setup, peer.fingerprint
+            if peer.ice and self.ice:
+                opened.ice, opened.remote_ice, opened.candidates = self.ice, peer.ice, peer.candidates
+                opened.latch_host = ""
+        return opened
+
+    # --- codecs ----------------------------------------------------------------------------------------------------------
+
+    def _choose(self, formats: Sequence[Format], prefer: Sequence[Format]) -> Format:
+        """Of the peer's codecs: what the other side speaks, what we spoke before, what it likes best of ours."""
+        wanted = [one.key for one in prefer]
+        if self.format is not None and (not prefer or self.understood):
+            wanted.append(self.format.key)
+        for key in wanted:
+            for one in formats:
+                if one.key == key:
+                    return one
+        spoken = self.terms.repertoire.spoken
+        for one in formats:
+            if one.key in spoken:
+                return one
+        raise NotAcceptable(305, "Incompatible media format")
+
+    def _number(self, key: str, wanted: int) -> int:
+        """The number with which we receive this format: for the whole session the same one (RFC 3264 section 8.3.2)."""
+        types = self.types
+        number = types.get(key, -1)
+        if number < 0:
+            taken = types.values()
+            number = wanted
+            while number in taken:  # The peer gave our usual number to a format of its own.
+                number = number + 1 if 95 < number < 127 else 96
+            types[key] = number
+        return number
+
+    # --- keys and paths --------------------------------------------------------------------------------------------------
+
+    def _propose(self) -> None:
+        """Choose transport and keys of a first offer: by the settings, never a key in the clear that is not allowed there."""
+        if self.protocol:
+            return  # As in the first one, which was answered by nobody.
+        terms = self.terms
+        self.protocol = "RTP/AVP"
+        if terms.webrtc or terms.srtp == "dtls" or (terms.srtp == "required" and not terms.sdes):
+            self.protocol = "UDP/TLS/RTP/SAVPF" if terms.webrtc else "UDP/TLS/RTP/SAVP"
+            self.keying = Keying.DTLS
+            self.mux = True
+            if terms.webrtc:
+                self.ice = security.new_ice(self.entropy)
+                self.mid, self.bundle = "0", True
+            return
+        if terms.srtp == "required" or (terms.srtp == "optional" and terms.sdes and terms.sealed):
+            if terms.srtp == "required":
+                self.protocol = "RTP/SAVP"
+            self.keying = Keying.SDES
+            self.proposed_keys = tuple(
+                [
+                    Crypto(number + 1, suite, security.new_key(suite, self.entropy))
+                    for number, suite in enumerate(SUITES)
+                ]
+            )
+
+    def _secure(self, remote: Description) -> None:
+        """Keys and paths of our answer. What the peer repeats stays as it was; what it changes is answered by new ones."""
+        before = self.remote.peer if self.remote is not None else security.PLAIN
+        peer = remote.peer
+        self.mux, self.mid, self.bundle = peer.mux, peer.mid, peer.bundle
+        self.keying = remote.keying
+        if remote.keying is Keying.NONE:
+            self.suite = ""
+        if remote.keying is Keying.SDES:
+            crypto = peer.crypto[0]
+            if (crypto.suite, crypto.key) != (self.suite, self.receive_key):
+                self.send_key = security.new_key(crypto.suite, self.entropy)
+            self.suite, self.receive_key, self.tag = crypto.suite, crypto.key, crypto.tag
+        elif remote.keying is Keying.DTLS:
+            if peer.fingerprint != before.fingerprint:
+                self.suite = ""  # The next handshake tells.
+            same = self.setup if peer.fingerprint == before.fingerprint else ""
+            self.setup = security.role(peer.setup, same, bool(peer.ice))
+            if not peer.ice:
+                self.ice = ""
+            elif peer.ice != before.ice or not self.ice:
+                self.ice = security.new_ice(self.entropy)  # RFC 8839 section 4.4.1.1: the peer begins anew, so do we
+
+    def _take_keys(self, remote: Description) -> None:
+        """Keys and paths of the peer's answer."""
+        peer = remote.peer
+        if self.keying is Keying.DTLS:
+            if remote.keying is not Keying.DTLS:
+                raise NotAcceptable(399, "No usable media keys")
+            # RFC 4145 section 4: an answer that does not say leaves it to us to begin.
+            self.setup = "passive" if peer.setup == "active" else "active"
+            self.mux = self.mux and peer.mux
+        elif self.keying is Keying.SDES:
+            self._take_crypto(peer)
+        else:
+            self.mux = self.mux and peer.mux
+
+    def _take_crypto(self, peer: Peer) -> None:
+        for crypto in peer.crypto:
+            for mine in self.proposed_keys:
+                if (mine.tag, mine.suite) == (crypto.tag, crypto.suite):
+                    self.suite, self.send_key, self.receive_key = mine.suite, mine.key, crypto.key
+                    self.tag = mine.tag
+                    return
+        if PROTOCOLS[self.protocol][0] or self.terms.srtp == "required":
+            raise NotAcceptable(399, "No usable media keys")
+        self.keying = Keying.NONE  # RFC 8643: it was offered, and not taken.
+        self.suite = ""
+
+    # --- addresses -------------------------------------------------------------------------------------------------------
+
+    def _settle_family(self, remote: Description) -> None:
+        """Receive by the protocol of the offer: signalling may come by the other one."""
+        if remote.host and (":" in remote.host) != (":" in self.host):
+            self.host = next((one for one in self.terms.hosts if (":" in one) == (":" in remote.host)), self.host)
+        self._check_family(remote)
 
     def _check_family(self, remote: Description) -> None:
         if remote.host and (":" in remote.host) != (":" in self.host):
             raise NotAcceptable(301, "Incompatible network address formats")
 
-    def _build(self, codecs: Sequence[str], types: dict[str, int], dtmf_type: int) -> bytes:
-        formats, lines = _lines(tuple([(codec, types[codec]) for codec in codecs]), dtmf_type)
+    # --- writing ---------------------------------------------------------------------------------------------------------
+
+    def _build(self, lines: tuple[tuple[int, str, str], ...], setup: str) -> bytes:
+        formats, attributes = codecs.written(lines)
         host = self.host
         family = "IP6" if ":" in host else "IP4"
+        head, paths = self._paths(setup) if self.keying or self.mux or self.mid is not None else ("", "")
         text = (
-            f" IN {family} {host}\r\ns=-\r\nc=IN {family} {host}\r\nt=0 0\r\n{self._before}"
-            f"m=audio {self.port} {self.protocol} {formats}\r\n{lines}a=ptime:{self.ptime}\r\na={self.direction}\r\n{self._after}"
+            f" IN {family} {host}\r\ns=-\r\nc=IN {family} {host}\r\nt=0 0\r\n{head}{self.before}"
+            f"m=audio {self.port} {self.protocol} {formats}\r\n{attributes}{paths}a=ptime:{self.ptime}\r\n"
+            f"a={self.direction}\r\n{self.after}"
         )
-        # Section 8: the version goes up by one exactly when the description changes.
-        if text != self._last:
-            self._version += 1
-            self._last = text
-        return f"v=0\r\no=- {self.session_id} {self._version}{text}".encode("latin-1", "replace")
+        # RFC 3264 section 8: the version goes up by one exactly when the description changes.
+        if text != self.last:
+            self.version += 1
+            self.last = text
+        return f"v=0\r\no=- {self.session_id} {self.version}{text}".encode("latin-1", "replace")
 
-
-@lru_cache(maxsize=256)
-def _lines(codecs: tuple[tuple[str, int], ...], dtmf_type: int) -> tuple[str, str]:
-    """The formats of the m= line, and the attributes that explain them. Few combinations ever occur."""
-    formats = [str(number) for _, number in codecs]
-    lines = [f"a=rtpmap:{number} {codec}/8000\r\n" for codec, number in codecs]
-    if dtmf_type >= 0:
-        formats.append(str(dtmf_type))
-        lines.append(f"a=rtpmap:{dtmf_type} {EVENTS}/8000\r\na=fmtp:{dtmf_type} 0-16\r\n")
-    return " ".join(formats), "".join(lines)
-
-
-def _choose(formats: tuple[tuple[str, int], ...], prefer: Sequence[str]) -> tuple[str, int]:
-    for wanted in prefer:
-        for found in formats:
-            if found[0] == wanted:
-                return found
-    return formats[0]
-
-
-def latch_host(host: str, source: str) -> str:
-    """The address from which a first packet may move the remote side, "" if none may (RELIABILITY section 3, rule 1).
-
-    A peer that sends its signalling from the address in its SDP, or that names a public one, has told the truth. One
-    that names a private address, or none, while its signalling comes from elsewhere sits behind a NAT.
-    """
-    if host == source or (host and kind_of(host) == "public"):
-        return ""
-    return source
+    def _paths(self, setup: str) -> tuple[str, str]:
+        """The lines about keys and paths: those of the session, those of the audio line."""
+        head = f"a=group:BUNDLE {self.mid}\r\n" if self.bundle and self.mid is not None else ""
+        text = f"a=mid:{self.mid}\r\n" if self.mid is not None else ""
+        if self.mux:
+            text += "a=rtcp-mux\r\n"
+        if self.keying is Keying.SDES:
+            keys = self.proposed_keys if self.offered else (Crypto(self.tag, self.suite, self.send_key),)
+            return head, text + "".join([str(crypto) for crypto in keys])
+        if self.keying is Keying.DTLS:
+            text += f"a=fingerprint:{self.terms.fingerprint}\r\na=setup:{setup}\r\n"
+        if self.ice:
+            head += "a=ice-lite\r\n"
+            ufrag, _, password = self.ice.partition(":")
+            hosts = dict.fromkeys((self.host, *self.terms.hosts))
+            text += (
+                f"a=ice-ufrag:{ufrag}\r\na=ice-pwd:{password}\r\na=ice-options:trickle\r\n"
+                f"{security.candidate_lines(tuple(hosts), self.port)}a=end-of-candidates\r\n"
+                f"a=msid:softswitch audio\r\na=ssrc:{self.ssrc} cname:{self.session_id}\r\n"
+            )
+        return head, text

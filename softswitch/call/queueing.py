@@ -92,7 +92,7 @@ class Offer:
         invitation = Invitation(
             "agent", account, order.agent, call.identity(visit.config.caller_name_prefix), party("", account, domain),
             call.headers + queue_lines(call.id, visit.config, now - visit.entered, domain), call.max_forwards,
-            (call.caller.negotiation.codec,),
+            call.caller.negotiation.speaks,
         )  # fmt: skip
         self.fork = Fork(board, call, self, invitation, bindings, order.timeout + RING_GRACE)
         self.fork.start(now)

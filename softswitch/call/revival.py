@@ -339,7 +339,11 @@ class Revival:
         if leg.gone:
             return
         if leg.negotiation.agreed:
+            if leg.media.opened is None:
+                leg.renew_stream()
             leg.connect(now)
+            if kept.get("fingerprint", leg.negotiation.terms.fingerprint) != leg.negotiation.terms.fingerprint:
+                leg.reoffer(leg.negotiation.speaks, now)
         board.deadlines.set((leg, "probe"), now + PROBE_AFTER + board.entropy.below(int(PROBE_WITHIN * 1000)) / 1000)
 
     def _resume_session(self, leg: Leg, kept: dict[str, Any], stream: bool) -> None:

@@ -54,7 +54,8 @@ def _leg(leg: Leg) -> Values:
         "role": leg.role,
         "party": leg.party,
         "state": str(leg.state),
-        "codec": leg.negotiation.codec if leg.negotiation.agreed else "",
+        "codec": leg.negotiation.codec,
+        "security": leg.negotiation.security,
         "media_port": leg.media.port,
         "sip_call_id": leg.dialog.call_id,
     }

@@ -21,6 +21,7 @@ COMMANDS = {
     "init": "run",
     "serve": "run",
     "check": "run",
+    "certificate": "run",
     "lab": "lab",
     "status": "live",
     "queue": "live",
@@ -37,7 +38,7 @@ COMMANDS = {
 
 click.rich_click.COMMAND_GROUPS = {
     "softswitch": [
-        {"name": "Run a switch", "commands": ["demo", "init", "check", "serve", "lab"]},
+        {"name": "Run a switch", "commands": ["demo", "init", "check", "certificate", "serve", "lab"]},
         {"name": "Look at and steer a running switch",
          "commands": ["status", "queue", "agent", "calls", "registrations", "events", "attach", "reload"]},
         {"name": "Change the site", "commands": ["account", "apply", "export"]},

@@ -158,3 +158,36 @@ def _show_findings(rows: list[dict[str, Any]]) -> None:
             click.echo(f"{'':16}{line}")
         if row["hint"]:
             click.echo(click.style(f"{'':16}-> ", fg="cyan") + row["hint"])
+
+
+# --- certificate -------------------------------------------------------------------------------------------------------
+
+
+@click.command()
+@click.argument("names", nargs=-1)
+@click.option("--dir", "directory", type=click.Path(path_type=Path), default=Path("site"), show_default=True,
+              help="The folder of softswitch.toml.")  # fmt: skip
+@json_option
+def certificate(names: tuple[str, ...], directory: Path, as_json: bool) -> None:
+    """Make a certificate for TLS and secure WebSockets, signed by itself, for the host NAMES (or addresses).
+
+    Good for trying out and for phones that are told to trust it; browsers and strict phones want one from a certificate
+    authority. Files that are there are never overwritten.
+    """
+    from softswitch.setup import make_certificate
+
+    with explained():
+        made = make_certificate(directory, names)
+    facts = {"names": list(made.names), "certificate": str(made.certificate), "key": str(made.key)}
+    emit(facts, as_json, lambda _: _show_certificate(facts))
+
+
+def _show_certificate(facts: dict[str, Any]) -> None:
+    click.echo(f"{facts['certificate']} and {facts['key']}: for {', '.join(facts['names'])}.\n")
+    click.echo("In softswitch.toml:\n")
+    click.echo(
+        '  [sip]\n  listen = ["udp://0.0.0.0:5060", "tcp://0.0.0.0:5060", "tls://0.0.0.0:5061", "wss://0.0.0.0:5063"]'
+    )
+    certificate, key = Path(facts["certificate"]).name, Path(facts["key"]).name
+    click.echo(f'  [tls]\n  certificate = "{certificate}"\n  key = "{key}"\n')
+    click.echo("Then start the switch again, and let the phones trust the certificate.")

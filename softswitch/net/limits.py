@@ -13,6 +13,8 @@ class Limits:
     connections_per_host: int = 1_024  # ... from one address
     first_message: float = 10.0  # a connection that has said nothing whole is cut after this
     half_message: float = 10.0  # a message that has begun must be whole after this
+    handshake: float = 10.0  # to agree on TLS
+    ping: float = 30.0  # a WebSocket that was quiet this long is asked whether it is still there
     idle: float = 7_200.0  # no traffic at all; twice the longest usual registration
     write_buffer: int = 1 << 20  # unsent bytes of a peer that does not read
     write_stall: float = 20.0  # a peer may keep us from writing this long
@@ -43,6 +45,8 @@ class Counters:
     connections_accepted: int = 0
     connections_dialled: int = 0
     connections_refused: int = 0  # over a cap
+    handshakes_failed: int = 0  # TLS
+    upgrades_refused: int = 0  # HTTP requests that did not become a WebSocket for SIP
     cut_silent: int = 0
     cut_half_message: int = 0
     cut_idle: int = 0

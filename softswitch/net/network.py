@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Protocol
 
 from softswitch.effects import CloseFlow, Send
 from softswitch.net.bind import ListenError
 from softswitch.net.limits import Counters, Limits
-from softswitch.net.tcp import TcpListener
+from softswitch.net.stream import StreamListener
+from softswitch.net.tls import Certificates
 from softswitch.net.udp import UdpListener, Upcall
 
 HEARTBEAT_SECONDS = 0.25
@@ -30,11 +31,22 @@ class ListenAddress(Protocol):
 class Network:
     """Owns the listeners; `Flow.listener` indexes `listeners`."""
 
-    def __init__(self, addresses: Sequence[ListenAddress], upcall: Upcall, limits: Limits | None = None) -> None:
+    def __init__(
+        self,
+        addresses: Sequence[ListenAddress],
+        upcall: Upcall,
+        limits: Limits | None = None,
+        *,
+        certificates: Certificates | None = None,
+        origins: Collection[str] = (),
+    ) -> None:
+        """`certificates`: for "tls" and "wss", which need them. `origins`: of pages that may be phones, beside our own."""
+        self.certificates = certificates
+        self._origins = origins
         self.counters = Counters()
         self.lag = 0.0  # seconds by which the loop was last late
         self.worst_lag = 0.0
-        self.listeners: list[UdpListener | TcpListener] = []
+        self.listeners: list[UdpListener | StreamListener] = []
         self._limits = limits or Limits()
         self._upcall = upcall
         self._addresses = addresses
@@ -58,15 +70,29 @@ class Network:
     def _open_all(self) -> None:
         chosen: dict[str, int] = {}  # host -> the port that stands for 0
         for index, address in enumerate(self._addresses):
-            kind = UdpListener if address.transport == "udp" else TcpListener
-            port = address.port or chosen.get(address.host, 0)
-            listener: UdpListener | TcpListener = kind(
-                index, address.host, port, self._upcall, limits=self._limits, counters=self.counters
-            )
+            plain = address.transport in ("udp", "tcp")  # which share a port
+            port = address.port or (chosen.get(address.host, 0) if plain else 0)
+            listener = self._listener(index, address.transport, address.host, port)
             listener.open()
             self.listeners.append(listener)
-            if not address.port:
+            if plain and not address.port:
                 chosen[address.host] = listener.port
+
+    def _listener(self, index: int, transport: str, host: str, port: int) -> UdpListener | StreamListener:
+        if transport == "udp":
+            return UdpListener(index, host, port, self._upcall, limits=self._limits, counters=self.counters)
+        kind = StreamListener
+        if transport in ("ws", "wss"):
+            from softswitch.net.websocket import WebSocketListener
+
+            kind = WebSocketListener
+        listener = kind(
+            index, host, port, self._upcall, limits=self._limits, counters=self.counters, transport=transport,
+            certificates=self.certificates if transport in ("tls", "wss") else None,
+        )  # fmt: skip
+        if kind is not StreamListener:
+            listener.origins = self._origins  # type: ignore[attr-defined]
+        return listener
 
     async def start(self) -> None:
         """Begin to receive, on the running loop."""
@@ -101,7 +127,7 @@ class Network:
 
     def connections(self) -> int:
         """Stream connections open now."""
-        return sum(len(listener) for listener in self.listeners if isinstance(listener, TcpListener))
+        return sum(len(listener) for listener in self.listeners if isinstance(listener, StreamListener))
 
     def _heartbeat(self) -> None:
         now = time.monotonic()

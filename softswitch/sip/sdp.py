@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Final
 
 from softswitch.errors import ParseError
@@ -19,6 +20,7 @@ MAX_LINE: Final = 4_096  # characters
 MAX_MEDIA: Final = 32
 MAX_FORMATS: Final = 128
 MAX_PTIME: Final = 1_000  # milliseconds
+MAX_KEPT: Final = 2_000  # characters of a section that is worth remembering
 
 DIRECTIONS: Final = ("sendrecv", "sendonly", "recvonly", "inactive")
 
@@ -87,6 +89,7 @@ class Media:
     attributes: list[tuple[str, str]] = field(default_factory=list)
     lines: list[str] = field(default_factory=list)
     ports: int = 1
+    source: str = field(default="", compare=False)  # its lines below the first, as they came
 
     @property
     def is_rtp(self) -> bool:
@@ -100,12 +103,12 @@ class Media:
     @property
     def codecs(self) -> list[Codec]:
         """The formats that can be understood, in order of preference; static types need no rtpmap."""
-        found = []
+        codecs = []
         for payload_type in self.payload_types:
             text = self.rtpmap.get(payload_type) or STATIC.get(payload_type)
-            if text and (codec := _codec(payload_type, text, self.fmtp.get(payload_type, ""))):
-                found.append(codec)
-        return found
+            if text and (found := codec(payload_type, text, self.fmtp.get(payload_type, ""))):
+                codecs.append(found)
+        return codecs
 
     def event_type(self, clock: int) -> int:
         """The payload type of telephone-event at this RTP clock (RFC 4733), -1 if not offered."""
@@ -222,50 +225,97 @@ def parse(body: bytes) -> Session:
     text = str(body, "latin-1").replace("\r\n", "\n")
     if "\r" in text or "\0" in text:
         raise ParseError("control character in session description")
-    version, *lines = text.rstrip("\n").split("\n", MAX_LINES)
+    text = text.rstrip("\n")
+    if text.count("\n") >= MAX_LINES or (len(body) > MAX_LINE and max(map(len, text.split("\n"))) > MAX_LINE):
+        raise ParseError("session description too large", status_hint=413)
+    head, *sections = text.split("\nm=", MAX_MEDIA + 1)
+    version, *lines = head.split("\n")
     if version != "v=0":
         raise ParseError("no session description")
-    if len(lines) >= MAX_LINES or (len(body) > MAX_LINE and max(map(len, lines), default=0) > MAX_LINE):
-        raise ParseError("session description too large", status_hint=413)
-    session = Session(Origin())
-    section: Session | Media = session
+    session = Session(_ORIGIN, "", [], "-", [], [])
     inherited = "sendrecv"
-    media: Media | None = None
+    for line in lines:
+        kind = line[:2]
+        if kind == "o=":
+            session.origin = _origin(line)
+        elif kind == "c=":
+            session.connection = _connection(line)
+        elif kind == "s=":
+            session.name = line[2:]
+        elif kind == "t=":
+            session.timing = line[2:]
+        elif kind != "a=":
+            session.lines.append(_other(line))
+        elif direction := _DIRECTION.get(line):
+            inherited = direction
+        else:
+            name, _, value = line[2:].partition(":")
+            session.attributes.append((name, value))
+    if session.origin is _ORIGIN:
+        session.origin = Origin()
+    if len(sections) > MAX_MEDIA:
+        raise ParseError("m= line out of range")
+    for text in sections:
+        first, _, rest = text.partition("\n")
+        session.media.append(_media(first, rest, session.connection, inherited))
+    return session
+
+
+@dataclass(slots=True)
+class Section:
+    """What the lines below an m= line say. "" and 0: nothing."""
+
+    connection: str = ""
+    direction: str = ""
+    ptime: int = 0
+    maxptime: int = 0
+    rtpmap: dict[int, str] = field(default_factory=dict)
+    fmtp: dict[int, str] = field(default_factory=dict)
+    attributes: list[tuple[str, str]] = field(default_factory=list)
+    lines: list[str] = field(default_factory=list)
+
+
+def section(text: str) -> Section:
+    """Read the lines below an m= line. Not to be changed: the lines that a phone writes for each of its calls are read once."""
+    if len(text) > MAX_KEPT or "a=crypto:" in text or "a=ice-" in text or "a=candidate:" in text:
+        return _section(text)  # Other keys in each call.
+    return _kept_section(text)
+
+
+def _section(text: str) -> Section:
+    found = Section()
+    if not text:
+        return found
     try:
-        for line in lines:
+        for line in text.split("\n"):
             if line[:2] != "a=":
-                if line[:2] == "m=":
-                    media = section = _media(line[2:], session, inherited)
+                if line[:2] == "c=":
+                    found.connection = _connection(line)
                 else:
-                    _line(line, session, section)
+                    found.lines.append(_other(line))
                 continue
             name, _, value = line.partition(":")
-            if media is None:
-                if direction := _DIRECTION.get(line):
-                    inherited = direction
-                else:
-                    session.attributes.append((name[2:], value))
-            elif name == "a=rtpmap":
+            if name == "a=rtpmap":
                 # A repeated rtpmap would let two readers see two codecs: the first stands.
-                number, _, text = value.partition(" ")
-                media.rtpmap.setdefault(_PAYLOAD_TYPES[number], text)
+                number, _, rest = value.partition(" ")
+                found.rtpmap.setdefault(_PAYLOAD_TYPES[number], rest)
             elif name == "a=fmtp":
-                number, _, text = value.partition(" ")
-                media.fmtp.setdefault(_PAYLOAD_TYPES[number], text)
+                number, _, rest = value.partition(" ")
+                found.fmtp.setdefault(_PAYLOAD_TYPES[number], rest)
             elif name == "a=ptime":
-                media.ptime = _milliseconds(value)
+                found.ptime = _milliseconds(value)
             elif name == "a=maxptime":
-                media.maxptime = _milliseconds(value)
+                found.maxptime = _milliseconds(value)
             elif direction := _DIRECTION.get(line):
-                media.direction = direction
+                found.direction = direction
             else:
-                media.attributes.append((name[2:], value))
+                found.attributes.append((name[2:], value))
     except KeyError:
         raise ParseError("payload type out of range") from None
-    for stream in session.media:
-        if stream.port and not stream.connection:
-            raise ParseError("no c= line")
-    return session
+    return found
+
+
+_kept_section = lru_cache(maxsize=512)(_section)
 
 
 _is_media = re.compile(
@@ -273,46 +323,45 @@ _is_media = re.compile(
 ).fullmatch
 
 
-def _media(text: str, session: Session, direction: str) -> Media:
+def _media(text: str, rest: str, connection: str, direction: str) -> Media:
     match = _is_media(text)
     if not match:
         raise ParseError("malformed m= line")
-    kind, port, ports, protocol, rest = match.groups()
-    formats = rest.split()
-    if int(port) > 65_535 or len(formats) > MAX_FORMATS or len(session.media) >= MAX_MEDIA:
+    kind, port, ports, protocol, tokens = match.groups()
+    formats = tokens.split()
+    if int(port) > 65_535 or len(formats) > MAX_FORMATS:
         raise ParseError("m= line out of range")
-    media = Media(kind, int(port), protocol, formats, {}, {}, direction, session.connection)
-    if ports:
-        media.ports = int(ports)
-    if media.is_rtp:
-        for text in formats:
-            _PAYLOAD_TYPES[text]  # KeyError: out of range
-    session.media.append(media)
+    if "RTP/" in protocol and not _ALL_TYPES.issuperset(formats):
+        raise ParseError("payload type out of range")
+    found = section(rest)
+    media = Media(
+        kind, int(port), protocol, formats, found.rtpmap.copy(), found.fmtp.copy(), found.direction or direction,
+        found.connection or connection, found.ptime, found.maxptime, found.attributes.copy(), found.lines.copy(),
+        int(ports) if ports else 1, rest,
+    )  # fmt: skip
+    if media.port and not media.connection:
+        raise ParseError("no c= line")
     return media
 
 
-def _line(line: str, session: Session, section: Session | Media) -> None:
-    """The lines that come once: o=, s=, c=, t=; all others are kept."""
-    kind = line[:2]
-    if kind == "c=":
-        address = _address(line[2:])
-        if not address:
-            raise ParseError("malformed c= line")
-        section.connection = address
-    elif kind == "o=":
-        session.origin = _origin(line[2:])
-    elif kind == "s=":
-        session.name = line[2:]
-    elif kind == "t=" and section is session:
-        session.timing = line[2:]
-    elif kind[1:] == "=" and kind.isascii() and kind[0].isalpha():
-        section.lines.append(line)
-    else:
+def _other(line: str) -> str:
+    """A line that we do not interpret, if it is one."""
+    if line[1:2] != "=" or not line[0].isascii() or not line[0].isalpha():
         raise ParseError("malformed line in session description")
+    return line
+
+
+@lru_cache(maxsize=4096)
+def _connection(line: str) -> str:
+    address = _address(line[2:])
+    if not address:
+        raise ParseError("malformed c= line")
+    return address
 
 
 # Numbers as phones write them; anything else ("08", "+8", 2**32) is none of ours.
 _PAYLOAD_TYPES: Final = {str(n): n for n in range(128)}
+_ALL_TYPES: Final = frozenset(_PAYLOAD_TYPES)
 _DIRECTION: Final = {f"a={direction}": direction for direction in DIRECTIONS}
 
 
@@ -333,8 +382,11 @@ def _address(text: str) -> str:
     return match[2]
 
 
-def _origin(text: str) -> Origin:
-    parts = text.split(" ")
+_ORIGIN: Final = Origin()  # of a description without one
+
+
+def _origin(line: str) -> Origin:
+    parts = line[2:].split(" ")
     if len(parts) != 6:
         raise ParseError("malformed o= line")
     username, session_id, version, _, _, host = parts
@@ -345,7 +397,8 @@ def _integer(text: str) -> int:
     return int(text) if text.isdecimal() and len(text) <= 20 else 0
 
 
-def _codec(payload_type: int, text: str, fmtp: str) -> Codec | None:
+def codec(payload_type: int, text: str, fmtp: str) -> Codec | None:
+    """The codec that the text of an rtpmap names; None if it cannot be understood."""
     name, _, rest = text.strip(" \t").partition("/")
     clock, _, channels = rest.partition("/")
     if not name or len(clock) > 7 or len(channels) > 2:

@@ -6,10 +6,12 @@ site.toml (hours as "Mon-Fri 08:00-20:00", steps as small tables).
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Any, Final, TypeAlias
 
 from softswitch.decode import (
+    Expected,
     Problems,
     Rule,
     decode,
@@ -50,7 +52,7 @@ NAMED: Final[Mapping[str, tuple[str, type, str]]] = {
     "hours": ("hours", Hours, "name"),
     "menu": ("menus", Menu, "name"),
 }
-SETTINGS: Final = ("domain", "language", "country", "aliases")
+SETTINGS: Final = ("domain", "language", "country", "codecs", "aliases")
 KINDS: Final = ("site", *NAMED, "extension", "music", "feature_code")
 HA1: Final = ("ha1_md5", "ha1_sha256")  # what an account keeps of its password
 STRATEGIES: Final = ("longest_idle", "ring_all", "linear", "round_robin", "random", "fewest_calls", "least_busy")
@@ -103,6 +105,25 @@ def _read_members(value: object, problems: Problems, key: str) -> tuple[Membersh
     )
 
 
+# Spellings of the codecs that we speak, and "*": any other, passed through between phones that share it.
+CODECS: Final = {name.lower(): name for name in ("opus", "G722", "PCMA", "PCMU", "L16")}
+CODECS_EXPECTED: Final = 'a list of codecs such as ["opus", "G722", "PCMA", "PCMU", "*"]'
+
+
+def _read_codecs(value: object) -> tuple[str, ...]:
+    if not isinstance(value, (list, tuple)):
+        raise ValueError
+    names = tuple(CODECS.get(text(one).lower(), text(one)) for one in value)
+    if len(set(names)) != len(names) or not all(one == "*" or _is_codec(one) for one in names):
+        raise ValueError
+    if names and not any(one in CODECS.values() for one in names):
+        raise Expected("at least one of " + ", ".join(CODECS.values()))
+    return names
+
+
+_is_codec = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,31}").fullmatch
+
+
 def _read_optional(rule: Rule) -> Rule:
     return Rule(rule.expected, rule.read, lambda value: None if value is None else tidy(value))
 
@@ -113,6 +134,9 @@ RULES: Final[Mapping[tuple[type, str], Rule]] = {
     (Account, "ha1_sha256"): _read_hex(64),
     (Account, "max_contacts"): whole_in(1, 100),
     (Account, "max_calls"): whole_in(1, 10_000),
+    (Account, "codecs"): Rule(CODECS_EXPECTED, _read_codecs, list),
+    (Account, "srtp"): one_of("off", "optional", "required", "dtls"),
+    (Account, "dtmf"): one_of("auto", "rfc4733", "info", "inband"),
     (Agent, "wrap_up"): _read_optional(SECONDS),
     (Agent, "ring_timeout"): _read_optional(number_in(3, 600, "seconds")),
     (Agent, "pin"): Rule("4 to 12 digits in quotes", _read_pin),
@@ -144,6 +168,7 @@ RULES: Final[Mapping[tuple[type, str], Rule]] = {
     (Queue, "weight"): whole_in(-1_000_000, 1_000_000),
     (ChoiceStep, "timeout"): number_in(0.5, 600, "seconds"),
     (ChoiceStep, "attempts"): whole_in(1, 20),
+    (Directory, "codecs"): Rule(CODECS_EXPECTED, _read_codecs, list),
     (Directory, "language"): Rule('a language code such as "pl"', lambda value: _code(value, 8)),
     (Directory, "country"): Rule('a country code such as "pl"', lambda value: _code(value, 2)),
 }
@@ -262,6 +287,7 @@ def from_objects(
         domain=settings.domain,
         language=settings.language,
         country=settings.country,
+        codecs=settings.codecs,
         aliases=settings.aliases,
         version=whole(version),
         feature_codes=codes or DEFAULT_FEATURE_CODES,

@@ -78,6 +78,7 @@ async def wirephone() -> AsyncIterator[StartWirePhone]:
     async def start(account: Account, *, register: bool = True) -> WirePhone:
         server = account.server or "127.0.0.1", account.port
         phone = WirePhone(account.user, account.password, server, account.host, account.transport)
+        phone.certificate = account.certificate
         phones.append(phone)
         await phone.start()
         if register:

@@ -161,4 +161,8 @@ class Lab:
         return int(self.facts["agents"][number]["tier"])
 
     def _as_account(self, entry: dict[str, Any], transport: str) -> Account:
-        return Account(entry["user"], entry["password"], self.host, self.port, self.domain, transport)
+        port = int(self.facts[transport].rpartition(":")[2]) if transport in ("tls", "ws", "wss") else self.port
+        certificate = self.facts["certificate"]
+        return Account(
+            entry["user"], entry["password"], self.host, port, self.domain, transport, certificate=certificate
+        )

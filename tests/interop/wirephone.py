@@ -9,10 +9,14 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import secrets
+import ssl
 import time
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass, field
 from typing import Any, Self
+
+import websockets
+from websockets.typing import Subprotocol
 
 from .sipharness import audio
 from .sipharness.core import LOOPBACK
@@ -65,6 +69,8 @@ class WirePhone:
         self.lost = False  # the connection was closed by the switch
         self.registered = False
         self.local: Address = (LOOPBACK, 0)
+        self.name = ""  # in place of an address, for who does not know his own
+        self.certificate = ""  # the file to trust
         self._transactions: dict[tuple[str, str], Transaction] = {}
         self.answers: dict[tuple[str, str], bytes] = {}  # to requests, for retransmissions
         self.transmit: Callable[[bytes], None] = lambda data: None
@@ -78,8 +84,10 @@ class WirePhone:
     async def start(self) -> Self:
         if self.transport == "udp":
             self._start_udp()
+        elif self.transport in ("ws", "wss"):
+            await self._start_websocket()
         else:
-            await self._start_tcp()
+            await self._start_stream()
         return self
 
     def _start_udp(self) -> None:
@@ -106,8 +114,35 @@ class WirePhone:
         loop.add_reader(wire, readable)
         self.transmit, self._close = send, close
 
-    async def _start_tcp(self) -> None:
-        reader, writer = await asyncio.open_connection(*self.server)
+    def _trust(self) -> ssl.SSLContext | None:
+        """For an encrypted transport: believe in the switch's own certificate, and in no other."""
+        if self.transport not in ("tls", "wss"):
+            return None
+        return ssl.create_default_context(cafile=self.certificate)
+
+    async def _start_websocket(self) -> None:
+        context = self._trust()
+        url = f"{self.transport}://{self.server[0]}:{self.server[1]}/"
+        connection = await websockets.connect(url, subprotocols=[Subprotocol("sip")], ssl=context)
+        self.local = connection.local_address
+        self.name = f"{secrets.token_hex(6)}.invalid"  # A page does not know its own address (RFC 7118 section 5).
+        outbox: asyncio.Queue[bytes] = asyncio.Queue()
+
+        async def write() -> None:
+            while True:
+                await connection.send((await outbox.get()).decode())
+
+        async def read() -> None:
+            async for message in connection:
+                self._receive(message.encode() if isinstance(message, str) else message, time.time())
+            self.lost = True
+
+        self.spawn(write())
+        self.spawn(read())
+        self.transmit, self._close = outbox.put_nowait, connection.transport.close
+
+    async def _start_stream(self) -> None:
+        reader, writer = await asyncio.open_connection(*self.server, ssl=self._trust())
         self.local = writer.get_extra_info("sockname")
         self.transmit, self._close = writer.write, writer.close
         self.spawn(self._read_stream(reader))
@@ -174,11 +209,14 @@ class WirePhone:
 
     @property
     def contact(self) -> str:
+        if self.name:
+            return f"<sip:{self.user}@{self.name};transport=ws>"
         return f"<sip:{self.user}@{self.local[0]}:{self.local[1]};transport={self.transport}>"
 
     def via(self) -> str:
         branch = f"z9hG4bK{secrets.token_hex(8)}"
-        return f"SIP/2.0/{self.transport.upper()} {self.local[0]}:{self.local[1]};branch={branch};rport"
+        sent_by = self.name or f"{self.local[0]}:{self.local[1]}"
+        return f"SIP/2.0/{self.transport.upper()} {sent_by};branch={branch};rport"
 
     def send(self, message: Message) -> None:
         """Put a message on the wire; `at` becomes the moment."""

@@ -155,8 +155,10 @@ class World:
     domain = "pbx.test"
 
     def __init__(
-        self, directory: Directory, *, seed: int = 0, link: Link | None = None, legs: int = 200, **policy: Any
-    ) -> None:
+        self, directory: Directory, *, seed: int = 0, link: Link | None = None, legs: int = 200,
+        codecs: tuple[str, ...] = (), fingerprint: str = "", **policy: Any,
+    ) -> None:  # fmt: skip
+        """`codecs`, `fingerprint`: what the worker says that it decodes, and of its certificate."""
         self.rng = random.Random(seed)
         self.now = 1_000.0
         self.link = link or Link()
@@ -173,7 +175,7 @@ class World:
         self.lives = 1
         self._policy = policy
         self.switch = Wiring(directory, SeededEntropy(random.Random(seed + 1)), self, LISTENERS, policy)
-        self.switch.calls.add_range(0, 40_000, legs)
+        self.switch.calls.add_range(0, 40_000, legs, codecs=codecs, fingerprint=fingerprint)
         self.legs = legs
 
     # --- death and birth -------------------------------------------------------------------------------------------------

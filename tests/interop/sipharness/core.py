@@ -41,8 +41,9 @@ class Account:
     server: str | None = LOOPBACK
     port: int = 5060
     domain: str = ""  # of the AOR; "" = the server
-    transport: str = "udp"  # "udp" | "tcp"
+    transport: str = "udp"  # "udp" | "tcp" | "tls" | "ws" | "wss"
     expires: int = 120  # seconds
+    certificate: str = ""  # the file to trust for "tls" and "wss"
 
     @property
     def host(self) -> str:

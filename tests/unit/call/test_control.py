@@ -11,7 +11,7 @@ from media.control import Alarm, Digit, Failed, Ready, Statistics, Stopped
 from softswitch.effects import ConnectOffer, ConversationEnded, OfferFailed, OfferResult, RingAgent, WithdrawOffer
 from softswitch.sip.endpoint import ServerFailed
 from tests.sim.phone import Line, Raw, VirtualPhone
-from tests.sim.world import SWITCH, World, site
+from tests.sim.world import SWITCH, SWITCH6, World, site
 
 
 def world(**more: Any) -> World:
@@ -72,10 +72,15 @@ def test_a_codec_that_we_do_not_have() -> None:
     assert raw.get("Warning") == f'305 {SWITCH[0]} "Incompatible media format"'
 
 
-def test_another_family_of_addresses() -> None:
-    body = b"v=0\r\no=- 1 1 IN IP6 ::1\r\ns=-\r\nc=IN IP6 ::1\r\nt=0 0\r\nm=audio 4000 RTP/AVP 8\r\n"
-    raw = invite(world(), body, {})
-    assert (raw.status, raw.get("Warning")[:3]) == (488, "301")
+def test_another_family_of_addresses_is_answered_in_kind() -> None:
+    w, line, _ = talking()
+    body = b"v=0\r\no=- 1 1 IN IP6 ::1\r\ns=-\r\nc=IN IP6 2001:db8::77\r\nt=0 0\r\nm=audio 4000 RTP/AVP 8\r\n"
+    answers: list[Any] = []
+    line.phone.in_dialog(line, "UPDATE", body, "application/sdp", answers.append)
+    w.run(1)
+    assert answers[0].status == 200
+    assert f"c=IN IP6 {SWITCH6[0]}\r\n".encode() in answers[0].body
+    assert w.worker.leg_of("2001:db8::77", 4000) is not None, "one leg by IPv6, the other by IPv4"
 
 
 def test_media_that_would_come_back_to_us() -> None:
@@ -547,8 +552,8 @@ def test_an_update_that_meets_an_offer_of_ours() -> None:
 def test_an_update_that_cannot_be_accepted() -> None:
     w, line, _ = talking()
     line.phone.in_dialog(line, "UPDATE", SDP % (b"1.2.3.4", b"1.2.3.4", b"18"), "application/sdp")
-    v6 = b"v=0\r\no=- 1 1 IN IP6 ::1\r\ns=-\r\nc=IN IP6 ::1\r\nt=0 0\r\nm=audio 4000 RTP/AVP 8\r\n"
-    line.phone.in_dialog(line, "UPDATE", v6, "application/sdp")
+    sealed = b"v=0\r\no=- 1 1 IN IP4 1.2.3.4\r\ns=-\r\nc=IN IP4 1.2.3.4\r\nt=0 0\r\nm=audio 4000 RTP/SAVP 8\r\n"
+    line.phone.in_dialog(line, "UPDATE", sealed, "application/sdp")
     w.run(1)
     assert line.log.count("UPDATE 488") == 2
     assert w.hears(line) == "bridge:bob"

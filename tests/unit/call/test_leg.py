@@ -8,8 +8,8 @@ import pytest
 
 from softswitch.call.board import Board, Policy
 from softswitch.call.call import Call
+from softswitch.call.description import describe
 from softswitch.call.leg import TABLE, Leg, LegInput, LegState
-from softswitch.call.negotiation import describe
 from softswitch.effects import Flow, Send
 from softswitch.sip.dialog import Dialog
 from softswitch.sip.endpoint import Endpoint, RequestReceived
@@ -74,13 +74,13 @@ class Bench:
             dialog = Dialog.uas(item.message, self.endpoint.tag(), PHONE)
             self.leg = Leg(self.board, self.call, self.owner, "caller", "anna", "anna", dialog, media, 0.0)
             self.leg.tx, item.transaction.owner = item.transaction, self.leg
-            self.leg.offer = describe(item.message.body)
+            self.leg.offer = describe(item.message.body, self.leg.negotiation.terms)
         else:
             dialog = Dialog.uac(
                 "<sip:anna@pbx.test>", "<sip:bob@pbx.test>", "c2", "ours", 0, PHONE, target="sip:bob@198.51.100.7"
             )
             self.leg = Leg(self.board, self.call, self.owner, "callee", "bob", "bob", dialog, media, 0.0)
-            self.leg.invite("sip:bob@198.51.100.7", PHONE, 0.0, "", ("PCMA",), 69)
+            self.leg.invite("sip:bob@198.51.100.7", PHONE, 0.0, "", (), 69)
         self.call.caller = self.leg
         self.invite = next((data for data in self.sent() if data.startswith(b"INVITE")), b"")
 
@@ -107,7 +107,7 @@ class Bench:
             LegInput.PROVISIONAL: lambda: self.response(180, b""),
             LegInput.SUCCESS: lambda: self.response(200),
             LegInput.FAILURE: lambda: 486,
-            LegInput.ANSWER: lambda: (),
+            LegInput.ANSWER: lambda: self.leg.description((), 1.0),
             LegInput.HANG_UP: lambda: (480, ""),
         }.get(what, lambda: None)()
 
@@ -235,7 +235,7 @@ def test_a_glare_is_retried_and_not_for_ever(entropy: SeededEntropy) -> None:
     now = 10.0
     waits = []
     for _ in range(10):
-        leg.reoffer(("PCMU",), now) if leg.reinvite is None else None
+        leg.reoffer((), now) if leg.reinvite is None else None
         tx = leg.reinvite
         if tx is None:
             break

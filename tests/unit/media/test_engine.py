@@ -446,10 +446,11 @@ def test_every_leg_has_chance_values_of_its_own(world: World) -> None:
 
 def test_commands_that_make_no_sense(world: World) -> None:
     commands = [Tone(7, "dial"), Bridge(0, 7), Open(8, "", 0, "PCMU", 0), Open(-1, "", 0, "PCMU", 0)]
-    commands += [Open(2, "", 0, "OPUS", 96), Open(2, "", 0, "PCMU", 128), Modify(0, "", 0, "G729", 18)]
+    commands += [Open(2, "", 0, "", 96), Open(2, "", 0, "PCMU", 128), Modify(0, "", 0, "L16", 96, clock=44_100)]
+    commands += [Open(2, "", 0, "L16", 96, clock=clock) for clock in (0, -8000, 12_000, 192_000)]
     world.do(*commands, Close(6))
     events = world.events()
-    assert [type(event) for event in events] == [Alarm] * 7
+    assert [type(event) for event in events] == [Alarm] * 11
     assert world.engine.open_legs == 2
 
 

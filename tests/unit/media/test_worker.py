@@ -17,7 +17,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from media import g711, rtcp, rtp
+from media import codecs, g711, rtcp, rtp
 from media.client import MediaClient, start_worker
 from media.control import (
     Alarm,
@@ -44,6 +44,7 @@ from media.control import (
 )
 from media.dtmf import EVENT
 from media.rtp import Packet
+from tests.unit.media.relays import relays
 
 LEGS = 16
 
@@ -154,13 +155,13 @@ class Bench:
         self.wait(Statistics, lambda event: event.leg == leg)
 
 
-@pytest.fixture(scope="module", params=["epoll", "reference"])
+@pytest.fixture(scope="module", params=relays("tcx", "tc", "uring", "epoll", "reference"))
 def shared_bench(request: pytest.FixtureRequest) -> Iterator[Bench]:
     base = free_ports(LEGS)
     with start_worker(3, hosts=("127.0.0.1",), base_port=base, legs=LEGS, relay=request.param) as client:
         bench = Bench(client, base)
         ready = bench.wait(Ready)
-        assert ready == Ready(3, base, LEGS, ready.relay, client.process.pid)  # type: ignore[union-attr]
+        assert ready == Ready(3, base, LEGS, ready.relay, client.process.pid, codecs=codecs.available())  # type: ignore[union-attr]
         assert ready.relay.startswith(request.param)  # type: ignore[union-attr]
         yield bench
         assert client.gauges()["faults"] == 0
@@ -514,7 +515,7 @@ def test_rtp_timeout(bench: Bench) -> None:
 def test_nonsense_is_an_alarm_and_costs_nothing_else(bench: Bench) -> None:
     bench.client.post(Tone(14, "dial"))
     assert bench.wait(Alarm, lambda event: event.what == "unknown leg")
-    bench.client.post(Open(0, "127.0.0.2", 4000, "G729", 18))
+    bench.client.post(Open(0, "127.0.0.2", 4000, "G729", 18, clock=44_100))
     assert bench.wait(Alarm, lambda event: event.what == "unknown codec")
     bench.client.post(Open(9999, "127.0.0.2", 4000, "PCMU", 0))
     bench.client.post(Open(1, "2001:db8::1", 4000, "PCMU", 0))

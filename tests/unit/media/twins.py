@@ -14,7 +14,9 @@ from media.control import Command, Load, Open, WorkerEvent
 from media.engine import Engine
 from media.latch import Address
 from media.legs import Legs
+from media.rows import Rows
 from media.rtp import CLOCK_RATE, Packet
+from media.transport import Transport
 
 
 @dataclass
@@ -27,6 +29,8 @@ class MemoryNetwork:
     aimed: dict[int, tuple[Address, Address]] = field(default_factory=dict)
     listening: dict[int, tuple[str, Address | None]] = field(default_factory=dict)
     quieted: list[int] = field(default_factory=list)
+    transports: dict[int, Transport | None] = field(default_factory=dict)
+    datagrams: list[tuple[int, bytes, Address | None]] = field(default_factory=list)
     refused: set[str] = field(default_factory=set)
     senders: list[Callable[[memoryview], object]] = field(default_factory=list)
 
@@ -35,10 +39,19 @@ class MemoryNetwork:
         self.senders = [self._sender(leg) for leg in range(self.count)]
 
     def _sender(self, leg: int) -> Callable[[memoryview], object]:
-        return lambda packet: self.sent.append((leg, bytes(packet)))
+        def send(packet: memoryview) -> None:
+            transport = self.transports.get(leg)
+            if data := bytes(transport.wrap(packet) if transport is not None else packet):
+                self.sent.append((leg, data))
+
+        return send
 
     def failed(self, leg: int, packet: memoryview, error: OSError) -> None:
         raise error
+
+    def deliver(self, legs: np.ndarray, rows: Rows, size: int) -> None:
+        for leg, packet in zip(legs.tolist(), rows.packets(len(legs), size), strict=True):
+            self.senders[leg](packet)
 
     def aim(self, leg: int, rtp: Address, rtcp: Address, *, keep: bool) -> None:
         if rtp[0] in self.refused:
@@ -55,6 +68,12 @@ class MemoryNetwork:
         self.listening.pop(leg, None)
         self.quieted.append(leg)
 
+    def guard(self, leg: int, transport: Transport | None) -> None:
+        self.transports[leg] = transport
+
+    def send_datagram(self, leg: int, data: bytes, to: Address | None = None) -> None:
+        self.datagrams.append((leg, data, to))
+
     def send_rtcp(self, leg: int, data: bytes) -> None:
         self.rtcp.append((leg, data))
 
@@ -68,9 +87,9 @@ class MemoryNetwork:
 class World:
     """One engine in virtual time. Performs commands, lets packets arrive, lets time pass."""
 
-    def __init__(self, legs: int = 8, seed: int = 1) -> None:
+    def __init__(self, legs: int = 8, seed: int = 1, network: MemoryNetwork | None = None) -> None:
         self.now = 1000.0025  # In the middle of a tick: sums of 0.005 are not exact.
-        self.network = MemoryNetwork(legs)
+        self.network = network or MemoryNetwork(legs)
         self.loads: list[Load] = []
         self.bank = Bank(1 << 17)
         self.engine = Engine(Legs(legs), self.bank, self.network, Random(seed).getrandbits, self.loads.append, 1.7e9)
@@ -83,13 +102,29 @@ class World:
     def open(self, *numbers: int, codec: str = "PCMU", dtmf_type: int = 101, **values: object) -> None:
         for number in numbers:
             payload_type = 0 if codec == "PCMU" else 8
-            self.do(Open(number, f"192.0.{2 + number // 250}.{1 + number % 250}", 4000, codec, payload_type, dtmf_type, **values))  # type: ignore[arg-type]
+            self.do(
+                Open(
+                    number,
+                    f"192.0.{2 + number // 250}.{1 + number % 250}",
+                    4000,
+                    codec,
+                    payload_type,
+                    dtmf_type,
+                    **values,
+                )
+            )  # type: ignore[arg-type]
 
     def arrive(self, leg: int, packet: Packet | bytes) -> bytes:
         """A packet comes from the address of the leg; returns what its listener is sent, b"" for nothing."""
         data = bytes(packet)
         buffer = bytearray(data.ljust(1600, b"\0"))
-        size = self.engine.session.receive(leg, buffer, len(data), int(self.now * CLOCK_RATE))
+        size, transport = len(data), self.network.transports.get(leg)
+        if transport is not None:
+            size = transport.unwrap(memoryview(buffer), size)
+            self.engine.attend(self.now)
+            if not size:
+                return b""
+        size = self.engine.session.receive(leg, buffer, size, int(self.now * CLOCK_RATE))
         out = bytes(buffer[:size])
         if size:
             self.network.senders[self.engine.legs.route[leg]](memoryview(out))

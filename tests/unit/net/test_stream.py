@@ -9,9 +9,9 @@ from dataclasses import replace
 import pytest
 
 from softswitch.effects import Flow
-from softswitch.net import tcp
+from softswitch.net import stream
 from softswitch.net.limits import Counters, Limits
-from softswitch.net.tcp import TcpListener
+from softswitch.net.stream import StreamListener
 
 from .conftest import Ear
 
@@ -20,24 +20,24 @@ LIMITS = Limits(connections=6, connections_per_host=4, write_buffer=256 * 1024, 
 
 
 @pytest.fixture
-async def listener(ear: Ear) -> AsyncIterator[TcpListener]:
+async def listener(ear: Ear) -> AsyncIterator[StreamListener]:
     listener = await listening(ear, LIMITS)
     yield listener
     listener.close()
 
 
-async def listening(ear: Ear, limits: Limits, host: str = "127.0.0.1") -> TcpListener:
-    listener = TcpListener(1, host, 0, ear, counters=Counters(), limits=limits)
+async def listening(ear: Ear, limits: Limits, host: str = "127.0.0.1") -> StreamListener:
+    listener = StreamListener(1, host, 0, ear, counters=Counters(), limits=limits)
     listener.open()
     await listener.start()
     return listener
 
 
-async def connected(listener: TcpListener) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+async def connected(listener: StreamListener) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
     return await asyncio.open_connection(listener.host, listener.port)
 
 
-async def test_messages_come_up_however_they_are_cut(listener: TcpListener, ear: Ear) -> None:
+async def test_messages_come_up_however_they_are_cut(listener: StreamListener, ear: Ear) -> None:
     reader, writer = await connected(listener)
     stream = MESSAGE * 3
     for at in range(0, len(stream), 7):
@@ -54,7 +54,7 @@ async def test_messages_come_up_however_they_are_cut(listener: TcpListener, ear:
     writer.close()
 
 
-async def test_a_keepalive_is_answered(listener: TcpListener, ear: Ear) -> None:
+async def test_a_keepalive_is_answered(listener: StreamListener, ear: Ear) -> None:
     reader, writer = await connected(listener)
     writer.write(b"\r\n\r\n")
     assert await reader.readexactly(2) == b"\r\n"
@@ -62,7 +62,7 @@ async def test_a_keepalive_is_answered(listener: TcpListener, ear: Ear) -> None:
     writer.close()
 
 
-async def test_a_closed_connection_is_reported_once_and_later_sends_fail(listener: TcpListener, ear: Ear) -> None:
+async def test_a_closed_connection_is_reported_once_and_later_sends_fail(listener: StreamListener, ear: Ear) -> None:
     _, writer = await connected(listener)
     writer.write(MESSAGE)
     await ear.until(lambda: len(ear.heard) == 1)
@@ -75,7 +75,7 @@ async def test_a_closed_connection_is_reported_once_and_later_sends_fail(listene
     assert listener.counters.flows_gone == 1
 
 
-async def test_more_connections_than_allowed_are_cut_and_the_others_live(listener: TcpListener, ear: Ear) -> None:
+async def test_more_connections_than_allowed_are_cut_and_the_others_live(listener: StreamListener, ear: Ear) -> None:
     held = [await connected(listener) for _ in range(LIMITS.connections_per_host)]
     reader, extra = await connected(listener)
     with pytest.raises(ConnectionError):
@@ -101,7 +101,7 @@ async def test_more_connections_than_allowed_are_cut_and_the_others_live(listene
 async def test_who_wastes_a_connection_loses_it(
     ear: Ear, said: bytes, counter: str, limits: Limits, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(tcp, "SWEEP_SECONDS", 0.05)
+    monkeypatch.setattr(stream, "SWEEP_SECONDS", 0.05)
     listener = await listening(ear, limits)
     _, writer = await connected(listener)
     writer.write(said)
@@ -112,7 +112,7 @@ async def test_who_wastes_a_connection_loses_it(
 
 
 async def test_a_message_that_trickles_is_cut_although_bytes_arrive(ear: Ear, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(tcp, "SWEEP_SECONDS", 0.02)
+    monkeypatch.setattr(stream, "SWEEP_SECONDS", 0.02)
     listener = await listening(ear, replace(LIMITS, half_message=0.2))
     _, writer = await connected(listener)
 
@@ -128,7 +128,7 @@ async def test_a_message_that_trickles_is_cut_although_bytes_arrive(ear: Ear, mo
     listener.close()
 
 
-async def test_broken_framing_ends_the_connection_after_the_answer(listener: TcpListener, ear: Ear) -> None:
+async def test_broken_framing_ends_the_connection_after_the_answer(listener: StreamListener, ear: Ear) -> None:
     reader, writer = await connected(listener)
     ear.on_message = lambda data, flow: listener.send(b"SIP/2.0 400 Bad Request\r\n\r\n", flow)
     writer.write(b"OPTIONS sip:a SIP/2.0\r\nContent-Length: many\r\n\r\n")
@@ -137,7 +137,7 @@ async def test_broken_framing_ends_the_connection_after_the_answer(listener: Tcp
     writer.close()
 
 
-async def test_a_peer_that_does_not_read_is_cut_before_it_fills_our_memory(listener: TcpListener, ear: Ear) -> None:
+async def test_a_peer_that_does_not_read_is_cut_before_it_fills_our_memory(listener: StreamListener, ear: Ear) -> None:
     _, writer = await connected(listener)
     writer.transport.pause_reading()  # type: ignore[attr-defined]
     writer.write(MESSAGE)
@@ -152,7 +152,7 @@ async def test_a_peer_that_does_not_read_is_cut_before_it_fills_our_memory(liste
     writer.close()
 
 
-async def test_an_unknown_peer_is_dialled_and_the_connection_is_used_again(listener: TcpListener, ear: Ear) -> None:
+async def test_an_unknown_peer_is_dialled_and_the_connection_is_used_again(listener: StreamListener, ear: Ear) -> None:
     got: list[bytes] = []
     arrived = asyncio.Event()
 
@@ -181,14 +181,14 @@ async def test_an_unknown_peer_is_dialled_and_the_connection_is_used_again(liste
 
 
 @pytest.mark.parametrize("port", [70_000, 0])
-async def test_a_port_that_cannot_be_dialled_fails_the_flow(listener: TcpListener, ear: Ear, port: int) -> None:
+async def test_a_port_that_cannot_be_dialled_fails_the_flow(listener: StreamListener, ear: Ear, port: int) -> None:
     flow = Flow("tcp", "127.0.0.1", port, 1)
     listener.send(b"hello", flow)
     await ear.until(lambda: ear.failed == [flow])
     assert listener.counters.send_refused_address == 1
 
 
-async def test_a_peer_that_refuses_fails_the_flow(listener: TcpListener, ear: Ear) -> None:
+async def test_a_peer_that_refuses_fails_the_flow(listener: StreamListener, ear: Ear) -> None:
     with socket.socket() as gone:
         gone.bind(("127.0.0.1", 0))
         flow = Flow("tcp", "127.0.0.1", gone.getsockname()[1], 1)
@@ -207,7 +207,7 @@ async def test_many_messages_for_one_dial_are_bounded(ear: Ear) -> None:
     listener.close()
 
 
-async def test_the_switch_can_close_a_connection(listener: TcpListener, ear: Ear) -> None:
+async def test_the_switch_can_close_a_connection(listener: StreamListener, ear: Ear) -> None:
     reader, writer = await connected(listener)
     writer.write(MESSAGE)
     await ear.until(lambda: len(ear.heard) == 1)
@@ -229,7 +229,7 @@ async def test_a_connection_that_was_reset_before_it_was_accepted(ear: Ear) -> N
         wire.sendall(MESSAGE)
         wire.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
         wire.close()
-    gone = tcp.Connection(listener)
+    gone = stream.Connection(listener)
     listener.made(gone, None)
     assert gone.flow.connection == 0
     reader, writer = await connected(listener)

@@ -1,4 +1,6 @@
-"""SIP over TCP (RFC 3261 section 18): accepting, dialling, framing, and cutting whoever abuses a connection.
+"""SIP over streams (RFC 3261 section 18): accepting, dialling, framing, and cutting whoever abuses a connection.
+
+TCP and TLS carry messages that Content-Length cuts; WebSockets (`websocket.py`, RFC 7118) carry one message in each frame.
 
 A connection is a Flow; its number is never used again. Half a message, silence, a peer that does not read, too many
 connections: each has a limit with a name, because sixty silent connections must not be enough to stop a switch.
@@ -10,32 +12,46 @@ import asyncio
 import contextlib
 import socket
 import time
-from typing import Final, cast
+from typing import Final, Protocol, cast
 
 from softswitch.effects import Flow
 from softswitch.net.address import sendable
 from softswitch.net.bind import open_tcp
 from softswitch.net.limits import Counters, Limits
+from softswitch.net.tls import Certificates
 from softswitch.net.udp import Upcall
 from softswitch.sip.stream import PONG, Framer
 
 READ_SIZE: Final = 65_536
 SWEEP_SECONDS: Final = 1.0
+BACKLOG: Final = 1024
+
+
+class Framing(Protocol):
+    """Bytes to messages, and back. What `Framer` does for TCP and TLS."""
+
+    error: str
+    since: float
+
+    @property
+    def pending(self) -> bool: ...
+    def feed(self, data: bytes, now: float) -> list[bytes]: ...
 
 
 class Connection(asyncio.BufferedProtocol):
-    """One TCP connection: bytes in, whole messages up."""
+    """One connection: bytes in, whole messages up."""
 
     __slots__ = (
-        "_buffer", "_listener", "dialled", "flow", "framer", "heard_at", "messages", "opened_at", "stalled_since", "transport",
+        "_buffer", "_listener", "dialled", "flow", "framer", "heard_at", "messages", "opened_at", "stalled_since",
+        "transport",
     )  # fmt: skip
 
-    def __init__(self, listener: TcpListener, *, dialled: bool = False) -> None:
+    def __init__(self, listener: StreamListener, *, dialled: bool = False) -> None:
         self.dialled = dialled
         self._listener = listener
         self._buffer = listener.buffer
-        self.framer = Framer()
-        self.flow = Flow("tcp", "", 0, listener.index, 0)
+        self.framer: Framing = Framer()
+        self.flow = Flow(listener.transport, "", 0, listener.index, 0)
         self.transport: asyncio.Transport | None = None
         self.opened_at = self.heard_at = 0.0
         self.stalled_since = 0.0  # when the peer stopped reading; 0 = it reads
@@ -63,7 +79,9 @@ class Connection(asyncio.BufferedProtocol):
         framer = self.framer
         if framer.error:
             return  # Its last answer is being written; what still comes is not read.
-        for frame in framer.feed(bytes(self._buffer[:nbytes]), now):
+        frames = framer.feed(bytes(self._buffer[:nbytes]), now)
+        self.flush()
+        for frame in frames:
             if frame is PONG:
                 self.write(PONG)
                 listener.counters.keepalives += 1
@@ -89,8 +107,19 @@ class Connection(asyncio.BufferedProtocol):
         self._listener.lost(self)
         self.transport = None
 
+    def flush(self) -> None:
+        """Write what the framing itself has to say."""
+
+    def keep_alive(self, now: float) -> str:
+        """Called now and then; a reason to cut the connection, or ""."""
+        return ""
+
     def write(self, data: bytes) -> bool:
-        """Queue bytes for the peer; False if the connection is gone or was cut for not reading."""
+        """Queue a message for the peer; False if the connection is gone or was cut for not reading."""
+        return self.write_raw(data)
+
+    def write_raw(self, data: bytes) -> bool:
+        """Queue bytes as they are."""
         transport = self.transport
         if transport is None or transport.is_closing():
             return False
@@ -112,14 +141,27 @@ class Connection(asyncio.BufferedProtocol):
             self.transport.close()
 
 
-class TcpListener:
-    """One listening TCP address with all connections accepted on it and dialled from it."""
+class StreamListener:
+    """One listening address with all connections accepted on it and dialled from it.
 
-    transport = "tcp"
+    `transport`: "tcp" | "tls" | "ws" | "wss"; with `certificates` connections are secured by TLS. Only plain TCP is ever dialled:
+    a phone has no certificate that we could check, and a browser does not listen.
+    """
 
     def __init__(
-        self, index: int, host: str, port: int, upcall: Upcall, *, limits: Limits | None = None, counters: Counters
+        self,
+        index: int,
+        host: str,
+        port: int,
+        upcall: Upcall,
+        *,
+        limits: Limits | None = None,
+        counters: Counters,
+        transport: str = "tcp",
+        certificates: Certificates | None = None,
     ) -> None:
+        self.transport = transport
+        self.certificates = certificates
         self.index = index
         self.host = host
         self.port = port
@@ -132,6 +174,9 @@ class TcpListener:
         self._by_peer: dict[tuple[str, int], Connection] = {}
         self._per_host: dict[str, int] = {}
         self._dialling: dict[tuple[str, int], _Dial] = {}
+        self._handshakes: dict[
+            asyncio.Task[None], str
+        ] = {}  # connections that are being secured, with their peers' hosts
         # A registration outlives us with the number of its connection: after a restart it must not mean another one.
         self._last_number = time.time_ns() >> 20
         self._socket: socket.socket | None = None
@@ -151,17 +196,68 @@ class TcpListener:
         """Begin to accept, on the running loop."""
         assert self._socket is not None
         self._loop = asyncio.get_running_loop()
-        self._server = await self._loop.create_server(lambda: Connection(self), sock=self._socket, backlog=1024)
+        if self.certificates is None:
+            self._server = await self._loop.create_server(self.connection, sock=self._socket, backlog=BACKLOG)
+        else:
+            self._loop.add_reader(self._socket, self._accept)
         self._sweeper = self._loop.call_later(SWEEP_SECONDS, self._sweep)
+
+    def connection(self) -> Connection:
+        """A connection that was accepted."""
+        return Connection(self)
+
+    def _accept(self) -> None:
+        """Take connections that are to be secured; they count from now on, so that handshakes that never end do."""
+        assert self._socket is not None and self._loop is not None
+        for _ in range(BACKLOG):
+            try:
+                accepted, (host, *_) = self._socket.accept()
+            except OSError:
+                return  # No more, or no file left: the next one comes when one is.
+            accepted.setblocking(False)
+            if self._full(host):
+                self.counters.connections_refused += 1
+                accepted.close()
+                continue
+            task = self._loop.create_task(self._secure(accepted))
+            self._handshakes[task] = host
+            self._per_host[host] = self._per_host.get(host, 0) + 1
+            task.add_done_callback(self._handshake_over)
+
+    async def _secure(self, accepted: socket.socket) -> None:
+        assert self._loop is not None and self.certificates is not None
+        try:
+            await self._loop.connect_accepted_socket(
+                self.connection, accepted, ssl=self.certificates.context,
+                ssl_handshake_timeout=self.limits.handshake, ssl_shutdown_timeout=self.limits.handshake,
+            )  # fmt: skip
+        except (OSError, TimeoutError):  # ssl.SSLError is an OSError
+            self.counters.handshakes_failed += 1
+            accepted.close()
+
+    def _handshake_over(self, task: asyncio.Task[None]) -> None:
+        self._forget_host(self._handshakes.pop(task))
+
+    def _full(self, host: str) -> bool:
+        """Whether one more connection from there would be one too many."""
+        count = len(self._connections) + len(self._handshakes)
+        return count >= self.limits.connections or self._per_host.get(host, 0) >= self.limits.connections_per_host
+
+    def _forget_host(self, host: str) -> None:
+        self._per_host[host] -= 1
+        if not self._per_host[host]:
+            del self._per_host[host]
 
     def close(self) -> None:
         if self._sweeper is not None:
             self._sweeper.cancel()
-        for dial in self._dialling.values():
-            dial.task.cancel()
+        for task in (*self._handshakes, *(dial.task for dial in self._dialling.values())):
+            task.cancel()
         if self._server is not None:
             self._server.close()
         elif self._socket is not None:
+            if self._loop is not None:
+                self._loop.remove_reader(self._socket)
             self._socket.close()
         for connection in list(self._connections.values()):
             connection.close()
@@ -212,6 +308,10 @@ class TcpListener:
         peer = (flow.host, flow.port)
         dial = self._dialling.get(peer)
         if dial is None:
+            if self.transport != "tcp":
+                self.counters.flows_gone += 1
+                self._report(flow)
+                return
             if not sendable(flow.host, flow.port, self._family):
                 self.counters.send_refused_address += 1
                 self._report(flow)
@@ -253,14 +353,13 @@ class TcpListener:
             connection.cut("gone before it was accepted")
             return
         host, port = peer[0], peer[1]
-        held = self._per_host.get(host, 0)
-        if len(self._connections) >= self.limits.connections or held >= self.limits.connections_per_host:
+        if self.certificates is None and self._full(host):
             self.counters.connections_refused += 1
             connection.cut("too many connections")
             return
         self._last_number += 1
-        self._per_host[host] = held + 1
-        connection.flow = Flow("tcp", host, port, self.index, self._last_number)
+        self._per_host[host] = self._per_host.get(host, 0) + 1
+        connection.flow = Flow(self.transport, host, port, self.index, self._last_number)
         self._connections[self._last_number] = connection
         self._by_peer[host, port] = connection
         if connection.dialled:
@@ -275,9 +374,7 @@ class TcpListener:
             return
         if self._by_peer.get((flow.host, flow.port)) is connection:
             del self._by_peer[flow.host, flow.port]
-        self._per_host[flow.host] -= 1
-        if not self._per_host[flow.host]:
-            del self._per_host[flow.host]
+        self._forget_host(flow.host)
         self.upcall.flow_failed(flow)
 
     def _sweep(self) -> None:
@@ -302,6 +399,9 @@ class TcpListener:
         elif now - connection.heard_at > limits.idle:
             counters.cut_idle += 1
             connection.close()
+        elif reason := connection.keep_alive(now):
+            counters.cut_idle += 1
+            connection.cut(reason)
 
 
 class _Dial:
