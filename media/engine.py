@@ -20,6 +20,7 @@ from media.control import (
     SendDigits,
     WorkerEvent,
 )
+from media.dtls import Identity
 from media.g711 import TRANSLATE
 from media.keypad import Keypad
 from media.latch import Address
@@ -47,20 +48,31 @@ class Network(Sink, transports.Network, Protocol):
 
 
 class Engine:
-    """The legs of one worker. `load` begins to read a file, and answers with `loaded`; `epoch` is Unix time minus `now`."""
+    """The legs of one worker. `load` begins to read a file, and answers with `loaded`; `epoch` is Unix time minus `now`;
+
+    `identity`: the certificate for DTLS, without which there is none.
+    """
 
     def __init__(
-        self, legs: Legs, bank: Bank, network: Network, chance: Chance, load: Callable[[Load], None], epoch: float = 0.0
+        self,
+        legs: Legs,
+        bank: Bank,
+        network: Network,
+        chance: Chance,
+        load: Callable[[Load], None],
+        epoch: float = 0.0,
+        identity: Identity | None = None,
     ) -> None:
         self.legs = legs
         self.session = Session(legs, TRANSLATE)
-        self.studio = Studio(legs)
+        self.studio = Studio(self.session, network)
         self.session.ears = self.studio
         self.library = Library(bank)
         self.player = Player(legs, bank, network)
         self.keypad = Keypad(self.session, self.library, bank, network)
-        self.sources = Sources(self.session, self.player, self.library, bank.silence, load)
-        self.transports = Transports(self.session, self.sources, network, self._hear_rtcp)
+        self.sources = Sources(self.session, self.player, self.library, bank.silence, load, self.studio)
+        self.sources.translate_by(self.studio)
+        self.transports = Transports(self.session, self.sources, network, self._hear_rtcp, chance, identity)
         self.watchman = Survey(self.session, chance, self.transports.send_rtcp, epoch)
         self._network = network
         self._chance = chance
@@ -87,8 +99,13 @@ class Engine:
         """When something is to be sent next, as `now`; None: not before another command or packet."""
         if self.keypad.busy:
             return (self.player.tick + 1) * TICK
-        due = self.player.next_due()
-        return None if due is None else due * TICK
+        if self.sources.rooms.unsettled:
+            return self.player.tick * TICK
+        ticks = [each for each in (self.player.next_due(), self.studio.next_due()) if each is not None]
+        deadline = self.transports.next_deadline()
+        if not ticks:
+            return deadline
+        return min(ticks) * TICK if deadline is None else min(min(ticks) * TICK, deadline)
 
     def perform(self, command: Command, now: float) -> None:
         """Carry out one command. One that makes no sense is answered by an Alarm, and changes nothing."""
@@ -133,7 +150,7 @@ class Engine:
         legs.out_ts[number] = chance >> 15 & 0xFFFFFFFF
         self.session.agree(leg, terms)
         self._fill_in(leg)
-        self.transports.open(leg, state, protection)
+        self.transports.open(leg, state, protection, now)
 
     def _modify(self, command: Modify, now: float) -> None:
         leg, state = self.sources.get(command.leg)
@@ -150,7 +167,7 @@ class Engine:
         )
         if moved:
             state.watch.heard_from, state.watch.timed_out = now, False
-        self.transports.modify(leg, state, protection, moved=moved)
+        self.transports.modify(leg, state, protection, now, moved=moved)
 
     def _close(self, command: Close, now: float) -> None:
         leg, state = self.sources.get(command.leg)
@@ -160,10 +177,10 @@ class Engine:
         self.keypad.forget(leg)
         self.watchman.report(leg, now, goodbye=True)
         self.events.append(self.session.statistics(leg))
-        self.transports.close(leg)
+        self.transports.close(leg, state)
         self.session.open[number] = None
         del self._states[number]
-        self.studio.forget(number)
+        self.studio.close(number)
         self.legs.clear(number)
 
     def _terms(self, command: Open | Modify) -> Terms | None:
@@ -235,11 +252,15 @@ class Engine:
     def run(self, now: float) -> int:
         """Send what is due by now, settle what has happened. Returns how many ticks came too late to be made up for."""
         tick, clock = int(now / TICK), int(now * CLOCK_RATE)
+        self.transports.run(now)
         if self.session.asides:
             self._send_asides()
         if self.session.pressed:
             self.sources.stop_by_digit()
+        if self.sources.rooms.unsettled:
+            self.sources.rooms.settle(clock)
         late = self.player.run(tick, clock)
+        self.studio.run(tick, clock)
         if self.keypad.busy:
             for leg in self.keypad.run(tick, clock):
                 self.sources.settle(leg)

@@ -44,7 +44,7 @@ class PortPool:
         self._sockets: dict[int, tuple[list[socket.socket], list[socket.socket]]] = {}
         self.hosts = families = _families(hosts)
         _check(base_port, legs)
-        _raise_file_limit(2 * legs * len(families), legs)
+        _raise_file_limit(2 * legs * len(families), legs, spare=legs * len(families))
         try:
             for family, host in families.items():
                 self._sockets[family] = ([], [])
@@ -86,6 +86,35 @@ class PortPool:
 
     def rtcp(self, leg: int, family: int) -> socket.socket:
         return self._family(family)[1][leg]
+
+    def all_rtp(self, leg: int) -> list[socket.socket]:
+        """The leg's RTP socket of each family."""
+        return [kinds[0][leg] for kinds in self._sockets.values()]
+
+    def door(self, leg: int, family: int) -> socket.socket:
+        """A second socket on the leg's RTP port. While the first one is connected, this one gets what all the others send.
+
+        OSError if it cannot be had. Whoever asks for it closes it.
+        """
+        first = self.rtp(leg, family)
+        second = socket.socket(family, socket.SOCK_DGRAM | socket.SOCK_NONBLOCK | socket.SOCK_CLOEXEC)
+        try:
+            # Sharing a port is permitted for this moment only: afterwards nobody else can bind it.
+            for each in (first, second):
+                each.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            _configure(second, family, self.hosts[family], self._port(leg, 0))
+        except BaseException:
+            second.close()
+            raise
+        finally:
+            first.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 0)
+        second.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 0)
+        return second
+
+    @property
+    def files(self) -> int:
+        """Descriptors are below this: those of all sockets, and of as many doors as there can be."""
+        return self.highest_file + 1 + SPARE_FILES + self.legs * len(self._sockets)
 
     def _family(self, family: int) -> tuple[list[socket.socket], list[socket.socket]]:
         try:
@@ -152,7 +181,12 @@ def _check(base_port: int, legs: int) -> None:
         raise PortError(f"the RTP ports {base_port} to {last} do not lie within {FIRST_PORT} to 65535")
 
 
-def _raise_file_limit(sockets: int, legs: int) -> None:
+def _raise_file_limit(sockets: int, legs: int, spare: int = 0) -> None:
+    """Permit as many open files as are needed; `spare` ones more if that can be had."""
+    if spare:
+        with contextlib.suppress(PortError):
+            _raise_file_limit(sockets + spare, legs)
+            return
     needed = sockets + SPARE_FILES + len(os.listdir("/proc/self/fd") if os.path.isdir("/proc/self/fd") else ())
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     if soft == resource.RLIM_INFINITY or soft >= needed:

@@ -7,11 +7,13 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from media.bank import Span
-from media.control import Alarm, Bridge, Echo, Load, Modify, Music, Open, Play, PlayDone, Stop, Tone
+from media.control import Alarm, Bridge, Echo, Join, Load, Modify, Music, Open, Play, PlayDone, Stop, Tone
 from media.latch import Address, Latch
 from media.library import Library, Recording
 from media.player import Loop, Player, Playlist, Source
+from media.rooms import PARTS, Rooms
 from media.session import Leg, Session
+from media.studio import Studio
 from media.survey import Watch
 from media.transport import Transport
 
@@ -47,18 +49,26 @@ class Sources:
     """Sets and takes away the sources of open legs. `load` begins to read a file; `loaded` is its answer."""
 
     def __init__(
-        self, session: Session, player: Player, library: Library, silence: Span, load: Callable[[Load], None]
+        self,
+        session: Session,
+        player: Player,
+        library: Library,
+        silence: Span,
+        load: Callable[[Load], None],
+        studio: Studio,
     ) -> None:
         self.states: dict[int, State] = {}  # of the legs that are open
         self.commands: dict[type, Callable[..., None]] = {
             Bridge: self._bridge, Play: self._play, Music: self._music, Tone: self._tone, Echo: self._echo,
-            Stop: self._stop, Load: self._begin_load,
+            Stop: self._stop, Load: self._begin_load, Join: self._join,
         }  # fmt: skip
         self._session = session
         self._player = player
         self._library = library
         self._silence = silence
         self._load = load
+        self._studio = studio
+        self.rooms = Rooms(session, studio, self.settle, self._refuse)
         self._loading: set[str] = set()
         self._translator: Translator | None = None
 
@@ -90,6 +100,7 @@ class Sources:
             self._player.resume(leg.number)
         else:
             self._player.pause(leg.number)
+        self._studio.refresh(leg)
 
     def follow(self, now: float) -> None:
         """After listeners were connected, or have other terms: who is relayed to needs no translator, and the reverse."""
@@ -135,13 +146,17 @@ class Sources:
 
     def end(self, leg: Leg, state: State) -> None:
         """Take away what the leg hears."""
+        self._end_play(leg, state)
+        self.rooms.leave(leg.number)
+        self._session.disconnect(leg.number)
+
+    def _end_play(self, leg: Leg, state: State) -> None:
         if state.play is not None:
             self._done(leg.number, state.play.play, "replaced")
         self._wait(state, None)
         state.play = None
         state.watch.bereft_at = -1.0
         self._player.stop(leg.number)
-        self._session.disconnect(leg.number)
 
     def bereave(self, speaker: int, now: float) -> None:
         """Nobody hears this leg any more; whoever did is to be given something else soon."""
@@ -151,6 +166,9 @@ class Sources:
 
     def comfort(self, leg: Leg, state: State) -> None:
         """The leg has been without a source for too long."""
+        if self.rooms.room_of(leg.number) >= 0:
+            state.watch.bereft_at = -1.0  # It is alone in its room, where it hears silence.
+            return
         self.alarm("dead air", f"leg {leg.number} has lost its source")
         self._give(leg, state, Loop(self._library.hold))
 
@@ -203,6 +221,7 @@ class Sources:
             return
         for listener, speaker in ((command.leg, command.peer), (command.peer, command.leg)):
             leg, state = self.get(listener)
+            self.rooms.leave(listener)
             if leg.hears == speaker:
                 continue
             self.bereave(speaker, now)
@@ -213,6 +232,21 @@ class Sources:
 
     def _echo(self, command: Echo, now: float) -> None:
         self._bridge(Bridge(command.leg, command.leg), now)
+
+    def _join(self, command: Join, now: float) -> None:
+        leg, state = self.get(command.leg)
+        if command.room < 0 or command.part not in PARTS:
+            self.alarm("bad room", f"leg {leg.number}: room {command.room}, part {command.part!r}")
+            return
+        # What it hears of another leg is left to the room: it may be that they meet there again.
+        self._end_play(leg, state)
+        state.wants = True
+        self.rooms.join(command)
+
+    def _refuse(self, leg: Leg) -> None:
+        """A leg that cannot be mixed."""
+        self.alarm("cannot mix", f"leg {leg.number}: {leg.terms.codec.name}")
+        self._give(leg, self.states[leg.number], Loop(self._library.hold))
 
     def _stop(self, command: Stop, now: float) -> None:
         leg, state = self.get(command.leg)

@@ -10,11 +10,14 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
+from media import ice
+from media.handshakes import DtlsTerms, Handshakes
 from media.latch import Address
 from media.session import Leg
 from media.srtp import Cipher, Keys
 
 MAX_INBOX = 256  # datagrams; what is beyond that in one moment is a flood
+MAX_HELD = 4
 
 _NOTHING = memoryview(b"")
 
@@ -32,17 +35,19 @@ class Protection:
     """How the packets of a leg are to be protected, as call control wants it. All false: not at all."""
 
     keys: Keys | None = None
+    dtls: DtlsTerms | None = None
+    ice: ice.Terms | None = None
     rtcp_mux: bool = False
 
     @property
     def plain(self) -> bool:
         """RTP on one port, RTCP on the other, nothing else: no transport is needed."""
-        return not self.rtcp_mux and not self.secret
+        return not (self.rtcp_mux or self.secret or self.ice)
 
     @property
     def secret(self) -> bool:
         """Nothing may be sent or taken unprotected."""
-        return self.keys is not None
+        return self.keys is not None or self.dtls is not None
 
 
 @dataclass(slots=True)
@@ -52,7 +57,12 @@ class Transport:
     leg: Leg
     protection: Protection
     inbox: list[Aside]
-    cipher: Cipher | None = field(default=None)
+    cipher: Cipher | None = None
+    agent: ice.Agent | None = None
+    handshakes: Handshakes | None = None
+    held: list[tuple[bytes, Address]] = field(
+        default_factory=list
+    )  # DTLS that came a moment before its address was valid
 
     @property
     def wraps(self) -> bool:
@@ -62,7 +72,17 @@ class Transport:
     @property
     def ready(self) -> bool:
         """RTP may be sent."""
+        if self.agent is not None and self.agent.remote is None:
+            return False
         return self.cipher is not None or not self.protection.secret
+
+    def next_deadline(self, now: float) -> float | None:
+        """When ICE or DTLS have something to do next."""
+        first = self.agent.next_deadline() if self.agent is not None else None
+        second = self.handshakes.next_deadline(now) if self.handshakes is not None else None
+        if first is None or second is None:
+            return second if first is None else first
+        return min(first, second)
 
     def unwrap(self, buffer: memoryview, size: int, source: Address | None = None) -> int:
         """Make of the datagram `buffer[:size]` plain RTP, in place. Returns its size; 0 if nothing is left for the packet path.
@@ -82,8 +102,12 @@ class Transport:
             if not self.protection.secret:
                 return size
             self.leg.forged += 1
+        elif size and (
+            (buffer[0] < 4 and self.agent is not None) or (19 < buffer[0] < 64 and self.handshakes is not None)
+        ):
+            self._put_aside(buffer, size, source)
         else:
-            self.leg.invalid += 1
+            self.leg.invalid += 1  # Among it STUN and DTLS that nobody has agreed on.
         return 0
 
     def wrap(self, packet: memoryview) -> memoryview:

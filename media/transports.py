@@ -1,20 +1,26 @@
 """Where the legs of one worker send and receive, and how that is protected: the media address policy.
 
 A leg whose address is known is aimed at it: the kernel lets nobody else through. A leg behind a NAT listens until its latch has
-found the address. Between the sockets and the packet path of a leg that is not plain RTP stands its `Transport`.
+found the address. A leg with ICE listens for checks all the time, and is aimed at the pair that they select. Between the
+sockets and the packet path of a leg that is not plain RTP stands its `Transport`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from heapq import heappop, heappush
 from typing import Protocol
 
-from media.control import Latched, Modify, Open
+from media import ice
+from media.control import Latched, Modify, Open, Secured
+from media.dtls import Fingerprint, FingerprintError, Identity
+from media.handshakes import DtlsTerms, Handshakes
+from media.ice import Agent, Credentials
 from media.latch import Address, Latch, literal, remote
 from media.session import Leg, Session
 from media.sources import Sources, State
-from media.srtp import Cipher, KeysError, keys
-from media.transport import Aside, Protection, Transport
+from media.srtp import Cipher, Keys, KeysError, keys
+from media.transport import MAX_HELD, Aside, Protection, Transport
 
 
 class Network(Protocol):
@@ -26,6 +32,18 @@ class Network(Protocol):
 
     def listen(self, leg: int, host: str, rtp: Address | None) -> None:
         """Receive from anywhere, for `Engine.admit` to judge; send to `rtp` if given. `host` tells the address family."""
+        ...
+
+    def open_doors(self, leg: int) -> None:
+        """Receive from anywhere, in every address family, for `Engine.admit` to judge."""
+        ...
+
+    def select(self, leg: int, rtp: Address) -> None:
+        """Send RTP of a leg with open doors there, and take it from there; the doors stay open for everybody else."""
+        ...
+
+    def sift(self, leg: int) -> None:
+        """Judge what came before `select`, by `Engine.admit`."""
         ...
 
     def quiet(self, leg: int) -> None:
@@ -49,92 +67,205 @@ class Transports:
     """Aims the open legs, judges what comes to those that listen, and attends to what is not RTP."""
 
     def __init__(
-        self, session: Session, sources: Sources, network: Network, hear_rtcp: Callable[[Leg, bytes, float], None]
+        self,
+        session: Session,
+        sources: Sources,
+        network: Network,
+        hear_rtcp: Callable[[Leg, bytes, float], None],
+        chance: Callable[[int], int],
+        identity: Identity | None,
     ) -> None:
-        """`hear_rtcp(leg, data, now)` is given what RTCP said, in plain."""
+        """`hear_rtcp(leg, data, now)` is given what RTCP said, in plain. `chance(n)`: n random bits."""
         self.inbox: list[Aside] = []
-        self._hear_rtcp = hear_rtcp
         self._session = session
         self._sources = sources
         self._network = network
+        self._hear_rtcp = hear_rtcp
+        self._chance = chance
+        self._identity = identity
+        self._heap: list[tuple[float, int]] = []  # deadlines of legs; those that are not in `_due` any more are stale
+        self._due: dict[int, float] = {}
 
     # --- commands ----------------------------------------------------------------------------------------------------
 
     def protection(self, command: Open | Modify) -> Protection | None:
         """How the leg is to be protected. None, and an Alarm, if that makes no sense: then it must not be opened at all."""
+        secret, dtls, paths = None, None, None
         try:
-            secret = keys(command.suite, command.send_key, command.receive_key) if command.suite else None
-        except KeysError as error:
+            if command.suite == "DTLS":
+                if self._identity is None:
+                    raise KeysError("this worker has no certificate")
+                fingerprint = Fingerprint.parse(command.fingerprint) if command.fingerprint else None
+                dtls = DtlsTerms(command.setup == "active", fingerprint)
+            elif command.suite:
+                secret = keys(command.suite, command.send_key, command.receive_key)
+            if command.ice:
+                paths = ice.Terms(
+                    _credentials(command.ice), _credentials(command.remote_ice) if command.remote_ice else None
+                )
+        except (KeysError, FingerprintError) as error:
             self._sources.alarm("bad keys", f"leg {command.leg}: {error}")
             return None
-        return Protection(secret, command.rtcp_mux)
+        return Protection(secret, dtls, paths, command.rtcp_mux)
 
-    def open(self, leg: Leg, state: State, protection: Protection) -> None:
+    def open(self, leg: Leg, state: State, protection: Protection, now: float) -> None:
         """Aim a new leg."""
-        self._protect(leg, state, protection)
-        self._point(leg, state)
+        self._protect(leg, state, protection, now)
+        self._point(leg, state, now)
 
-    def modify(self, leg: Leg, state: State, protection: Protection, *, moved: bool) -> None:
+    def modify(self, leg: Leg, state: State, protection: Protection, now: float, *, moved: bool) -> None:
         """Take over what a new offer or answer says. `moved`: also where to send."""
-        self._protect(leg, state, protection)
-        if moved:
-            self._point(leg, state)
+        had_agent = state.transport is not None and state.transport.agent is not None
+        self._protect(leg, state, protection, now)
+        has_agent = state.transport is not None and state.transport.agent is not None
+        if has_agent != had_agent or (moved and not has_agent):
+            self._point(leg, state, now)
         else:
-            self._settle(leg, state)
+            self._progress(leg, state, now, changed=True)
 
-    def close(self, leg: Leg) -> None:
+    def close(self, leg: Leg, state: State) -> None:
+        if state.transport is not None and state.transport.handshakes is not None:
+            state.transport.handshakes.close()
+            self._send_flights(leg, state, state.transport.handshakes)
         self._network.quiet(leg.number)
         self._network.guard(leg.number, None)
+        self._due.pop(leg.number, None)
 
-    def _protect(self, leg: Leg, state: State, protection: Protection) -> None:
+    def _protect(self, leg: Leg, state: State, protection: Protection, now: float) -> None:
         transport = state.transport
         if protection.plain:
             if transport is not None:
                 state.transport = None
                 self._network.guard(leg.number, None)
+                self._due.pop(leg.number, None)
             return
         if transport is None:
             transport = state.transport = Transport(leg, protection, self.inbox)
+            before = Protection()
         elif transport.protection == protection:
             return  # The same keys again must not begin anew: every packet so far could be sent once more.
-        transport.protection = protection
-        if protection.keys is None:
+        else:
+            before, transport.protection = transport.protection, protection
+        if protection.keys is not None:
+            self._use(leg, transport, protection.keys)
+        elif protection.dtls is None or before.dtls is None:
             transport.cipher = None
-        elif transport.cipher is None:
-            transport.cipher = Cipher(protection.keys)
+        self._arrange(transport, protection, now)
+        self._network.guard(leg.number, transport)
+
+    def _arrange(self, transport: Transport, protection: Protection, now: float) -> None:
+        """What ICE and DTLS need to know."""
+        if protection.ice is None:
+            transport.agent = None
+        elif transport.agent is None:
+            transport.agent = Agent(protection.ice, self._chance)
+        else:
+            transport.agent.renew(protection.ice, now)
+        if protection.dtls is None:
+            transport.handshakes = None
+        elif transport.handshakes is None:
+            assert self._identity is not None, "there is no DTLS without"
+            transport.handshakes = Handshakes(self._identity, protection.dtls, protection.ice is not None)
+        else:
+            transport.handshakes.renew(protection.dtls, with_ice=protection.ice is not None)
+
+    def _use(self, leg: Leg, transport: Transport, new: Keys) -> None:
+        if transport.cipher is None:
+            transport.cipher = Cipher(new)
         else:
             legs, number = self._session.legs, leg.number
             stream = (legs.in_ssrc[number], legs.highest[number]) if leg.started else (0, 0)
-            transport.cipher.rekey(protection.keys, *stream)
-        self._network.guard(leg.number, transport)
+            transport.cipher.rekey(new, *stream)
 
-    def _point(self, leg: Leg, state: State) -> None:
+    def _point(self, leg: Leg, state: State, now: float) -> None:
         """Where the leg sends and from where it receives."""
         command = state.command
-        stated, latch_host = remote(command.host, command.port), literal(command.latch_host)
-        if command.latch_host and not latch_host:
-            what = f"leg {leg.number}: latch_host {command.latch_host!r} is no address literal"
-            self._sources.alarm("bad address", what)
-        rtcp = (stated[0], command.rtcp_port or min(stated[1] + 1, 65535)) if stated else None
-        state.latch = Latch(latch_host, stated) if latch_host else None
-        state.remote = state.latch.reachable if state.latch else stated
+        state.latch = state.remote = None
         try:
-            if state.latch is not None:
-                self._network.listen(leg.number, latch_host, state.remote)
-            elif stated is not None and rtcp is not None:
-                self._network.aim(leg.number, stated, rtcp, keep=False)
+            if state.transport is not None and state.transport.agent is not None:
+                self._network.open_doors(leg.number)
             else:
-                self._network.quiet(leg.number)
+                self._point_at(leg, state, remote(command.host, command.port))
         except OSError as error:
             state.remote = state.latch = None
             self._network.quiet(leg.number)
             self._sources.alarm("unreachable address", f"leg {leg.number}: {command.host} port {command.port}: {error}")
-        self._settle(leg, state)
+        self._progress(leg, state, now, changed=True)
 
-    def _settle(self, leg: Leg, state: State) -> None:
-        """Whether RTP may be sent, and where."""
-        leg.address = state.remote if state.transport is None or state.transport.ready else None
-        self._sources.settle(leg)
+    def _point_at(self, leg: Leg, state: State, stated: Address | None) -> None:
+        command, latch_host = state.command, literal(state.command.latch_host)
+        if command.latch_host and not latch_host:
+            what = f"leg {leg.number}: latch_host {command.latch_host!r} is no address literal"
+            self._sources.alarm("bad address", what)
+        if latch_host:
+            state.latch = Latch(latch_host, stated)
+            state.remote = state.latch.reachable
+            self._network.listen(leg.number, latch_host, state.remote)
+        elif stated is not None:
+            state.remote = stated
+            rtcp = stated[0], command.rtcp_port or min(stated[1] + 1, 65535)
+            self._network.aim(leg.number, stated, rtcp, keep=False)
+        else:
+            self._network.quiet(leg.number)
+
+    # --- after anything has happened ---------------------------------------------------------------------------------
+
+    def _progress(self, leg: Leg, state: State, now: float, *, changed: bool = False) -> None:
+        """Send what ICE and DTLS have to say, follow the pair that was selected, take the keys that were agreed on."""
+        transport = state.transport
+        if transport is not None:
+            if transport.agent is not None:
+                self._follow(leg, state, transport.agent)
+            if transport.handshakes is not None:
+                self._shake_hands(leg, state, transport, transport.handshakes, now)
+            self._set_deadline(leg.number, transport.next_deadline(now))
+        address = state.remote if transport is None or transport.ready else None
+        if changed or address != leg.address:
+            leg.address = address
+            self._sources.settle(leg)
+
+    def _follow(self, leg: Leg, state: State, agent: Agent) -> None:
+        """Send where the selected pair says."""
+        if agent.remote is not None and agent.remote != state.remote:
+            try:
+                self._network.select(leg.number, agent.remote)
+            except OSError as error:
+                self._sources.alarm("unreachable address", f"leg {leg.number}: {agent.remote[0]}: {error}")
+            else:
+                state.remote = agent.remote
+                self._network.sift(leg.number)
+                self._session.events.append(Latched(leg.number, *agent.remote))
+        outgoing, agent.outgoing = agent.outgoing, []
+        for data, to in outgoing:
+            self._network.send_datagram(leg.number, data, None if to == state.remote else to)
+
+    def _set_deadline(self, number: int, deadline: float | None) -> None:
+        if deadline is None:
+            self._due.pop(number, None)
+        elif self._due.get(number) != deadline:
+            self._due[number] = deadline
+            heappush(self._heap, (deadline, number))
+
+    def next_deadline(self) -> float | None:
+        """When `run` has something to do next."""
+        heap = self._heap
+        while heap and self._due.get(heap[0][1]) != heap[0][0]:
+            heappop(heap)
+        return heap[0][0] if heap else None
+
+    def run(self, now: float) -> None:
+        """Do what is due by now."""
+        while (deadline := self.next_deadline()) is not None and deadline <= now:
+            _, number = heappop(self._heap)
+            del self._due[number]
+            state, leg = self._sources.states.get(number), self._session.open[number]
+            if state is None or leg is None or state.transport is None:
+                continue
+            if state.transport.agent is not None:
+                state.transport.agent.run(now)
+            if state.transport.handshakes is not None:
+                state.transport.handshakes.run(now)
+            self._progress(leg, state, now)
 
     # --- what arrives ------------------------------------------------------------------------------------------------
 
@@ -147,7 +278,9 @@ class Transports:
         if state is None or leg is None:
             return 0
         if state.latch is None:
-            if source == state.remote:
+            # With ICE anybody may send checks; whose they are is found out when they are attended to.
+            checks = state.transport is not None and state.transport.agent is not None and size and packet[0] < 64
+            if source == state.remote or checks:
                 return state.transport.unwrap(packet, size, source) if state.transport else size
             leg.foreign += 1
             return 0
@@ -158,11 +291,12 @@ class Transports:
             size = state.transport.unwrap(packet, size, source)
         if not size or not state.latch.accepts(source, leg.terms.receive_type, packet, size):
             return 0
-        return size if self._latch(leg, state, state.latch, source) else 0
+        return size if self._latch(leg, state, source) else 0
 
-    def _latch(self, leg: Leg, state: State, latch: Latch, source: Address) -> bool:
+    def _latch(self, leg: Leg, state: State, source: Address) -> bool:
         """The remote address is this one, for good."""
-        rtcp_port = state.command.rtcp_port if source == latch.stated else 0
+        stated = state.latch is not None and source == state.latch.stated
+        rtcp_port = state.command.rtcp_port if stated else 0
         state.latch, state.remote = None, source
         try:
             self._network.aim(leg.number, source, (source[0], rtcp_port or min(source[1] + 1, 65535)), keep=True)
@@ -171,7 +305,8 @@ class Transports:
             self._sources.alarm("unreachable address", f"leg {leg.number}: {source[0]} port {source[1]}: {error}")
             return False
         self._session.events.append(Latched(leg.number, *source))
-        self._settle(leg, state)
+        leg.address = source if state.transport is None or state.transport.ready else None
+        self._sources.settle(leg)
         return True
 
     def attend(self, now: float) -> None:
@@ -182,13 +317,77 @@ class Transports:
             for number, data, source in asides:
                 state, leg = self._sources.states.get(number), self._session.open[number]
                 if state is not None and leg is not None and state.transport is not None:
-                    self._attend(leg, state, data, source, now)
+                    self._attend(leg, state, state.transport, data, source or state.remote, now)
 
-    def _attend(self, leg: Leg, state: State, data: bytes, source: Address | None, now: float) -> None:
-        if source is None or source == state.remote:
+    def _attend(
+        self, leg: Leg, state: State, transport: Transport, data: bytes, source: Address | None, now: float
+    ) -> None:
+        """RFC 7983: the first octet tells STUN from DTLS from RTCP."""
+        if source is None:
+            leg.foreign += 1
+        elif data[0] < 4:
+            if transport.agent is None or not transport.agent.receive(data, source, now):
+                leg.invalid += 1
+                return
+            held, transport.held = transport.held, []
+            self._progress(leg, state, now)
+            for each, sender in held:
+                self._receive_dtls(leg, state, transport, each, sender, now)
+        elif data[0] < 64:
+            self._receive_dtls(leg, state, transport, data, source, now)
+        elif source == state.remote:
             self.receive_rtcp(leg.number, data, now)
         else:
             leg.foreign += 1
+
+    # --- DTLS --------------------------------------------------------------------------------------------------------
+
+    def _receive_dtls(
+        self, leg: Leg, state: State, transport: Transport, data: bytes, source: Address, now: float
+    ) -> None:
+        """Only from an address that has been validated: by ICE, or as the SDP names it, or as the signalling came from it."""
+        agent = transport.agent
+        if agent is not None:
+            if not agent.valid(source):
+                if agent.knows(source) and len(transport.held) < MAX_HELD:
+                    transport.held.append((data, source))  # The answer to our check is on its way.
+                else:
+                    leg.foreign += 1
+                return
+        elif source != state.remote and (state.latch is None or state.latch.foreign(source)):
+            leg.foreign += 1
+            return
+        handshakes = transport.handshakes
+        if handshakes is None or not handshakes.receive(data, source, now):
+            leg.invalid += 1
+            return
+        if agent is None and state.latch is not None and handshakes.keys(source) is not None:
+            # Whoever has the private key of the certificate that the SDP names is the phone.
+            self._latch(leg, state, source)
+        self._progress(leg, state, now)
+
+    def _shake_hands(self, leg: Leg, state: State, transport: Transport, handshakes: Handshakes, now: float) -> None:
+        """Send what is to be sent; take the keys when they are there."""
+        known = state.remote if transport.agent is None or transport.agent.remote is not None else None
+        if known is not None:
+            handshakes.start(known, now)
+        told = handshakes.error
+        self._send_flights(leg, state, handshakes)
+        if handshakes.error and not told and state.latch is None and transport.cipher is None:
+            self._session.events.append(
+                Secured(leg.number, error=handshakes.error)
+            )  # It may try again, but somebody should know.
+        agreed = handshakes.keys(known) if known is not None and state.latch is None else None
+        if agreed is not None and (transport.cipher is None or transport.cipher.keys != agreed):
+            assert known is not None, "keys are agreed on with somebody"
+            handshakes.settle(known)
+            self._use(leg, transport, agreed)
+            self._session.events.append(Secured(leg.number, agreed.suite.name))
+
+    def _send_flights(self, leg: Leg, state: State, handshakes: Handshakes) -> None:
+        for datagram, to in handshakes.drain(state.remote):
+            aimed = to is None or (to == state.remote and state.latch is None)
+            self._network.send_datagram(leg.number, datagram, None if aimed else to)
 
     # --- RTCP --------------------------------------------------------------------------------------------------------
 
@@ -215,3 +414,10 @@ class Transports:
                 self._network.send_datagram(number, wrapped)
             else:
                 self._network.send_rtcp(number, wrapped)
+
+
+def _credentials(text: str) -> Credentials:
+    found = Credentials.parse(text)
+    if found is None:
+        raise KeysError("the ICE credentials are not an ufrag and a password")
+    return found

@@ -41,6 +41,7 @@ from media.control import (
     decode,
     encode,
 )
+from media.dtls import Identity
 from media.engine import Engine
 from media.handle import Card, Guardian
 from media.ledger import Ledger
@@ -139,7 +140,8 @@ class Worker:
         self._relay: Relay
         self._relay, self._choice = choose(config.relay, pool, legs)
         epoch = time.time() - time.monotonic()
-        self._engine = Engine(legs, Bank(), self._relay, secrets.randbits, self._loader.load, epoch)
+        identity = self._identity = Identity(secrets.token_bytes(32))
+        self._engine = Engine(legs, Bank(), self._relay, secrets.randbits, self._loader.load, epoch, identity)
         self._relay.attach(self._engine)
         self._guardian = _guardian(config)
         self._ledger = Ledger()
@@ -191,7 +193,7 @@ class Worker:
     def _ready(self) -> Ready:
         config, taken = self._config, tuple(map(str, sorted(self._taken)))
         ready = Ready(config.worker, config.base_port, config.legs, self._choice, os.getpid(), taken)
-        ready.codecs = codecs.available()
+        ready.codecs, ready.fingerprint = codecs.available(), self._identity.fingerprint
         return ready
 
     def _timeout(self, now: float) -> float:

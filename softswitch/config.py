@@ -155,7 +155,7 @@ class Sip:
     listen: tuple[ListenAddress, ...] = setting(
         (ListenAddress("udp", "0.0.0.0", 5060), ListenAddress("tcp", "0.0.0.0", 5060)),
         'Where phones reach us. IPv6: add "udp://[::]:5060" and "tcp://[::]:5060". Encrypted: "tls://0.0.0.0:5061". '
-        'Browsers: "wss://0.0.0.0:5063", or "ws://..." behind a proxy that does TLS. tls and wss need [tls].',
+        'Browsers: "wss://0.0.0.0:5063", or "ws://..." behind a proxy that does TLS. tls and wss need tls.certificate.',
         LISTEN,
     )
     advertised: str = setting(
@@ -308,6 +308,22 @@ class Log:
 
 
 @dataclass(slots=True, frozen=True)
+class Trace:
+    """[trace]"""
+
+    memory_mb: int = setting(
+        32, "SIP messages of the last calls are kept in this much memory, for `softswitch trace`; 0 = none.",
+        whole_in(0, 65_536, "MiB"),
+    )  # fmt: skip
+    hep: tuple[str, int] | None = setting(
+        None,
+        'A capture server (HOMER, HEP version 3 over UDP) that is sent every SIP message; "" = none.',
+        Rule('"address:port" such as "192.0.2.9:9060", or ""', _read_http, lambda value: join(*value) if value else ""),
+    )
+    hep_node: int = setting(2001, "Our id there.", whole_in(1, 4_294_967_295))
+
+
+@dataclass(slots=True, frozen=True)
 class Records:
     """[records]"""
 
@@ -343,12 +359,14 @@ class Config:
     limits: Limits = field(default_factory=Limits)
     http: Http = field(default_factory=Http)
     log: Log = field(default_factory=Log)
+    trace: Trace = field(default_factory=Trace)
     records: Records = field(default_factory=Records)
     shutdown: Shutdown = field(default_factory=Shutdown)
 
 
 SECTIONS: Final[Mapping[str, type]] = {
     "sip": Sip, "tls": Tls, "registrar": Registrar, "media": Media, "paths": Paths, "limits": Limits, "http": Http, "log": Log,
+    "trace": Trace,
     "records": Records, "shutdown": Shutdown,
 }  # fmt: skip
 

@@ -26,6 +26,7 @@ from softswitch.entropy import SystemEntropy
 from softswitch.errors import SoftswitchError
 from softswitch.events import ConfigChanged
 from softswitch.mediaplane import MediaPlane, share_ports
+from softswitch.net.address import is_loopback
 from softswitch.net.limits import Limits
 from softswitch.net.network import Network
 from softswitch.net.tally import Tally
@@ -38,6 +39,7 @@ from softswitch.store.clips import Clips
 from softswitch.store.opening import Opening
 from softswitch.switch import Settings, Switch
 from softswitch.systemd import Notifier
+from softswitch.trace import Trace
 
 if TYPE_CHECKING:
     from softswitch.api.server import HttpServer
@@ -102,6 +104,7 @@ class Daemon:
         self.network = Network(
             config.sip.listen, self, limits, certificates=self.certificates, origins=config.sip.origins
         )
+        self._open_trace(stack)
         self.network.open()  # First: a busy port is the commonest reason not to start.
         stack.callback(self.network.close)
         self._open_http(stack)
@@ -128,6 +131,27 @@ class Daemon:
         self._spawn(self._watch())
         stack.callback(self._cancel_tasks)
 
+    def _open_trace(self, stack: contextlib.AsyncExitStack) -> None:
+        settings = self.config.trace
+        self._primary = {v6: host.primary_address(v6) for v6 in (False, True)}
+        mirror = None
+        if settings.hep is not None:
+            from softswitch.capture import CaptureClient
+
+            mirror = CaptureClient(settings.hep, settings.hep_node, self.local_address)
+            stack.callback(mirror.close)
+        self.trace = Trace(settings.memory_mb << 20, mirror)
+        self._tracing = settings.memory_mb > 0 or mirror is not None
+
+    def local_address(self, flow: Flow) -> tuple[str, int]:
+        """Where we are on a flow, as well as that can be said of a listener on all addresses."""
+        listener = self.network.listeners[flow.listener]
+        if listener.host not in host.WILDCARDS:
+            return listener.host, listener.port
+        v6 = ":" in flow.host
+        loopback = "::1" if v6 else "127.0.0.1"
+        return (loopback if is_loopback(flow.host) else self._primary[v6]), listener.port
+
     def _make_media(self) -> MediaPlane:
         config = self.config
         workers = config.media.workers or max(1, (os.cpu_count() or 2) - 1)
@@ -142,7 +166,7 @@ class Daemon:
         self.site = snapshot.directory
         self.directory = self._completed(self.site)
         self._opening = Opening(self.directory, snapshot.calendars, time.time)
-        self.publisher = Publisher(self.store.publish, self.console, snapshot.next_seq)
+        self.publisher = Publisher(self.store.publish, self.console, snapshot.next_seq, self.trace.leg)
         self.switch = Switch(
             self.directory,
             host.listeners(config, self.network.listeners),
@@ -236,6 +260,8 @@ class Daemon:
 
     def received(self, data: bytes, flow: Flow, behind: float) -> None:
         self.messages_in.count(data)
+        if self._tracing:
+            self.trace.note(True, data, flow)
         if behind >= FIRST and (refusal := self.overload.refuse(data, flow, behind)) is not None:
             self.network.counters.shed += 1
             self._send(refusal)
@@ -294,6 +320,8 @@ class Daemon:
 
     def _send(self, effect: Send) -> None:
         self.messages_out.count(effect.data)
+        if self._tracing:
+            self.trace.note(False, effect.data, effect.flow)
         self.network.send(effect)
 
     def _store_alarm(self, trouble: str, hint: str) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import os
 import resource
 import time
@@ -11,10 +12,12 @@ from typing import TYPE_CHECKING, Any
 
 import softswitch
 from softswitch.api.source import Readiness, Sample
+from softswitch.capture import pcap as to_pcap
 from softswitch.console import ConsoleError
 from softswitch.effects import AgentCommand
 from softswitch.net.address import join_host_port
 from softswitch.net.stream import StreamListener
+from softswitch.trace import masked, summary_of, without_secrets
 
 if TYPE_CHECKING:
     from softswitch.daemon import Daemon
@@ -43,6 +46,8 @@ class Operations:
             "calls": self.calls,
             "hang_up": self.hang_up,
             "registrations": self.registrations,
+            "trace": self.trace,
+            "traces": self.traces,
             "edit": self._daemon.edit,
             "reload": self.reload,
             "stop": self.stop,
@@ -113,6 +118,35 @@ class Operations:
 
     def registrations(self) -> list[dict[str, Any]]:
         return self._daemon.switch.registrations(time.monotonic())
+
+    def traces(self) -> list[dict[str, Any]]:
+        """The last calls of which messages are kept."""
+        return self._daemon.trace.recent()
+
+    def trace(self, what: str, mask: bool = False, pcap: bool = False) -> dict[str, Any]:
+        """The messages of a call, and them as a file (base64). Digest answers and media keys are left out."""
+        found = self._daemon.trace.find(what)
+        if not found:
+            raise ConsoleError(
+                f"No message of {what!r} is in the trace.",
+                "It reaches back as far as trace.memory_mb allows. See: softswitch trace",
+                kind="unknown",
+            )
+        hide = masked if mask else without_secrets
+        found = [one._replace(data=hide(one.data)) for one in found]
+        answer: dict[str, Any] = {
+            "messages": [
+                {
+                    "at": one.at, "incoming": one.incoming, "transport": one.flow.transport,
+                    "peer": join_host_port(one.flow.host, one.flow.port), "summary": summary_of(one.data),
+                    "text": one.data.decode("utf-8", "replace"),
+                }
+                for one in found
+            ]
+        }  # fmt: skip
+        if pcap:
+            answer["pcap"] = base64.b64encode(to_pcap(found, self._daemon.local_address)).decode()
+        return answer
 
     # --- steering ----------------------------------------------------------------------------------------------------
 

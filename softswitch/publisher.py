@@ -9,7 +9,7 @@ from typing import Any, Protocol
 
 from softswitch import logs
 from softswitch.effects import Publish
-from softswitch.events import Event
+from softswitch.events import Event, LegStarted
 
 # Events that the log tells at the standard level; all are in the journal.
 LOGGED = {
@@ -38,7 +38,15 @@ class Followers(Protocol):
 class Publisher:
     """Numbers events and stamps them with the wall clock. `record(seq, wall, mono, event)` is the journal's."""
 
-    def __init__(self, record: Callable[[int, float, float, Event], None], followers: Followers, next_seq: int) -> None:
+    def __init__(
+        self,
+        record: Callable[[int, float, float, Event], None],
+        followers: Followers,
+        next_seq: int,
+        leg: Callable[[str, str], None] = lambda call, call_id: None,
+    ) -> None:
+        """`leg(call, call_id)` is told of each leg of a call."""
+        self._leg = leg
         self.counts: dict[str, int] = {}  # name -> how many there were
         self.state_changed = False  # since somebody last looked and set it back
         self._record = record
@@ -62,6 +70,8 @@ class Publisher:
         self._sequence += 1
         self.counts[name] = self.counts.get(name, 0) + 1
         self._record(seq, wall, mono, event)
+        if type(event) is LegStarted:
+            self._leg(event.call, event.sip_call_id)
         if name in STATEFUL:
             self.state_changed = True
         if self._followers.followed:

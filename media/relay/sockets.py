@@ -8,6 +8,7 @@ what is sent goes through its sender, as its entry in `files` is -1.
 
 from __future__ import annotations
 
+import contextlib
 import select
 import socket
 from collections.abc import Callable
@@ -49,10 +50,8 @@ def _wrapping(transport: Transport, send: Callable[[memoryview], object]) -> Cal
         if wrapped:
             try:
                 send(wrapped)
-            except (
-                ConnectionRefusedError
-            ):  # As in `failed`, which must not wrap it a second time: that would be a replay.
-                send(wrapped)
+            except ConnectionRefusedError:
+                send(wrapped)  # As in `failed`, which must not wrap it a second time: that would be a replay.
 
     return sender
 
@@ -72,11 +71,12 @@ class SocketRelay:
         self._rtcp_addresses: list[Address | None] = [None] * legs.count
         self._live: list[socket.socket | None] = [None] * legs.count  # RTP sockets that are read
         self._controls: list[socket.socket | None] = [None] * legs.count  # and those of RTCP
+        self._doors: dict[int, dict[int, socket.socket]] = {}  # of legs with open doors, by address family
         self._connected: set[int] = set()
         self._transports: list[Transport | None] = [None] * legs.count
         # By descriptor: how it is read, whose it is, and what to do with the others. Plain octets
         # and numbers, because at a thousand calls every object that a packet touches has left the cache since the last one.
-        self._reading = bytearray(max(pool.highest_file + 1, MAX_OTHER_FILES))
+        self._reading = bytearray(max(pool.files, MAX_OTHER_FILES))
         self._leg_of: NDArray[np.int64] = np.full(len(self._reading), -1, np.int64)
         self._unwrap: dict[int, Callable[[memoryview, int], int]] = {}  # of guarded ones
         self._slow: dict[int, Callable[[], None]] = {}
@@ -142,6 +142,8 @@ class SocketRelay:
 
     def send_datagram(self, leg: int, data: bytes, to: Address | None = None) -> None:
         media = self._live[leg]
+        if to is not None:
+            media = self._doors.get(leg, {}).get(family_of(to[0]), media)
         if media is None:
             return
         try:
@@ -172,15 +174,73 @@ class SocketRelay:
     def listen(self, leg: int, host: str, rtp: Address | None) -> None:
         media = self._pool.rtp(leg, family_of(host))
         self.quiet(leg)
-        if media.fileno() in self._connected:
-            unconnect(media)
-            self._connected.discard(media.fileno())
+        self._disconnect(media)
         drain(media)
         self._open_rtp(leg, media)
         self._epoll.register(media.fileno(), select.EPOLLIN)
         self._slow[media.fileno()] = lambda: self._admit(leg, media)
         self._targets_of[leg] = rtp
         self._attach_leg(leg)
+
+    # A leg with open doors has a socket per address family that takes packets from anybody, one by one. Once an address is
+    # selected, the socket of its family is connected to it, and read as any other that is aimed; a second one on the same
+    # port stands open for everybody else: their flood neither fills the buffer of the first, nor takes its turn.
+
+    def open_doors(self, leg: int) -> None:
+        self.quiet(leg)
+        for media in self._pool.all_rtp(leg):
+            self._disconnect(media)
+            drain(media)
+            self._open_door(leg, media)
+
+    def select(self, leg: int, rtp: Address) -> None:
+        family, live = family_of(rtp[0]), self._live[leg]
+        media = self._pool.rtp(leg, family)
+        self._connect(media, rtp)
+        if live is media:
+            return
+        if live is not None:
+            self._close_door(leg, live.family)
+            self._end(leg, live)
+            self._reading[live.fileno()] = HANDLED
+            self._disconnect(live)
+            self._open_door(leg, live)
+        self._doors[leg].pop(family, None)
+        self._slow.pop(media.fileno(), None)
+        self._open_rtp(leg, media)
+        self._begin(leg, media, admitted=True)
+        self._targets_of[leg] = None
+        self._attach_leg(leg)
+        with contextlib.suppress(OSError):  # Without a door the far end cannot move, but it can talk.
+            self._open_door(leg, self._pool.door(leg, family))
+
+    def sift(self, leg: int) -> None:
+        """Judge what came to a leg before its address was selected: the fast path takes what it finds for the phone's."""
+        media = self._live[leg]
+        if media is not None:
+            self._admit(leg, media)
+
+    def _open_door(self, leg: int, door: socket.socket) -> None:
+        self._doors.setdefault(leg, {})[door.family] = door
+        door.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, RCVBUF_OPEN)
+        self._epoll.register(door.fileno(), select.EPOLLIN)
+        self._slow[door.fileno()] = lambda: self._admit(leg, door)
+
+    def _close_door(self, leg: int, family: int) -> None:
+        door = self._doors.get(leg, {}).pop(family, None)
+        if door is None:
+            return
+        self._epoll.unregister(door.fileno())
+        self._slow.pop(door.fileno(), None)
+        if door is self._pool.rtp(leg, family):
+            door.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, RCVBUF_CLOSED)
+        else:
+            door.close()
+
+    def _disconnect(self, media: socket.socket) -> None:
+        if media.fileno() in self._connected:
+            unconnect(media)
+            self._connected.discard(media.fileno())
 
     def guard(self, leg: int, transport: Transport | None) -> None:
         self._transports[leg] = transport
@@ -209,6 +269,9 @@ class SocketRelay:
 
     def quiet(self, leg: int) -> None:
         self._senders[leg], self._rtcp_addresses[leg], self._files[leg] = _nowhere, None, -1
+        for family in list(self._doors.get(leg, ())):
+            self._close_door(leg, family)
+        self._doors.pop(leg, None)
         live, self._live[leg] = self._live[leg], None
         control, self._controls[leg] = self._controls[leg], None
         if live is not None:

@@ -161,6 +161,16 @@ class TcxRelay:
         self.offload.unsettle(leg)
         self.base.listen(leg, host, rtp)
 
+    def open_doors(self, leg: int) -> None:
+        self.offload.unsettle(leg)
+        self.base.open_doors(leg)
+
+    def select(self, leg: int, rtp: Address) -> None:
+        self.base.select(leg, rtp)  # The leg is not lent: its address may change with any packet.
+
+    def sift(self, leg: int) -> None:
+        self.base.sift(leg)
+
     def quiet(self, leg: int) -> None:
         self.offload.unsettle(leg)
         self.base.quiet(leg)

@@ -29,6 +29,7 @@ COMMANDS = {
     "calls": "live",
     "registrations": "live",
     "events": "live",
+    "trace": "trace",
     "attach": "live",
     "reload": "live",
     "account": "site",
@@ -40,7 +41,7 @@ click.rich_click.COMMAND_GROUPS = {
     "softswitch": [
         {"name": "Run a switch", "commands": ["demo", "init", "check", "certificate", "serve", "lab"]},
         {"name": "Look at and steer a running switch",
-         "commands": ["status", "queue", "agent", "calls", "registrations", "events", "attach", "reload"]},
+         "commands": ["status", "queue", "agent", "calls", "registrations", "events", "trace", "attach", "reload"]},
         {"name": "Change the site", "commands": ["account", "apply", "export"]},
     ]
 }  # fmt: skip

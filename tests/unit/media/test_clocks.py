@@ -263,6 +263,7 @@ def test_without_a_translator_both_hear_that_they_are_still_connected() -> None:
 
 def test_packet_times_are_no_obstacle_while_nobody_could_change_them() -> None:
     world = World()
+    world.engine.session.translating = False
     open_leg(world, 0, "PCMU", 8000, 0, ptime=20)
     open_leg(world, 1, "PCMU", 8000, 0, ptime=40)
     world.do(Bridge(0, 1))

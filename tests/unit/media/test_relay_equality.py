@@ -41,7 +41,20 @@ batches = st.lists(arrivals, min_size=1, max_size=LEGS, unique_by=lambda arrival
 commands = st.tuples(
     st.sampled_from(
         ["bridge"] * 4
-        + ["echo", "tone", "stop", "close", "open", "hold", "resume", "codec", "opus", "digits", "dtmf_type", "noise_type"]
+        + [
+            "echo",
+            "tone",
+            "stop",
+            "close",
+            "open",
+            "hold",
+            "resume",
+            "codec",
+            "opus",
+            "digits",
+            "dtmf_type",
+            "noise_type",
+        ]
     ),
     st.integers(0, LEGS - 1),
     st.integers(0, LEGS - 1),

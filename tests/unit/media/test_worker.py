@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import select
 import signal
 import socket
@@ -161,7 +162,16 @@ def shared_bench(request: pytest.FixtureRequest) -> Iterator[Bench]:
     with start_worker(3, hosts=("127.0.0.1",), base_port=base, legs=LEGS, relay=request.param) as client:
         bench = Bench(client, base)
         ready = bench.wait(Ready)
-        assert ready == Ready(3, base, LEGS, ready.relay, client.process.pid, codecs=codecs.available())  # type: ignore[union-attr]
+        assert ready == Ready(  # type: ignore[union-attr]
+            3,
+            base,
+            LEGS,
+            ready.relay,
+            client.process.pid,
+            codecs=codecs.available(),
+            fingerprint=ready.fingerprint,
+        )
+        assert re.fullmatch("sha-256(.[0-9A-F]{2}){32}", ready.fingerprint)
         assert ready.relay.startswith(request.param)  # type: ignore[union-attr]
         yield bench
         assert client.gauges()["faults"] == 0

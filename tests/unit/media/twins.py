@@ -11,6 +11,7 @@ import numpy as np
 from media import rtp
 from media.bank import Bank
 from media.control import Command, Load, Open, WorkerEvent
+from media.dtls import Identity
 from media.engine import Engine
 from media.latch import Address
 from media.legs import Legs
@@ -28,6 +29,7 @@ class MemoryNetwork:
     rtcp: list[tuple[int, bytes]] = field(default_factory=list)
     aimed: dict[int, tuple[Address, Address]] = field(default_factory=dict)
     listening: dict[int, tuple[str, Address | None]] = field(default_factory=dict)
+    sifted: list[int] = field(default_factory=list)
     quieted: list[int] = field(default_factory=list)
     transports: dict[int, Transport | None] = field(default_factory=dict)
     datagrams: list[tuple[int, bytes, Address | None]] = field(default_factory=list)
@@ -63,6 +65,18 @@ class MemoryNetwork:
         self.aimed.pop(leg, None)
         self.listening[leg] = host, rtp
 
+    def open_doors(self, leg: int) -> None:
+        self.aimed.pop(leg, None)
+        self.listening[leg] = "", None
+
+    def select(self, leg: int, rtp: Address) -> None:
+        if rtp[0] in self.refused:
+            raise OSError(101, "Network is unreachable")
+        self.aimed[leg] = rtp, rtp
+
+    def sift(self, leg: int) -> None:
+        self.sifted.append(leg)
+
     def quiet(self, leg: int) -> None:
         self.aimed.pop(leg, None)
         self.listening.pop(leg, None)
@@ -87,12 +101,16 @@ class MemoryNetwork:
 class World:
     """One engine in virtual time. Performs commands, lets packets arrive, lets time pass."""
 
-    def __init__(self, legs: int = 8, seed: int = 1, network: MemoryNetwork | None = None) -> None:
+    def __init__(
+        self, legs: int = 8, seed: int = 1, network: MemoryNetwork | None = None, identity: Identity | None = None
+    ) -> None:
         self.now = 1000.0025  # In the middle of a tick: sums of 0.005 are not exact.
         self.network = network or MemoryNetwork(legs)
         self.loads: list[Load] = []
         self.bank = Bank(1 << 17)
-        self.engine = Engine(Legs(legs), self.bank, self.network, Random(seed).getrandbits, self.loads.append, 1.7e9)
+        self.engine = Engine(
+            Legs(legs), self.bank, self.network, Random(seed).getrandbits, self.loads.append, 1.7e9, identity
+        )
         self.engine.run(self.now)
 
     def do(self, *commands: Command) -> None:
