@@ -14,9 +14,12 @@ from media.codecs import codec_of
 from media.control import (
     Close,
     Command,
+    Finish,
     Load,
     Modify,
     Open,
+    Pause,
+    Record,
     SendDigits,
     WorkerEvent,
 )
@@ -27,6 +30,7 @@ from media.latch import Address
 from media.legs import Legs
 from media.library import Library, Recording
 from media.player import TICK, Player, Sink
+from media.recorder import Recorders
 from media.rtcp import Reporter
 from media.rtp import CLOCK_RATE
 from media.session import Leg, Session
@@ -36,7 +40,9 @@ from media.survey import Survey
 from media.terms import MAX_CLOCK, Terms, packet_ms
 from media.transport import Aside
 from media.transports import Transports
+from media.writing import Desk
 
+WITHOUT_LEG = (Open, Load, Record, Pause, Finish)  # commands for which no leg needs to be open
 ROUNDS = 4  # calls of `survey` in which every leg is visited once
 
 Chance: TypeAlias = Callable[[int], int]
@@ -50,7 +56,7 @@ class Network(Sink, transports.Network, Protocol):
 class Engine:
     """The legs of one worker. `load` begins to read a file, and answers with `loaded`; `epoch` is Unix time minus `now`;
 
-    `identity`: the certificate for DTLS, without which there is none.
+    `identity`: the certificate for DTLS, without which there is none. `desk`: where recordings are written, likewise.
     """
 
     def __init__(
@@ -62,6 +68,7 @@ class Engine:
         load: Callable[[Load], None],
         epoch: float = 0.0,
         identity: Identity | None = None,
+        desk: Desk | None = None,
     ) -> None:
         self.legs = legs
         self.session = Session(legs, TRANSLATE)
@@ -77,10 +84,11 @@ class Engine:
         self._network = network
         self._chance = chance
         self._states = self.sources.states
+        self.recorders = Recorders(legs.count, self.studio, self._terms_of, self.session.events, desk)
         self._to_visit: list[int] = []
         self._perform: dict[type, Callable[..., None]] = {
             Open: self._open, Modify: self._modify, Close: self._close, SendDigits: self._send_digits,
-            **self.sources.commands,
+            **self.sources.commands, **self.recorders.commands,
         }  # fmt: skip
 
     @property
@@ -102,15 +110,16 @@ class Engine:
         if self.sources.rooms.unsettled:
             return self.player.tick * TICK
         ticks = [each for each in (self.player.next_due(), self.studio.next_due()) if each is not None]
-        deadline = self.transports.next_deadline()
-        if not ticks:
-            return deadline
-        return min(ticks) * TICK if deadline is None else min(min(ticks) * TICK, deadline)
+        deadlines = [each * TICK for each in ticks]
+        deadlines += [
+            each for each in (self.transports.next_deadline(), self.recorders.next_deadline()) if each is not None
+        ]
+        return min(deadlines, default=None)
 
     def perform(self, command: Command, now: float) -> None:
         """Carry out one command. One that makes no sense is answered by an Alarm, and changes nothing."""
         leg = getattr(command, "leg", -1)
-        if not isinstance(command, Load | Open) and leg not in self._states:
+        if not isinstance(command, WITHOUT_LEG) and leg not in self._states:
             if isinstance(command, Close):
                 return  # Closing twice is what a tidy caller does.
             self.alarm("unknown leg", f"{type(command).__name__} for leg {leg}, which is not open")
@@ -151,6 +160,7 @@ class Engine:
         self.session.agree(leg, terms)
         self._fill_in(leg)
         self.transports.open(leg, state, protection, now)
+        self.recorders.opened(number)
 
     def _modify(self, command: Modify, now: float) -> None:
         leg, state = self.sources.get(command.leg)
@@ -168,12 +178,14 @@ class Engine:
         if moved:
             state.watch.heard_from, state.watch.timed_out = now, False
         self.transports.modify(leg, state, protection, now, moved=moved)
+        self.recorders.opened(leg.number)
 
     def _close(self, command: Close, now: float) -> None:
         leg, state = self.sources.get(command.leg)
         number = leg.number
         self.sources.end(leg, state)
         self.sources.bereave(number, now)
+        self.recorders.closed(number, now)
         self.keypad.forget(leg)
         self.watchman.report(leg, now, goodbye=True)
         self.events.append(self.session.statistics(leg))
@@ -182,6 +194,11 @@ class Engine:
         del self._states[number]
         self.studio.close(number)
         self.legs.clear(number)
+
+    def _terms_of(self, number: int) -> Open | Modify | None:
+        """What was agreed for an open leg."""
+        state = self._states.get(number)
+        return state.command if state is not None else None
 
     def _terms(self, command: Open | Modify) -> Terms | None:
         clock = command.clock
@@ -267,6 +284,7 @@ class Engine:
         if self.player.done:
             self.sources.finish_plays()
         self._follow(now)
+        self.recorders.run(now)
         return late
 
     def _send_asides(self) -> None:

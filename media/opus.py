@@ -29,6 +29,7 @@ MAX_LOSS = 30
 
 _VOIP = 2048
 _SET_BITRATE, _SET_MAX_BANDWIDTH, _SET_VBR, _SET_COMPLEXITY = 4002, 4004, 4006, 4010
+_GET_LOOKAHEAD = 4027
 _SET_INBAND_FEC, _SET_PACKET_LOSS, _SET_DTX, _SET_PREDICTION_DISABLED = 4012, 4014, 4016, 4042
 # RFC 7587 section 6.1: the highest rate that the far end can play, and the bandwidth that goes with it.
 _BANDWIDTHS = ((8000, 1101), (12000, 1102), (16000, 1103), (24000, 1104), (48000, 1105))
@@ -183,15 +184,21 @@ class OpusDecoder:
 
 
 class OpusEncoder:
-    """One stream, as its receiver wishes it. `independent`: each frame can be the first that is heard."""
+    """One stream, as its receiver wishes it. `independent`: each frame can be the first that is heard.
 
-    def __init__(self, rate: int, wishes: Wishes | None = None, *, independent: bool = False) -> None:
+    With two `channels` their samples take turns.
+    """
+
+    def __init__(
+        self, rate: int, wishes: Wishes | None = None, *, independent: bool = False, channels: int = 1
+    ) -> None:
         library = self._library = _loaded()
         self.rate = rate
+        self._channels = channels
         self._wishes = wishes = wishes or Wishes()
-        self._state = ctypes.create_string_buffer(library.opus_encoder_get_size(1))
-        _checked(library, library.opus_encoder_init(self._state, rate, 1, _VOIP), f"encoder at {rate} Hz")
-        bit_rate = BIT_RATE[rate]
+        self._state = ctypes.create_string_buffer(library.opus_encoder_get_size(channels))
+        _checked(library, library.opus_encoder_init(self._state, rate, channels, _VOIP), f"encoder at {rate} Hz")
+        bit_rate = BIT_RATE[rate] * channels
         self._set(_SET_BITRATE, min(wishes.bit_rate or bit_rate, bit_rate))
         self._set(_SET_COMPLEXITY, COMPLEXITY)
         for playback_rate, bandwidth in _BANDWIDTHS:
@@ -209,13 +216,21 @@ class OpusEncoder:
         """The payload of one packet of 10, 20, 40 or 60 ms. While DTX pauses it is an octet or two."""
         samples = np.ascontiguousarray(samples)
         count = self._library.opus_encode(
-            self._state, samples.ctypes.data, len(samples), self._packet, len(self._packet)
+            self._state, samples.ctypes.data, len(samples) // self._channels, self._packet, len(self._packet)
         )
         return self._packet.raw[: _checked(self._library, count, f"encoding {len(samples)} samples")]
 
     def expect_loss(self, percent: int) -> None:
         """How much of the stream is lost on its way: more redundancy is sent, if its receiver can use it."""
         self._set(_SET_PACKET_LOSS, min(max(percent, LOSS_ASSUMED), MAX_LOSS) if self._wishes.redundancy else 0)
+
+    @property
+    def lookahead(self) -> int:
+        """Samples by which what is decoded comes later than what was encoded."""
+        value = ctypes.c_int32(0)
+        result = self._library.opus_encoder_ctl(self._state, _GET_LOOKAHEAD, ctypes.byref(value))
+        _checked(self._library, result, "asking for the lookahead")
+        return value.value
 
     def _set(self, request: int, value: int) -> None:
         result = self._library.opus_encoder_ctl(self._state, request, ctypes.c_int32(value))

@@ -50,6 +50,8 @@ from media.library import Recording, prepare
 from media.ports import PortError, PortPool
 from media.relay import Relay, RelayError, choose
 from media.ring import Channel, Outbox, RingError, Wake
+from media.rtp import CLOCK_RATE
+from media.writing import WritingDesk
 
 NEARLY = 0.002  # seconds: who sleeps no longer than that need not be woken for a command
 RATE_WINDOW = 0.05  # seconds over which packets are counted
@@ -60,6 +62,7 @@ LONGEST_SLEEP = 0.25  # also the longest that a lost wake-up could cost
 ALARM_INTERVAL = 1.0  # seconds between two Alarms of the same kind
 OVERLOAD, RELAXED = 900, 700  # per mille of a core
 REAL_TIME_PRIORITY = 1  # of 99: above everything ordinary, below whatever is in more of a hurry
+LAST_WORDS = 1.5  # seconds in which recordings are completed at the end; what is not, is repaired later
 FAULTS_SHOWN = 20
 NICENESS = -10
 
@@ -140,8 +143,11 @@ class Worker:
         self._relay: Relay
         self._relay, self._choice = choose(config.relay, pool, legs)
         epoch = time.time() - time.monotonic()
+        self._desk = WritingDesk(self._wake.set)
         identity = self._identity = Identity(secrets.token_bytes(32))
-        self._engine = Engine(legs, Bank(), self._relay, secrets.randbits, self._loader.load, epoch, identity)
+        self._engine = Engine(
+            legs, Bank(), self._relay, secrets.randbits, self._loader.load, epoch, identity, self._desk
+        )
         self._relay.attach(self._engine)
         self._guardian = _guardian(config)
         self._ledger = Ledger()
@@ -188,7 +194,18 @@ class Worker:
                 pace = relay.pace(window_count / (now - window_end + RATE_WINDOW))
                 window_end, window_count = now + RATE_WINDOW, 0
         self._relay.close()
+        self._finish_recordings()
         self._guardian.close()
+
+    def _finish_recordings(self) -> None:
+        """Let no file be left behind that is not complete."""
+        engine = self._engine
+        engine.recorders.finish_all(time.monotonic())
+        self._desk.close(LAST_WORDS)
+        engine.recorders.run(time.monotonic())
+        for event in engine.events:
+            self._report(event)
+        self._events.flush()
 
     def _ready(self) -> Ready:
         config, taken = self._config, tuple(map(str, sorted(self._taken)))
@@ -314,6 +331,8 @@ class Worker:
             "faults": self._faults,
             "event_high_water": self._events.ring.high_water,
             "command_high_water": self._commands.high_water,
+            "recordings": engine.recorders.running,
+            "recording_lost_ms": engine.recorders.lost * 1000 // CLOCK_RATE,
         }
         for index, name in enumerate(Channel.GAUGES):
             self._gauges[index] = values[name]

@@ -18,6 +18,7 @@ from media.legs import Legs
 from media.rows import Rows
 from media.rtp import CLOCK_RATE, Packet
 from media.transport import Transport
+from media.writing import Desk
 
 
 @dataclass
@@ -102,15 +103,19 @@ class World:
     """One engine in virtual time. Performs commands, lets packets arrive, lets time pass."""
 
     def __init__(
-        self, legs: int = 8, seed: int = 1, network: MemoryNetwork | None = None, identity: Identity | None = None
+        self,
+        legs: int = 8,
+        seed: int = 1,
+        network: MemoryNetwork | None = None,
+        identity: Identity | None = None,
+        desk: Desk | None = None,
     ) -> None:
         self.now = 1000.0025  # In the middle of a tick: sums of 0.005 are not exact.
         self.network = network or MemoryNetwork(legs)
         self.loads: list[Load] = []
         self.bank = Bank(1 << 17)
-        self.engine = Engine(
-            Legs(legs), self.bank, self.network, Random(seed).getrandbits, self.loads.append, 1.7e9, identity
-        )
+        chance = Random(seed).getrandbits
+        self.engine = Engine(Legs(legs), self.bank, self.network, chance, self.loads.append, 1.7e9, identity, desk)
         self.engine.run(self.now)
 
     def do(self, *commands: Command) -> None:

@@ -1,0 +1,46 @@
+"""WAV files while they are being written: a header that is true after every block, and the repair of one that is not.
+
+0      4       8      12     16    20        22         24     28       32      34     36     40      44
++------+-------+------+------+-----+---------+----------+------+--------+-------+------+------+-------+----
+| RIFF | size  | WAVE | fmt  | 16  | PCM = 1 | channels | rate | octets | frame | bits | data | size  | ...
++------+-------+------+------+-----+---------+----------+------+--------+-------+------+------+-------+----
+"""
+
+from __future__ import annotations
+
+import os
+from struct import Struct
+from typing import Final
+
+HEADER: Final = Struct("<4sI4s4sIHHIIHH4sI")
+PCM: Final = 1
+CHANNELS: Final = 2
+FRAME: Final = 4  # octets: two samples of 16 bits
+MAX_DATA: Final = (1 << 32) - 1 - HEADER.size - FRAME  # its sizes have 32 bits
+
+
+def header(rate: int, octets: int) -> bytes:
+    """The header of a stereo file of 16-bit samples that holds so many octets of them."""
+    return HEADER.pack(
+        b"RIFF", octets + HEADER.size - 8, b"WAVE", b"fmt ", 16, PCM, CHANNELS, rate, rate * FRAME, FRAME, 16, b"data", octets
+    )  # fmt: skip
+
+
+def rate_of(head: bytes) -> int:
+    """The sample rate, if these are the first octets of a file of ours; else 0."""
+    if len(head) < HEADER.size:
+        return 0
+    riff, _, wave, form, size, code, channels, rate, _, frame, bits, data, _ = HEADER.unpack_from(head)
+    ours = (b"RIFF", b"WAVE", b"fmt ", 16, PCM, CHANNELS, FRAME, 16, b"data")
+    return rate if (riff, wave, form, size, code, channels, frame, bits, data) == ours and rate else 0
+
+
+def repair(file: int, head: bytes) -> float | None:
+    """Let the header of an open file say what is there. Returns the seconds in it, None if it is no file of ours."""
+    rate = rate_of(head)
+    if not rate:
+        return None
+    octets = min(max(os.fstat(file).st_size - HEADER.size, 0), MAX_DATA) // FRAME * FRAME
+    os.ftruncate(file, HEADER.size + octets)
+    os.pwrite(file, header(rate, octets), 0)
+    return octets / (rate * FRAME)
