@@ -63,15 +63,13 @@ async def serve(agents: list[WirePhone], count: int) -> list[str]:
             await call.hang_up()
 
     tasks = [asyncio.create_task(work(agent)) for agent in agents]
-    try:
-        async with asyncio.timeout(60):
-            while len(served) < count:
-                await asyncio.sleep(0.05)
-            await asyncio.sleep(1.5)
-    finally:
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+    done, pending = await asyncio.wait(tasks, timeout=60, return_when=asyncio.FIRST_COMPLETED)
+    assert done, f"served so far: {served}"
+    # Whoever still waits for a call when all have been served waits in vain.
+    _, pending = await asyncio.wait(pending, timeout=2)
+    for task in pending:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)
     return served
 
 
