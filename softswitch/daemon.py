@@ -190,7 +190,8 @@ class Daemon:
             },
             self.fault,
         )
-        self.store.keep_calls(self.switch.changes)
+        if config.media.survive > 0:
+            self.store.keep_calls(self.switch)
 
     def _load_sounds(self) -> None:
         own = self.config.paths.prompts

@@ -25,8 +25,9 @@ T = TypeVar("T")
 
 _PLAIN: Final = frozenset({str, int, float, bool, type(None)})
 Shape = tuple[tuple[str, ...], Callable[[Any], tuple[Any, ...]], tuple[Any, ...], str]
-_shapes: dict[type, Shape] = {}
+_shapes: dict[tuple[type, frozenset[str]], Shape] = {}
 _NOTHING: Final = object()
+NONE: Final[frozenset[str]] = frozenset()
 
 
 class PackingError(ValueError):
@@ -48,18 +49,29 @@ def pack(value: Any) -> Any:
         return {SET: sorted(pack(one) for one in value)}
     if isinstance(value, Enum):
         return {CLASS: _name(kind), "value": value.value}
-    return {CLASS: _name(kind), **pack_fields(value)}
-
-
-def pack_fields(value: Any, without: frozenset[str] = frozenset()) -> dict[str, Any]:
-    """The fields of an object that differ from their defaults, packed."""
-    names, get, defaults, _ = _shapes.get(type(value)) or _shape(type(value))
-    packed = {}
-    for name, one, default in zip(names, get(value), defaults, strict=True):
-        if one is default or name in without or (default is not _NOTHING and one == default):
-            continue
-        packed[name] = one if type(one) in _PLAIN else pack(one)
+    shape = _shapes.get((kind, NONE)) or _shape(kind, NONE)
+    packed = {CLASS: shape[3]}
+    _fill(packed, value, shape)
     return packed
+
+
+def pack_fields(value: Any, without: frozenset[str] = NONE) -> dict[str, Any]:
+    """The fields of an object that differ from their defaults, packed."""
+    packed: dict[str, Any] = {}
+    _fill(packed, value, _shapes.get((type(value), without)) or _shape(type(value), without))
+    return packed
+
+
+def _fill(packed: dict[str, Any], value: Any, shape: Shape) -> None:
+    names, get, defaults, _ = shape
+    for name, one, default in zip(names, get(value), defaults):  # noqa: B905 - all of the same class
+        if one is default:
+            continue
+        if type(one) in _PLAIN:
+            if one != default:
+                packed[name] = one
+        elif one != default:
+            packed[name] = pack(one)
 
 
 def unpack(value: Any) -> Any:
@@ -96,26 +108,36 @@ def unpack_fields(cls: type[T], packed: dict[str, Any]) -> T:
 
 def unpack_into(target: Any, packed: dict[str, Any]) -> None:
     """Give a fresh object the fields that were packed of another one of its class."""
-    names = frozenset((_shapes.get(type(target)) or _shape(type(target)))[0])
+    names = frozenset((_shapes.get((type(target), NONE)) or _shape(type(target), NONE))[0])
     for name, one in packed.items():
         if name in names:
             setattr(target, name, unpack(one))
 
 
-def _shape(kind: type) -> Shape:
+def _shape(kind: type, without: frozenset[str]) -> Shape:
+    """Names, how to get the values, their defaults, and the name of the class: looked up once."""
+    name = _name(kind)
+    defaults: tuple[Any, ...]
     if is_dataclass(kind):
-        names = tuple(one.name for one in fields(kind) if one.init)
-        defaults = tuple(_NOTHING if one.default is MISSING else one.default for one in fields(kind) if one.init)
+        found = [one for one in fields(kind) if one.init and one.name not in without]
+        names = tuple(one.name for one in found)
+        defaults = tuple(
+            one.default if one.default is not MISSING
+            else one.default_factory() if one.default_factory is not MISSING
+            else _NOTHING
+            for one in found
+        )  # fmt: skip
     elif issubclass(kind, tuple) and hasattr(kind, "_fields"):
         names = _names(kind)
         defaults = (_NOTHING,) * len(names)
     else:
-        names = tuple(name for cls in kind.__mro__ for name in getattr(cls, "__slots__", ()))
+        slots = [slot for cls in kind.__mro__ for slot in getattr(cls, "__slots__", ())]
+        names = tuple(slot for slot in slots if slot not in without)
         defaults = (_NOTHING,) * len(names)
     if not names:
         raise PackingError(f"{kind.__name__} has no fields to pack")
     get = attrgetter(*names) if len(names) > 1 else (lambda value: (getattr(value, names[0]),))
-    shape = _shapes[kind] = (names, get, defaults, f"{kind.__module__}:{kind.__qualname__}")
+    shape = _shapes[kind, without] = (names, get, defaults, name)
     return shape
 
 

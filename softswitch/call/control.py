@@ -67,6 +67,7 @@ if TYPE_CHECKING:
     from softswitch.sip.registrar import Binding
 
 DEFAULT_POLICY: Final = Policy()
+YOUNG: Final = 0.25  # seconds
 MAX_DIALLED: Final = 128  # characters of a dialled string that records keep
 
 
@@ -375,13 +376,24 @@ class CallControl:
 
     # --- restart -----------------------------------------------------------------------------------------------------------
 
-    def changes(self) -> Iterator[tuple[str, dict[str, Any] | None]]:
-        """What a restart must know of the calls that have changed since this was last asked; None: it may forget the call."""
+    @property
+    def has_changes(self) -> bool:
+        """Whether `changes` has anything to tell, now or in a moment."""
+        return bool(self.board.changed or self._dropped)
+
+    def changes(self, now: float) -> Iterator[tuple[str, dict[str, Any] | None]]:
+        """What a restart must know of the calls that have changed since this was last asked; None: it may forget the call.
+
+        A call that was not answered yet and has only just begun is left for the next time: most are answered or over then.
+        """
         dropped, self._dropped = self._dropped, []
         yield from ((call, None) for call in dropped)
         changed, self.board.changed = self.board.changed, {}
         stored = self._stored
         for call in changed:
+            if now - call.started < YOUNG and call.id in self.board.calls and call.caller.state is LegState.INCOMING:
+                self.board.changed[call] = None
+                continue
             try:
                 kept = keep(call)
             except PackingError:

@@ -1,11 +1,12 @@
 """What a restart must know of a call, as JSON values. Computes only; `revival` is the way back.
 
 A call is kept whole: its dialogs, what was negotiated, the transactions that are not over, who talks to whom, where the
-caller is. Times are monotonic seconds; who stores them knows the clock.
+caller is. Times are monotonic seconds; who stores them knows the clock. What is empty, zero or false is left out.
 """
 
 from __future__ import annotations
 
+from operator import attrgetter
 from typing import TYPE_CHECKING, Any, Final
 
 from softswitch.call.flow import Echo, Music
@@ -30,6 +31,8 @@ LEG: Final = (
     "allow", "answered_at", "by", "cause", "device", "gone_at", "heard", "holding", "occupies", "party", "ringing_at",
     "role", "started", "status",
 )  # fmt: skip
+_call_fields: Final = attrgetter(*CALL)
+_leg_fields: Final = attrgetter(*LEG)
 DEADLINES: Final = ("attempt", "group", "silence")
 UNANSWERED: Final = frozenset({LegState.INCOMING, LegState.CALLING, LegState.RINGING, LegState.CANCELLING})
 
@@ -39,7 +42,7 @@ def keep(call: Call) -> dict[str, Any] | None:
     ended = call.board.calls.get(call.id) is not call
     if ended and not call.legs:
         return None
-    kept: dict[str, Any] = {name: getattr(call, name) for name in CALL}
+    kept: dict[str, Any] = {name: value for name, value in zip(CALL, _call_fields(call)) if value}  # noqa: B905
     kept["version"] = VERSION
     kept["account"] = call.account.user
     kept["legs"] = {leg.id: _leg(leg) for leg in call.legs}
@@ -48,9 +51,12 @@ def keep(call: Call) -> dict[str, Any] | None:
         return kept
     kept["caller"] = call.caller.id
     kept["peer"] = call.peer.id if call.peer is not None else ""
-    kept["held"] = [leg.id for leg in call.holding]
-    kept["fork"] = _fork(call.fork) if call.fork is not None else None
-    kept["visit"] = _visit(call.visit) if call.visit is not None else None
+    if call.holding:
+        kept["held"] = [leg.id for leg in call.holding]
+    if call.fork is not None:
+        kept["fork"] = _fork(call.fork)
+    if call.visit is not None:
+        kept["visit"] = _visit(call.visit)
     step = call.runner.step if call.runner is not None else None
     if type(step) is Echo:  # These last until the caller hangs up, and what led to them need not be heard again.
         kept["recipe"] = ("echo",)
@@ -60,7 +66,7 @@ def keep(call: Call) -> dict[str, Any] | None:
 
 
 def _leg(leg: Leg) -> dict[str, Any]:
-    kept: dict[str, Any] = {name: getattr(leg, name) for name in LEG}
+    kept: dict[str, Any] = {name: value for name, value in zip(LEG, _leg_fields(leg)) if value}  # noqa: B905
     kept["state"] = leg.state.value
     kept["dialog"] = pack_fields(leg.dialog)
     if leg.state in UNANSWERED and leg.tx is not None:

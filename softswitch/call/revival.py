@@ -31,6 +31,11 @@ if TYPE_CHECKING:
 
 PROBE_AFTER: Final = 1.0  # seconds until the peers of sessions are asked whether they still know them
 PROBE_WITHIN: Final = 3.0  # all of them, spread over so long
+# What fields were that are not text, if they were left out.
+EMPTY: Final[dict[str, Any]] = {
+    "answered_at": 0.0, "bridged_at": 0.0, "gone_at": 0.0, "heard": False, "hidden": False, "holding": False,
+    "max_forwards": 0, "path": (), "recipe": (), "ringing_at": 0.0, "started": 0.0, "status": 0, "worker": 0,
+}  # fmt: skip
 CSEQ_GAP: Final = 16  # requests that may have gone out after the last time that the call was kept
 DAMAGED: Final = (PackingError, KeyError, TypeError, ValueError, AttributeError, IndexError)
 SOURCES: Final = (Bridge, Join, Play, Music, Tone, Echo, Stop)
@@ -142,13 +147,14 @@ class Revival:
         if kept["version"] != VERSION:
             raise PackingError(f"version {kept['version']}")
         user = str(kept["account"])
-        account = board.directory.accounts.get(user) or Account(user, name=kept["caller_name"])
-        self.call = call = Call(board, account, kept["dialled"], kept["worker"], self._now, id=str(kept["id"]))
+        account = board.directory.accounts.get(user) or Account(user, name=kept.get("caller_name", ""))
+        worker = kept.get("worker", 0)
+        self.call = call = Call(board, account, kept.get("dialled", ""), worker, self._now, id=str(kept["id"]))
         self._built = True
         for name in CALL:
-            setattr(call, name, kept[name])
-        call.path = list(kept["path"])
-        call.recipe = tuple(kept["recipe"])
+            setattr(call, name, kept.get(name, EMPTY.get(name, "")))
+        call.path = list(call.path)
+        call.recipe = tuple(call.recipe)
         call.started += self._shift
         call.bridged_at = self._time(call.bridged_at)
         for tag, leg in kept["legs"].items():
@@ -158,10 +164,10 @@ class Revival:
             return
         call.caller = self.legs[kept["caller"]]
         call.peer = self.legs.get(kept["peer"])
-        call.holding.update(self.legs[tag] for tag in kept["held"] if tag in self.legs)
-        if kept["fork"] is not None:
+        call.holding.update(self.legs[tag] for tag in kept.get("held", ()) if tag in self.legs)
+        if "fork" in kept:
             call.fork = self._fork(kept["fork"], call)
-        if kept["visit"] is not None:
+        if "visit" in kept:
             call.visit = self._visit(kept["visit"])
 
     def discard(self) -> None:
@@ -182,7 +188,7 @@ class Revival:
         if flow.transport != "udp":
             dialog.flow = flow._replace(connection=0)  # It was closed with the process.
         dialog.local_cseq += CSEQ_GAP
-        gone = bool(kept["by"])
+        gone = bool(kept.get("by"))
         if gone:
             media = MediaLeg(board.pool, self.call.worker, -1, 0)
         else:
@@ -192,13 +198,13 @@ class Revival:
                 raise PackingError(f"leg {index} of worker {worker}")
             media = claimed
         leg = Leg(
-            board, self.call, self.call, kept["role"], kept["party"], kept["device"], dialog, media, now,
-            occupies="" if gone else kept["occupies"], announce=False,
+            board, self.call, self.call, kept["role"], kept.get("party", ""), kept.get("device", ""), dialog, media, now,
+            occupies="" if gone else kept.get("occupies", ""), announce=False,
         )  # fmt: skip
         for name in LEG:
-            setattr(leg, name, kept[name])
+            setattr(leg, name, kept.get(name, EMPTY.get(name, "")))
         for name in ("answered_at", "gone_at", "ringing_at", "started"):
-            setattr(leg, name, self._time(kept[name]))
+            setattr(leg, name, self._time(getattr(leg, name)))
         leg.state = LegState(kept["state"])
         if not gone:
             unpack_into(leg.negotiation, kept["negotiation"])
@@ -309,7 +315,7 @@ class Revival:
             call.end("system_restart", now, 503)
         elif call.visit is not None and call.visit.waiting:
             call.visit.resume()
-        elif self._kept["visit"] is not None and call.visit is None:
+        elif "visit" in self._kept and call.visit is None:
             call.say(("unavailable",), "unknown_queue", now)
         else:
             call.run(resumed(call.recipe, self.board.site), now, call.recipe)

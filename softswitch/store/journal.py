@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import Callable, Iterable
-from typing import Any, Final, Protocol, TypeAlias
+from typing import Any, Final, Protocol
 
 from softswitch.errors import StoreError
 from softswitch.events import Event
@@ -27,7 +27,14 @@ RETRY_LAST: Final = 5.0
 HARD_LIMIT: Final = 2  # times the limit: beyond it even records are dropped
 
 
-Gather: TypeAlias = Callable[[], Iterable[tuple[str, dict[str, Any] | None]]]
+class Keeper(Protocol):
+    """Who knows the calls that go on."""
+
+    @property
+    def has_changes(self) -> bool: ...
+    def changes(self, now: float) -> Iterable[tuple[str, dict[str, Any] | None]]:
+        """The calls that have changed; None: the call is over."""
+        ...
 
 
 class Sink(Protocol):
@@ -73,7 +80,7 @@ class Journal:
         self._overflowed = False
         self._dropped = 0
         self._durable = 0
-        self.gather: Gather = lambda: ()  # calls that have changed, to be kept; None: to be forgotten
+        self.keeper: Keeper | None = None
         self._touched = False
         self._flushed_at = 0.0
         self._task = self._loop.create_task(self._run(), name="journal")
@@ -96,7 +103,9 @@ class Journal:
             self._arm()
 
     def touch(self) -> None:
-        """`gather` has something to give."""
+        """The keeper has something to give."""
+        if self.keeper is None:
+            return
         self._touched = True
         if not self._armed:
             self._arm()
@@ -125,7 +134,9 @@ class Journal:
     async def flush(self, within: float | None = None) -> bool:
         """Write everything published so far now. False if that was not possible in time."""
         until = None if within is None else self._loop.time() + within
-        while self._pending or self._states or self._touched or self._unwritten or self._writing_from is not None:
+        asked = not self._touched  # The keeper is asked once: what it puts off is for the next time.
+        while not asked or self._pending or self._states or self._unwritten or self._writing_from is not None:
+            asked = True
             left = None if until is None else until - self._loop.time()
             if left is not None and left <= 0:
                 return False
@@ -226,14 +237,16 @@ class Journal:
 
     async def _keep(self, batch: Batch) -> None:
         """Take in the calls that have changed. They are no older than the events of the batch, and hardly younger."""
-        if not self._touched:
+        if not self._touched or self.keeper is None:
             return
         self._touched = False
         now = present()
-        for count, (call, value) in enumerate(self.gather(), 1):
+        for count, (call, value) in enumerate(self.keeper.changes(now.mono), 1):
             batch.kept[call] = None if value is None else (call, to_json(value), now.wall, now.mono)
             if not count % KEPT_SLICE:
                 await asyncio.sleep(0)
+        if self.keeper.has_changes:
+            self.touch()
 
     def _add(self, batch: Batch, stamped: Stamped) -> None:
         try:

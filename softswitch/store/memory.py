@@ -17,7 +17,7 @@ from softswitch.events import Event
 from softswitch.store import loading
 from softswitch.store import statements as sql
 from softswitch.store.diff import diff_objects
-from softswitch.store.journal import Gather, Journal
+from softswitch.store.journal import Journal, Keeper
 from softswitch.store.moment import present
 from softswitch.store.objects import Objects, from_objects, to_objects
 from softswitch.store.opening import calendars, covers
@@ -191,8 +191,8 @@ class MemoryStore:
         now = now or present()
         self._journal.save_state(name, value, now.wall, now.mono)
 
-    def keep_calls(self, gather: Gather) -> None:
-        self._journal.gather = gather
+    def keep_calls(self, keeper: Keeper) -> None:
+        self._journal.keeper = keeper
 
     def calls_changed(self) -> None:
         self._journal.touch()

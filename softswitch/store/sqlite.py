@@ -21,7 +21,7 @@ from softswitch.store import loading
 from softswitch.store import statements as sql
 from softswitch.store.database import Lock, create_private, explain, is_state, open_database, transaction
 from softswitch.store.diff import diff_objects
-from softswitch.store.journal import Gather, Journal
+from softswitch.store.journal import Journal, Keeper
 from softswitch.store.moment import present
 from softswitch.store.objects import KINDS, Objects, from_objects, natural, to_objects
 from softswitch.store.opening import calendars, covers
@@ -94,9 +94,9 @@ class Store:
         now = now or present()
         self._journal.save_state(name, value, now.wall, now.mono)
 
-    def keep_calls(self, gather: Gather) -> None:
-        """Where to ask for calls that have changed, before each write (`Journal.gather`)."""
-        self._journal.gather = gather
+    def keep_calls(self, keeper: Keeper) -> None:
+        """Whom to ask for calls that have changed, before each write."""
+        self._journal.keeper = keeper
 
     def calls_changed(self) -> None:
         """There is something to ask for."""

@@ -48,12 +48,14 @@ class Storage:
         self._armed = False
         switch = world.switch
         self.events = list(zip(switch.times, switch.events, strict=True))
-        for call, kept in switch.switch.changes():
+        for call, kept in switch.switch.changes(world.now):
             if kept is None:
                 del self.calls[call]  # Nothing is forgotten that was not stored.
             else:
                 self.calls[call] = json.loads(json.dumps(kept, allow_nan=False))
         assert switch.calls.unkept == 0
+        if switch.switch.has_changes:
+            self.arm()
         if self.state is None or world.now - self.state[0] >= STATE:
             self.counted = len(self.events)
             self.state = world.now, json.loads(json.dumps(switch.switch.export_state(world.now)))
