@@ -17,6 +17,7 @@ from struct import Struct
 
 HEADER = Struct("!BBHII")
 HEADER_SIZE = 12
+MAX_SIZE = 1500  # octets of a whole packet: what is longer is no telephony
 VERSION_2 = 0x80  # the first octet of a packet without padding, extension and contributors
 MARKER = 0x80
 

@@ -27,12 +27,15 @@ from media.rtp import (
     MARKER,
     MAX_DROPOUT,
     MAX_MISORDER,
+    MAX_SIZE,
     VERSION_2,
     payload_bounds,
 )
 from media.terms import Terms, relayable, translation
 
 Address: TypeAlias = tuple[str, int]
+
+OVERLAP = 480  # RTP units, 60 ms: a stream that was heard since is not replaced by one of another SSRC
 
 _unpack = HEADER.unpack_from
 _pack = HEADER.pack_into
@@ -95,7 +98,7 @@ class Session:
             return 0
         if self.legs.lending and self.legs.lent[number]:
             self.legs.take_back(number)
-        if size < HEADER_SIZE:
+        if not HEADER_SIZE <= size <= MAX_SIZE:
             leg.invalid += 1
             return 0
         first, second, sequence, timestamp, ssrc = _unpack(buffer)
@@ -119,6 +122,10 @@ class Session:
         if not leg.started or ssrc != legs.in_ssrc[number]:
             if event and leg.started:
                 return self._insert(leg, buffer, size, clock)
+            if leg.started and clock - legs.heard[number] < OVERLAP:
+                # Whoever can write the far end's address on a packet must not be able to take its place while it talks.
+                leg.invalid += 1
+                return 0
             packet = self._start(leg, ssrc, sequence, timestamp, clock)
         else:
             highest = legs.highest[number]

@@ -11,11 +11,10 @@ from collections.abc import Callable, Coroutine
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from media.control import Alarm, Failed, Open, Ready, Stopped, WorkerEvent
-from softswitch import host, logs, sounds
-from softswitch.acd.recovery import catch_up
+from media.control import Alarm, Failed, Ready, Stopped, WorkerEvent
+from softswitch import host, logs, sounds, takeover
 from softswitch.call.board import Policy
-from softswitch.call.revival import Kept, Taken
+from softswitch.call.revival import Taken
 from softswitch.config import Config, packaged_prompts
 from softswitch.console import Console
 from softswitch.directory import Directory
@@ -24,7 +23,7 @@ from softswitch.editing import OPERATIONS
 from softswitch.effects import CallsChanged, CloseFlow, Flow, MediaCommand, Publish, Send
 from softswitch.entropy import SystemEntropy
 from softswitch.errors import SoftswitchError
-from softswitch.events import ConfigChanged
+from softswitch.events import ConfigChanged, SourceBanned, SourceReleased
 from softswitch.mediaplane import MediaPlane, share_ports
 from softswitch.net.address import is_loopback
 from softswitch.net.limits import Limits
@@ -46,11 +45,11 @@ if TYPE_CHECKING:
     from softswitch.store.records import Snapshot
 
 ENGINE_STATE = "engine"
-OFFER_GAP = 1_000  # offers that may have been made and never written
 DRAIN_POLL = 0.1  # seconds
 BYE_GRACE = 2.0  # seconds for the BYEs of a switch that goes down with calls
 WATCH_SECONDS = 1.0
 PRUNE_SECONDS = 3_600.0
+BANS_STATE = "bans"
 
 
 log = logs.get_logger()
@@ -66,6 +65,7 @@ class Daemon:
         self.messages_out = Tally()
         self.draining = False
         self.serving = False
+        self._bans_kept = 0  # changes of bans that are in the store
         self.alarms: dict[str, str] = {}  # what an operator should know now
         self.since = time.monotonic()
         self.output: logs.Output | None = None
@@ -204,10 +204,8 @@ class Daemon:
         now, stored = time.monotonic(), snapshot.states.get(ENGINE_STATE)
         state = stored.value if stored else self.switch.export_state(now)
         at = stored.saved_at if stored else now
-        if stored is not None and "seq" in state:  # It is kept once a second; the journal knows what came after.
-            events = await self.store.since(state["seq"])
-            state = catch_up(state, [(when - at, event) for when, event in events])
-        freshen(state, snapshot, at)
+        events = await self.store.since(state["seq"]) if "seq" in state else []
+        state = takeover.queue_state(state, at, events, snapshot)
         self.switch.queues.restore_state(state, at)
         await self.media.wait()
         taken = self._take_back(snapshot)
@@ -217,26 +215,19 @@ class Daemon:
             self.publisher.publish(event, at=recovery.at)
         if recovery.events:
             log.warning("recovered", calls=recovery.calls, legs=recovery.legs, visits=recovery.visits)
+        if kept := snapshot.states.get(BANS_STATE):
+            self.switch.bans.restore(kept.value, kept.saved_at)
         self.input("close visits", self.switch.queues.close_visits)
         self.media.begin()
 
     def _take_back(self, snapshot: Snapshot) -> Taken:
-        """Go on with calls that the last life did not end: all, if it was alive a moment ago, else those whose media still is."""
+        """Go on with the calls that the last life did not end."""
         standing = self.media.standing()
-        ports = {(worker, one.leg) for worker, orders in standing.items() for one in orders if isinstance(one, Open)}
-        recent = snapshot.outage <= self.config.media.survive
-        calls, forgotten = [], []
-        for one in snapshot.calls:
-            legs = one.value.get("legs", {}).values()
-            if recent or any(tuple(leg.get("media", ())) in ports for leg in legs):
-                calls.append(Kept(one.value, one.shift))
-            else:
-                forgotten.append(one.call)
+        calls, forgotten = takeover.choose(snapshot, standing, self.config.media.survive)
         taken = self.input("take back", self.switch.take_back, snapshot.bindings, calls, forgotten, standing) or Taken()
         if taken.calls:
-            log.warning(
-                "calls taken back", calls=len(taken.calls), legs=len(taken.legs), outage=round(snapshot.outage, 1)
-            )
+            outage = round(snapshot.outage, 1)
+            log.warning("calls taken back", calls=len(taken.calls), legs=len(taken.legs), outage=outage)
         if taken.broken:
             log.error("calls could not be taken back", calls=taken.broken[:10], count=len(taken.broken))
         return taken
@@ -267,8 +258,13 @@ class Daemon:
             self.network.counters.shed += 1
             self._send(refusal)
             return
+        now = time.monotonic()
+        if self.switch.bans and self.switch.bans.drops(flow, now):
+            if flow.transport != "udp":
+                self.network.close_flow(CloseFlow(flow, "banned"))
+            return
         try:
-            self.switch.receive(data, flow, time.monotonic())
+            self.switch.receive(data, flow, now)
         except Exception as error:
             self.fault("message", error)
         self.driver.carry_out()
@@ -454,6 +450,7 @@ class Daemon:
             self.store.alive()
             if self.publisher.state_changed:
                 self._keep_state(now)
+            self._keep_bans(now)
             if now - pruned >= PRUNE_SECONDS:
                 pruned = now
                 self._spawn(self._prune())
@@ -462,6 +459,15 @@ class Daemon:
             if period and now - said >= period - WATCH_SECONDS:
                 self._notifier.alive()
                 said = now
+
+    def _keep_bans(self, now: float) -> None:
+        """Bans outlive a restart; few there are, and they change seldom."""
+        self.switch.bans.tidy(now)
+        counts = self.publisher.counts
+        changes = counts.get(SourceBanned.name, 0) + counts.get(SourceReleased.name, 0)
+        if changes != self._bans_kept:
+            self._bans_kept = changes
+            self.store.save_state(BANS_STATE, self.switch.bans.export(now))
 
     def _keep_state(self, now: float) -> None:
         self.publisher.state_changed = False
@@ -525,16 +531,6 @@ def settings(config: Config) -> Settings:
         node=config.sip.node,
         server=config.sip.server,
     )
-
-
-def freshen(state: dict[str, Any], snapshot: Snapshot, at: float) -> None:
-    """Bring the kept state up to what the journal knows: it is written more often. `at`: when the state was kept."""
-    state["last_visit"] = max(state["last_visit"], snapshot.last_visit)
-    state["last_offer"] += OFFER_GAP
-    for name, known in snapshot.agents.items():
-        kept = state["agents"].get(name)
-        if kept is not None and (kept["presence"], kept["reason"]) != (known.presence, known.reason):
-            kept.update(presence=known.presence, reason=known.reason, presence_age=at - known.presence_since)
 
 
 def serve(config: Config, *, started: Callable[[Daemon], None] | None = None) -> None:

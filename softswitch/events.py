@@ -324,6 +324,27 @@ class AgentActivityChanged(Event):
 
 
 @dataclass(slots=True)
+class SourceBanned(Event):
+    """A source of messages is not listened to for a while. `actor`: "switch" or who ordered it."""
+
+    name: ClassVar[str] = "security.banned"
+    source: str
+    reason: str
+    seconds: float
+    count: int
+    actor: str = "switch"
+
+
+@dataclass(slots=True)
+class SourceReleased(Event):
+    """A ban was lifted before its time."""
+
+    name: ClassVar[str] = "security.released"
+    source: str
+    actor: str
+
+
+@dataclass(slots=True)
 class ConfigChanged(Event):
     """Another version of the site is in force."""
 

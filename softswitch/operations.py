@@ -11,12 +11,15 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 import softswitch
+from softswitch.address import is_address, split_host_port
 from softswitch.api.source import Readiness, Sample
 from softswitch.capture import pcap as to_pcap
 from softswitch.console import ConsoleError
 from softswitch.effects import AgentCommand
 from softswitch.net.address import join_host_port
 from softswitch.net.stream import StreamListener
+from softswitch.sip.bans import Ban, Place
+from softswitch.sip.guesses import network
 from softswitch.trace import masked, summary_of, without_secrets
 
 if TYPE_CHECKING:
@@ -48,6 +51,9 @@ class Operations:
             "registrations": self.registrations,
             "trace": self.trace,
             "traces": self.traces,
+            "bans": self.bans,
+            "ban": self.ban,
+            "unban": self.unban,
             "edit": self._daemon.edit,
             "reload": self.reload,
             "stop": self.stop,
@@ -148,7 +154,26 @@ class Operations:
             answer["pcap"] = base64.b64encode(to_pcap(found, self._daemon.local_address)).decode()
         return answer
 
+    def bans(self) -> list[dict[str, Any]]:
+        """Who is not listened to now."""
+        now = time.monotonic()
+        return [_ban_row(ban, now) for ban in self._daemon.switch.bans.in_force(now)]
+
     # --- steering ----------------------------------------------------------------------------------------------------
+
+    def ban(self, source: str, seconds: float, reason: str = "by hand") -> dict[str, Any]:
+        place = _place(source)
+        ban = self._daemon.input("ban", self._daemon.switch.ban, place, reason, seconds, "cli")
+        return _ban_row(ban, time.monotonic())
+
+    def unban(self, source: str = "") -> int:
+        """Lift one ban, or all; how many there were."""
+        daemon = self._daemon
+        places = [_place(source)] if source else [ban.place for ban in daemon.switch.bans.in_force(time.monotonic())]
+        lifted: int = daemon.input("unban", daemon.switch.unban, places, "cli")
+        if source and not lifted:
+            raise ConsoleError(f"{source} is not banned.", "See: softswitch bans", kind="unknown")
+        return lifted
 
     def agent(self, name: str, verb: str, reason: str = "", device: str = "") -> dict[str, Any]:
         daemon = self._daemon
@@ -294,6 +319,24 @@ def _counter(name: str, text: str, value: float) -> Sample:
 
 def _by(values: Mapping[str, float]) -> Values:
     return {(name,): value for name, value in values.items()}
+
+
+def _ban_row(ban: Ban, now: float) -> dict[str, Any]:
+    return {
+        "source": ban.name, "reason": ban.reason, "left": ban.until - now, "count": ban.count, "dropped": ban.dropped,
+    }  # fmt: skip
+
+
+def _place(source: str) -> Place:
+    """An address, or address:port, as a ban knows it. Raises ConsoleError."""
+    if is_address(source):
+        return network(source), 0
+    try:
+        return split_host_port(source)
+    except ValueError:
+        raise ConsoleError(
+            f"{source!r} is no address.", "Give 192.0.2.9, 192.0.2.9:5060 or [2001:db8::9]:5060."
+        ) from None
 
 
 def _only(rows: Sequence[dict[str, Any]], what: str, name: str) -> dict[str, Any]:

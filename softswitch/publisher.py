@@ -17,6 +17,8 @@ LOGGED = {
     "agent.presence": "info",
     "registration.removed": "info",
     "config.changed": "info",
+    "security.banned": "warning",
+    "security.released": "info",
     "media.alarm": "warning",
 }
 # Events after which the state of the queue engine is another.

@@ -29,9 +29,10 @@ from softswitch.effects import (
     Send,
     WithdrawOffer,
 )
-from softswitch.events import BindingAdded
+from softswitch.events import BindingAdded, SourceBanned, SourceReleased
 from softswitch.machine import Entropy
 from softswitch.sip.authenticator import Authenticated, Authenticator, Challenge
+from softswitch.sip.bans import Ban, Bans, Place, is_scanner
 from softswitch.sip.endpoint import (
     AckMissing,
     AckReceived,
@@ -113,6 +114,7 @@ class Switch:
         self.authenticator = Authenticator(
             directory.domain, nonce_key, lifetime=settings.nonce_lifetime, algorithms=settings.digest_algorithms
         )
+        self.bans = Bans(self.authenticator.guesses.proven)
         self.calls = calls = CallControl(
             directory,
             self.endpoint,
@@ -284,6 +286,11 @@ class Switch:
         verdict = self.authenticator.check(item.message, self.directory.accounts, now)
         if isinstance(verdict, Authenticated):
             return verdict.account
+        flow = item.message.flow
+        if verdict.failed:
+            self._banned(self.bans.strike(flow, now), now)
+        elif self._is_scanner(item, now):
+            return None
         headers = verdict.headers if isinstance(verdict, Challenge) else ""
         self.endpoint.reject(item.transaction, verdict.status, now, headers=headers)
         return None
@@ -313,7 +320,39 @@ class Switch:
             status, headers = self.registrar.register(item.message, account, now)
             self.endpoint.respond(item.transaction, status, now, headers=headers)
 
+    def _is_scanner(self, item: RequestReceived, now: float) -> bool:
+        """Whether a stranger's request is a scanner's; then it has been dealt with: it gets no answer."""
+        agent = item.message.headers.get("user-agent")
+        if agent is None or not is_scanner(agent[0]):
+            return False
+        ban = self.bans.scanner(item.message.flow, agent[0], now)
+        if ban is None:
+            return False
+        self._banned(ban, now)
+        self.endpoint.ignore(item.transaction, now)
+        return True
+
+    def _banned(self, ban: Ban | None, now: float, actor: str = "switch") -> None:
+        if ban is not None:
+            self._effects.append(Publish(SourceBanned(ban.name, ban.reason, ban.until - now, ban.count, actor)))
+
+    def ban(self, place: Place, reason: str, seconds: float, actor: str, now: float) -> Ban:
+        """Ban a source by order."""
+        ban = self.bans.ban(place, reason, now, seconds)
+        self._banned(ban, now, actor)
+        return ban
+
+    def unban(self, places: Iterable[Place], actor: str, now: float) -> int:
+        """Lift bans; how many there were."""
+        lifted = [ban for ban in self.bans.in_force(now) if ban.place in set(places)]
+        for ban in lifted:
+            self.bans.lift(ban.place)
+            self._effects.append(Publish(SourceReleased(ban.name, actor)))
+        return len(lifted)
+
     def _options(self, item: RequestReceived, now: float) -> None:
+        if self._is_scanner(item, now):
+            return
         # 11.2: the answer is that of an INVITE now. Nobody must authenticate to learn whether we are alive.
         self.endpoint.reject(item.transaction, 503 if self.draining else 200, now, headers=CAPABILITIES)
 
@@ -336,6 +375,7 @@ class Switch:
                 "wrong": self.authenticator.guesses.failed,
                 "not_judged": self.authenticator.guesses.refused,
             },
+            "bans": {"in_force": len(self.bans.in_force(now)), "dropped": self.bans.dropped},
         }
 
     def call_list(self, now: float) -> list[dict[str, Any]]:

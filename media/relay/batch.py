@@ -42,7 +42,7 @@ from media.legs import (
     Legs,
 )
 from media.rows import Rows
-from media.rtp import HEADER_SIZE, MAX_DROPOUT, MAX_MISORDER
+from media.rtp import HEADER_SIZE, MAX_DROPOUT, MAX_MISORDER, MAX_SIZE
 
 ROW = 1600  # octets: a whole Ethernet frame, and rows do not all fall on the same lines of the cache
 MARKER = np.uint32(0x00800000)
@@ -93,7 +93,7 @@ class Batch:
         packet = highest + ahead
         good = (first & FIXED) == mapping[:, KEY]
         good &= head[:, 2] == mapping[:, IN_SSRC]
-        good &= size > HEADER_SIZE
+        good &= (size > HEADER_SIZE) & (size <= MAX_SIZE)
         good &= ahead < MAX_DROPOUT
         good &= ahead > -MAX_MISORDER
         good &= packet >= inbound[:, MAP_BASE]

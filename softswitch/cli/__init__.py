@@ -30,6 +30,7 @@ COMMANDS = {
     "registrations": "live",
     "events": "live",
     "trace": "trace",
+    "bans": "bans",
     "attach": "live",
     "reload": "live",
     "account": "site",
@@ -41,7 +42,7 @@ click.rich_click.COMMAND_GROUPS = {
     "softswitch": [
         {"name": "Run a switch", "commands": ["demo", "init", "check", "certificate", "serve", "lab"]},
         {"name": "Look at and steer a running switch",
-         "commands": ["status", "queue", "agent", "calls", "registrations", "events", "trace", "attach", "reload"]},
+         "commands": ["status", "queue", "agent", "calls", "registrations", "events", "trace", "bans", "attach", "reload"]},
         {"name": "Change the site", "commands": ["account", "apply", "export"]},
     ]
 }  # fmt: skip

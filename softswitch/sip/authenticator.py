@@ -50,9 +50,12 @@ class Challenge:
 
 @dataclass(slots=True)
 class Refused:
-    """The credentials are right, but not for this request; or too many wrong ones came from there, so nobody looked."""
+    """The credentials are right, but not for this request; or too many wrong ones came from there, so nobody looked.
+
+    `failed`: they count as wrong."""
 
     status: int = 403
+    failed: bool = False
 
 
 class Authenticator:
@@ -105,7 +108,7 @@ class Authenticator:
             return self.challenge(message, now, stale=True)
         user = _user(credentials.username)
         if not self.guesses.admits(message.flow, user, now):
-            return Refused()
+            return Refused(failed=True)
         account = accounts.get(user)
         if not self._proves(credentials, account, message) or account is None:
             self.guesses.wrong(message.flow, user, now)

@@ -301,6 +301,11 @@ class Endpoint:
         )
         tx.handle(Input.REJECT, now, data)
 
+    def ignore(self, tx: ServerTransaction, now: float) -> None:
+        """Give no answer, and forget: for who only asks whether there is anybody. A CANCEL or retransmission is news again."""
+        if tx.awaits(Input.REJECT):
+            tx.handle(Input.REJECT, now)
+
     def reply_stateless(self, message: Message, status: int, now: float, headers: str = "") -> None:
         """Answer a message that has no transaction (8.2.7). An ACK has no answer."""
         if message.method != "ACK":

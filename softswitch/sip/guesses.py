@@ -54,6 +54,10 @@ class Buckets(Generic[K]):
             if len(self._levels) > self._places or not self._level(oldest, now):
                 del self._levels[oldest]
 
+    def clear(self, name: K) -> None:
+        """Empty the bucket of a name."""
+        self._levels.pop(name, None)
+
     def _level(self, name: K, now: float) -> float:
         level, at = self._levels.get(name, (0.0, now))
         return max(0.0, level - (now - at) * self._rate)
@@ -90,6 +94,10 @@ class Guesses:
             proven[flow] = user
             if len(proven) > self._limits.proven:
                 del proven[next(iter(proven))]
+
+    def proven(self, flow: Flow) -> bool:
+        """Whether the flow has proved an account."""
+        return flow in self._proven
 
     def wrong(self, flow: Flow, user: str, now: float) -> None:
         """Credentials of the flow were wrong. A phone that was right before is no guesser: its password has changed."""

@@ -179,7 +179,8 @@ def _final(tx: ServerTransaction, now: float, data: bytes | Message) -> None:
 
 
 def _reject(tx: ServerTransaction, now: float, data: bytes | Message) -> None:
-    _send(tx, now, data)
+    if data:  # Nothing: whoever asked is to hear nothing.
+        _send(tx, now, data)
     tx.core.counters.rejected += 1
 
 

@@ -18,7 +18,7 @@ LOSS, JITTER = 0.03, 0.040
 TALK = 6.0  # seconds
 
 
-@pytest.mark.parametrize("codec", ["PCMA"])
+@pytest.mark.parametrize("codec", ["PCMA", "opus", "G722"])
 def test_a_call_from_far_away(tmp_path: Path, codec: str) -> None:
     with contextlib.ExitStack() as stack:
         wan = stack.enter_context(Wan(loss=LOSS, delay=0.02, jitter=JITTER))

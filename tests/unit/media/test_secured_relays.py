@@ -1,103 +1,21 @@
-"""Protected legs on the loopback interface: the relays in this process, packets moved when the test says so."""
+"""Protected legs on the loopback interface, on every relay that runs here."""
 
 from __future__ import annotations
 
-import secrets
 import time
 from collections.abc import Iterator
 
 import pytest
 
 from media import rtcp, rtp, srtp
-from media.bank import Bank
-from media.control import Bridge, Close, Command, Echo, Latched, Modify, Open, Statistics, Tone, WorkerEvent
-from media.engine import Engine
-from media.legs import Legs
-from media.ports import PortPool
-from media.relay import choose, epoll, uring
-from media.rtp import Packet
+from media.control import Bridge, Echo, Latched, Modify, Open, Tone
+from media.relay import epoll, uring
 from media.srtp import Cipher
+from tests.unit.media.loopback import HOST, SecurePhone, Switch
 from tests.unit.media.relays import relays
 from tests.unit.media.test_transports import key, secret
-from tests.unit.media.test_worker import Phone, free_ports
+from tests.unit.media.test_worker import Phone
 from tests.unit.media.twins import audio
-
-LEGS = 8
-HOST = "127.0.0.1"
-
-
-class SecurePhone(Phone):
-    """A phone whose packets are protected."""
-
-    def __init__(self, number: int, host: str = "127.0.0.2") -> None:
-        super().__init__(host)
-        self.cipher = Cipher(srtp.keys("AES_CM_128_HMAC_SHA1_80", key(10 * number + 2), key(10 * number + 1)))
-
-    def speak(self, to: tuple[str, int], packet: Packet) -> None:
-        self.socket.sendto(self.cipher.protect(bytes(packet)), to)
-
-    def hear(self) -> Packet:
-        room = memoryview(bytearray(self.socket.recv(2048)))
-        packet = rtp.parse(bytes(room[: self.cipher.unprotect(room, len(room))]))
-        assert packet is not None
-        return packet
-
-
-class Switch:
-    """An engine on a relay."""
-
-    def __init__(self, name: str) -> None:
-        self.base = free_ports(LEGS)
-        pool, legs = PortPool((HOST,), self.base, LEGS), Legs(LEGS)
-        self.relay, _ = choose(name, pool, legs)
-        self.engine = Engine(legs, Bank(1 << 17), self.relay, secrets.randbits, lambda command: None, 1.7e9)
-        self.relay.attach(self.engine)
-        self.phones: list[Phone] = []
-
-    def port(self, leg: int) -> tuple[str, int]:
-        return HOST, self.base + 2 * leg
-
-    def do(self, *commands: Command) -> None:
-        for command in commands:
-            self.engine.perform(command, time.monotonic())
-
-    def phone(self, phone: Phone) -> Phone:
-        self.phones.append(phone)
-        return phone
-
-    def secure(self, leg: int, **values: object) -> SecurePhone:
-        """A leg with SRTP and its phone."""
-        phone = SecurePhone(leg, f"127.0.0.{leg + 2}")
-        self.phones.append(phone)
-        self.do(Open(leg, *phone.address, "PCMU", 0, 101, **secret(leg), **values))  # type: ignore[arg-type]
-        return phone
-
-    def plain(self, leg: int, **values: object) -> Phone:
-        phone = self.phone(Phone(f"127.0.0.{leg + 2}"))
-        self.do(Open(leg, *phone.address, "PCMU", 0, 101, **values))  # type: ignore[arg-type]
-        return phone
-
-    def work(self, seconds: float = 0.0) -> None:
-        """Move what is there; go on for a while."""
-        end = time.monotonic() + seconds
-        while self.relay.poll(max(0.0, min(0.005, end - time.monotonic()))) or time.monotonic() < end:
-            self.engine.run(time.monotonic())
-
-    def events(self) -> list[WorkerEvent]:
-        events = list(self.engine.events)
-        self.engine.events.clear()
-        return events
-
-    def statistics(self, leg: int) -> Statistics:
-        self.events()
-        self.do(Close(leg))
-        (found,) = (event for event in self.events() if isinstance(event, Statistics))
-        return found
-
-    def close(self) -> None:
-        self.relay.close()
-        for phone in self.phones:
-            phone.socket.close()
 
 
 @pytest.fixture(params=relays("uring", "uring-batch", "epoll", "epoll-batch", "reference"))
@@ -212,6 +130,8 @@ def test_keys_change_while_they_talk(switch: Switch) -> None:
     switch.work()
     assert len(alice.listen(10)) == 10
     switch.do(Modify(0, *alice.address, "PCMU", 0, 101))
+    alice.ssrc = audio(1).ssrc
+    alice.sequence = 19
     alice.say(switch.port(0))
     switch.work()
     assert rtp.parse(alice.socket.recv(2048)) is not None

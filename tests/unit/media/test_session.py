@@ -153,13 +153,37 @@ def test_what_is_late_from_before_the_switch_is_left_out(world: World) -> None:
 
 def test_a_new_ssrc_goes_on_in_the_same_stream(world: World) -> None:
     world.arrive(0, audio(1))
-    world.pass_time(0.02)
+    world.pass_time(0.06)
     world.arrive(0, audio(60_000, 5, ssrc=78))
     world.pass_time(0.02)
     world.arrive(0, audio(60_001, 165, ssrc=78))
     packets = world.network.packets(1)
     check_stream(packets)
     assert [packet.marker for packet in packets] == [True, True, False]
+
+
+def test_an_ssrc_does_not_take_the_place_of_one_that_talks(world: World) -> None:
+    """Somebody writes the phone's address on his packets: he is not heard, and the phone goes on being heard."""
+    for number in range(100):
+        world.arrive(0, audio(number))
+        world.pass_time(0.01)
+        for _ in range(10):
+            assert world.arrive(0, audio(number, ssrc=666, payload=b"\x66" * 160)) == b""
+        world.pass_time(0.01)
+    packets = world.network.packets(1)
+    check_stream(packets)
+    assert len(packets) == 100 and {packet.payload for packet in packets} == {b"\x55" * 160}
+    leg = world.engine.session.open[0]
+    assert leg is not None and leg.invalid == 1000 and world.engine.session.statistics(leg).lost == 0
+
+
+@pytest.mark.parametrize("size", [1501, 1600])
+def test_oversize_packets_are_dropped(world: World, size: int) -> None:
+    world.arrive(0, audio(1))
+    assert world.arrive(0, audio(2, payload=b"\x55" * (size - 12))) == b""
+    leg = world.engine.session.open[0]
+    assert leg is not None and leg.invalid == 1
+    assert world.arrive(0, audio(2, payload=b"\x55" * 1488)) != b""
 
 
 def test_numbers_that_start_anew_are_believed_at_the_second_packet(world: World) -> None:
@@ -267,6 +291,7 @@ def test_the_corpora_never_crash_and_never_send_elsewhere(world: World, shared: 
 def test_loss_is_what_was_expected_less_what_came(world: World) -> None:
     for number in [*range(10), *range(15, 30), 12, 40]:
         world.arrive(0, audio(number))
+    world.pass_time(0.1)
     world.arrive(0, audio(5, ssrc=99))
     world.arrive(0, audio(8, ssrc=99))
     leg = world.engine.session.open[0]
