@@ -196,6 +196,7 @@ class Engine:
         if present is not None:
             if present.queue is queue:
                 self.ignored["caller"] += 1
+                self._match(now)  # After a restart a ring may have brought the caller back already.
                 return
             self.dispatcher.depart(present, Outcome.TRANSFERRED_OUT, item.queue, now)
         self.visits.open(item, queue, now)

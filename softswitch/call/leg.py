@@ -226,6 +226,7 @@ class Leg:
     def _send_info(self, digit: str, duration_ms: int, now: float) -> None:
         if self.state is LegState.ESTABLISHED and digit != FLASH:
             body = f"Signal={digit}\r\nDuration={max(40, duration_ms)}\r\n".encode()
+            self.reach(now)
             self.dialog.request(self.board.endpoint, "INFO", now, headers=DTMF_RELAY, body=body, owner=self)
 
     def info_refused(self) -> None:
@@ -287,6 +288,7 @@ class Leg:
         if self.reinvite is not None or self.unacked or self.negotiation.offered:
             self._retry_later(now)
             return
+        self.reach(now)
         body = self.negotiation.offer(prefer, self.negotiation.direction)
         contact = self.board.place(self.dialog.flow).contact
         self.reinvite = self.dialog.request(
@@ -340,9 +342,23 @@ class Leg:
         wait = (210 + below(191)) / 100 if self.role != "caller" else below(201) / 100
         self.board.deadlines.set((self, "reoffer"), now + wait)
 
+    def reach(self, now: float) -> None:
+        """After a restart a phone on a stream is reached by the connection that it has registered anew."""
+        flow = self.dialog.flow
+        if flow.transport == "udp" or flow.connection:
+            return
+        found = [
+            binding.flow
+            for binding in self.board.bindings(self.device, now)
+            if (binding.flow.transport, binding.flow.host) == (flow.transport, flow.host)
+        ]
+        if found:
+            self.dialog.flow = next((one for one in found if one.connection), found[0])
+
     def probe(self, now: float) -> None:
         """After a restart: ask whether the peer still knows the dialog. It may have hung up in the last moment before."""
         if self.state is LegState.ESTABLISHED and not self.gone:
+            self.reach(now)
             self.dialog.request(self.board.endpoint, "OPTIONS", now, owner=self)
 
     def drop(self, now: float, status: int, cause: str, by: str = "failure") -> None:
