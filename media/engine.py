@@ -25,6 +25,7 @@ from media.control import (
 )
 from media.dtls import Identity
 from media.g711 import TRANSLATE
+from media.inband import InBand
 from media.keypad import Keypad
 from media.latch import Address
 from media.legs import Legs
@@ -73,6 +74,7 @@ class Engine:
         self.legs = legs
         self.session = Session(legs, TRANSLATE)
         self.studio = Studio(self.session, network)
+        self.inband = InBand(self.session, self.studio)
         self.session.ears = self.studio
         self.library = Library(bank)
         self.player = Player(legs, bank, network)
@@ -159,6 +161,7 @@ class Engine:
         legs.out_ts[number] = chance >> 15 & 0xFFFFFFFF
         self.session.agree(leg, terms)
         self._fill_in(leg)
+        self.inband.settle(leg, command.inband)
         self.transports.open(leg, state, protection, now)
         self.recorders.opened(number)
 
@@ -172,6 +175,7 @@ class Engine:
         before, state.command = state.command, command
         self.session.agree(leg, terms)
         self._fill_in(leg)
+        self.inband.settle(leg, command.inband)
         moved = any(
             getattr(before, name) != getattr(command, name) for name in ("host", "port", "latch_host", "rtcp_port")
         )
@@ -193,6 +197,7 @@ class Engine:
         self.session.open[number] = None
         del self._states[number]
         self.studio.close(number)
+        self.inband.forget(number)
         self.legs.clear(number)
 
     def _terms_of(self, number: int) -> Open | Modify | None:

@@ -37,6 +37,7 @@ QUIET = 150  # mean magnitude of a frame in which nobody minds a change of lengt
 HASTE_MS = 60  # more than that too much is left out of speech as well
 
 IDLE, PRIMED, RUNNING = 0, 1, 2
+_NONE: list[int] = []
 
 # One row per leg. Positions and durations are in samples, LOW and SPREAD 256 times that.
 STATE = (
@@ -70,6 +71,7 @@ class Jitter:
         self._flat: NDArray[np.int16] = np.empty(legs * self._ring, np.int16)
         self._windows: dict[int, NDArray[np.int16]] = {}
         self.state: NDArray[np.int64] = np.zeros((legs, len(STATE)), np.int64)
+        self.begins: NDArray[np.int64] = np.zeros(legs, np.int64)  # how many streams began on each leg
         self._concealing: dict[int, Concealment] = {}
         self._least: dict[int, int] = {}  # by leg: the least delay, where it is not the usual one
         self._in_gap: NDArray[np.bool_] = np.zeros(legs, bool)  # those that have one in `_concealing`
@@ -114,8 +116,8 @@ class Jitter:
     ) -> tuple[NDArray[np.int64], list[int]]:
         """Where `count` samples of each leg begin, and the rows of which a part lies at the beginning of the ring."""
         offset = at % self._ring
-        beyond = np.flatnonzero(offset > self._ring - count)
-        return legs * self._ring + offset, beyond.tolist()
+        beyond = offset > self._ring - count
+        return legs * self._ring + offset, beyond.nonzero()[0].tolist() if beyond.any() else _NONE
 
     def _read(self, legs: NDArray[np.int64], at: NDArray[np.int64], count: int) -> NDArray[np.int16]:
         places, beyond = self._places(legs, at, count)
@@ -235,6 +237,7 @@ class Jitter:
         row, first = self.state[leg], self._ring
         row[: DELAY + 1] = 0
         self._end_gap(leg)
+        self.begins[leg] += 1
         row[MODE], row[POS], row[FIRST], row[STAMP], row[END] = PRIMED, first, first, stamp, first
         row[PACKET], row[LOW], row[SPAN] = packet - 1, (arrival - first) << 8, span
         self._flat[leg * self._ring : (leg + 1) * self._ring] = EMPTY
@@ -316,9 +319,8 @@ class Jitter:
         offset = (state[:, FIRST] - state[:, POS]) % span
         delay -= np.maximum(offset + (self.frame - 1 - offset) // span * span, 0)
         wanted = (state[:, SPREAD] >> 8) + self._samples_of(MARGIN_MS)
-        excess: NDArray[np.int64] = delay - np.clip(
-            wanted, self._samples_of(MIN_DELAY_MS), self._samples_of(MAX_DELAY_MS)
-        )
+        least, most = self._samples_of(MIN_DELAY_MS), self._samples_of(MAX_DELAY_MS)
+        excess: NDArray[np.int64] = delay - np.minimum(np.maximum(wanted, least), most)
         return excess
 
     def _prime(self, leg: int, state: NDArray[np.int64], now: int) -> None:

@@ -131,7 +131,7 @@ class Legs:
 
     def move(self, allocate: Callable[..., NDArray[Any]]) -> None:
         """Keep what the packet path reads and writes in other memory from now on. Nobody may hold on to the old one."""
-        for name in ("mapping", "inbound", "outbound", "flags"):
+        for name in ("mapping", "inbound", "outbound", "timing", "flags"):
             table = getattr(self, name)
             moved = allocate(table.shape, table.dtype)
             moved[:] = table

@@ -9,7 +9,7 @@ from __future__ import annotations
 import numpy as np
 
 from media.codec import Codec, Decoder, Encoder, Samples
-from media.jitter import EMPTY, END, MODE, NOISE, POS, PRIMED, Jitter
+from media.jitter import EMPTY, END, MODE, NOISE, POS, Jitter
 from media.rtp import CLOCK_RATE
 
 MAX_WAITING = 64  # packets of one leg: more than fits into the ring, whatever their length
@@ -28,26 +28,21 @@ class Listening:
         self._next = -1  # the number of the packet to be decoded next; -1: the first that is there
         self._until = 0  # up to where the ring is filled
         self._stamp = self._extended = 0  # the newest RTP timestamp, as it came and with its wraps
-        self._span = jitter.frame  # samples of the packet that was decoded last
+        self.span = jitter.frame  # samples of the packet that was decoded last
 
-    def put(self, packet: int, stamp: int, payload: bytes, clock: int) -> None:
-        """A packet arrived."""
+    def place(self, stamp: int) -> int:
+        """Where a packet with this timestamp lies, in samples since some beginning."""
         self._extended += (stamp - self._stamp + 0x80000000 & 0xFFFFFFFF) - 0x80000000
         self._stamp = stamp
-        place = self._extended * self._jitter.rate // self._codec.clock
-        begins = int(self._jitter.state[self._leg, MODE])
-        kept, at = self._jitter.admit(
-            np.array([self._leg]),
-            np.array([packet]),
-            np.array([place & 0xFFFFFFFF], np.uint32),
-            np.array([self._span]),
-            np.array([clock]),
-        )
-        if int(self._jitter.state[self._leg, MODE]) == PRIMED and (begins != PRIMED or not self._waiting):
+        return self._extended * self._jitter.rate // self._codec.clock
+
+    def put(self, packet: int, payload: bytes, at: int, *, began: bool) -> None:
+        """A packet that came in time, and its position in the ring. `began`: with it a stream began."""
+        if began:
             self._waiting.clear()
-            self._next, self._until = -1, int(at[0])
-        if kept[0] and len(self._waiting) < MAX_WAITING and (self._next < 0 or packet >= self._next):
-            self._waiting[packet] = int(at[0]), payload
+            self._next, self._until = -1, at
+        if len(self._waiting) < MAX_WAITING and (self._next < 0 or packet >= self._next):
+            self._waiting[packet] = at, payload
 
     def skip(self, packet: int) -> None:
         """The packet of that number was no audio: it is not missing."""
@@ -83,7 +78,7 @@ class Listening:
         samples = self._decoder.decode(payload)
         self._next = number + 1
         if len(samples):
-            self._span = len(samples)
+            self.span = len(samples)
             self._write(max(at, self._until) if abs(at - self._until) < 8 else at, samples)
 
     def _write(self, at: int, samples: Samples) -> None:

@@ -240,7 +240,7 @@ class Channel:
     GAUGES = (
         "heartbeat", "open_legs", "playing_legs", "packets_received", "packets_sent", "send_errors", "receive_errors",
         "slow_packets", "batches", "busy_per_mille", "late_ticks", "faults", "event_high_water", "command_high_water",
-        "recordings", "recording_lost_ms",
+        "recordings", "recording_lost_ms", "kernel_legs", "kernel_packets",
     )  # fmt: skip
     GAUGE_PAGE = 4096
     COMMANDS = 1 << 20

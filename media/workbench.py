@@ -13,7 +13,7 @@ from media.g711 import DECODE
 from media.inbox import AUDIO, CLOCK, KIND, LEG, PACKET, SIZE, STAMP, Heard, Inbox
 from media.jitter import Jitter
 from media.legs import Legs
-from media.lines import Speaking
+from media.lines import Listening, Speaking
 from media.mixer import Mixer, clip
 from media.outlet import Outlet
 from media.player import TICK_SAMPLES, Sink
@@ -21,6 +21,8 @@ from media.resample import downsample_rows, downsample_state, round_to_16, upsam
 from media.stretch import ramp
 
 _NO_LAW = -1
+_NOTHING: Samples = np.zeros((0, NARROW // 50), np.int16)
+_NOTHING_WIDE: Samples = np.zeros((0, WIDE // 50), np.int16)
 
 
 class Workbench:
@@ -77,18 +79,40 @@ class Workbench:
         rows = np.flatnonzero(plain)
         if len(rows):
             self._put(table[rows], octets[rows], law[rows])
+        waiting: dict[bool, list[tuple[Listening, int]]] = {False: [], True: []}
         for row in np.flatnonzero(~plain).tolist():
-            leg, packet, stamp, _, size, clock = table[row].tolist()
-            part = self._parts.get(leg)
+            part = self._parts.get(int(table[row, LEG]))
             if part is None:
                 continue
-            payload = octets[row, :size].tobytes()
             if not audio[row]:
-                self.jitter(part).quiet(leg, packet, payload)
+                packet = int(table[row, PACKET])
+                self.jitter(part).quiet(part.leg, packet, octets[row, : table[row, SIZE]].tobytes())
                 if part.listening is not None:
                     part.listening.skip(packet)
             elif part.listening is not None:
-                part.listening.put(packet, stamp, payload, clock)
+                waiting[part.wide].append((part.listening, row))
+        for wide, lines in waiting.items():
+            if lines:
+                self._let_wait(self._wide if wide else self._narrow, lines, table, octets)
+
+    def _let_wait(
+        self,
+        jitter: Jitter,
+        lines: list[tuple[Listening, int]],
+        table: NDArray[np.int64],
+        octets: NDArray[np.uint8],
+    ) -> None:
+        """Packets that are decoded only when they are heard."""
+        rows = table[[row for _, row in lines]]
+        places = np.array([line.place(int(table[row, STAMP])) & 0xFFFFFFFF for line, row in lines], np.uint32)
+        spans = np.array([line.span for line, _ in lines])
+        begins = jitter.begins[rows[:, LEG]]
+        kept, at = jitter.admit(rows[:, LEG], rows[:, PACKET], places, spans, rows[:, CLOCK])
+        began = jitter.begins[rows[:, LEG]] != begins
+        for index, (line, row) in enumerate(lines):
+            if kept[index]:
+                payload = octets[row, : table[row, SIZE]].tobytes()
+                line.put(int(table[row, PACKET]), payload, int(at[index]), began=bool(began[index]))
 
     def _put(self, table: NDArray[np.int64], octets: NDArray[np.uint8], law: NDArray[np.int64]) -> None:
         sizes = table[:, SIZE]
@@ -110,8 +134,8 @@ class Workbench:
         """Read, mix and send one frame of all legs of a tick. `clock`: now, in 1/8000 s."""
         for listening in desk.decoders:
             listening.fill()
-        narrow = self._narrow.pull(desk.narrow, tick * TICK_SAMPLES)
-        wide = self._wide.pull(desk.wide, tick * TICK_SAMPLES)
+        narrow = self._narrow.pull(desk.narrow, tick * TICK_SAMPLES) if len(desk.narrow) else _NOTHING
+        wide = self._wide.pull(desk.wide, tick * TICK_SAMPLES) if len(desk.wide) else _NOTHING_WIDE
         for follower, rate, rows, legs in desk.followers:
             follower.follow(legs, (narrow if rate == NARROW else wide)[rows], rate, tick)
         if desk.narrow_table is not None:

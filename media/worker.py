@@ -333,6 +333,8 @@ class Worker:
             "command_high_water": self._commands.high_water,
             "recordings": engine.recorders.running,
             "recording_lost_ms": engine.recorders.lost * 1000 // CLOCK_RATE,
+            "kernel_legs": legs.lending,
+            "kernel_packets": relay.kernel_packets,
         }
         for index, name in enumerate(Channel.GAUGES):
             self._gauges[index] = values[name]

@@ -20,7 +20,7 @@ from softswitch.errors import ConfigError
 T = TypeVar("T")
 
 SHOWN: Final = 60  # characters of a wrong value that an error repeats
-SECRET_KEYS: Final = frozenset({"password", "ha1_md5", "ha1_sha256", "pin", "token", "secret"})
+SECRET_KEYS: Final = frozenset({"password", "ha1_md5", "ha1_sha256", "pin", "moderator_pin", "token", "secret"})
 
 
 class Rule(NamedTuple):

@@ -36,6 +36,7 @@ class Account:
     srtp: str = "optional"  # "off" | "optional" | "required" | "dtls" (required, and offered by DTLS)
     webrtc: bool = False  # a browser, though it registers over UDP, TCP or TLS
     dtmf: str = "auto"  # "auto" | "rfc4733" | "info" | "inband"
+    supervises: tuple[str, ...] = ()  # queues to whose agents it may listen; "*": everybody
 
 
 # --- opening hours -----------------------------------------------------------------------------------------------
@@ -66,7 +67,7 @@ class Hours:
 
 # --- menus (call flows) --------------------------------------------------------------------------------------------
 # A menu is a list of steps that run in order (IVR-02). Destinations are strings: "queue:NAME", "extension:USER",
-# "menu:NAME", "hangup", "echo", "music:CLASS", "play:CLIP" (play, then hang up).
+# "menu:NAME", "conference:NAME", "hangup", "echo", "music:CLASS", "play:CLIP" (play, then hang up).
 
 
 @dataclass(slots=True, frozen=True)
@@ -187,6 +188,19 @@ class Agent:
 
 
 @dataclass(slots=True, frozen=True)
+class Conference:
+    """A meet-me conference (MED-19). Whoever gives `moderator_pin` may mute others and lock it."""
+
+    name: str
+    title: str = ""
+    pin: str = ""  # "" = none
+    moderator_pin: str = ""
+    max_members: int = 100  # 0 = unlimited
+    muted: bool = False  # who is no moderator only listens
+    music: str = "default"  # for who is alone
+
+
+@dataclass(slots=True, frozen=True)
 class Directory:
     """One snapshot of the whole site."""
 
@@ -197,6 +211,7 @@ class Directory:
     menus: Mapping[str, Menu] = field(default_factory=dict)
     queues: Mapping[str, Queue] = field(default_factory=dict)
     agents: Mapping[str, Agent] = field(default_factory=dict)
+    conferences: Mapping[str, Conference] = field(default_factory=dict)
     music: Mapping[str, tuple[str, ...]] = field(default_factory=dict)  # class -> files
     feature_codes: Mapping[str, str] = field(default_factory=lambda: DEFAULT_FEATURE_CODES)
     language: str = "pl"
@@ -206,7 +221,8 @@ class Directory:
     aliases: tuple[str, ...] = ()  # further domains and host addresses that mean this site
 
 
-# Dialled prefix -> action. "agent.not_ready" may be followed by a reason digit ("*32" + "1").
+# Dialled prefix -> action. "agent.not_ready" may be followed by a reason digit ("*32" + "1"), "supervise..." is followed by
+# the number of a phone ("*55" + "101").
 DEFAULT_FEATURE_CODES: Mapping[str, str] = MappingProxyType(
     {
         "*30": "agent.login",
@@ -216,6 +232,9 @@ DEFAULT_FEATURE_CODES: Mapping[str, str] = MappingProxyType(
         "*34": "agent.end_wrap_up",
         "*43": "echo",
         "*44": "music",
+        "*55": "supervise.listen",
+        "*56": "supervise.whisper",
+        "*57": "supervise.barge",
     }
 )
 

@@ -28,7 +28,7 @@ from softswitch.setup import (
     stored_site,
     write_private,
 )
-from softswitch.store.demo import LAB_QUEUE, lab_site
+from softswitch.store.demo import LAB_QUEUE, LAB_SUPERVISOR, lab_site
 from softswitch.store.passwords import generate_password
 
 REPORT: Final = "lab.json"
@@ -207,6 +207,9 @@ def _make(options: Options, config: Config, secrets: Path, domain: str) -> dict[
         "domain": domain,
         "accounts": [{"user": one.user, "password": one.password} for one in site.users()],
         "agents": [{"user": one.user, "password": one.password, "tier": one.tier} for one in site.agents()],
+        "supervisor": next(
+            {"user": one.user, "password": one.password} for one in site.credentials if one.user == LAB_SUPERVISOR
+        ),
         "extensions": dict(site.extensions),
         "tiers": options.tiers,
     }

@@ -28,7 +28,18 @@ else:
 WINDOW = 10.0
 BURST = 500
 SECRETS = frozenset(
-    {"password", "ha1", "ha1_md5", "ha1_sha256", "authorization", "proxy-authorization", "nonce_key", "pin", "token"}
+    {
+        "password",
+        "ha1",
+        "ha1_md5",
+        "ha1_sha256",
+        "authorization",
+        "proxy-authorization",
+        "nonce_key",
+        "pin",
+        "moderator_pin",
+        "token",
+    }
 )
 NUMBERS = frozenset({"caller", "caller_name", "dialled", "number"})
 LEVELS = {"debug": 10, "info": 20, "warning": 30, "error": 40}

@@ -29,6 +29,8 @@ Values = dict[tuple[str, ...], float]
 
 LATE = 1.0  # seconds of loop lag from which on we are not healthy
 FEW_LEGS = 2  # free media legs that a call needs at least
+MODES = ("listen", "whisper", "barge")  # of a supervisor
+CONFERENCE_VERBS = ("lock", "unlock", "mute", "unmute", "kick")
 VERBS = ("login", "logout", "ready", "ready_once", "not_ready", "end_wrap_up", "extend_wrap_up")
 
 
@@ -48,6 +50,10 @@ class Operations:
             "agent": self.agent,
             "calls": self.calls,
             "hang_up": self.hang_up,
+            "spy": self.spy,
+            "merge": self.merge,
+            "conferences": self.conferences,
+            "conference": self.conference,
             "registrations": self.registrations,
             "trace": self.trace,
             "traces": self.traces,
@@ -121,6 +127,9 @@ class Operations:
 
     def calls(self) -> list[dict[str, Any]]:
         return self._daemon.switch.call_list(time.monotonic())
+
+    def conferences(self) -> list[dict[str, Any]]:
+        return self._daemon.switch.conference_list(time.monotonic())
 
     def registrations(self) -> list[dict[str, Any]]:
         return self._daemon.switch.registrations(time.monotonic())
@@ -199,6 +208,47 @@ class Operations:
         for one in ids:
             daemon.input("hang up", daemon.switch.hang_up, one)
         return len(ids)
+
+    def spy(self, call: str, account: str, mode: str = "listen") -> dict[str, Any]:
+        """Ring an account's phone; whoever answers supervises the call."""
+        daemon = self._daemon
+        if mode not in MODES:
+            raise ConsoleError(f"There is no mode {mode!r}.", f"One of: {', '.join(MODES)}.")
+        self._known_call(call)
+        if account not in daemon.directory.accounts:
+            raise _unknown("account", account, list(daemon.directory.accounts))
+        refusal = daemon.input("spy", daemon.switch.spy, call, account, mode, "cli")
+        if refusal:
+            raise ConsoleError(
+                f"{account} cannot supervise {call}: {refusal}.",
+                'The site says who may: supervises = ["QUEUE"] of the account.',
+            )
+        return {"call": call, "account": account, "mode": mode}
+
+    def merge(self, call: str, other: str) -> dict[str, Any]:
+        """Make one conversation of two that the same phone is in."""
+        for one in (call, other):
+            self._known_call(one)
+        refusal = self._daemon.input("merge", self._daemon.switch.merge, call, other)
+        if refusal:
+            raise ConsoleError(f"{call} and {other} cannot be merged: {refusal}.", "See: softswitch calls")
+        return {"merged": [call, other]}
+
+    def conference(self, name: str, verb: str, call: str = "") -> dict[str, Any]:
+        """Lock or unlock a conference; mute, unmute or remove a member, or all of them."""
+        daemon = self._daemon
+        if verb not in CONFERENCE_VERBS:
+            raise ConsoleError(f"There is no {verb!r} for a conference.", f"One of: {', '.join(CONFERENCE_VERBS)}.")
+        if name not in daemon.directory.conferences:
+            raise _unknown("conference", name, list(daemon.directory.conferences))
+        refusal = daemon.input("conference", daemon.switch.conference, name, verb, call, "cli")
+        if refusal:
+            raise ConsoleError(f"{name} cannot be changed: {refusal}.", "See: softswitch conference list")
+        return _only(self.conferences(), "conference", name)
+
+    def _known_call(self, call: str) -> None:
+        if call not in [one["call"] for one in self.calls()]:
+            raise ConsoleError(f"There is no call {call!r}.", "See the ids with: softswitch calls", kind="unknown")
 
     async def reload(self) -> dict[str, Any]:
         return {"version": await self._daemon.reload("cli")}

@@ -191,6 +191,21 @@ class Switch:
         self._now = now
         return self.calls.hang_up(call, now)
 
+    def spy(self, call: str, account: str, mode: str, by: str, now: float) -> str:
+        """Ring an account's phone and let it supervise a call; "" or why not."""
+        self._now = now
+        return self.calls.spy(call, account, mode, by, now)
+
+    def merge(self, call: str, other: str, now: float) -> str:
+        """Make one conversation of two that the same phone is in; "" or why not."""
+        self._now = now
+        return self.calls.merge(call, other, now)
+
+    def conference(self, name: str, verb: str, call: str, by: str, now: float) -> str:
+        """Carry out an order for a conference; "" or why not."""
+        self._now = now
+        return self.calls.conference(name, verb, call, by, now)
+
     def restore(self, bindings: Iterable[BindingAdded], queues: dict[str, Any] | None, now: float) -> None:
         """Take back at start what the store kept."""
         self._now = now
@@ -380,6 +395,9 @@ class Switch:
 
     def call_list(self, now: float) -> list[dict[str, Any]]:
         return view.calls(self.calls.board, now)
+
+    def conference_list(self, now: float) -> list[dict[str, Any]]:
+        return view.conferences(self.calls.board, now)
 
     def queue_board(self, now: float) -> dict[str, Any]:
         """Queues and agents as plain values."""

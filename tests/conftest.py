@@ -31,7 +31,8 @@ def pytest_configure(config: pytest.Config) -> None:
 
 # These run whole processes against the real clock: real telephones, the daemon, a media worker. A machine that is busy with
 # something else makes one of them late now and then. What fails is run again, and the summary names it ("RERUN").
-REAL_TIME = ("tests/interop/", "tests/unit/daemon/", "tests/unit/net/", "tests/unit/media/test_worker")
+REAL_TIME = ("tests/interop/", "tests/unit/daemon/", "tests/unit/net/", "tests/unit/media/test_worker",
+             "tests/unit/media/test_tcx")  # fmt: skip
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:

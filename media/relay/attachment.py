@@ -18,7 +18,7 @@ from media.relay.bpf import BpfError, attach_tcx
 from media.relay.netlink import ETHERNET, LOOPBACK, Filter, Interface, Netlink
 
 _PREFIX = "softswitch-media"
-_MADE_CLSACT = "clsact"  # the last part of a filter's name: the discipline it hangs on is ours, too
+_MADE_CLSACT = "clsact"  # the last part of a filter's name: the discipline that it hangs on is one of ours, too
 
 
 class Attachment:
@@ -76,6 +76,9 @@ class Attachment:
             self._owner.bind(f"\0{_PREFIX}:{os.getpid()}:{id(self):x}")
         name = bytes(self._owner.getsockname())[1:].decode()
         made = self._netlink.add_clsact(interface)
+        if not made:  # The last of us that leaves takes with it what the first one made.
+            names = [each.name for each in self._netlink.filters(interface)]
+            made = any(each.startswith(f"{_PREFIX}:") and each.endswith(f":{_MADE_CLSACT}") for each in names)
         name = f"{name}:{_MADE_CLSACT if made else ''}"
         self._netlink.add_filter(interface, self._program, name)
         self._filters[interface] = name

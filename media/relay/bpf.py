@@ -36,7 +36,7 @@ R0, R1, R2, R3, R4, R5, R6, R7, R8, R9, FRAME = _REGISTERS = [Register(f"r{numbe
 _NUMBER = {name: number for number, name in enumerate(_REGISTERS)}
 
 BYTE, HALF, WORD, DOUBLE = 0x10, 0x08, 0x00, 0x18  # sizes in memory: 1, 2, 4, 8 octets
-_ARITHMETIC = {"add": 0x00, "sub": 0x10, "div": 0x30, "or": 0x40, "and": 0x50, "lsh": 0x60, "rsh": 0x70, "mod": 0x90,
+_ARITHMETIC = {"add": 0x00, "sub": 0x10, "mul": 0x20, "div": 0x30, "or": 0x40, "and": 0x50, "lsh": 0x60, "rsh": 0x70, "mod": 0x90,
                "xor": 0xA0, "mov": 0xB0, "arsh": 0xC0}  # fmt: skip
 _COMPARISON = {"==": 0x10, ">": 0x20, ">=": 0x30, "&": 0x40, "!=": 0x50, "s>": 0x60, "s>=": 0x70, "<": 0xA0, "<=": 0xB0,
                "s<": 0xC0, "s<=": 0xD0}  # fmt: skip
@@ -61,7 +61,7 @@ class Assembler:
         self._labels[name] = len(self.code)
 
     def do(self, operation: str, target: Register, value: Register | int) -> None:
-        """target = target OPERATION value: add sub div or and lsh rsh mod xor mov arsh. Numbers are 32 bits, with sign."""
+        """target = target OPERATION value: add sub mul div or and lsh rsh mod xor mov arsh. Numbers are 32 bits, with sign."""
         if isinstance(value, int):
             self._emit(0x07 | _ARITHMETIC[operation], target, immediate=value)
         else:

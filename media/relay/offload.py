@@ -20,7 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from media.latch import Address
-from media.legs import HIGHEST, KEY, MAP_BASE, NONE, PLAIN_TIMING, ROUTE, TRANSLATE, UNMAPPED, UNROUTED, Legs
+from media.legs import HIGHEST, KEY, MAP_BASE, NONE, ROUTE, TRANSLATE, UNMAPPED, UNROUTED, Legs
 from media.relay.bpf import LockedArray, SharedArray, load_program
 from media.relay.program import GATE, READY, SHUT, WAY, Maps, relay_program
 from media.relay.tap import Tap
@@ -61,7 +61,9 @@ class Offload:
         self._guarded: NDArray[np.bool_] = np.zeros(count, bool)
         self._ready_at: NDArray[np.float64] = np.zeros(count)
         self._patience: NDArray[np.float64] = np.full(count, STEADY)
-        self._moved_before: NDArray[np.uint64] = np.zeros(count, np.uint64)
+        self._before: NDArray[np.uint64] = np.zeros(
+            (count, 2), np.uint64
+        )  # what the program had counted when we lent it
         self.now = 0.0
         self.listen: Callable[[], None] = _nobody_listens  # reads the tap
         legs.take_back = self._take_back
@@ -77,7 +79,7 @@ class Offload:
         descriptors: dict[str, int] = {}
 
         def allocate(shape: tuple[int, ...], dtype: Any) -> NDArray[Any]:
-            name = ("mapping", "inbound", "outbound", "flags")[len(descriptors)]
+            name = ("mapping", "inbound", "outbound", "timing", "flags")[len(descriptors)]
             table = self._share(shape, dtype, name)
             descriptors[name] = table.descriptor
             return table.rows
@@ -141,8 +143,6 @@ class Offload:
         good = fit & (legs.loans == 0) & (self._ready_at <= now)
         good &= (mapping[:, ROUTE] != NONE) & (mapping[:, KEY] != NONE) & (mapping[:, TRANSLATE] == 0)
         good &= (base < UNMAPPED) & (base > UNROUTED)
-        if legs.scaled:
-            good &= (legs.timing == PLAIN_TIMING).all(axis=1)  # The program counts time in one clock.
         chosen = np.flatnonzero(good)
         for leg in chosen[fit.take(mapping[chosen, ROUTE])][:AT_ONCE].tolist():
             # What has come meanwhile may be a digit, or another stream.
@@ -163,7 +163,7 @@ class Offload:
         addresses, ports = change(theirs + ours, leaving + going), change(arrives, leaves)
         _WAY.pack_into(self._ways_memory, leg * WAY.itemsize, theirs, ours, leaving, going, arrives, leaves, version,
                        interface, addresses, ports)  # fmt: skip
-        self._moved_before[leg] = self._ways["moved"][leg]
+        self._before[leg] = self._ways["moved"][leg], self._ways["shut"][leg]
         assert self._gates is not None
         legs = self._legs
         legs.loans[leg] = 1
@@ -179,16 +179,18 @@ class Offload:
             self.listen()  # What was said before goes to the ears before what user space will hear next.
         legs.loans[leg] = 0
         legs.lending -= 1
-        moved = int(self._ways["moved"][leg] - self._moved_before[leg])
-        patience = STEADY if moved >= WORTH_IT else min(self._patience[leg] * 2, MOST_STEADY)
-        self._patience[leg] = patience
+        way, before = self._ways[leg], self._before[leg]
+        # A phone whose every tenth packet is for user space, say, is better left there.
+        in_vain = way["shut"] != before[1] and int(way["moved"] - before[0]) < WORTH_IT
+        patience = self._patience[leg] = min(self._patience[leg] * 2, MOST_STEADY) if in_vain else STEADY
         self._ready_at[leg] = self.now + patience
 
-    def take_back_from(self, usable: set[int]) -> None:
-        """Take back the legs whose packets leave by other interfaces than these."""
+    def use_only(self, usable: set[int]) -> None:
+        """The network has changed: packets may leave by these interfaces. Other legs are taken back, all are looked at anew."""
         lent = np.flatnonzero(self._legs.loans)
         for leg in lent[~np.isin(self._ways["interface"][lent], list(usable))].tolist():
             self._take_back(leg)
+        np.minimum(self._ready_at, self.now + STEADY, out=self._ready_at)
 
     def check(self, leg: int, leaves_by: Leaves) -> None:
         """Take the leg back if its packets would leave by another interface now."""

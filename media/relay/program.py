@@ -35,12 +35,15 @@ from media.legs import (
     OUT_SSRC,
     OUT_STEP,
     OUT_TS,
+    PAIR,
     RECEIVED,
     ROUTE,
+    SCALE,
     SENT,
     SEQ_OFFSET,
     TRANSIT,
     TS_OFFSET,
+    USUAL,
 )
 from media.legs import (
     WORD as WORD_COLUMN,
@@ -109,7 +112,17 @@ TC_ACT_REDIRECT = 7
 
 # The stack.
 _LEG, _LISTENER, _GATE_AT, _MAPPING_AT, _INBOUND_AT, _OUTBOUND_AT = -4, -8, -16, -24, -32, -40
-_CLOCK, _SIZE, _PACKET, _TIMESTAMP, _RTP_SUM, _ADDRESS_SUM, _INTERFACE, _ZERO = -48, -56, -64, -72, -80, -88, -96, -100
+_CLOCK, _SIZE, _PACKET, _TIMESTAMP, _RTP_SUM, _ADDRESS_SUM, _INTERFACE, _TIMING_AT = (
+    -48,
+    -56,
+    -64,
+    -72,
+    -80,
+    -88,
+    -96,
+    -104,
+)
+_ZERO = -108
 
 _FIXED = -0x810000  # 0xFF7F0000: all of the first word but marker and sequence number
 _NANOSECONDS = 1_000_000_000 // CLOCK_RATE  # in a unit of the clock
@@ -124,6 +137,7 @@ class Maps:
     mapping: int
     inbound: int
     outbound: int
+    timing: int
     flags: int
     small: int
     large: int
@@ -263,7 +277,11 @@ class _Builder:
         asm.mov(R9, R0)
         self._look_up(self.maps.gates, _LEG)
         asm.mov(R8, R0)
-        for descriptor, place in ((self.maps.inbound, _INBOUND_AT), (self.maps.mapping, _MAPPING_AT)):
+        for descriptor, place in (
+            (self.maps.inbound, _INBOUND_AT),
+            (self.maps.timing, _TIMING_AT),
+            (self.maps.mapping, _MAPPING_AT),
+        ):
             self._look_up(descriptor, _LEG)
             asm.store(DOUBLE, FRAME, place, R0)
         asm.load(WORD, R1, R0, 4 * ROUTE)
@@ -369,6 +387,9 @@ class _Builder:
         asm = self.asm
         asm.load(DOUBLE, R1, FRAME, _CLOCK)
         asm.store(DOUBLE, R5, 8 * HEARD, R1)
+        asm.load(DOUBLE, R3, FRAME, _TIMING_AT)
+        asm.load(DOUBLE, R2, R3, 8 * SCALE)
+        asm.do("mul", R1, R2)
         asm.do("sub", R1, R4)
         asm.load(DOUBLE, R2, R5, 8 * TRANSIT)
         asm.store(DOUBLE, R5, 8 * TRANSIT, R1)
@@ -453,7 +474,14 @@ class _Builder:
         asm.label(same)
         asm.load(DOUBLE, R3, FRAME, _SIZE)
         asm.do("sub", R3, HEADER_SIZE)
-        asm.store(DOUBLE, R5, 8 * OUT_STEP, R3)
+        asm.mov(R4, R3)
+        asm.load(DOUBLE, R1, FRAME, _TIMING_AT)
+        asm.load(DOUBLE, R2, R1, 8 * PAIR)
+        asm.do("mul", R4, R2)
+        asm.do("rsh", R4, 1)
+        asm.load(DOUBLE, R2, R1, 8 * USUAL)
+        asm.do("add", R4, R2)
+        asm.store(DOUBLE, R5, 8 * OUT_STEP, R4)
         self._add(R5, 8 * SENT, 1)
         self._add(R5, 8 * OUT_OCTETS, R3)
 

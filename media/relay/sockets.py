@@ -63,7 +63,7 @@ class SocketRelay:
 
     def __init__(self, pool: PortPool, legs: Legs) -> None:
         self.received = self.slow_packets = self.batches = 0
-        self.send_errors = self.receive_errors = 0
+        self.send_errors = self.receive_errors = self.kernel_packets = 0
         self._pool = pool
         self._legs = legs
         self._senders: list[Callable[[memoryview], object]] = [_nowhere] * legs.count

@@ -134,8 +134,12 @@ class TcxRelay:
         return self.base.receive_errors
 
     @property
+    def kernel_packets(self) -> int:
+        return self.offload.moved
+
+    @property
     def received(self) -> int:
-        return self.base.received + self.offload.moved
+        return self.base.received + self.kernel_packets
 
     def deliver(self, legs: NDArray[np.int64], rows: Rows, size: int) -> None:
         self.base.deliver(legs, rows, size)
@@ -240,7 +244,7 @@ class TcxRelay:
         self._usable = self.attachment.refresh()
         self._bypassing = has_policies()
         self._known_ways.clear()
-        self.offload.take_back_from(self._usable if not self._bypassing else set())
+        self.offload.use_only(self._usable if not self._bypassing else set())
         self._to_check = np.flatnonzero(self._legs.loans).tolist()
 
     def _check(self) -> None:

@@ -32,9 +32,11 @@ from softswitch.sip.listener import WILDCARDS, contact, is_loopback, literal, se
 
 if TYPE_CHECKING:
     from softswitch.call.call import Call
+    from softswitch.call.conference import Meeting
     from softswitch.call.leg import Leg
     from softswitch.call.media import MediaLeg
     from softswitch.call.queueing import Offer
+    from softswitch.call.supervise import Supervision
     from softswitch.directory import Directory
     from softswitch.machine import Entropy
     from softswitch.sip.endpoint import Endpoint
@@ -103,6 +105,8 @@ class Board:
         self.calls: dict[str, Call] = {}
         self.legs: dict[str, Leg] = {}  # our tag -> the leg
         self.offers: dict[int, Offer] = {}
+        self.watches: dict[str, list[Supervision]] = {}  # the account of a phone -> who watches it
+        self.meetings: dict[str, Meeting] = {}
         self.by_account: Counter[str] = Counter()  # calls that an account has made
         self.changed: dict[Call, None] = {}  # since what a restart must know of them was last asked for
         self.clips: Container[str] | None = None  # names that workers can play, None = not told
@@ -263,6 +267,15 @@ class Board:
                 return name
         return wanted  # The worker reports what is missing and plays comfort instead.
 
+    def has_clip(self, clip: str, language: str) -> bool:
+        """Whether a clip that is nice to have is there, in some language."""
+        known = self.clips
+        return known is not None and any(f"{one}/{clip}" in known for one in (language, self.directory.language, "en"))
+
+    def new_room(self) -> int:
+        """A number for a room of workers: never that of one which workers still have."""
+        return 1 + self.entropy.below(2**48)
+
     def music(self, name: str) -> str:
         """The music class to play: the named one if the site has it, else "default"."""
         return name if name in self.directory.music else "default"
@@ -277,6 +290,13 @@ class Board:
                 self.vacate(leg.device)
             if self.pool.legs.get((leg.media.worker, leg.media.index)) is leg.media:
                 leg.media.close(now)
+        for watches in list(self.watches.values()):
+            for watch in [one for one in watches if one.call is call]:
+                watches.remove(watch)
+        self.watches = {device: watches for device, watches in self.watches.items() if watches}
+        for meeting in list(self.meetings.values()):
+            if meeting.members.pop(call.id, None) is not None and not meeting.members:
+                del self.meetings[meeting.name]
         for offer in [offer for offer in self.offers.values() if offer.call is call]:
             del self.offers[offer.id]
             self.out.append(ConversationEnded(offer.id) if offer.talking else OfferFailed(offer.id, OfferResult.FAILED))
@@ -308,5 +328,5 @@ class Board:
         """Whether nothing is left of any call: for tests, and for a shutdown that waits."""
         return not (
             self.calls or self.legs or self.offers or self.pool.legs or self._devices or self._closing or self.deadlines
-            or self.by_account
+            or self.by_account or self.watches or self.meetings
         )  # fmt: skip

@@ -6,15 +6,18 @@ menus, queues and announcements. What a leg hears is decided in one place, `_sou
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import TYPE_CHECKING, Final
 
-from softswitch.call.flow import Dial, EnterQueue, Flow, Mark, Runner
+from softswitch.call import conference, sources
+from softswitch.call.flow import Dial, EnterQueue, Flow, Mark, Meet, Runner, Watch
 from softswitch.call.fork import Fork, Invitation
 from softswitch.call.headers import ANONYMOUS, party
 from softswitch.call.leg import FLASH, Leg, LegState
 from softswitch.call.menu import FAILURES, farewell, feature, flow_for
 from softswitch.call.queueing import QueueVisit
 from softswitch.call.routing import Destination, agent_of
+from softswitch.call.supervise import Supervision, follow, may_supervise
 from softswitch.effects import AgentCommand
 from softswitch.events import CallBridged, CallEnded, CallHeld, CallResumed, DigitReceived, FlowStep
 
@@ -35,9 +38,10 @@ class Call:
     """One call from its INVITE to its record."""
 
     __slots__ = (
-        "account", "board", "bridged_at", "caller", "caller_name", "caller_number", "dialled",
-        "ended", "fork", "headers", "hidden", "holding", "id", "language", "legs", "max_forwards", "outcome", "path", "peer",
-        "reached", "recipe", "runner", "started", "unsettled", "visit", "worker",
+        "_caller", "_on_answer", "account", "board", "bridged_at", "caller_name", "caller_number", "dialled",
+        "ended", "extra", "fork", "headers", "hidden", "holding", "id", "language", "legs", "max_forwards", "meeting", "outcome",
+        "path", "peer", "reached", "recipe", "room", "runner", "started", "supervision", "unsettled", "visit", "watchers",
+        "worker",
     )  # fmt: skip
 
     def __init__(self, board: Board, account: Account, dialled: str, worker: int, now: float, *, id: str = "") -> None:
@@ -51,8 +55,13 @@ class Call:
         self.started = now
         self.language = account.language or board.directory.language
         self.legs: dict[Leg, None] = {}  # whose signalling is not over
-        self.caller: Leg  # set as soon as it exists
+        self._caller: Leg | None = None
         self.peer: Leg | None = None  # who the caller talks to
+        self.extra: list[Leg] = []  # further parties of the conversation
+        self.room = 0  # of more than two who talk, or are listened to; 0 = none
+        self.watchers: list[Supervision] = []  # who listens to the conversation
+        self.supervision: Supervision | None = None  # what this caller does to another's conversation
+        self.meeting: conference.Meeting | None = None
         self.fork: Fork | None = None
         self.runner: Runner | None = None
         self.visit: QueueVisit | None = None
@@ -67,8 +76,34 @@ class Call:
         self.unsettled = 0  # legs whose record is not published yet
         self.ended: CallEnded | None = None
         self.holding: set[Leg] = set()
+        self._on_answer: Flow | None = None  # for a phone that we ring ourselves
         board.calls[self.id] = self
         board.count(account.user, 1)
+
+    @property
+    def caller(self) -> Leg:
+        """Who the call is for. A supervisor's call that we make has none until the phone answers."""
+        assert self._caller is not None
+        return self._caller
+
+    @caller.setter
+    def caller(self, leg: Leg) -> None:
+        self._caller = leg
+
+    @property
+    def summoning(self) -> bool:
+        """Whether the phone of a supervisor has not answered yet."""
+        return self._caller is None
+
+    @property
+    def members(self) -> list[Leg]:
+        """Everybody in the conversation."""
+        return [leg for leg in (self._caller, self.peer, *self.extra) if leg is not None]
+
+    @property
+    def queued(self) -> bool:
+        """Whether an agent talks to a caller of a queue."""
+        return self.visit is not None and self.visit.talking is not None
 
     # --- beginning -----------------------------------------------------------------------------------------------------
 
@@ -100,6 +135,29 @@ class Call:
         self.caller.answer((), now)
         if self.caller.up:  # With a late offer the flow starts when the ACK has brought an address.
             runner.start(now)
+
+    def summon(self, flow: Flow, caller: str, now: float) -> None:
+        """Ring the phone of our own account and lead whoever answers through a flow. `caller`: what the phone shows."""
+        board, user = self.board, self.account.user
+        bindings = board.bindings(user, now)
+        self._on_answer = flow
+        if not bindings:
+            self._not_reached(480, "unreachable", now)
+            return
+        domain = board.directory.domain
+        invitation = Invitation(
+            "supervisor", user, self.account.name or user, party(caller, self.dialled, domain), party("", user, domain),
+            occupies="internal",
+        )  # fmt: skip
+        self.fork = Fork(board, self, self, invitation, bindings, board.policy.no_answer_timeout)
+        self.fork.start(now)
+
+    def _summoned(self, leg: Leg, now: float) -> None:
+        flow, self._on_answer = self._on_answer, None
+        assert flow is not None
+        self._caller = leg
+        leg.owner = self
+        self.run(flow, now)
 
     def ring(self, user: str, now: float) -> None:
         """Ring all contacts of an account."""
@@ -143,7 +201,9 @@ class Call:
     # --- as the owner of a fork ----------------------------------------------------------------------------------------
 
     def fork_ringing(self, fork: Fork, leg: Leg, now: float) -> None:
-        caller = self.caller
+        if self._caller is None:
+            return
+        caller = self._caller
         if leg.up and leg.negotiation.agreed and fork.early and caller.early_media(leg.negotiation.speaks, now):
             caller.media.bridge(leg.media)
         elif caller.up:
@@ -154,6 +214,9 @@ class Call:
 
     def fork_answered(self, fork: Fork, leg: Leg, now: float) -> None:
         self.fork = None
+        if self._caller is None:
+            self._summoned(leg, now)
+            return
         if self.runner is not None:
             self.runner.stop()
         self.join(leg, now)
@@ -164,7 +227,9 @@ class Call:
 
     def _not_reached(self, status: int, cause: str, now: float) -> None:
         self.outcome = NOT_REACHED.get(cause, OUTCOMES.get(status, "failed"))
-        if self.runner is not None and self.runner.active:
+        if self._caller is None:
+            self.end(cause, now)
+        elif self.runner is not None and self.runner.active:
             self.runner.resume(cause, now)
         elif self.caller.state is LegState.INCOMING:
             self.caller.hang_up(now, status, cause)
@@ -198,34 +263,36 @@ class Call:
         if self.caller.gone:
             return
         self.board.publish(CallBridged(self.id, self.caller.id, leg.id))
-        self.settle(now)
+        self.changed(now)
 
-    def settle(self, now: float) -> None:
-        """Let caller and peer hear each other, if neither is on hold."""
-        self._sources(now)
-        self._align(now)
+    def refresh(self) -> None:
+        """Give everybody in the conversation what they are to hear."""
+        if self.peer is not None:
+            sources.give(self)
 
-    def _sources(self, now: float) -> None:
-        """Give both sides of a conversation what they are to hear."""
-        caller, peer = self.caller, self.peer
-        if peer is None:
-            return
-        if caller.up and peer.up and not caller.holding and not peer.holding:
-            caller.media.bridge(peer.media)
-            return
-        music = self.board.music(self.visit.config.music if self.visit is not None else "default")
-        for leg in (caller, peer):
-            if not leg.up:
-                continue  # Its answer to our late offer is on the way; the other one waits with music.
-            if leg.holding:
-                leg.media.stop()
-            else:
-                leg.media.music(music)
+    def changed(self, now: float) -> None:
+        """The parties of the conversation, or what they can hear, have changed."""
+        self.refresh()
+        self.align(now)
+        if self.board.watches:
+            follow(self.board, self, now)
 
-    def _align(self, now: float) -> None:
+    def exchange(self, leg: Leg, successor: Leg, now: float) -> None:
+        """Put another leg in the place of a member."""
+        if leg is self._caller:
+            self._caller = successor
+        elif leg is self.peer:
+            self.peer = successor
+        else:
+            self.extra[self.extra.index(leg)] = successor
+        self.holding.discard(leg)
+        if self.visit is not None:
+            self.visit.exchanged(leg, successor)
+
+    def align(self, now: float) -> None:
         """Spare the workers transcoding: ask the other side to follow the codec of the caller, if it has it."""
         caller, peer = self.caller, self.peer
-        if peer is None or not caller.up or not peer.up:
+        if peer is None or self.extra or not caller.up or not peer.up:
             return
         one, other = caller.negotiation.format, peer.negotiation.format
         if one is None or other is None or one.key == other.key:
@@ -251,9 +318,13 @@ class Call:
             return
         if leg.holding is not (leg in self.holding):
             self._hold(leg, now)
-        if self.peer is None:
-            return  # A caller on hold in a menu or a queue: the worker does not send to them, and the source goes on.
-        self.settle(now)
+        if self.supervision is not None:
+            self.supervision.refresh()
+        elif self.meeting is not None:
+            self.meeting.refresh()
+        elif self.peer is not None:
+            self.changed(now)
+        # Else on hold in a menu or a queue: the worker does not send to them, and the source goes on.
 
     def _hold(self, leg: Leg, now: float) -> None:
         if leg.holding:
@@ -266,22 +337,46 @@ class Call:
             self.visit.held(leg.holding)
 
     def leg_digit(self, leg: Leg, digit: str, duration_ms: int, method: str, now: float) -> None:
-        self.board.publish(DigitReceived(self.id, leg.id, digit, duration_ms, method))
+        runner = self.runner
+        if runner is None or not runner.secret:
+            self.board.publish(DigitReceived(self.id, leg.id, digit, duration_ms, method))
+        if self.supervision is not None:
+            self.supervision.digit(digit, now)
+            return
+        if self.meeting is not None:
+            self.meeting.digit(self, digit, now)
+            return
         peer = self.other(leg)
         if peer is not None:
-            peer.send_digit(digit, duration_ms, method, now)
+            # From a room no event goes from port to port: it is not for whoever listens.
+            peer.send_digit(digit, duration_ms, "room" if self.room and method == "rfc4733" else method, now)
         elif leg is self.caller and self.runner is not None and not self.waiting and digit != FLASH:
             self.runner.digit(digit, now)
 
     def leg_played(self, leg: Leg, play: int, cause: str, now: float) -> None:
         if self.visit is not None and self.visit.played(leg, play, cause, now):
             return
+        if self.meeting is not None:
+            self.meeting.played(self, play)
+            return
         if leg is self.caller and self.runner is not None:
             self.runner.play_done(play, cause, now)
 
     def leg_gone(self, leg: Leg, now: float) -> None:
-        if leg is self.caller or leg is self.peer:
+        if leg not in self.members:
+            return
+        if not self.extra:
             self.end(leg.cause, now)
+            return
+        # Three were talking, so two still do.
+        self.mark(Mark("left", leg.party))
+        if leg in self.extra:
+            self.extra.remove(leg)
+            if self.visit is not None:
+                self.visit.exchanged(leg, None)
+        else:
+            self.exchange(leg, self.extra.pop(0), now)
+        self.changed(now)
 
     @property
     def waiting(self) -> bool:
@@ -290,9 +385,9 @@ class Call:
 
     def other(self, leg: Leg) -> Leg | None:
         """Who this leg talks to, None if nobody."""
-        if self.peer is None:
+        if self.peer is None or self.extra:
             return None
-        return self.peer if leg is self.caller else self.caller
+        return self.peer if leg is self._caller else self._caller
 
     # --- as the stage of a flow ----------------------------------------------------------------------------------------
 
@@ -322,6 +417,21 @@ class Call:
             self.language = queue.language
         self.visit = QueueVisit(self, queue, now)
         self.visit.enter(step.priority, now)
+
+    def meet(self, step: Meet, now: float) -> str:
+        config = self.board.directory.conferences.get(step.conference)
+        if config is None:
+            return "unknown_conference"
+        self.mark(Mark("conference", config.name))
+        return conference.enter(self, config, step.moderator, now)
+
+    def watch(self, step: Watch, now: float) -> str:
+        if not may_supervise(self.account, step.device, self.board.directory):
+            return "forbidden"
+        self.mark(Mark("supervise", step.device))
+        self.supervision = Supervision(self, step.device, step.mode, step.by, now)
+        self.supervision.begin(now)
+        return ""
 
     def dial(self, step: Dial, now: float) -> None:
         self.mark(Mark("dial", step.user))
@@ -354,23 +464,31 @@ class Call:
         if self.runner is not None:
             self.runner.expire(now)
 
-    def end(self, cause: str, now: float, status: int = 480) -> None:
-        """Hang up whoever is left and write the record. Once only."""
+    def end(self, cause: str, now: float, status: int = 480, *, keep: Collection[Leg] = ()) -> None:
+        """Hang up whoever is left and write the record. Once only. `keep`: legs that go on in another call."""
         board = self.board
         if board.calls.pop(self.id, None) is None:
             return
-        caller, peer = self.caller, self.peer
+        board.touch(self)
         board.count(self.account.user, -1)
         if self.runner is not None:
             self.runner.stop()
         board.deadlines.clear((self, "flow"))
         if self.fork is not None:
             self.fork.cancel(now, cause)
+        if self.supervision is not None:
+            self.supervision.end(now, cause)
+        if self.meeting is not None:
+            self.meeting.leave(self, now)
         if self.visit is not None:
+            for leg in keep:
+                self.visit.exchanged(leg, None)
             self.visit.end(now)
-        for leg in (caller, peer):
-            if leg is not None:
+        for leg in self.members:
+            if leg not in keep:
                 leg.hang_up(now, status, cause)
+        if self.watchers:
+            follow(board, self, now)
         self.ended = self._record(cause, now)
         self.settled(0)
         self.fork = None
@@ -395,19 +513,23 @@ class Call:
             self.board.publish(ended)
             self.peer = None
             self.visit = None
+            self.extra.clear()
 
     def _record(self, cause: str, now: float) -> CallEnded:
-        caller = self.caller
+        caller = self._caller
         bridged = self.bridged_at
+        answered_at, status, by = (
+            (caller.answered_at, caller.status, caller.by) if caller is not None else (0.0, 480, "")
+        )
         if bridged:
             outcome = "answered"
-        elif caller.answered_at:
+        elif answered_at:
             outcome = self.outcome or "completed"
         else:
-            outcome = OUTCOMES.get(caller.status, "failed") if caller.by == "remote" else self.outcome or "failed"
-        answered = bridged or caller.answered_at
+            outcome = OUTCOMES.get(status, "failed") if by == "remote" else self.outcome or "failed"
+        answered = bridged or answered_at
         return CallEnded(
-            self.id, self.caller_number, self.caller_name, self.dialled, self.account.user, outcome, caller.status, cause,
+            self.id, self.caller_number, self.caller_name, self.dialled, self.account.user, outcome, status, cause,
             (answered or now) - self.started, now - answered if answered else 0.0, now - self.started,
             self.visit.config.name if self.visit is not None else "", self.reached, tuple(self.path),
         )  # fmt: skip

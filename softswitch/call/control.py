@@ -27,8 +27,11 @@ from softswitch.call.fork import Fork
 from softswitch.call.headers import anonymous, passed
 from softswitch.call.keeping import keep
 from softswitch.call.leg import Leg, LegInput, LegState
+from softswitch.call.menu import supervise
+from softswitch.call.merge import merge
 from softswitch.call.revival import Kept, Standing, Taken, ids, take_back
-from softswitch.call.routing import Refusal, route_uri
+from softswitch.call.routing import Destination, Refusal, route_uri
+from softswitch.call.supervise import may_supervise, talks_on
 from softswitch.effects import (
     CallsChanged,
     ConnectOffer,
@@ -303,7 +306,7 @@ class CallControl:
     def _ready(self, worker: int, event: Ready, now: float) -> None:
         self.add_range(
             worker, event.base_port, event.legs, [int(leg) for leg in event.taken],
-            codecs=getattr(event, "codecs", ()), fingerprint=event.fingerprint, now=now,
+            codecs=event.codecs, fingerprint=event.fingerprint, now=now,
         )  # fmt: skip
 
     def _stopped(self, worker: int, event: Stopped, now: float) -> None:
@@ -316,7 +319,7 @@ class CallControl:
     def _worker_lost(self, worker: int, now: float) -> None:
         for call in [call for call in self.board.calls.values() if call.worker == worker]:
             self._about(call)
-            if call.caller.state is LegState.INCOMING:
+            if _unanswered(call):
                 call.end("media_lost", now, 503)
             else:
                 call.caller.drop(now, 503, "media_lost")
@@ -391,7 +394,7 @@ class CallControl:
         changed, self.board.changed = self.board.changed, {}
         stored = self._stored
         for call in changed:
-            if now - call.started < YOUNG and call.id in self.board.calls and call.caller.state is LegState.INCOMING:
+            if now - call.started < YOUNG and call.id in self.board.calls and _unanswered(call):
                 self.board.changed[call] = None
                 continue
             try:
@@ -428,6 +431,47 @@ class CallControl:
             self._about(found)
             found.end(cause, now)
         return found is not None
+
+    def spy(self, call: str, account: str, mode: str, by: str, now: float) -> str:
+        """Ring the phone of `account` and let it supervise the agent, or the called phone, of a call; "" or why not."""
+        board = self.board
+        found, supervisor = board.calls.get(call), board.directory.accounts.get(account)
+        if found is None or found.peer is None:
+            return "the call is no conversation"
+        device = found.peer.device or found.caller.device
+        if supervisor is None or not may_supervise(supervisor, device, board.directory):
+            return f"{account} may not supervise {device}"
+        own = Call(board, supervisor, device, found.worker, now)
+        self._about(own)
+        board.publish(CallStarted(own.id, own.caller_number, own.caller_name, device, account))
+        own.summon(supervise(device, mode, by), f"{mode}: {found.peer.party}", now)
+        return ""
+
+    def merge(self, call: str, other: str, now: float) -> str:
+        """Make one conversation of two that the same phone is in; "" or why not."""
+        one, two = self.board.calls.get(call), self.board.calls.get(other)
+        if one is None or two is None:
+            return "there is no such call"
+        self._about(one)
+        return merge(one, two, now)
+
+    def conference(self, name: str, verb: str, call: str, by: str, now: float) -> str:
+        """Carry out an order for a conference: "lock", "unlock", "mute", "unmute", "kick"; "" or why not.
+
+        `call`: one of its members, "" = all of them.
+        """
+        meeting = self.board.meetings.get(name)
+        if meeting is None:
+            return "nobody is in it"
+        if call and call not in meeting.members:
+            return f"{call} is not in it"
+        if verb in ("lock", "unlock"):
+            meeting.lock(verb == "lock", by)
+        elif verb in ("mute", "unmute"):
+            meeting.mute(call, verb == "mute", by)
+        else:
+            meeting.kick(call, by, now)
+        return ""
 
     def abort(self, call: Call | None, now: float) -> None:
         """Give up a call in which an exception was raised: hang up on everybody in it. Other calls are not touched.
@@ -501,11 +545,20 @@ class CallControl:
         if board.by_account[account.user] >= account.max_calls:
             self._refused(tx, message, account, Refusal(403, "too_many_calls"), now)
             return
-        media = board.allocate(now, spare=1)
+        media = board.allocate(now, self._worker_for(destination), spare=1)
         if media is None:
             self._refused(tx, message, account, Refusal(503, "no_media_port"), now)
             return
         self._begin(tx, message, account, media, offer, now).start(destination, now)
+
+    def _worker_for(self, destination: Destination) -> int | None:
+        """The worker where those are whom the caller is to hear in a room; None: any."""
+        board = self.board
+        if destination.kind == "conference" and (meeting := board.meetings.get(destination.name)) is not None:
+            return meeting.worker
+        if destination.kind == "supervise" and (call := talks_on(board, destination.name)) is not None:
+            return call.worker
+        return None
 
     def _begin(
         self, tx: ServerTransaction, message: Message, account: Account, media: MediaLeg, offer: Description, now: float
@@ -553,6 +606,10 @@ class CallControl:
                 0.0,
             )
         )
+
+
+def _unanswered(call: Call) -> bool:
+    return call.summoning or call.caller.state is LegState.INCOMING
 
 
 def _of_no_consequence(worker: int, event: WorkerEvent, now: float) -> None:

@@ -37,6 +37,7 @@ class Gather:
     digits: int = 1
     inter_digit: float = 3.0
     terminator: str = ""
+    secret: bool = False  # the keys are a password: no event tells them
 
 
 @dataclass(slots=True)
@@ -52,6 +53,23 @@ class Dial:
     """Ring an account while the caller hears ringback. Result: how it failed ("busy", "no_answer" ...); success ends the flow."""
 
     user: str
+
+
+@dataclass(slots=True)
+class Meet:
+    """Go into a conference until the caller hangs up. Result: why that cannot be ("conference_full" ...)."""
+
+    conference: str
+    moderator: bool = False
+
+
+@dataclass(slots=True)
+class Watch:
+    """Supervise the phone of an account until the caller hangs up. Result: why that cannot be. `by`: who asked for it."""
+
+    device: str
+    mode: str = "listen"
+    by: str = "phone"
 
 
 @dataclass(slots=True)
@@ -96,7 +114,7 @@ class Language:
     language: str
 
 
-Step: TypeAlias = Play | Gather | EnterQueue | Dial | Music | Echo | Hangup | Tell | Mark | Language
+Step: TypeAlias = Play | Gather | EnterQueue | Dial | Meet | Watch | Music | Echo | Hangup | Tell | Mark | Language
 Flow: TypeAlias = Generator[Step, str, None]
 
 
@@ -109,6 +127,8 @@ class Stage(Protocol):
     def wait_until(self, at: float | None) -> None: ...
     def enter_queue(self, step: EnterQueue, now: float) -> None: ...
     def dial(self, step: Dial, now: float) -> None: ...
+    def meet(self, step: Meet, now: float) -> str: ...
+    def watch(self, step: Watch, now: float) -> str: ...
     def finish(self, cause: str, now: float) -> None: ...
     def tell(self, command: AgentCommand) -> None: ...
     def mark(self, step: Mark) -> None: ...
@@ -128,6 +148,11 @@ class Runner:
         self._typed = ""  # what the present Gather has so far
         self.started = False
         self.digits: list[str] = []  # typed ahead
+
+    @property
+    def secret(self) -> bool:
+        """Whether the keys that come now are a password."""
+        return type(self._step) is Gather and self._step.secret
 
     @property
     def active(self) -> bool:
@@ -225,6 +250,10 @@ class Runner:
         if isinstance(step, Dial):
             stage.dial(step, now)
             return None
+        if isinstance(step, Meet):
+            return stage.meet(step, now) or None
+        if isinstance(step, Watch):
+            return stage.watch(step, now) or None
         if isinstance(step, Music):
             stage.music(step.name)
             return None

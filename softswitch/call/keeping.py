@@ -18,6 +18,7 @@ from softswitch.sip.revival import keep_client, keep_server
 
 if TYPE_CHECKING:
     from softswitch.call.call import Call
+    from softswitch.call.conference import Meeting
     from softswitch.call.fork import Fork
     from softswitch.call.leg import Leg
     from softswitch.call.queueing import Offer, QueueVisit
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
 VERSION: Final = 1
 CALL: Final = (
     "bridged_at", "caller_name", "caller_number", "dialled", "headers", "hidden", "id", "language", "max_forwards", "outcome",
-    "path", "reached", "recipe", "started", "worker",
+    "path", "reached", "recipe", "room", "started", "worker",
 )  # fmt: skip
 LEG: Final = (
     "allow", "answered_at", "by", "cause", "device", "gone_at", "heard", "holding", "occupies", "party", "ringing_at",
@@ -40,7 +41,7 @@ UNANSWERED: Final = frozenset({LegState.INCOMING, LegState.CALLING, LegState.RIN
 def keep(call: Call) -> dict[str, Any] | None:
     """None if nothing is left of the call. Raises PackingError if it holds what cannot be kept."""
     ended = call.board.calls.get(call.id) is not call
-    if ended and not call.legs:
+    if (ended and not call.legs) or call.summoning:
         return None
     kept: dict[str, Any] = {name: value for name, value in zip(CALL, _call_fields(call)) if value}  # noqa: B905
     kept["version"] = VERSION
@@ -53,6 +54,13 @@ def keep(call: Call) -> dict[str, Any] | None:
     kept["peer"] = call.peer.id if call.peer is not None else ""
     if call.holding:
         kept["held"] = [leg.id for leg in call.holding]
+    if call.extra:
+        kept["extra"] = [leg.id for leg in call.extra]
+    if call.supervision is not None:
+        watch = call.supervision
+        kept["supervision"] = {"device": watch.device, "mode": watch.mode, "by": watch.by, "started": watch.started}
+    if call.meeting is not None:
+        kept["meeting"] = _meeting(call.meeting, call.id)
     if call.fork is not None:
         kept["fork"] = _fork(call.fork)
     if call.visit is not None:
@@ -84,6 +92,20 @@ def _leg(leg: Leg) -> dict[str, Any]:
     if leg.reinvite is not None:
         kept["reinvite"] = keep_client(leg.reinvite)
     return kept
+
+
+def _meeting(meeting: Meeting, call: str) -> dict[str, Any]:
+    member = meeting.members[call]
+    return {
+        "name": meeting.name,
+        "room": meeting.room,
+        "since": meeting.since,
+        "locked": meeting.locked,
+        "all_muted": meeting.muted,
+        "moderator": member.moderator,
+        "muted": member.muted,
+        "entered": member.since,
+    }
 
 
 def _fork(fork: Fork) -> dict[str, Any]:

@@ -36,6 +36,7 @@ __all__ = ["TABLE", "Leg", "LegInput", "LegState", "Owner"]
 FLASH: Final = "!"  # the hook, briefly: no key of a menu
 SECURE_GRACE: Final = 5.0  # seconds after a DTLS handshake has failed
 DEADLINES: Final = ("hold", "reoffer", "secure", "probe")
+ACK_PAUSE: Final = 0.2  # seconds after which a new offer is tried that has to wait for an ACK
 MAX_RETRIES: Final = 5  # of a re-INVITE that meets another one
 
 
@@ -283,6 +284,8 @@ class Leg:
     def reoffer(self, prefer: tuple[Format, ...], now: float) -> None:
         """Offer anew, with other codecs first. Put off while another offer is under way."""
         self.reinvite_prefer = prefer
+        if self.state is LegState.ANSWERED:
+            self.board.deadlines.set((self, "reoffer"), now + ACK_PAUSE)
         if self.state is not LegState.ESTABLISHED:
             return
         if self.reinvite is not None or self.unacked or self.negotiation.offered:
@@ -295,8 +298,25 @@ class Leg:
             self.board.endpoint, "INVITE", now, headers=contact + SDP, body=body, owner=self
         )
 
+    def relocate(self, worker: int, now: float) -> bool:
+        """Move the media to another worker: a new port, offered to the phone. False if there is none left.
+
+        A stream that begins anew may not repeat the key and numbers of the old one.
+        """
+        board, negotiation = self.board, self.negotiation
+        media = board.allocate(now, worker)
+        if media is None:
+            return False
+        self.media.close(now)
+        self.media = media
+        media.owner = self
+        terms = board.terms(self.device, self.dialog.flow, worker)
+        negotiation.move(media.port, terms, 1 + board.entropy.below(2**32 - 1))
+        self.reoffer(negotiation.speaks, now)
+        return True
+
     def reoffer_due(self, now: float) -> None:
-        if self.state is LegState.ESTABLISHED and not self.gone:
+        if self.state in (LegState.ANSWERED, LegState.ESTABLISHED) and not self.gone:
             self.reoffer(self.reinvite_prefer, now)
 
     def reoffer_answered(self, tx: ClientTransaction, response: Message, now: float) -> None:
@@ -323,6 +343,8 @@ class Leg:
         self.negotiation.withdraw()
         if status == 491:
             self._retry_later(now)
+        elif self.media.opened is None:
+            self.drop(now, status, "no_media")  # It stays where its media no longer are.
         elif status in (408, 481):
             self.drop(now, status, "dialog_lost")
 
@@ -337,6 +359,8 @@ class Leg:
         # 14.1: whoever owns the Call-ID waits 2.1 to 4 s, the other side 0 to 2 s, both in steps of 10 ms.
         self.retries += 1
         if self.retries > MAX_RETRIES:
+            if self.media.opened is None:
+                self.drop(now, 488, "no_media")
             return
         below = self.board.entropy.below
         wait = (210 + below(191)) / 100 if self.role != "caller" else below(201) / 100

@@ -12,7 +12,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field, fields
 from typing import TYPE_CHECKING, Final
 
-from media.control import Bridge, Close, Command, Echo, Modify, Music, Open, Play, SendDigits, Stop, Tone
+from media.control import Bridge, Close, Command, Echo, Join, Modify, Music, Open, Play, SendDigits, Stop, Tone
 from softswitch.effects import MediaCommand
 
 if TYPE_CHECKING:
@@ -228,6 +228,10 @@ class MediaLeg:
 
     def echo(self) -> None:
         self._set(Echo(self.index))
+
+    def join(self, room: int, part: str = "talk", to: int = -1) -> None:
+        """Hear a room, and take this part in it; `to` is the leg that is whispered to."""
+        self._set(Join(self.index, room, part, to))
 
     def stop(self) -> None:
         """Send nothing: only for a far end that must not be sent to."""

@@ -8,13 +8,32 @@ from __future__ import annotations
 
 from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass
+from hmac import compare_digest
 from typing import Final
 
-from softswitch.call.flow import Dial, Echo, EnterQueue, Flow, Gather, Hangup, Language, Mark, Music, Play, Step, Tell
+from softswitch.call.conference import LOCKED
+from softswitch.call.flow import (
+    Dial,
+    Echo,
+    EnterQueue,
+    Flow,
+    Gather,
+    Hangup,
+    Language,
+    Mark,
+    Meet,
+    Music,
+    Play,
+    Step,
+    Tell,
+    Watch,
+)
 from softswitch.call.routing import Destination, Refusal, parse, route
 from softswitch.directory import ChoiceStep, Directory, GotoStep, HoursStep, Menu, PlayStep
 from softswitch.effects import AgentCommand
 
+PIN_ATTEMPTS: Final = 3
+PIN_TIMEOUT: Final = 10.0  # seconds to the first key
 MAX_JUMPS: Final = 20  # changes of menu without a key
 
 _BACK: Final = "<"
@@ -56,6 +75,10 @@ def flow_for(destination: Destination, site: Site) -> Flow:
         yield EnterQueue(destination.name)
     elif kind in ("extension", "account"):
         yield from _extension(destination.name, site)
+    elif kind == "conference":
+        yield from _conference(destination.name, site)
+    elif kind == "supervise":
+        yield from supervise(destination.name, destination.detail or "listen")
     elif kind == "echo":
         yield Play(("echo-intro",), interruptible=True)
         yield Echo()
@@ -99,6 +122,38 @@ def feature(agent: str, destination: Destination, device: str) -> Flow:
     yield Tell(AgentCommand(agent, verb, destination.detail, device if verb == "login" else "", "phone"))
     yield Play((CONFIRMATIONS.get(verb, "done"),), interruptible=False)
     yield Hangup()
+
+
+def supervise(device: str, mode: str, by: str = "phone") -> Flow:
+    """Listen to the conversations of a phone."""
+    refusal = yield Watch(device, mode, by)
+    yield from farewell(("not-permitted",), refusal)
+
+
+def _conference(name: str, site: Site) -> Flow:
+    """Ask for the PIN if there is one, and go in."""
+    config = site.directory.conferences.get(name)
+    if config is None:
+        yield from farewell(("unavailable",), "unknown_conference")
+        return
+    moderator = False
+    pins = [pin for pin in (config.pin, config.moderator_pin) if pin]
+    if pins:
+        typed = ""
+        for attempt in range(PIN_ATTEMPTS):
+            typed = yield Gather(
+                ("enter-pin",), PIN_TIMEOUT, max(map(len, pins)), terminator="#", secret=True,
+            )  # fmt: skip
+            moderator = bool(config.moderator_pin) and compare_digest(typed, config.moderator_pin)
+            if moderator or compare_digest(typed, config.pin):
+                break
+            if attempt < PIN_ATTEMPTS - 1:
+                yield Play(("pin-wrong",), interruptible=False)
+        else:
+            yield from farewell(("pin-wrong",), "wrong_pin")
+            return
+    refusal = yield Meet(name, moderator)
+    yield from farewell(("not-permitted" if refusal == LOCKED else "unavailable",), refusal)
 
 
 def farewell(clips: tuple[str, ...], cause: str) -> Flow:

@@ -203,6 +203,14 @@ class Negotiation:
         self.offered = False
         self.direction = self.previous
 
+    def move(self, port: int, terms: Terms, ssrc: int) -> None:
+        """Receive at another port, of another worker, from the next offer on: another stream, with keys of its own."""
+        self.port, self.terms, self.ssrc = port, terms, ssrc
+        if self.keying is Keying.SDES:
+            self.send_key = security.new_key(self.suite, self.entropy)
+        if self.ice:
+            self.ice = security.new_ice(self.entropy)
+
     def current(self) -> bytes:
         """Our description as it stands, with its version: what a 200 repeats after a 183."""
         return f"v=0\r\no=- {self.session_id} {self.version}{self.last}".encode("latin-1", "replace")

@@ -185,6 +185,13 @@ class Offer:
         if self.talking:
             self.board.out.append(ConversationEnded(self.id))
 
+    def leave(self) -> None:
+        """The agent no longer talks to the caller, whose call goes on with somebody else."""
+        self._forget()
+        self.leg = None
+        self.talking = False
+        self.board.out.append(ConversationEnded(self.id))
+
     def _forget(self) -> None:
         self.board.offers.pop(self.id, None)
         if self.call.visit is not None:
@@ -249,6 +256,17 @@ class QueueVisit:
         if cause != "replaced" and self.waiting:
             self._music()
         return True
+
+    def exchanged(self, leg: Leg, successor: Leg | None) -> None:
+        """Somebody has taken the place of a leg: the agent on another line, or another person."""
+        offer = self.talking
+        if offer is None or offer.leg is not leg:
+            return
+        if successor is not None and successor.device == leg.device:
+            offer.leg = successor
+        else:
+            self.talking = None
+            offer.leave()
 
     def held(self, held: bool) -> None:
         if self.talking is not None:

@@ -13,12 +13,14 @@ from typing import TYPE_CHECKING, Any, Final
 
 from media.control import Bridge, Close, Echo, Finish, Join, Music, Open, Play, Record, Stop, Tone
 from softswitch.call.call import Call
+from softswitch.call.conference import Meeting
 from softswitch.call.fork import Fork, Invitation
 from softswitch.call.keeping import CALL, LEG, VERSION
 from softswitch.call.leg import Leg, LegInput, LegState
 from softswitch.call.media import MediaLeg
 from softswitch.call.menu import resumed
 from softswitch.call.queueing import Offer, QueueVisit
+from softswitch.call.supervise import Supervision
 from softswitch.directory import Account
 from softswitch.effects import ConversationResumed, EnterQueue, MediaCommand, OfferFailed, OfferResult, OfferResumed
 from softswitch.events import CallTakenBack
@@ -34,7 +36,7 @@ PROBE_WITHIN: Final = 3.0  # all of them, spread over so long
 # What fields were that are not text, if they were left out.
 EMPTY: Final[dict[str, Any]] = {
     "answered_at": 0.0, "bridged_at": 0.0, "gone_at": 0.0, "heard": False, "hidden": False, "holding": False,
-    "max_forwards": 0, "path": (), "recipe": (), "ringing_at": 0.0, "started": 0.0, "status": 0, "worker": 0,
+    "max_forwards": 0, "path": (), "recipe": (), "ringing_at": 0.0, "room": 0, "started": 0.0, "status": 0, "worker": 0,
 }  # fmt: skip
 CSEQ_GAP: Final = 16  # requests that may have gone out after the last time that the call was kept
 DAMAGED: Final = (PackingError, KeyError, TypeError, ValueError, AttributeError, IndexError)
@@ -101,6 +103,12 @@ def take_back(board: Board, calls: Iterable[Kept], standing: Standing, now: floa
         revival.tell_waiting()
     for revival in revivals:
         revival.go_on()
+    for watches in list(board.watches.values()):
+        for watch in list(watches):
+            watch.follow(now)
+    for meeting in list(board.meetings.values()):
+        meeting.refresh()
+    for revival in revivals:
         if revival.call.legs:
             board.touch(revival.call)
     return taken
@@ -164,6 +172,7 @@ class Revival:
             return
         call.caller = self.legs[kept["caller"]]
         call.peer = self.legs.get(kept["peer"])
+        call.extra = [self.legs[tag] for tag in kept.get("extra", ()) if tag in self.legs]
         call.holding.update(self.legs[tag] for tag in kept.get("held", ()) if tag in self.legs)
         if "fork" in kept:
             call.fork = self._fork(kept["fork"], call)
@@ -307,7 +316,12 @@ class Revival:
             return
         self.board.publish(CallTakenBack(call.id))
         if call.peer is not None:
-            call.settle(now)
+            call.changed(now)
+        elif "supervision" in self._kept:
+            Supervision.resume(call, self._kept["supervision"], self._shift)
+        elif "meeting" in self._kept:
+            if not Meeting.resume(call, self._kept["meeting"], self._shift):
+                call.say(("unavailable",), "unknown_conference", now)
         elif call.fork is not None:
             call.fork_resumed(now)
         elif call.caller.state is LegState.INCOMING:

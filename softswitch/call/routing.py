@@ -17,7 +17,7 @@ MAX_ALIASES: Final = 10  # extensions that point to extensions, before it counts
 @dataclass(slots=True, frozen=True)
 class Destination:
     """Where a call goes. `kind`: the word before the colon of a destination string ("queue", "menu", "play" ...), "account",
-    or "agent" (a feature code; then `name` is the verb and `detail` the reason).
+    or of feature codes "agent" (`name` is the verb and `detail` the reason), "supervise" (the phone, and how).
     """
 
     kind: str
@@ -81,7 +81,7 @@ def parse(target: str) -> Destination:
 
 
 def _feature(dialled: str, directory: Directory) -> Destination | None:
-    """The longest feature code that begins what was dialled; only a not-ready code may have a digit behind it."""
+    """The longest feature code that begins what was dialled. Behind it stands a reason (not ready) or a phone (supervise)."""
     codes = directory.feature_codes
     for length in range(len(dialled), 0, -1):
         action = codes.get(dialled[:length])
@@ -89,6 +89,8 @@ def _feature(dialled: str, directory: Directory) -> Destination | None:
             continue
         rest = dialled[length:]
         kind, _, verb = action.partition(".")
+        if kind == "supervise":
+            return Destination("supervise", rest, verb) if rest in directory.accounts else None
         if kind != "agent":
             return Destination(kind) if not rest else None
         if verb != "not_ready":

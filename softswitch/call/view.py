@@ -20,7 +20,6 @@ def calls(board: Board, now: float) -> list[Values]:
 
 
 def _call(call: Call, now: float) -> Values:
-    legs = [call.caller] if call.peer is None else [call.caller, call.peer]
     return {
         "call": call.id,
         "caller": call.caller_number,
@@ -34,13 +33,20 @@ def _call(call: Call, now: float) -> Values:
         "agent": call.reached,
         "path": list(call.path),
         "worker": call.worker,
-        "legs": [_leg(leg) for leg in legs],
+        "conference": call.meeting.name if call.meeting is not None else "",
+        "supervises": call.supervision.device if call.supervision is not None else "",
+        "supervised_by": [watcher.call.account.user for watcher in call.watchers],
+        "legs": [_leg(leg) for leg in call.members],
     }
 
 
 def _state(call: Call) -> str:
     if call.peer is not None:
         return "talking"
+    if call.supervision is not None:
+        return "supervising"
+    if call.meeting is not None:
+        return "conference"
     if call.visit is not None and call.visit.waiting:
         return "queued"
     if call.fork is not None:
@@ -59,6 +65,16 @@ def _leg(leg: Leg) -> Values:
         "media_port": leg.media.port,
         "sip_call_id": leg.dialog.call_id,
     }
+
+
+def conferences(board: Board, now: float) -> list[Values]:
+    """The conferences of the site, with whoever is in them."""
+    found = []
+    for name, config in board.directory.conferences.items():
+        meeting = board.meetings.get(name)
+        empty = {"conference": name, "title": config.title, "locked": False, "muted": config.muted, "seconds": 0.0}
+        found.append(meeting.view(now) if meeting is not None else {**empty, "members": []})
+    return found
 
 
 def media(board: Board, now: float) -> Values:

@@ -27,6 +27,8 @@ COMMANDS = {
     "queue": "live",
     "agent": "live",
     "calls": "live",
+    "call": "rooms",
+    "conference": "rooms",
     "registrations": "live",
     "events": "live",
     "trace": "trace",
@@ -42,7 +44,10 @@ click.rich_click.COMMAND_GROUPS = {
     "softswitch": [
         {"name": "Run a switch", "commands": ["demo", "init", "check", "certificate", "serve", "lab"]},
         {"name": "Look at and steer a running switch",
-         "commands": ["status", "queue", "agent", "calls", "registrations", "events", "trace", "bans", "attach", "reload"]},
+         "commands": [
+             "status", "queue", "agent", "calls", "call", "conference", "registrations", "events", "trace", "bans", "attach",
+             "reload",
+         ]},
         {"name": "Change the site", "commands": ["account", "apply", "export"]},
     ]
 }  # fmt: skip

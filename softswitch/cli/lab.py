@@ -53,7 +53,7 @@ def lab(
     log_level: str,
     allow_public: bool,
 ) -> None:
-    """Run a throwaway switch: generated accounts, agents, and the extensions echo, music, prompt, ivr, queue.
+    """Run a throwaway switch: generated accounts, agents, and the extensions echo, music, prompt, ivr, queue, conference.
 
     When it accepts calls it writes DIR/lab.json with everything a tester needs to know.
     """

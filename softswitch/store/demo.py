@@ -6,13 +6,14 @@ No password is built in: they come from the injected source of randomness and ar
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from softswitch.directory import (
     Account,
     Agent,
     ChoiceStep,
+    Conference,
     Directory,
     Hours,
     HoursStep,
@@ -32,6 +33,8 @@ ECHO: Final = "810"
 MUSIC: Final = "811"
 LAB_ACCOUNTS: Final = 1000  # the first account's number
 LAB_QUEUE: Final = "queue"
+LAB_CONFERENCE: Final = "conference"
+LAB_SUPERVISOR: Final = "supervisor"  # an account that may supervise everybody
 
 
 @dataclass(slots=True, frozen=True)
@@ -54,7 +57,7 @@ class NewSite:
     extensions: Mapping[str, str]  # what a number is for -> the number
 
     def users(self) -> list[Credential]:
-        return [one for one in self.credentials if not one.agent]
+        return [one for one in self.credentials if not one.agent and one.user != LAB_SUPERVISOR]
 
     def agents(self) -> list[Credential]:
         return [one for one in self.credentials if one.agent]
@@ -121,6 +124,7 @@ def lab_site(
         for index in range(agents)
         for user in (str(first_agent + index),)
     ]
+    people.append(Credential(LAB_SUPERVISOR, generate_password(entropy), "Supervisor"))
     queue = Queue(
         LAB_QUEUE,
         members=tuple(Membership(one.agent, one.tier) for one in people if one.agent),
@@ -135,10 +139,14 @@ def lab_site(
         "prompt": "play:welcome",
         "ivr": f"menu:{menu.name}",
         "queue": to_queue,
+        "conference": f"conference:{LAB_CONFERENCE}",
     }
+    found = _accounts(people, domain, max_calls=10_000)
+    found[LAB_SUPERVISOR] = replace(found[LAB_SUPERVISOR], supervises=("*",))
     directory = Directory(
         domain=domain,
-        accounts=_accounts(people, domain, max_calls=10_000),
+        accounts=found,
+        conferences={LAB_CONFERENCE: Conference(LAB_CONFERENCE, max_members=0)},
         extensions=extensions,
         menus={menu.name: menu},
         queues={queue.name: queue},

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from softswitch.directory import Directory
-from softswitch.store.objects import HA1, KINDS, natural, to_objects
+from softswitch.store.objects import HA1, KINDS, PINS, natural, to_objects
 from softswitch.toml import toml_value
 
 SHOWN: Final = 110  # characters of a value
@@ -53,7 +53,7 @@ def _details(old: Mapping[str, Any], new: Mapping[str, Any]) -> Iterator[str]:
     for key in dict.fromkeys((*old, *new)):
         if key in HA1 or old.get(key) == new.get(key):
             continue
-        if key == "pin":
+        if key in PINS:
             yield "pin changed"
         elif key in old and key in new:
             yield f"{key} {_brief(old[key])} -> {_brief(new[key])}"

@@ -29,6 +29,7 @@ from softswitch.directory import (
     Account,
     Agent,
     ChoiceStep,
+    Conference,
     Directory,
     GotoStep,
     Hours,
@@ -51,10 +52,12 @@ NAMED: Final[Mapping[str, tuple[str, type, str]]] = {
     "queue": ("queues", Queue, "name"),
     "hours": ("hours", Hours, "name"),
     "menu": ("menus", Menu, "name"),
+    "conference": ("conferences", Conference, "name"),
 }
 SETTINGS: Final = ("domain", "language", "country", "codecs", "aliases")
 KINDS: Final = ("site", *NAMED, "extension", "music", "feature_code")
 HA1: Final = ("ha1_md5", "ha1_sha256")  # what an account keeps of its password
+PINS: Final = ("pin", "moderator_pin")
 STRATEGIES: Final = ("longest_idle", "ring_all", "linear", "round_robin", "random", "fewest_calls", "least_busy")
 EMPTY_WHEN: Final = ("logged_out", "unreachable", "paused", "in_use", "ringing", "wrapup", "backoff")
 CHOICE_KEYS: Final = frozenset("0123456789*#")
@@ -128,6 +131,7 @@ def _read_optional(rule: Rule) -> Rule:
     return Rule(rule.expected, rule.read, lambda value: None if value is None else tidy(value))
 
 
+PIN: Final = Rule("4 to 12 digits in quotes", _read_pin)
 SECONDS: Final = number_in(0, 86_400, "seconds")
 RULES: Final[Mapping[tuple[type, str], Rule]] = {
     (Account, "ha1_md5"): _read_hex(32),
@@ -137,9 +141,12 @@ RULES: Final[Mapping[tuple[type, str], Rule]] = {
     (Account, "codecs"): Rule(CODECS_EXPECTED, _read_codecs, list),
     (Account, "srtp"): one_of("off", "optional", "required", "dtls"),
     (Account, "dtmf"): one_of("auto", "rfc4733", "info", "inband"),
+    (Conference, "pin"): PIN,
+    (Conference, "moderator_pin"): PIN,
+    (Conference, "max_members"): whole_in(0, 10_000),
     (Agent, "wrap_up"): _read_optional(SECONDS),
     (Agent, "ring_timeout"): _read_optional(number_in(3, 600, "seconds")),
-    (Agent, "pin"): Rule("4 to 12 digits in quotes", _read_pin),
+    (Agent, "pin"): PIN,
     (Hours, "spans"): Rule(hours_text.SPANS_EXPECTED, hours_text.read_spans, hours_text.write_spans),
     (Hours, "special_days"): Rule(hours_text.SPECIAL_EXPECTED, hours_text.read_special, hours_text.write_special),
     (Hours, "override"): one_of("", "open", "closed"),

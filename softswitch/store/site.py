@@ -16,7 +16,7 @@ from softswitch.directory import Directory
 from softswitch.errors import ConfigError
 from softswitch.store.clips import Clips
 from softswitch.store.diff import Change, diff_sites
-from softswitch.store.objects import HA1, NAMED, SETTINGS, Objects, from_objects, to_objects
+from softswitch.store.objects import HA1, NAMED, PINS, SETTINGS, Objects, from_objects, to_objects
 from softswitch.store.passwords import SHORTEST, digests
 from softswitch.store.validate import validate
 from softswitch.toml import read_toml, toml_key, toml_value
@@ -141,7 +141,7 @@ def export_site(site: Directory, *, secrets: bool = True) -> str:
     for (kind, name), body in objects.items():
         if kind in NAMED:
             if not secrets:
-                body = {key: value for key, value in body.items() if key not in (*HA1, "pin")}
+                body = {key: value for key, value in body.items() if key not in (*HA1, *PINS)}
             lines += ["", f"[{kind}.{toml_key(name)}]", *_body_lines(body)]
     return "\n".join(lines) + "\n"
 

@@ -21,9 +21,10 @@ CODE: Final = re.compile(r"[*#][0-9*#]{1,7}", re.ASCII)
 NAME_MAX: Final = 64
 ACTIONS: Final = (
     "agent.login", "agent.logout", "agent.not_ready", "agent.ready", "agent.end_wrap_up", "echo", "music",
+    "supervise.listen", "supervise.whisper", "supervise.barge",
 )  # fmt: skip
 PLAIN: Final = ("hangup", "echo")
-KINDS: Final = ("queue", "extension", "menu", "music", "play")
+KINDS: Final = ("queue", "extension", "menu", "conference", "music", "play")
 BUILT_IN_MUSIC: Final = "default"  # our own synthesis: there without any file
 
 
@@ -34,6 +35,7 @@ def validate(site: Directory, problems: Problems, clips: Clips | None = None) ->
     check.accounts()
     check.agents()
     check.queues()
+    check.conferences()
     check.hours()
     check.menus()
     check.extensions()
@@ -74,6 +76,9 @@ class _Check:
                 self.problems.add(
                     f"{key}.password", None, 'password = "...", or ha1_md5 and ha1_sha256', what="the account has none"
                 )
+            for queue in account.supervises:
+                if queue != "*":
+                    self.exists(f"{key}.supervises", queue, self.site.queues, "a queue")
             if account.agent:
                 self.exists(f"{key}.agent", account.agent, self.site.agents, "an agent")
 
@@ -105,6 +110,14 @@ class _Check:
             self.play(f"{key}.agent_greeting", queue.agent_greeting)
             if queue.wrap_up > queue.wrap_up_max:
                 self.problems.add(f"{key}.wrap_up", queue.wrap_up, f"at most wrap_up_max ({queue.wrap_up_max:g})")
+
+    def conferences(self) -> None:
+        for name, conference in self.site.conferences.items():
+            key = f"conference.{name}"
+            self.name("conference", name)
+            self.music(f"{key}.music", conference.music)
+            if conference.pin and conference.pin == conference.moderator_pin:
+                self.problems.add(f"{key}.moderator_pin", conference.pin, "another PIN than that of everybody")
 
     def hours(self) -> None:
         from zoneinfo import ZoneInfo
@@ -203,6 +216,8 @@ class _Check:
             self.exists(key, name, self.site.queues, "a queue")
         elif kind == "menu":
             self.exists(key, name, self.site.menus, "a menu")
+        elif kind == "conference":
+            self.exists(key, name, self.site.conferences, "a conference")
         elif kind == "extension":
             if name not in self.site.accounts and name not in self.site.extensions:
                 known = sorted([*self.site.accounts, *self.site.extensions])

@@ -20,7 +20,7 @@ from tests.sim.wiring import Fault
 
 PLACES: list[tuple[type, str]] = [
     (Call, "join"), (Call, "ring"), (Call, "leg_changed"), (Call, "leg_digit"), (Call, "fork_answered"), (Call, "fork_ringing"),
-    (Call, "fork_failed"), (Call, "enter_queue"), (Call, "leg_gone"), (Call, "start"), (Call, "_sources"), (Call, "run"),
+    (Call, "fork_failed"), (Call, "enter_queue"), (Call, "leg_gone"), (Call, "start"), (Call, "refresh"), (Call, "run"),
     (Fork, "leg_answered"), (Fork, "leg_gone"), (Fork, "_ring"), (Fork, "start"), (Fork, "expire"),
     (Leg, "connect"), (Leg, "answer"), (Leg, "invite"), (Leg, "_answer_offer"), (Leg, "reoffer"), (Leg, "take_answer"),
     (MediaLeg, "bridge"), (MediaLeg, "play_clips"), (MediaLeg, "music"), (MediaLeg, "connect"),

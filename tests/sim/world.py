@@ -17,6 +17,7 @@ from media.control import (
     Close,
     Digit,
     Echo,
+    Join,
     Modify,
     Music,
     Open,
@@ -110,6 +111,8 @@ class Worker:
             peer = self.ports.get(command.peer)
             assert peer is not None, f"peer not open: {command}"
             ports.append(peer)
+        if type(command) is Join and command.part == "whisper":
+            assert command.to in self.ports, f"whispers to nobody: {command}"
         for one in ports:
             if one.playing:
                 self.report(0.02, PlayDone(one.opened.leg, one.playing, "replaced"))
@@ -270,7 +273,8 @@ class World:
         return phone
 
     def hears(self, line: Any) -> str:
-        """What the far side of a line is sent by the worker: "bridge:<user>", "music:default", "play:a b", "tone:x" ..."""
+        """What the far side of a line is sent by the worker: "bridge:<user>", "music:default", "play:a b", "tone:x",
+        "room:<whom it hears there>" ..."""
         leg = self.worker.leg_of(line.phone.address[0], line.rtp)
         if leg is None:
             return "closed"
@@ -280,6 +284,8 @@ class World:
             other = source.peer if source.leg == leg else source.leg
             peer = self.worker.ports[other].opened
             return "bridge:" + self._owner(peer.host, peer.port)
+        if kind is Join:
+            return "room:" + "+".join(self._heard_in_room(leg, source.room))
         if kind is Music:
             return f"music:{source.name}"
         if kind is Play:
@@ -287,6 +293,17 @@ class World:
         if kind is Tone:
             return f"tone:{source.name}"
         return {Echo: "echo", Stop: "stop", type(None): "nothing"}[kind]
+
+    def _heard_in_room(self, leg: int, room: int) -> list[str]:
+        """Who is heard by a member of a room."""
+        found = []
+        for one, port in self.worker.ports.items():
+            source: Any = port.source
+            if one == leg or type(source) is not Join or source.room != room:
+                continue
+            if source.part == "talk" or (source.part == "whisper" and source.to == leg):
+                found.append(self._owner(port.opened.host, port.opened.port))
+        return sorted(found)
 
     def _owner(self, host: str, port: int) -> str:
         for phone in self.phones.values():

@@ -73,6 +73,8 @@ def test_wrong_usage_has_its_own_exit_code() -> None:
     assert run("dance").exit_code == USAGE
     assert run("agent", "login").exit_code == USAGE
     assert run("calls", "hangup").exit_code == USAGE
+    assert run("call", "spy", "x").exit_code == USAGE
+    assert run("conference", "kick", "x").exit_code == USAGE
     assert run("lab").exit_code == USAGE
     assert "No such command 'dance'" in run("dance").output
 
@@ -101,7 +103,11 @@ def test_without_a_site_the_way_to_one_is_told(command: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "command", ["status", "queue show x", "agent ready x", "calls", "calls hangup x", "registrations"]
+    "command",
+    [
+        "status", "queue show x", "agent ready x", "calls", "calls hangup x", "registrations", "call spy x --as y",
+        "call merge x y", "conference", "conference kick x --all", "conference mute x", "conference lock x --off",
+    ],
 )
 def test_without_a_switch_the_way_to_start_one_is_told(site: dict[str, Any], command: str) -> None:
     result = run(*command.split())

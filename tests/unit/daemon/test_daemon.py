@@ -36,7 +36,8 @@ def test_lab_json_says_what_there_is(switch: Running) -> None:
     assert [one["user"] for one in facts["accounts"]] == [str(1000 + n) for n in range(10)]
     assert len({one["password"] for one in facts["accounts"] + facts["agents"]}) == 12
     assert [one["tier"] for one in facts["agents"]] == [0, 0]
-    assert set(facts["extensions"]) == {"echo", "music", "prompt", "ivr", "queue"}
+    assert set(facts["extensions"]) == {"echo", "music", "prompt", "ivr", "queue", "conference"}
+    assert facts["supervisor"]["user"] == "supervisor"
     assert Path(facts["database"]).exists() and Path(facts["log"]).exists()
     for name in ("lab.json", "accounts.json", "softswitch.toml", "softswitch.sqlite", "softswitch.sock"):
         assert stat.S_IMODE((switch.directory / "lab" / name).stat().st_mode) == 0o600, name

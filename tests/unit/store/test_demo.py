@@ -8,7 +8,7 @@ import pytest
 
 from softswitch.config import packaged_prompts
 from softswitch.store.clips import Clips
-from softswitch.store.demo import demo_site, lab_site
+from softswitch.store.demo import LAB_SUPERVISOR, demo_site, lab_site
 from softswitch.store.passwords import ALPHABET, digests, generate_password
 from softswitch.store.site import check_site, export_site, parse_site
 from tests.unit.store.seeded import SeededEntropy
@@ -54,14 +54,15 @@ def test_the_lab_has_accounts_agents_and_tiers(clips: Clips, accounts: int, agen
     lab = lab_site(SeededEntropy(), "127.0.0.1", accounts=accounts, agents=agents, tiers=tiers)
     assert [one.user for one in lab.users()] == [str(1000 + index) for index in range(accounts)]
     assert len(lab.agents()) == agents
-    assert len(lab.directory.accounts) == accounts + agents
+    assert len(lab.directory.accounts) == accounts + agents + 1
+    assert [one.user for one in lab.directory.accounts.values() if one.supervises] == [LAB_SUPERVISOR]
     assert {one.tier for one in lab.agents()} == set(range(min(tiers, agents) if agents else 0))
     assert {one.agent: one.tier for one in lab.directory.queues["queue"].members} == {
         one.agent: one.tier for one in lab.agents()
     }
     assert lab.directory.queues["queue"].wrap_up == 0.0
     assert all(agent.auto_ready for agent in lab.directory.agents.values())
-    assert set(lab.extensions) == {"echo", "music", "prompt", "ivr", "queue"}
+    assert set(lab.extensions) == {"echo", "music", "prompt", "ivr", "queue", "conference"}
     assert set(lab.extensions.values()) <= set(lab.directory.extensions)
     if accounts <= 1001:
         check_site(lab.directory, clips=clips)

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from softswitch.config import packaged_prompts
-from softswitch.directory import DEFAULT_FEATURE_CODES, Account, Agent, Hours, Queue
+from softswitch.directory import DEFAULT_FEATURE_CODES, Account, Agent, Conference, Hours, Queue
 from softswitch.store.clips import Clips
 from softswitch.store.objects import STEPS, STRATEGIES
 from softswitch.store.schema import metadata
@@ -29,7 +29,7 @@ def test_the_example_is_a_site() -> None:
 
 
 @pytest.mark.parametrize(
-    ("heading", "kind"), [("account", Account), ("agent", Agent), ("queue", Queue), ("hours", Hours)]
+    ("heading", "kind"), [("account", Account), ("agent", Agent), ("queue", Queue), ("hours", Hours), ("conference", Conference)]
 )
 def test_every_key_is_documented(heading: str, kind: type) -> None:
     section = SITE.split(f"## [{heading}.")[1].split("\n## ")[0]

@@ -1,0 +1,50 @@
+"""What the parties of a conversation hear: decided here and nowhere else. Never silence where somebody listens (MED-13).
+
+Two who talk are bridged. With a third party or a supervisor they are in a room, and when two are left they are bridged again.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from softswitch.call.call import Call
+    from softswitch.call.leg import Leg
+
+
+def give(call: Call) -> None:
+    """Give everybody in a conversation what they are to hear now. Nobody is told twice, so this may be asked at any time."""
+    members = call.members
+    talking = [leg for leg in members if leg.up and not leg.holding]
+    if len(talking) == 2 and not call.watchers:
+        call.room = 0
+        talking[0].media.bridge(talking[1].media)
+    elif len(talking) > 1:
+        _gather(call, talking)
+    else:
+        for leg in talking:  # The other one is on hold, or its answer to our late offer is on the way.
+            leg.media.music(call.board.music(call.visit.config.music if call.visit is not None else "default"))
+        if call.watchers:
+            _gather(call, [])
+    for leg in members:
+        if leg.up and leg.holding:
+            leg.media.stop()
+
+
+def _gather(call: Call, talking: list[Leg]) -> None:
+    """Put those who talk into the room of the call, and whoever supervises them."""
+    if not call.room:
+        call.room = call.board.new_room()
+    for leg in talking:
+        leg.media.join(call.room)
+    for watcher in call.watchers:
+        ear = watcher.call.caller
+        if not ear.up or ear.holding or ear.media.worker != call.worker:
+            continue
+        watched = next((leg for leg in talking if leg.device == watcher.device), None)
+        if watcher.mode == "whisper" and watched is not None:
+            ear.media.join(call.room, "whisper", watched.media.index)
+        elif watcher.mode == "barge" and talking:
+            ear.media.join(call.room)
+        else:
+            ear.media.join(call.room, "listen")
