@@ -228,16 +228,16 @@ class Switch:
         """
         self._now = now
         self.registrar.restore(bindings, now)
-        return self.calls.take_back(calls, forgotten, standing, now)
+        return self.calls.restart.take_back(calls, forgotten, standing, now)
 
     @property
     def has_changes(self) -> bool:
         """Whether `changes` has anything to tell, now or in a moment."""
-        return self.calls.has_changes
+        return self.calls.restart.has_changes
 
     def changes(self, now: float) -> Iterator[tuple[str, dict[str, Any] | None]]:
         """What a restart must know of calls that have changed since this was last asked."""
-        return self.calls.changes(now)
+        return self.calls.restart.changes(now)
 
     def drain_mode(self, on: bool) -> None:
         """Before a shutdown: new calls get 503 with Retry-After, those in progress go on."""

@@ -151,13 +151,20 @@ class Meeting:
             if one.call.id == call or (not call and not one.moderator):
                 one.muted = muted
         self.refresh()
+        self._touch()
         self.board.publish(ConferenceChanged(self.name, "muted" if muted else "unmuted", call, by))
 
     def lock(self, locked: bool, by: str) -> None:
         """Let nobody in who is no moderator, or open again."""
         if locked is not self.locked:
             self.locked = locked
+            self._touch()
             self.board.publish(ConferenceChanged(self.name, "locked" if locked else "unlocked", "", by))
+
+    def _touch(self) -> None:
+        """What a restart must know of the members has changed."""
+        for one in self.members.values():
+            self.board.touch(one.call)
 
     def kick(self, call: str, by: str, now: float) -> None:
         """End the call of one member, or of all ("")."""

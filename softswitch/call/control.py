@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Container, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Container, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
 from media.control import (
@@ -25,15 +25,13 @@ from softswitch.call.body import NO_OFFER, offer_of
 from softswitch.call.call import Call
 from softswitch.call.fork import Fork
 from softswitch.call.headers import anonymous, passed
-from softswitch.call.keeping import keep
 from softswitch.call.leg import Leg, LegInput, LegState
 from softswitch.call.menu import supervise
 from softswitch.call.merge import merge
-from softswitch.call.revival import Kept, Standing, Taken, ids, take_back
+from softswitch.call.restart import Restart, unanswered
 from softswitch.call.routing import Destination, Refusal, route_uri
 from softswitch.call.supervise import may_supervise, talks_on
 from softswitch.effects import (
-    CallsChanged,
     ConnectOffer,
     ConversationEnded,
     Flow,
@@ -44,7 +42,6 @@ from softswitch.effects import (
     WithdrawOffer,
 )
 from softswitch.events import CallEnded, CallStarted, MediaAlarm
-from softswitch.packing import PackingError
 from softswitch.sip.dialog import Dialog
 from softswitch.sip.endpoint import ServerTransaction
 from softswitch.sip.grammar import from_wire, number
@@ -70,7 +67,6 @@ if TYPE_CHECKING:
     from softswitch.sip.registrar import Binding
 
 DEFAULT_POLICY: Final = Policy()
-YOUNG: Final = 0.25  # seconds
 MAX_DIALLED: Final = 128  # characters of a dialled string that records keep
 
 
@@ -94,9 +90,7 @@ class CallControl:
         self.board = Board(
             directory, endpoint, bindings, entropy, is_open=is_open, policy=policy, media_host=media_host
         )
-        self._stored: set[str] = set()  # calls of which something is stored
-        self._dropped: list[str] = []  # calls of before that were not taken back
-        self.unkept = 0  # times that a call could not be kept: a fault of ours
+        self.restart = Restart(self.board)
         self.current: Call | None = None  # the call that the present input is about, for `abort`
         self._answering: ServerTransaction | None = None  # the request that is being answered
         self._orders: dict[type, Callable[[Any, float], None]] = {
@@ -319,7 +313,7 @@ class CallControl:
     def _worker_lost(self, worker: int, now: float) -> None:
         for call in [call for call in self.board.calls.values() if call.worker == worker]:
             self._about(call)
-            if _unanswered(call):
+            if unanswered(call):
                 call.end("media_lost", now, 503)
             else:
                 call.caller.drop(now, 503, "media_lost")
@@ -376,51 +370,6 @@ class CallControl:
         if call is not None and call.visit is not None and call.visit.waiting:
             self._about(call)
             call.visit.release(order.outcome, order.destination, now)
-
-    # --- restart -----------------------------------------------------------------------------------------------------------
-
-    @property
-    def has_changes(self) -> bool:
-        """Whether `changes` has anything to tell, now or in a moment."""
-        return bool(self.board.changed or self._dropped)
-
-    def changes(self, now: float) -> Iterator[tuple[str, dict[str, Any] | None]]:
-        """What a restart must know of the calls that have changed since this was last asked; None: it may forget the call.
-
-        A call that was not answered yet and has only just begun is left for the next time: most are answered or over then.
-        """
-        dropped, self._dropped = self._dropped, []
-        yield from ((call, None) for call in dropped)
-        changed, self.board.changed = self.board.changed, {}
-        stored = self._stored
-        for call in changed:
-            if now - call.started < YOUNG and call.id in self.board.calls and _unanswered(call):
-                self.board.changed[call] = None
-                continue
-            try:
-                kept = keep(call)
-            except PackingError:
-                self.unkept += 1
-                kept = None
-            if kept is not None:
-                stored.add(call.id)
-                yield call.id, kept
-            elif call.id in stored:
-                stored.discard(call.id)
-                yield call.id, None
-
-    def take_back(self, calls: Collection[Kept], forgotten: Iterable[str], standing: Standing, now: float) -> Taken:
-        """Go on with the calls of a process that is gone. Workers must be ready; `standing`: what those do that lived on.
-
-        `forgotten`: calls that are stored and too old to be taken back.
-        """
-        taken = take_back(self.board, calls, standing, now)
-        going_on = {call.id for call in self.board.changed}
-        self._stored = set(going_on)
-        self._dropped = [call for call in (*ids(calls), *forgotten) if call not in going_on]
-        if self._dropped and not going_on:
-            self.board.out.append(CallsChanged())
-        return taken
 
     # --- operations ----------------------------------------------------------------------------------------------------------
 
@@ -606,10 +555,6 @@ class CallControl:
                 0.0,
             )
         )
-
-
-def _unanswered(call: Call) -> bool:
-    return call.summoning or call.caller.state is LegState.INCOMING
 
 
 def _of_no_consequence(worker: int, event: WorkerEvent, now: float) -> None:

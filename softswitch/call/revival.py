@@ -102,12 +102,15 @@ def take_back(board: Board, calls: Iterable[Kept], standing: Standing, now: floa
     for revival in sorted(revivals, key=lambda one: one.entered):
         revival.tell_waiting()
     for revival in revivals:
-        revival.go_on()
+        revival.signal()
+    # Whoever listens to a conversation must be there before it is asked what everybody hears.
     for watches in list(board.watches.values()):
         for watch in list(watches):
             watch.follow(now)
     for meeting in list(board.meetings.values()):
         meeting.refresh()
+    for revival in revivals:
+        revival.go_on()
     for revival in revivals:
         if revival.call.legs:
             board.touch(revival.call)
@@ -303,8 +306,8 @@ class Revival:
 
     # --- going on ----------------------------------------------------------------------------------------------------
 
-    def go_on(self) -> None:
-        """Signalling first, then what everybody hears."""
+    def signal(self) -> None:
+        """Dialogs and transactions go on; whoever is with others is with them again."""
         call, now = self.call, self._now
         for leg in list(self.legs.values()):
             self._resume(leg, self._kept["legs"][leg.id])
@@ -312,16 +315,25 @@ class Revival:
             if offer.leg is not None:
                 offer.leg.hang_up(now, 480, OfferResult.FAILED.value)
             self.board.out.append(OfferFailed(offer.id, OfferResult.FAILED))
-        if self.ended or call.caller.gone or call.id not in self.board.calls:
+        if not self._alive:
             return
         self.board.publish(CallTakenBack(call.id))
-        if call.peer is not None:
-            call.changed(now)
-        elif "supervision" in self._kept:
+        if "supervision" in self._kept:
             Supervision.resume(call, self._kept["supervision"], self._shift)
         elif "meeting" in self._kept:
-            if not Meeting.resume(call, self._kept["meeting"], self._shift):
-                call.say(("unavailable",), "unknown_conference", now)
+            Meeting.resume(call, self._kept["meeting"], self._shift)
+
+    @property
+    def _alive(self) -> bool:
+        return not (self.ended or self.call.caller.gone or self.call.id not in self.board.calls)
+
+    def go_on(self) -> None:
+        """What everybody hears, and what comes next for them."""
+        call, now = self.call, self._now
+        if not self._alive or call.supervision is not None or call.meeting is not None:
+            return
+        if call.peer is not None:
+            call.changed(now)
         elif call.fork is not None:
             call.fork_resumed(now)
         elif call.caller.state is LegState.INCOMING:
@@ -331,6 +343,8 @@ class Revival:
             call.visit.resume()
         elif "visit" in self._kept and call.visit is None:
             call.say(("unavailable",), "unknown_queue", now)
+        elif "meeting" in self._kept:
+            call.say(("unavailable",), "unknown_conference", now)
         else:
             call.run(resumed(call.recipe, self.board.site), now, call.recipe)
 

@@ -53,7 +53,7 @@ class Storage:
                 del self.calls[call]  # Nothing is forgotten that was not stored.
             else:
                 self.calls[call] = json.loads(json.dumps(kept, allow_nan=False))
-        assert switch.calls.unkept == 0
+        assert switch.calls.restart.unkept == 0
         if switch.switch.has_changes:
             self.arm()
         if self.state is None or world.now - self.state[0] >= STATE:

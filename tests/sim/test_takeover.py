@@ -7,9 +7,13 @@ from typing import Any
 
 import pytest
 
+from tests.sim.test_conferences import dial, type_
+from tests.sim.test_conferences import world as conference_world
 from tests.sim.test_queues import outcomes, ready
 from tests.sim.test_queues import world as queue_world
 from tests.sim.test_storm import Storm, books, lines_are_over
+from tests.sim.test_supervision import merged, supervised, talking
+from tests.sim.test_supervision import world as supervision_world
 from tests.sim.world import World, site
 
 
@@ -326,3 +330,74 @@ def test_blackout(first: int) -> None:
             assert not lines_are_over(storm.phones)
         except AssertionError as error:
             raise AssertionError(f"seed {seed}: {error}") from error
+
+
+# --- more than two ---------------------------------------------------------------------------------------------------
+
+
+def unchanged(w: World, *lines: Any) -> list[str]:
+    """Cut the power; everybody hears afterwards what they heard before, and no worker was told anything."""
+    w.run(0.5)
+    before = [w.hears(line) for line in lines]
+    commands = len(w.worker.commands)
+    power_cut(w)
+    w.run(0.5)
+    assert [w.hears(line) for line in lines] == before
+    assert len(w.worker.commands) == commands
+    return before
+
+
+def over(w: World, *lines: Any) -> None:
+    for line in lines:
+        line.phone.hang_up(line)
+        w.run(0.5)
+    w.run(60)
+    w.assert_idle()
+    books(w)
+
+
+def test_a_supervisor_listens_on_and_their_keys_work() -> None:
+    w = supervision_world()
+    line, other = talking(w)
+    ear = supervised(w)
+    assert unchanged(w, line, other, ear) == ["room:bob", "room:anna", "room:anna+bob"]
+    w.press(ear, "6")
+    w.run(0.2)
+    assert w.hears(line) == "room:bob+sue"
+    ear.phone.hang_up(ear)
+    w.run(1)
+    assert (w.hears(line), w.hears(other)) == ("bridge:bob", "bridge:anna")
+    (ended,) = w.switch.named("supervision.ended")
+    assert ended.seconds > 2.0
+    over(w, line)
+
+
+def test_a_conference_goes_on_with_its_mutes_and_its_lock() -> None:
+    w = conference_world()
+    lines = dial(w, "anna", "bob", "carl")
+    type_(w, lines[1], "*6")
+    w.switch.switch.conference("team", "lock", "", "cli", w.now)
+    w.switch.settle(w.now)
+    unchanged(w, *lines)
+    (row,) = w.switch.switch.conference_list(w.now)
+    assert row["locked"] and [one["muted"] for one in row["members"]] == [False, True, False]
+    assert row["seconds"] > 2.0
+    type_(w, lines[1], "*6")
+    assert w.hears(lines[0]) == "room:bob+carl"
+    over(w, *lines)
+
+
+def test_a_call_of_three_goes_on() -> None:
+    w = supervision_world()
+    line, other = talking(w)
+    carl = w.phone("carl", answer_after=0.2)
+    w.run(1)
+    consult = other.phone.call("carl")
+    w.run(2)
+    assert merged(w, line, consult) == ""
+    w.run(1)
+    unchanged(w, line, carl.lines[0])
+    line.phone.hang_up(line)
+    w.run(1)
+    assert w.hears(carl.lines[0]) == "bridge:bob"
+    over(w, carl.lines[0])

@@ -96,7 +96,7 @@ def test_a_call_that_cannot_be_kept_is_counted_and_goes_on() -> None:
         keep(call)
     w.switch.calls.board.touch(call)
     list(w.switch.switch.changes(w.now))
-    assert w.switch.calls.unkept == 1
+    assert w.switch.calls.restart.unkept == 1
     anna.hang_up(line)
     w.storage._armed = True  # what is stored of it is of no interest here
     w.run(40)
