@@ -18,7 +18,8 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
-from bench import load, machine, micro, progress
+from bench import lab, load, machine, micro, progress
+from media.control import RELAYS
 
 ROOT = Path(__file__).resolve().parent.parent
 console = Console(stderr=True)
@@ -127,12 +128,16 @@ def micro_command(only: tuple[str, ...], as_json: bool, output: Path | None) -> 
 
 @main.command("load")
 @click.argument("only", nargs=-1)
+@click.option(
+    "--relay", type=click.Choice(RELAYS), default="auto", show_default=True, help="How media packets are moved."
+)
 @with_output
-def load_command(only: tuple[str, ...], as_json: bool, output: Path | None) -> None:
+def load_command(only: tuple[str, ...], relay: str, as_json: bool, output: Path | None) -> None:
     """A running switch under load: registrations, calls, relayed audio, music, queue, idle. Takes minutes.
 
     The switch is pinned to the first processor, the load to the last: leave both to it.
     """
+    lab.relay = relay
     finish(measure(load, chosen_of(load, only)), output, as_json)
 
 

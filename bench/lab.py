@@ -21,6 +21,8 @@ SWITCH_CPU = 0
 LOAD_CPU = max(0, (os.cpu_count() or 1) - 1)
 ATTEMPTS = 3
 
+relay = "auto"  # how every lab of this run moves media packets: `python -m bench load --relay`
+
 _given: set[int] = set()
 
 
@@ -47,7 +49,7 @@ class Lab:
         self.port = free_port()
         self._arguments = [
             "lab", "--listen", f"127.0.0.1:{self.port}", "--http", f"127.0.0.1:{free_port()}", "--accounts", str(accounts),
-            "--agents", str(agents), "--tiers", str(tiers), "--dir", str(self.directory),
+            "--agents", str(agents), "--tiers", str(tiers), "--dir", str(self.directory), "--relay", relay,
             *options,
         ]  # fmt: skip
         self._affinity = os.sched_getaffinity(0)

@@ -163,10 +163,7 @@ def _seating(
 def lay(parts: list[Part], sending: dict[int, bool], gains: dict[int, float], fading: list[tuple[int, int]]) -> Desk:
     """The desk of these parts. `sending`: whether a leg may be sent to; `gains`: 0 for legs that are not to be heard now."""
     by_leg = {part.leg: part for part in parts}
-    groups: list[Group] = []
-    for part in parts:
-        if part.group is not None and not any(part.group is group for group in groups):
-            groups.append(part.group)
+    groups = list({id(part.group): part.group for part in parts if part.group is not None}.values())
     seated = [[by_leg[leg] for group in groups if group.wide is wide for leg in group.places] for wide in (False, True)]
     raised = [part for part in seated[1] if not part.wide]
     loose = [part for part in parts if part.group is None]

@@ -44,7 +44,8 @@ from media.transports import Transports
 from media.writing import Desk
 
 WITHOUT_LEG = (Open, Load, Record, Pause, Finish)  # commands for which no leg needs to be open
-ROUNDS = 4  # calls of `survey` in which every leg is visited once
+FEWEST_VISITS, MOST_VISITS = 4, 100  # calls of `survey` in which every leg is visited once
+LEGS_AT_ONCE = 8  # a report takes 0.1 ms: fifty in a row would hold up packets
 
 Chance: TypeAlias = Callable[[int], int]
 """As many random bits as the argument says, that nobody can predict."""
@@ -301,11 +302,16 @@ class Engine:
                 self._network.failed(leg, packet, error)
         self.session.asides.clear()
 
+    @property
+    def visits(self) -> int:
+        """How many calls of `survey` it takes to visit all legs."""
+        return min(max(len(self._states) // LEGS_AT_ONCE, FEWEST_VISITS), MOST_VISITS)
+
     def survey(self, now: float) -> None:
-        """Look after some of the legs; to be called a few times a second while any are open."""
+        """Look after some of the legs; to be called `visits` times a second while any are open."""
         if not self._to_visit:
             self._to_visit = list(self._states)
-        for _ in range(-(-len(self._states) // ROUNDS)):
+        for _ in range(-(-len(self._states) // self.visits)):
             if not self._to_visit:
                 return
             number = self._to_visit.pop()

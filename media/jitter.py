@@ -16,15 +16,14 @@ from math import gcd
 from typing import NamedTuple
 
 import numpy as np
-from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
 from media.concealment import SILENT, Concealment
 from media.noise import ComfortNoise
+from media.rings import EMPTY, Rings
 from media.rtp import CLOCK_RATE, MAX_DROPOUT, MAX_MISORDER
-from media.stretch import best_lag, cross_fade
+from media.stretch import best_lag, cross_fade, ramp
 
-EMPTY = -32768  # no decoder gives it: G.711 and G.722 do not reach it, others are clipped
 FRAME_MS = 20
 RING_MS = 600
 HISTORY_MS = 60  # what was played is kept that long, for concealing and drawing out
@@ -35,9 +34,11 @@ FORGET = 6.0  # seconds in which a spread falls to a third
 LEAK = 1000  # LOW rises by a thousandth of real time, so it follows every clock that deserves the name
 QUIET = 150  # mean magnitude of a frame in which nobody minds a change of length
 HASTE_MS = 60  # more than that too much is left out of speech as well
+FEW = (
+    16  # legs of one tick that get all care; more at once is a fault of the network, and would make all the others late
+)
 
 IDLE, PRIMED, RUNNING = 0, 1, 2
-_NONE: list[int] = []
 
 # One row per leg. Positions and durations are in samples, LOW and SPREAD 256 times that.
 STATE = (
@@ -58,18 +59,15 @@ class Condition(NamedTuple):
     moved: float
 
 
-class Jitter:
+class Jitter(Rings):
     """The buffers of all legs whose audio has one rate, in hertz."""
 
     def __init__(self, legs: int, rate: int) -> None:
         self.rate = rate
         self.frame = self._samples_of(FRAME_MS)
-        self._ring = self._samples_of(RING_MS)
+        super().__init__(legs, self._samples_of(RING_MS))
         self._history = self._samples_of(HISTORY_MS)
         self._reach = self._ring - self._history - self.frame
-        # Left as it is until a leg is added: a leg that is never decoded takes no memory.
-        self._flat: NDArray[np.int16] = np.empty(legs * self._ring, np.int16)
-        self._windows: dict[int, NDArray[np.int16]] = {}
         self.state: NDArray[np.int64] = np.zeros((legs, len(STATE)), np.int64)
         self.begins: NDArray[np.int64] = np.zeros(legs, np.int64)  # how many streams began on each leg
         self._concealing: dict[int, Concealment] = {}
@@ -103,57 +101,6 @@ class Jitter:
             float(row[DELAY] * ms), int(row[TAKEN]), int(row[LATE]), float(row[CONCEALED] * ms), float(row[MOVED] * ms)
         )
 
-    # --- the ring ----------------------------------------------------------------------------------------------------
-
-    def _window(self, count: int) -> NDArray[np.int16]:
-        window = self._windows.get(count)
-        if window is None:
-            window = self._windows[count] = sliding_window_view(self._flat, count, writeable=True)
-        return window
-
-    def _places(
-        self, legs: NDArray[np.int64], at: NDArray[np.int64], count: int
-    ) -> tuple[NDArray[np.int64], list[int]]:
-        """Where `count` samples of each leg begin, and the rows of which a part lies at the beginning of the ring."""
-        offset = at % self._ring
-        beyond = offset > self._ring - count
-        return legs * self._ring + offset, beyond.nonzero()[0].tolist() if beyond.any() else _NONE
-
-    def _read(self, legs: NDArray[np.int64], at: NDArray[np.int64], count: int) -> NDArray[np.int16]:
-        places, beyond = self._places(legs, at, count)
-        for row in beyond:
-            places[row] = 0
-        samples: NDArray[np.int16] = self._window(count)[places]
-        for row in beyond:
-            samples[row] = self.read(int(legs[row]), int(at[row]), count)
-        return samples
-
-    def _write(
-        self, legs: NDArray[np.int64], at: NDArray[np.int64], count: int, samples: NDArray[np.int16] | int
-    ) -> None:
-        places, beyond = self._places(legs, at, count)
-        if beyond:
-            for row in beyond:
-                self.write(int(legs[row]), int(at[row]), count, samples if isinstance(samples, int) else samples[row])
-            keep = np.ones(len(legs), bool)
-            keep[beyond] = False
-            places = places[keep]
-            samples = samples if isinstance(samples, int) else samples[keep]
-        self._window(count)[places] = samples
-
-    def read(self, leg: int, at: int, count: int) -> NDArray[np.int16]:
-        """A copy of some samples of one leg."""
-        ring = self._flat[leg * self._ring : (leg + 1) * self._ring]
-        return ring.take(np.arange(at, at + count), mode="wrap")
-
-    def write(self, leg: int, at: int, count: int, samples: NDArray[np.int16] | int) -> None:
-        """Put samples of one leg where they belong, or the same value everywhere."""
-        ring, offset = self._flat[leg * self._ring : (leg + 1) * self._ring], at % self._ring
-        head = min(count, self._ring - offset)
-        ring[offset : offset + head] = samples if isinstance(samples, int) else samples[:head]
-        if head < count:
-            ring[: count - head] = samples if isinstance(samples, int) else samples[head:]
-
     # --- what arrives ------------------------------------------------------------------------------------------------
 
     def put(
@@ -169,9 +116,9 @@ class Jitter:
         spans = np.full(len(legs), count)
         kept, at = self.admit(legs, packets, stamps, spans, clocks)
         if kept.all():
-            self._write(legs, at, count, samples)
+            self.write_rows(legs, at, count, samples)
         else:
-            self._write(legs[kept], at[kept], count, samples[kept])
+            self.write_rows(legs[kept], at[kept], count, samples[kept])
 
     def admit(
         self,
@@ -240,7 +187,7 @@ class Jitter:
         self.begins[leg] += 1
         row[MODE], row[POS], row[FIRST], row[STAMP], row[END] = PRIMED, first, first, stamp, first
         row[PACKET], row[LOW], row[SPAN] = packet - 1, (arrival - first) << 8, span
-        self._flat[leg * self._ring : (leg + 1) * self._ring] = EMPTY
+        self.write(leg, 0, self._ring, EMPTY)
 
     def _fill_pause(self, leg: int, state: NDArray[np.int64], until: int) -> None:
         start = max(int(state[END]), int(state[POS]))
@@ -287,9 +234,9 @@ class Jitter:
         if (mode != RUNNING).any():
             for row in np.flatnonzero(mode == PRIMED).tolist():
                 self._prime(int(legs[row]), state[row], now)
-        samples = self._read(legs, state[:, POS], frame)
+        samples = self.read_rows(legs, state[:, POS], frame)
         lowest = samples.min(axis=1)
-        self._write(legs, state[:, POS] - self._history, frame, EMPTY)
+        self.write_rows(legs, state[:, POS] - self._history, frame, EMPTY)
         idle = mode == IDLE
         if idle.any():
             samples[idle] = 0
@@ -297,15 +244,19 @@ class Jitter:
         excess = self._excess(legs, state, now)
         hole = lowest == EMPTY
         if hole.any() or self._concealing:
-            for row in np.flatnonzero(hole).tolist():
+            for row in self._pass_over(legs, state, samples, hole, excess).nonzero()[0].tolist():
                 self._fill(int(legs[row]), state[row], samples[row], int(excess[row]))
-            for row in np.flatnonzero(self._in_gap[legs] & ~hole).tolist():
+            for row in (self._in_gap[legs] & ~hole).nonzero()[0].tolist():
                 samples[row] = self._concealing[int(legs[row])].heard(samples[row])
                 self._end_gap(int(legs[row]))
         wrong = (excess > frame) | (excess < -frame // 2)
         if wrong.any():
-            for row in np.flatnonzero(wrong & ~hole & ~idle).tolist():
-                self._adjust(int(legs[row]), state[row], samples[row], int(excess[row]))
+            rows = (wrong & ~hole & ~idle).nonzero()[0]
+            quiet = np.abs(samples[rows, ::4]).sum(axis=1, dtype=np.int64) < QUIET * frame // 4
+            over = excess[rows]
+            needed = quiet | (over < -frame) | (over > self._samples_of(HASTE_MS))
+            for row, is_quiet in zip(rows[needed][:FEW].tolist(), quiet[needed][:FEW].tolist(), strict=True):
+                self._adjust(int(legs[row]), state[row], samples[row], int(excess[row]), is_quiet)
         state[:, POS] += np.where(idle, 0, frame)
         self.state[legs] = state
         return samples
@@ -338,6 +289,52 @@ class Jitter:
         state[MODE] = RUNNING
 
     # --- where something is missing ----------------------------------------------------------------------------------
+
+    def _pass_over(
+        self,
+        legs: NDArray[np.int64],
+        state: NDArray[np.int64],
+        samples: NDArray[np.int16],
+        hole: NDArray[np.bool_],
+        excess: NDArray[np.int64],
+    ) -> NDArray[np.bool_]:
+        """Legs from which nothing comes any more are silent. Returns the others that miss something.
+
+        Should they begin again, then with the delay that they need.
+        """
+        stopped = hole & (state[:, MISSED] >= self._samples_of(SILENT)) & (state[:, NOISE] == 0)
+        if stopped.any():
+            stopped &= samples.max(axis=1) == EMPTY
+            samples[stopped] = 0
+            step = np.where(np.abs(excess) >= self.frame, np.sign(excess) * self.frame, 0)
+            ahead = (stopped & (step > 0)).nonzero()[0]
+            if len(ahead):
+                self.write_rows(legs[ahead], state[ahead, POS] - self._history + self.frame, self.frame, EMPTY)
+            state[:, POS] += np.where(stopped, step, 0)
+        left: NDArray[np.bool_] = hole & ~stopped
+        if int(left.sum()) > FEW:
+            left &= ~self._mirror(legs, state, samples, left)
+        return left
+
+    def _mirror(
+        self, legs: NDArray[np.int64], state: NDArray[np.int64], samples: NDArray[np.int16], hole: NDArray[np.bool_]
+    ) -> NDArray[np.bool_]:
+        """Where many legs miss a whole frame at once, what was heard last comes once more, backwards and fading.
+
+        That joins without a step, as a mirror does, and costs a fraction of looking for the pitch of each voice.
+        """
+        chosen = hole & (samples.max(axis=1) == EMPTY) & (state[:, NOISE] == 0) & ~self._in_gap[legs]
+        rows = chosen.nonzero()[0][FEW:]
+        last = self.read_rows(legs[rows], state[rows, POS] - self.frame, self.frame)[:, ::-1]
+        last = (np.where(last == EMPTY, 0, last) * (1 - ramp(self.frame))).astype(np.int16)
+        samples[rows] = last
+        self.write_rows(legs[rows], state[rows, POS], self.frame, last)
+        following = state[rows, END] > state[rows, POS] + self.frame
+        state[rows, CONCEALED] += np.where(following, self.frame, 0)
+        state[rows, MISSED] += np.where(following, 0, self.frame)
+        done = np.zeros(len(legs), bool)
+        done[rows] = True
+        return done
 
     def _end_gap(self, leg: int) -> None:
         self._concealing.pop(leg, None)
@@ -372,11 +369,6 @@ class Jitter:
                 state[POS] -= frame  # What comes too late now is early enough then.
                 state[MOVED] += frame
                 return
-        elif abs(excess) >= frame:
-            # Nothing comes any more. Should it begin again, then with the delay that it needs.
-            step = frame if excess > 0 else -frame
-            self._skip(leg, at, step)
-            state[POS] += step
         self.write(leg, at, frame, samples)
 
     def _skip(self, leg: int, at: int, step: int) -> None:
@@ -384,13 +376,10 @@ class Jitter:
         if step > 0:
             self.write(leg, at - self._history + self.frame, step, EMPTY)
 
-    def _adjust(self, leg: int, state: NDArray[np.int64], samples: NDArray[np.int16], excess: int) -> None:
+    def _adjust(self, leg: int, state: NDArray[np.int64], samples: NDArray[np.int16], excess: int, quiet: bool) -> None:
         """Leave out, or draw out, as much as is too much or too little."""
         at, frame = int(state[POS]), self.frame
         grid = min(max(int(state[SPAN]), 1), frame)  # Where packets begin: frames that begin there wait least.
-        quiet = int(np.abs(samples).mean()) < QUIET
-        if not quiet and -frame <= excess <= self._samples_of(HASTE_MS):
-            return
         if excess > 0:
             step = min(excess, frame)
             step -= (at + step - int(state[FIRST])) % grid if quiet else 0

@@ -9,7 +9,8 @@ from __future__ import annotations
 import numpy as np
 
 from media.codec import Codec, Decoder, Encoder, Samples
-from media.jitter import EMPTY, END, MODE, NOISE, POS, Jitter
+from media.jitter import END, MODE, NOISE, POS, Jitter
+from media.rings import EMPTY
 from media.rtp import CLOCK_RATE
 
 MAX_WAITING = 64  # packets of one leg: more than fits into the ring, whatever their length

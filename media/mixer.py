@@ -139,5 +139,5 @@ class Mixer:
 
 def clip(heard: NDArray[np.int32]) -> Samples:
     """To 16 bits: what is too loud is cut off."""
-    clipped: Samples = np.clip(heard, -32768, 32767).astype(np.int16)
+    clipped: Samples = np.minimum(np.maximum(heard, -32768), 32767).astype(np.int16)
     return clipped

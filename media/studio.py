@@ -249,6 +249,8 @@ class Studio(Audience):
 
     def next_due(self) -> int | None:
         """The tick in which something is to be done; None: nothing."""
+        if not self._parts:
+            return None
         due = [due for due, members in zip(self._due, self._members, strict=True) if members]
         if self._bench.next_later is not None:
             due.append(self._bench.next_later)
@@ -257,6 +259,8 @@ class Studio(Audience):
     def run(self, tick: int, clock: int) -> None:
         """Do everything that is due up to `tick`. `clock`: now, in 1/8000 s."""
         self._tick = tick
+        if not self._parts:
+            return
         self._bench.send_later(tick, clock)
         for phase, members in enumerate(self._members):
             if members and self._due[phase] <= tick:
@@ -269,12 +273,12 @@ class Studio(Audience):
             # Nobody wants to hear a second of audio at once: real time goes on.
             self._due[phase] += late
             self._table.outbound[list(self._members[phase]), FRESH] = 1
-        while self._due[phase] <= tick:
-            desk = self._desks[phase] or self._lay(phase)
-            self._bench.work(desk, self._due[phase], clock)
-            self._due[phase] += PHASES
-            if desk.passing:
-                self._desks[phase] = None
+        # One frame at a time, however late: the packets for the next one may still have to be read.
+        desk = self._desks[phase] or self._lay(phase)
+        self._bench.work(desk, self._due[phase], clock)
+        self._due[phase] += PHASES
+        if desk.passing:
+            self._desks[phase] = None
 
     def _lay(self, phase: int) -> Desk:
         parts = list(self._members[phase].values())

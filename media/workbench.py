@@ -171,8 +171,11 @@ class Workbench:
     def _send(self, out: Outgoing, heard: NDArray[np.int32], tick: int, clock: int) -> None:
         for law, legs, rows in out.coded:
             self.outlet.send_rows(legs, encode_rows(heard if rows is None else heard[rows], law), clock)
+        if not out.spoken:
+            return
+        samples = clip(heard)
         for leg, row, speaking in out.spoken:
-            for count, payload in enumerate(speaking.say(clip(heard[row]))):
+            for count, payload in enumerate(speaking.say(samples[row])):
                 if count:
                     self._later.append((tick + count * speaking.ticks // TICK_SAMPLES, leg, payload, speaking))
                 else:

@@ -56,7 +56,7 @@ from media.writing import WritingDesk
 NEARLY = 0.002  # seconds: who sleeps no longer than that need not be woken for a command
 RATE_WINDOW = 0.05  # seconds over which packets are counted
 COMMAND_SLICE = 0.004  # seconds of commands in a row
-SURVEY = 0.25  # seconds between visits to a quarter of the legs
+SURVEY = 1.0  # seconds in which all legs are visited
 COLLECT = 10.0  # seconds between collections of garbage
 LONGEST_SLEEP = 0.25  # also the longest that a lost wake-up could cost
 ALARM_INTERVAL = 1.0  # seconds between two Alarms of the same kind
@@ -297,7 +297,7 @@ class Worker:
     # --- now and then ------------------------------------------------------------------------------------------------
 
     def _survey(self, now: float) -> None:
-        self._survey_at = now + SURVEY
+        self._survey_at = now + SURVEY / self._engine.visits
         self._engine.watchman.epoch = time.time() - now
         self._engine.survey(now)
         if now >= self._busy_at + 1.0:

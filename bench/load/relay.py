@@ -10,6 +10,8 @@ import subprocess
 import sys
 from typing import Any
 
+from bench import lab
+
 CALLS = (100, 500, 700, 1000)
 BEYOND = (1150, 1300, 1500)  # tried while the step before went well
 LISTENERS = 1000
@@ -20,7 +22,16 @@ SENT_PERCENT = 97.0  # below that it was the generator that could not follow, an
 
 def measure(*arguments: str) -> dict[str, Any]:
     """One run of the generator against a worker of its own, in a process of its own."""
-    command = [sys.executable, "-m", "bench.load.rtp_generator", "--seconds", str(SECONDS), *arguments]
+    command = [
+        sys.executable,
+        "-m",
+        "bench.load.rtp_generator",
+        "--seconds",
+        str(SECONDS),
+        "--relay",
+        lab.relay,
+        *arguments,
+    ]
     ended = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True)
     report: dict[str, Any] = json.loads(ended.stdout)
     return report

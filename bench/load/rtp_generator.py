@@ -410,11 +410,11 @@ def free_range(ports: int) -> int:
 
 def load_worker(
     calls: int, listeners: int, seconds: float, *, codec: tuple[str, str] = ("PCMU", "PCMU"), relay: str = "auto",
-    base_port: int = 0, pinned: bool = True,
+    base_port: int = 0, pinned: bool = True, conferences: bool = False,
 ) -> Report:  # fmt: skip
     """Open calls (and listeners of music) on a worker, load it, and add what it used to the report."""
     from media.client import start_worker
-    from media.control import Bridge, Close, Command, Music, Open, Ready, Statistics
+    from media.control import Bridge, Close, Command, Join, Music, Open, Ready, Statistics
 
     types = {"PCMU": 0, "PCMA": 8}
     legs = 2 * calls + listeners
@@ -435,7 +435,10 @@ def load_worker(
             name = codec[leg % 2] if leg < 2 * calls else "PCMU"
             # The generator sends type 0 only; a leg may expect another number than it is sent.
             commands.append(Open(leg, phone.host, phone.port, name, types[name], receive_type=0))
-        commands += [Bridge(leg, leg + 1) for leg in range(0, 2 * calls, 2)]
+        if conferences:
+            commands += [Join(leg, leg // 4) for leg in range(2 * calls)]
+        else:
+            commands += [Bridge(leg, leg + 1) for leg in range(0, 2 * calls, 2)]
         commands += [Music(leg, "bench") for leg in range(2 * calls, legs)]
         if listeners:
             from media.control import Load
@@ -469,8 +472,8 @@ def load_worker(
             "lost_seen_by_worker": sum(each.lost for each in statistics),
             "gauges": client.gauges(),
         }
-        if codec[0] != codec[1]:
-            # What has been transcoded does not say any more who sent it: all that can be told is how much arrived.
+        if codec[0] != codec[1] or conferences:
+            # What has been transcoded, or mixed, does not say any more who sent it: all that can be told is how much arrived.
             report.received, report.lost = report.foreign, max(0, sum(generator.counts) - report.foreign)
             report.loss_percent = round(100 * report.lost / max(1, sum(generator.counts)), 4)
     return report
@@ -540,6 +543,7 @@ def main() -> None:
     parser.add_argument("--listeners", type=int, default=0)
     parser.add_argument("--seconds", type=float, default=5.0)
     parser.add_argument("--relay", default="auto")
+    parser.add_argument("--conferences", action="store_true", help="two calls at a time are one conference of four")
     parser.add_argument("--transcode", action="store_true", help="mu-law on one side, A-law on the other")
     parser.add_argument("--direct", action="store_true", help="phones send to each other, without a relay")
     parser.add_argument("--stdin", action="store_true", help="read a plan from standard input")
@@ -557,7 +561,7 @@ def main() -> None:
         codecs = ("PCMU", "PCMA") if options.transcode else ("PCMU", "PCMU")
         report = load_worker(
             options.calls, options.listeners, options.seconds, codec=codecs, relay=options.relay,
-            base_port=options.base_port,
+            base_port=options.base_port, conferences=options.conferences,
         )  # fmt: skip
     print(json.dumps(asdict(report)))
 

@@ -61,9 +61,10 @@ SQE = np.dtype(
         ("pad", "u8"),
     ]
 )  # fmt: skip
-CQE = np.dtype([("user", "u8"), ("result", "i4"), ("flags", "u4")])
+CQE_SIZE = 16
+USER, MARK, RESULT, FLAGS = range(4)  # its words: user data (low, high), result (to be read as signed), flags
 BUFFER = np.dtype([("addr", "u8"), ("len", "u4"), ("id", "u2"), ("tail", "u2")])
-assert (SQE.itemsize, CQE.itemsize, BUFFER.itemsize) == (64, 16, 16)
+assert (SQE.itemsize, BUFFER.itemsize) == (64, 16)
 
 _FIELDS = ("sq_entries", "cq_entries", "flags", "sq_thread_cpu", "sq_thread_idle", "features", "wq_fd", "r0", "r1", "r2",
            "sq_head", "sq_tail", "sq_mask", "sq_size", "sq_flags", "sq_dropped", "sq_array", "r3", "sq_user_low", "sq_user_high",
@@ -161,14 +162,15 @@ class Ring:
 
     def _map(self, at: dict[str, int]) -> None:
         self.entries, self.mask = at["sq_entries"], at["sq_entries"] - 1
-        self.completions = at["cq_entries"]
-        size = max(at["cq_cqes"] + self.completions * CQE.itemsize, at["sq_array"] + 4 * self.entries)
+        self.capacity = at["cq_entries"]  # of the ring of completions
+        self._last = self.capacity - 1
+        size = max(at["cq_cqes"] + self.capacity * CQE_SIZE, at["sq_array"] + 4 * self.entries)
         shared = mmap.MAP_SHARED | mmap.MAP_POPULATE
         self._rings = mmap.mmap(self.descriptor, size, shared)
         self._entries = mmap.mmap(self.descriptor, self.entries * SQE.itemsize, shared, offset=SQES_OFFSET)
         self.requests: NDArray[Any] = np.frombuffer(self._entries, SQE)
-        self._done: NDArray[Any] = np.frombuffer(self._rings, CQE, self.completions, at["cq_cqes"])
-        self._user, self._result, self._flags = (self._done[name] for name in ("user", "result", "flags"))
+        done = np.frombuffer(self._rings, np.uint32, 4 * self.capacity, at["cq_cqes"])
+        self._done: NDArray[np.uint32] = done.reshape(-1, 4)
         if not at["flags"] & NO_SQARRAY:
             array = np.frombuffer(self._rings, np.uint32, self.entries, at["sq_array"])
             array[:] = np.arange(self.entries)
@@ -178,6 +180,7 @@ class Ring:
             for name in ("sq_head", "sq_tail", "cq_head", "cq_tail", "cq_overflow")
         )
         self._tail, self._head = self._sq_tail[0], self._cq_head[0]
+        self._seen = self._head
         # struct io_uring_getevents_arg, and the struct __kernel_timespec that it points to.
         self._argument = np.zeros(5, np.uint64)
         self._argument[2] = self._argument.ctypes.data + 24
@@ -204,6 +207,8 @@ class Ring:
         for what, argument, count in ((SYNC_CANCEL, cancel.ctypes.data, 1), (UNREGISTER_FILES, 0, 0)):
             with contextlib.suppress(OSError):  # Nothing was under way, or there were no files.
                 _call(REGISTER, self.descriptor, what, argument, count)
+                # What is cancelled lets go of its file here. Our maps keep the ring itself until they are collected.
+                self.enter(self.capacity, 0.0, 0.0)
         os.close(self.descriptor)
         self.descriptor = -1
 
@@ -249,25 +254,26 @@ class Ring:
 
     # --- completions -------------------------------------------------------------------------------------------------
 
-    def take(self) -> tuple[NDArray[np.uint64], NDArray[np.int32], NDArray[np.uint32]] | None:
-        """All completions there are, as copies: user data, results, flags. They count as read."""
+    def completions(self) -> NDArray[np.uint32] | None:
+        """All completions there are, one per row: columns USER, MARK, RESULT, FLAGS. Valid until `release`."""
         tail, head = self._cq_tail[0], self._head
         count = tail - head & 0xFFFFFFFF
         if not count:
             return None
-        start = head & self.completions - 1
-        stop = start + count
-        if stop <= self.completions:
-            taken = self._user[start:stop].copy(), self._result[start:stop].copy(), self._flags[start:stop].copy()
-        else:
-            places = np.arange(start, stop) & self.completions - 1
-            taken = self._user[places], self._result[places], self._flags[places]
-        self._cq_head[0] = self._head = tail
-        return taken
+        self._seen = tail
+        start = head & self._last
+        if start + count <= self.capacity:
+            return self._done[start : start + count]
+        wrapped: NDArray[np.uint32] = self._done[np.arange(start, start + count) & self._last]
+        return wrapped
+
+    def release(self) -> None:
+        """What `completions` gave last is read."""
+        self._cq_head[0] = self._head = self._seen
 
 
 class BufferRing:
-    """Lends the rows of a matrix to the kernel, which fills them one after the other.
+    """Lends the rows of a matrix to the kernel, which fills them one after the other, whatever leg they are for.
 
     While rows come back in the order in which they were lent, entry n of the ring is row n for ever, and giving back is one
     store. Should a kernel ever take them in another order, the entries are written anew from then on.
@@ -291,12 +297,18 @@ class BufferRing:
         self._tail = self._tail_word[0] = rows & 0xFFFF
         self.in_order = True
 
-    def give(self, rows: NDArray[np.uint32], consecutive: bool) -> None:
-        """Lend these rows again. `consecutive`: each is one more than that before it, round the end."""
-        if self.in_order and not (consecutive and rows[0] == self._tail & self._mask):
+    def give(self, first: int, count: int) -> None:
+        """Lend these rows again, which were filled one after the other (round the end)."""
+        if not self.in_order or first != self._tail & self._mask:
+            self.give_rows(np.arange(first, first + count) & self._mask)
+            return
+        self._tail = self._tail_word[0] = self._tail + count & 0xFFFF
+
+    def give_rows(self, rows: NDArray[np.int64]) -> None:
+        """Lend these rows again, in whatever order they were filled."""
+        places = self._tail + np.arange(len(rows)) & self._mask
+        if not self.in_order or (places != rows).any():
             self.in_order = False
-        if not self.in_order:
-            places = self._tail + np.arange(len(rows)) & self._mask
             self._entries["addr"][places] = self.addresses[rows]
             self._entries["id"][places] = rows
         self._tail = self._tail_word[0] = self._tail + len(rows) & 0xFFFF
@@ -331,12 +343,11 @@ def prove() -> None:
         ring.advance(2)
         octets[3, :5] = tuple(b"proof")
         ring.enter(1, 0.0, 0.0)
-        taken = ring.take()
-        if taken is None or len(taken[0]) != 1:
-            raise Unavailable(errno.EINVAL, explain(OSError(errno.EINVAL, "")))
-        user, result, flags = taken[0][0], taken[1][0], taken[2][0]
-        if (user, result, flags) != (7, 5, HAS_BUFFER | MORE) or bytes(octets[0, :5]) != b"proof":
-            raise Unavailable(-min(int(result), 0), explain(OSError(-min(int(result), 0) or errno.EINVAL, "")))
+        done = ring.completions()
+        expected = [[7, 0, 5, HAS_BUFFER | MORE]]
+        if done is None or done.tolist() != expected or bytes(octets[0, :5]) != b"proof":
+            code = errno.EINVAL if done is None else -min(int(done[0, RESULT].astype(np.int32)), 0) or errno.EINVAL
+            raise Unavailable(code, explain(OSError(code, os.strerror(code))))
     finally:
         ring.close()
         first.close()

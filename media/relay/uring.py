@@ -1,28 +1,19 @@
 """The fastest relay without privileges: io_uring moves the packets, Python rewrites them by the batch.
 
-Every leg whose remote address is settled has one receive request that stays (multishot). The kernel puts what arrives into the
-rows of the buffer matrix, one after the other whatever leg it is for, so what has come since the last look is a slice of the
-matrix, and what `batch.py` does to it needs no gathering. Each row is then sent from where it lies: the slots for requests are
-filled in beforehand as sends, and only file, address and size are written, three columns at once. One system call waits for
-packets, one sends them all.
+Every leg whose remote address is settled has one receive request that stays. The kernel puts what arrives into the rows of the
+buffer matrix, one after the other whatever leg it is for, so what has come since the last look is a slice of the matrix, and
+what `batch.py` does to it needs no gathering. Each row is then sent from where it lies. One system call waits for packets, one
+sends them all.
 
 What is rare - legs that wait for their latch, RTCP, the worker's own descriptors - is left to epoll as in the other relays,
 and the ring watches the descriptor of epoll.
-
-Nothing is lost or duplicated when a leg is aimed elsewhere: a socket is emptied before its receive request begins, and the
-request before it is cancelled in the same system call, ahead of the new one; both happen inside `enter`, as does every
-arrival of a packet, and whatever has arrived is handled before `poll` returns. Each request carries a number of its
-generation, so that a completion of an old one is told from one of the present.
 """
 
 from __future__ import annotations
 
-import ctypes
 import errno
-import os
 import socket
 from time import monotonic
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -33,23 +24,22 @@ from media.ports import PortPool
 from media.relay import RelayError
 from media.relay.batch import Batch, Buffers
 from media.relay.iouring import (
-    ASYNC_CANCEL,
-    BUFFER_SELECT,
     BUFFER_SHIFT,
-    FIXED_FILE,
+    FLAGS,
     HAS_BUFFER,
+    MARK,
     MORE,
-    MULTISHOT,
     POLL_ADD,
-    RECEIVE,
-    SEND,
-    SKIP_SUCCESS,
+    RESULT,
     SQE,
+    USER,
     BufferRing,
     Ring,
     Unavailable,
     prove,
 )
+from media.relay.receives import Receives
+from media.relay.sends import SENT, Sends
 from media.relay.sockets import SocketRelay
 from media.rows import Rows
 from media.rtp import CLOCK_RATE, HEADER_SIZE
@@ -61,16 +51,13 @@ FEWEST_ROWS, MOST_ROWS = (
 )  # of the buffer matrix; beyond that packets wait in their sockets, which hold a second each
 ASIDE = 1024  # rows for packets that cannot be handled where they lie
 CROSSOVER = 20  # packets from which on a batch is cheaper (bench/micro/relay.py)
+RARELY = 0.005  # seconds between looks at what epoll looks after, under load
 EVERYTHING = 1 << 20  # completions to wait for: more than there can be
-SHORT_PACE, LONG_PACE = 0.001, 0.002  # seconds
+SHORT_PACE, LONG_PACE = 0.0015, 0.002  # seconds
 LONG_FROM = 75_000  # packets per second from which on a longer pace is worth its delay
 
-# User data of a request: kind, generation, leg (or slot).
-KIND_SHIFT, GENERATION_SHIFT = 48, 32
-RECEIVED, SENT, CANCELLED, WATCHED = (kind << KIND_SHIFT for kind in range(4))
-LEG = 0xFFFFFFFF
-GENERATION = 0xFFFF
-ORDINARY = HAS_BUFFER | MORE
+WATCHED = 3 << 16  # mark of the request that watches epoll; the others: `sends.py`, `receives.py`
+NOTHING_LEFT = -1  # size of a packet that its transport took
 
 _USUAL = HEADER_SIZE + 160
 _POLLIN = 1
@@ -83,7 +70,7 @@ class UringRelay(SocketRelay):
 
     def __init__(self, pool: PortPool, legs: Legs) -> None:
         """Raises RelayError with the reason if it does not run here."""
-        rows = 1 << min(max(2 * legs.count, FEWEST_ROWS), MOST_ROWS).bit_length() - 1
+        rows = 1 << (min(max(2 * legs.count, FEWEST_ROWS), MOST_ROWS) - 1).bit_length()
         self._families = {family: place * legs.count for place, family in enumerate(pool.families)}
         try:
             prove()
@@ -99,33 +86,23 @@ class UringRelay(SocketRelay):
         except Unavailable as error:
             raise RelayError(error.strerror) from None
         super().__init__(pool, legs)
+        self._sends = Sends(self._ring, self._send_failed)
+        self._receives = Receives(legs.count, self._sends)
         self._batch = Batch(legs, self._buffers)
         self._aside = Buffers(ASIDE)
         self._aside_batch = Batch(legs, self._aside)
-        self._aside_addresses = self._aside.addresses
         self._order: NDArray[np.int64] = np.arange(MOST_ROWS)
         self._last_row: NDArray[np.int64] = np.zeros(legs.count, np.int64)
-        # Places in the ring's list of files: where legs that are aimed are read, where they are sent to without more ado.
-        self._place: NDArray[np.int32] = np.full(legs.count, -1, np.int32)
-        self._file_of: NDArray[np.int32] = np.full(legs.count, -1, np.int32)
+        # The flags of completions that are nothing but packets, twice round the matrix.
+        flags = np.arange(rows, dtype=np.uint32) << BUFFER_SHIFT | HAS_BUFFER | MORE
+        self._steady: NDArray[np.uint32] = np.concatenate((flags, flags))
+        self._file_of: NDArray[np.int32] = np.full(
+            legs.count, -1, np.int32
+        )  # where the ring sends to; -1: use `senders`
         self._guarded: NDArray[np.bool_] = np.zeros(legs.count, np.bool_)
         self._guards = 0
-        self._generation: NDArray[np.uint64] = np.zeros(legs.count, np.uint64)
-        self._armed: NDArray[np.bool_] = np.zeros(legs.count, np.bool_)
-        self._to_arm: list[int] = []
-        self._to_cancel: list[int] = []  # user data of requests
-        self._unsettled = 0  # cancelled requests whose end has not been seen
         self._watching = self._news = False
-        self._prepare_slots()
-
-    def _prepare_slots(self) -> None:
-        requests = self._ring.requests
-        requests["opcode"], requests["flags"] = SEND, FIXED_FILE | SKIP_SUCCESS
-        # MSG_DONTWAIT: the packet is sent, or has failed, when the system call returns; its row may be used again.
-        requests["op_flags"] = socket.MSG_DONTWAIT | socket.MSG_NOSIGNAL
-        requests["user"] = SENT | np.arange(len(requests), dtype=np.uint64)
-        self._template = requests.copy()
-        self._slot_file, self._slot_address, self._slot_size = requests["fd"], requests["addr"], requests["len"]
+        self._rare_at = 0.0
 
     def attach(self, engine: Engine) -> None:
         super().attach(engine)
@@ -136,74 +113,29 @@ class UringRelay(SocketRelay):
         self._ring.close()
         super().close()
 
-    # --- which legs are read -----------------------------------------------------------------------------------------
+    # --- legs --------------------------------------------------------------------------------------------------------
 
     def _begin(self, leg: int, media: socket.socket, *, admitted: bool) -> None:
         if admitted:
             self._epoll.unregister(media.fileno())
-        self._place[leg] = self._families[media.family] + leg
-        self._to_arm.append(leg)
+        self._receives.begin(leg, self._families[media.family] + leg)
 
     def _end(self, leg: int, media: socket.socket) -> None:
-        self._place[leg] = self._file_of[leg] = -1
-        if self._armed[leg]:
-            self._armed[leg] = False
-            self._to_cancel.append(RECEIVED | int(self._generation[leg]) << GENERATION_SHIFT | leg)
-            self._unsettled += 1
-        self._generation[leg] = int(self._generation[leg]) + 1 & GENERATION
+        self._receives.end(leg)
 
     def _attach_leg(self, leg: int) -> None:
         super()._attach_leg(leg)
-        self._file_of[leg] = self._place[leg] if self._files[leg] >= 0 else -1
-        self._guard_leg(leg, self._transports[leg] is not None)
+        self._file_of[leg] = self._receives.place[leg] if self._files[leg] >= 0 else -1
+        self._guard(leg, self._transports[leg] is not None)
 
     def quiet(self, leg: int) -> None:
         super().quiet(leg)
-        self._guard_leg(leg, False)
+        self._file_of[leg] = -1
+        self._guard(leg, False)
 
-    def _guard_leg(self, leg: int, guarded: bool) -> None:
+    def _guard(self, leg: int, guarded: bool) -> None:
         self._guards += int(guarded) - int(self._guarded[leg])
         self._guarded[leg] = guarded
-
-    def _give_orders(self) -> None:
-        """Ask for what has changed: cancel, then receive, so that the old request of a leg ends before its new one begins."""
-        if self._to_cancel:
-            cancels = np.zeros(len(self._to_cancel), SQE)
-            cancels["opcode"], cancels["fd"], cancels["flags"] = ASYNC_CANCEL, -1, SKIP_SUCCESS
-            cancels["addr"], cancels["user"] = self._to_cancel, CANCELLED
-            self._to_cancel.clear()
-            self._request(cancels)
-        if self._to_arm:
-            legs = np.unique(np.array(self._to_arm, np.int64))
-            self._to_arm.clear()
-            legs = legs[(self._place[legs] >= 0) & ~self._armed[legs]]
-            receives = np.zeros(len(legs), SQE)
-            receives["opcode"], receives["flags"] = RECEIVE, FIXED_FILE | BUFFER_SELECT
-            receives["ioprio"], receives["fd"] = MULTISHOT, self._place[legs]
-            receives["user"] = RECEIVED | self._generation[legs] << np.uint64(GENERATION_SHIFT) | legs.astype(np.uint64)
-            self._armed[legs] = True
-            self._request(receives)
-        if not self._watching:
-            watch = np.zeros(1, SQE)
-            watch["opcode"], watch["fd"], watch["op_flags"], watch["user"] = (
-                POLL_ADD,
-                self._epoll.fileno(),
-                _POLLIN,
-                WATCHED,
-            )
-            self._watching = True
-            self._request(watch)
-
-    def _request(self, requests: NDArray[Any]) -> None:
-        """Submit requests that are no sends."""
-        ring, done = self._ring, 0
-        while done < len(requests):
-            start, stop = ring.room(len(requests) - done)
-            ring.requests[start:stop] = requests[done : done + stop - start]
-            ring.advance(stop - start)
-            ring.submit()
-            ring.requests[start:stop] = self._template[start:stop]
-            done += stop - start
 
     # --- the turn ----------------------------------------------------------------------------------------------------
 
@@ -214,101 +146,158 @@ class UringRelay(SocketRelay):
 
     def poll(self, timeout: float) -> int:
         now = monotonic()
+        if not self._watching:
+            self._watch()
         return self._turn(1 if timeout > 0 else 0, now + timeout, now)
 
     def gather(self, until: float) -> int:
-        return self._turn(EVERYTHING, until, monotonic())
+        now = monotonic()
+        if now >= self._rare_at:  # Who comes by that often need not be called.
+            self._rare_at = now + RARELY
+            self._news = True
+        return self._turn(EVERYTHING, until, now)
 
     def _turn(self, wait: int, until: float, now: float) -> int:
-        if self._to_arm or self._to_cancel or not self._watching:
-            self._give_orders()
+        if self._receives.changed:
+            self._receives.order()
         self._ring.enter(wait, until, now)
-        taken = self._ring.take()
+        done = self._ring.completions()
         count = 0
-        if taken is not None:
-            try:
-                count = self._digest(*taken)
-            finally:
-                if self._news:
-                    self._news = self._watching = False
-                    self._serve_rare()
+        try:
+            if done is not None:
+                count = self._digest(done)
+        finally:
+            if self._news:
+                self._news = False
+                self._serve_rare()
         self._attend()
         return count
 
-    def _digest(self, users: NDArray[np.uint64], results: NDArray[np.int32], flags: NDArray[np.uint32]) -> int:
-        """All completions of a turn."""
-        count = len(users)
-        if int(np.bitwise_and.reduce(flags)) & ORDINARY != ORDINARY or int(users.max()) >= SENT:
-            users, results, flags = self._sift(users, results, flags)
-            count = len(users)
-            if not count:
-                return 0
-        rows = flags >> np.uint32(BUFFER_SHIFT)
-        first = int(rows[0])
-        consecutive = bool((rows == (self._order[:count] + first & self._buffers.rows - 1)).all())
-        try:
-            self._move(users, results, rows, first, consecutive)
-        finally:
-            self._submit()
-            self._lent.give(rows, consecutive)
-        return count
+    def _watch(self) -> None:
+        """Let epoll's descriptor end the wait, once."""
+        watch = np.zeros(1, SQE)
+        watch["opcode"], watch["fd"], watch["op_flags"] = POLL_ADD, self._epoll.fileno(), _POLLIN
+        watch["user"] = WATCHED << 32
+        self._sends.request(watch)
+        self._watching = True
 
-    def _move(
-        self,
-        users: NDArray[np.uint64],
-        results: NDArray[np.int32],
-        rows: NDArray[np.uint32],
-        first: int,
-        consecutive: bool,
-    ) -> None:
-        buffers, count = self._buffers, len(users)
-        legs = (users & np.uint64(LEG)).astype(np.int64)
-        self.received += count
-        self.batches += 1
+    def _serve_rare(self) -> None:
+        """What epoll looks after."""
+        for descriptor, _ in self._epoll.poll(0):
+            handle = self._slow.get(descriptor)
+            if handle is not None:  # The one before may have closed it.
+                handle()
+
+    def _digest(self, done: NDArray[np.uint32]) -> int:
+        """All completions of a turn. Returns how many packets there were."""
+        first = int(done[0, FLAGS]) >> BUFFER_SHIFT
         clock = int(monotonic() * CLOCK_RATE)
-        if self._guards:
-            self._unwrap_rows(rows, legs, results)
-        if not consecutive or ((self._unsettled or self._guards) and not self._all_valid(users, legs, results)):
-            buffers.leg[rows], buffers.size[rows] = legs, results
-            self._in_passes(rows[self._valid(users, legs, results)].astype(np.int64), clock)
-            return
-        # The slice, or the end of the matrix and its beginning.
-        split = min(buffers.rows - first, count)
-        for start, low, high in ((first, 0, split), (0, split, count)):
-            if low == high:
-                break
-            stop = start + high - low
-            buffers.leg[start:stop], buffers.size[start:stop] = legs[low:high], results[low:high]
-            if high - low < CROSSOVER:
-                self._one_by_one(buffers, range(start, stop), clock)
-            else:
-                self._together(start, stop, legs[low:high], clock)
+        if self._receives.unsettled or self._guards or not self._is_steady(done, first):
+            return self._digest_mixed(done.copy(), clock)
+        legs, sizes = done[:, USER].astype(np.int64), done[:, RESULT].astype(np.int64)
+        self._ring.release()
+        self.received += len(legs)
+        self.batches += 1
+        try:
+            self._move(first, legs, sizes, clock)
+        finally:
+            self._sends.submit()
+            self._lent.give(first, len(legs))
+        return len(legs)
 
-    def _unwrap_rows(self, rows: NDArray[np.uint32], legs: NDArray[np.int64], sizes: NDArray[np.int32]) -> None:
-        """Make plain RTP of the packets of legs with a transport. A size below 0: nothing is left."""
+    def _is_steady(self, done: NDArray[np.uint32], first: int) -> bool:
+        """Whether these are packets in rows one after the other, and nothing else: then all flags are known beforehand."""
+        return done[:, FLAGS].tobytes() == self._steady[first : first + len(done)].tobytes()
+
+    def _digest_mixed(self, done: NDArray[np.uint32], clock: int) -> int:
+        """Not only packets; or some of a leg that is no longer, or that have to be made plain first."""
+        self._ring.release()
+        marks = done[:, MARK]
+        if (marks == WATCHED).any():
+            self._news, self._watching = True, False
+        self.send_errors += int(np.count_nonzero(marks == SENT))
+        done = done[marks < SENT]
+        self._receives.note_ends(done)
+        results = done[:, RESULT].view(np.int32)
+        errors = (results < 0) & (results != -errno.ECANCELED) & (results != -errno.ENOBUFS)
+        self.receive_errors += int(np.count_nonzero(errors))
+        filled = done[:, FLAGS] & HAS_BUFFER != 0
+        empty = done[(results == 0) & ~filled & self._receives.current(done), USER].tolist()
+        count = self._digest_packets(done[filled], clock) if filled.any() else 0
+        for leg in empty:
+            self._empty_packet(leg, clock)
+        return count + len(empty)
+
+    def _digest_packets(self, done: NDArray[np.uint32], clock: int) -> int:
+        rows, legs = (done[:, FLAGS] >> BUFFER_SHIFT).astype(np.int64), done[:, USER].astype(np.int64)
+        sizes = done[:, RESULT].astype(np.int64)
+        self.received += len(rows)
+        self.batches += 1
+        try:
+            if self._guards:
+                self._unwrap_rows(rows, legs, sizes)
+            valid = self._receives.current(done)
+            valid &= sizes != NOTHING_LEFT
+            if valid.all() and (rows == (rows[0] + self._order[: len(rows)] & self._buffers.rows - 1)).all():
+                self._move(int(rows[0]), legs, sizes, clock)
+            else:
+                self._buffers.leg[rows], self._buffers.size[rows] = legs, sizes
+                self._in_passes(rows[valid], clock)
+        finally:
+            self._sends.submit()
+            self._lent.give_rows(rows)
+        return len(rows)
+
+    def _empty_packet(self, leg: int, clock: int) -> None:
+        """A datagram without octets takes no row, and ends the receive request."""
+        self.received += 1
+        transport = self._transports[leg]
+        if transport is None or transport.unwrap(self._scratch, 0):
+            self._receive(leg, self._scratch, 0, clock)
+
+    def _unwrap_rows(self, rows: NDArray[np.int64], legs: NDArray[np.int64], sizes: NDArray[np.int64]) -> None:
+        """Make plain RTP of the packets of legs with a transport."""
         guarded = np.flatnonzero(self._guarded.take(legs))
         views, transports = self._buffers.views, self._transports
         for at, row, leg in zip(guarded.tolist(), rows[guarded].tolist(), legs[guarded].tolist(), strict=True):
             transport = transports[leg]
             assert transport is not None, "a guarded leg has a transport"
-            sizes[at] = transport.unwrap(views[row], int(sizes[at])) or -1
+            sizes[at] = transport.unwrap(views[row], int(sizes[at])) or NOTHING_LEFT
 
-    def _together(self, start: int, stop: int, legs: NDArray[np.int64], clock: int) -> None:
-        order = self._order[: stop - start]
+    # --- packets -----------------------------------------------------------------------------------------------------
+
+    def _move(self, first: int, legs: NDArray[np.int64], sizes: NDArray[np.int64], clock: int) -> None:
+        """Packets in rows one after the other, round the end of the matrix perhaps."""
+        split = self._buffers.rows - first
+        self._slice(first, legs[:split], sizes[:split], clock)
+        if len(legs) > split:
+            self._slice(0, legs[split:], sizes[split:], clock)
+
+    def _slice(self, start: int, legs: NDArray[np.int64], sizes: NDArray[np.int64], clock: int) -> None:
+        buffers, count = self._buffers, len(legs)
+        stop = start + count
+        buffers.leg[start:stop], buffers.size[start:stop] = legs, sizes
+        if count < CROSSOVER:
+            self._one_by_one(buffers, range(start, stop), clock)
+            return
+        order = self._order[:count]
         self._last_row[legs] = order  # Of two packets of one leg the later one stays.
-        if (self._last_row.take(legs) == order).all():
-            self._pass(self._batch, self._buffers, start, stop - start, clock)
+        if self._last_row.take(legs).tobytes() == order.tobytes():
+            self._pass(self._batch, buffers, start, count, clock)
         else:
             self._in_passes(order + start, clock)
 
     def _in_passes(self, rows: NDArray[np.int64], clock: int) -> None:
-        """Any rows, with several packets of a leg among them: first the first of each leg, then the second, and so on."""
-        legs = self._buffers.leg[rows]
+        """Any rows, several of them of one leg perhaps: first the first of each leg, then the second of each, and so on."""
+        if len(rows) < CROSSOVER:
+            self._one_by_one(self._buffers, rows.tolist(), clock)
+            return
+        legs, order = self._buffers.leg[rows], self._order[: len(rows)]
         by_leg = np.argsort(legs, kind="stable")
-        sorted_legs = legs[by_leg]
-        begins = np.concatenate(([True], sorted_legs[1:] != sorted_legs[:-1]))
+        begins = np.zeros(len(rows), np.int64)
+        begins[1:] = np.where(legs[by_leg[1:]] != legs[by_leg[:-1]], order[1:], 0)
         nth = np.empty(len(rows), np.int64)
-        nth[by_leg] = self._order[: len(rows)] - np.maximum.accumulate(np.where(begins, self._order[: len(rows)], 0))
+        nth[by_leg] = order - np.maximum.accumulate(begins)
         turn = 0
         while len(chosen := rows[nth == turn]) >= CROSSOVER:
             for start in range(0, len(chosen), ASIDE):
@@ -317,15 +306,15 @@ class UringRelay(SocketRelay):
         self._one_by_one(self._buffers, rows[nth >= turn].tolist(), clock)
 
     def _pass_aside(self, rows: NDArray[np.int64], clock: int) -> None:
+        """Rows of as many legs, which do not lie together: they are put together first."""
         buffers, aside, count = self._buffers, self._aside, len(rows)
         aside.leg[:count], aside.size[:count] = buffers.leg[rows], buffers.size[rows]
-        longest = int(aside.size[:count].max())
-        aside.octets[:count, :longest] = buffers.octets[rows, :longest]
+        buffers.copy(rows, aside, int(np.maximum.reduce(aside.size[:count])))
         self._pass(self._aside_batch, aside, 0, count, clock)
-        self._submit()
+        self._sends.submit()
 
     def _pass(self, batch: Batch, buffers: Buffers, start: int, count: int, clock: int) -> None:
-        """Rows of as many legs."""
+        """Rows of as many legs, one after the other."""
         rows, routes, slow = batch.relay(count, clock, start)
         if len(routes):
             stop = start + count
@@ -333,14 +322,14 @@ class UringRelay(SocketRelay):
             if rows is not None:
                 addresses, sizes = addresses[rows], sizes[rows]
             files = self._file_of.take(routes)
-            if int(files.min()) < 0:
+            if int(np.minimum.reduce(files)) < 0:
                 views = (
                     buffers.views[start:stop] if rows is None else [buffers.views[start + row] for row in rows.tolist()]
                 )
-                files, addresses, sizes = self._send_to_listeners(files, routes, views, addresses, sizes)
-            self._queue(files, addresses, sizes)
+                files, addresses, sizes = self._send_by_senders(files, routes, views, addresses, sizes)
+            self._sends.queue(files, addresses, sizes)
         if slow:
-            self._submit()  # What the fast path has taken of a leg was there before.
+            self._sends.submit()  # What the fast path has taken of a leg came before.
             self.slow_packets += len(slow)
             self._one_by_one(buffers, [start + row for row in slow], clock)
 
@@ -357,25 +346,18 @@ class UringRelay(SocketRelay):
                 except OSError as error:
                     self.failed(route_of[leg], packet, error)
 
-    def _serve_rare(self) -> None:
-        """What epoll looks after."""
-        for descriptor, _ in self._epoll.poll(0):
-            handle = self._slow.get(descriptor)
-            if handle is not None:  # The one before may have closed it.
-                handle()
-
     # --- sending -----------------------------------------------------------------------------------------------------
 
     def deliver(self, legs: NDArray[np.int64], rows: Rows, size: int) -> None:
         files, addresses = self._file_of.take(legs), rows.addresses[: len(legs)]
         sizes = np.full(len(legs), size)
-        if len(files) and int(files.min()) < 0:
+        if len(files) and int(np.minimum.reduce(files)) < 0:
             views = rows.views[: len(legs)]
-            files, addresses, sizes = self._send_to_listeners(files, legs, views, addresses, sizes)
-        self._queue(files, addresses, sizes)
-        self._submit()
+            files, addresses, sizes = self._send_by_senders(files, legs, views, addresses, sizes)
+        self._sends.queue(files, addresses, sizes)
+        self._sends.submit()
 
-    def _send_to_listeners(
+    def _send_by_senders(
         self,
         files: NDArray[np.int32],
         legs: NDArray[np.int64],
@@ -383,81 +365,15 @@ class UringRelay(SocketRelay):
         addresses: NDArray[np.uint64],
         sizes: NDArray[np.int64],
     ) -> tuple[NDArray[np.int32], NDArray[np.uint64], NDArray[np.int64]]:
-        """Send to legs that wait for their latch, whose sockets are not connected; returns what is left to do."""
+        """Send to legs that the ring cannot send to (not settled yet, or with a transport); returns what is left to do."""
         for place in np.flatnonzero(files < 0).tolist():
             leg, packet = int(legs[place]), views[place][: sizes[place]]
             try:
                 self._senders[leg](packet)
             except OSError as error:
                 self.failed(leg, packet, error)
-        aimed = files >= 0
-        return files[aimed], addresses[aimed], sizes[aimed]
+        direct = files >= 0
+        return files[direct], addresses[direct], sizes[direct]
 
-    def _queue(self, files: NDArray[np.int32], addresses: NDArray[np.uint64], sizes: NDArray[np.int64]) -> None:
-        """Fill in slots: from there on it is the kernel's work."""
-        done, count = 0, len(files)
-        while done < count:
-            start, stop = self._ring.room(count - done)
-            if start == stop:
-                self._submit()
-                continue
-            part = slice(done, done + stop - start)
-            self._slot_file[start:stop], self._slot_address[start:stop] = files[part], addresses[part]
-            self._slot_size[start:stop] = sizes[part]
-            self._ring.advance(stop - start)
-            done += stop - start
-
-    def _submit(self) -> None:
-        """Send what is queued. All of it is done afterwards; what failed is in the completions."""
-        self._ring.submit()
-        taken = self._ring.take()
-        if taken is not None:
-            for user, result in zip(taken[0].tolist(), taken[1].tolist(), strict=True):
-                assert user & ~LEG == SENT, "only sends are submitted without waiting for packets"
-                self._send_failed(user & LEG, -result)
-
-    def _send_failed(self, slot: int, code: int) -> None:
-        request = self._ring.requests[slot]
-        leg = int(request["fd"]) % self._legs.count
-        packet = memoryview((ctypes.c_char * int(request["len"])).from_address(int(request["addr"]))).cast("B")
-        self.failed(leg, packet, OSError(code, os.strerror(code)))
-
-    # --- completions that are no packets -----------------------------------------------------------------------------
-
-    def _sift(
-        self, users: NDArray[np.uint64], results: NDArray[np.int32], flags: NDArray[np.uint32]
-    ) -> tuple[NDArray[np.uint64], NDArray[np.int32], NDArray[np.uint32]]:
-        """Take note of everything else; returns the packets."""
-        receives = users < SENT
-        if int(users.max()) >= WATCHED:
-            self._news = True
-        ended = np.flatnonzero(receives & (flags & MORE == 0))
-        if len(ended):
-            self._ended(users[ended], results[ended], flags[ended])
-        packets = receives & (flags & HAS_BUFFER != 0)
-        return users[packets], results[packets], flags[packets]
-
-    def _ended(self, users: NDArray[np.uint64], results: NDArray[np.int32], flags: NDArray[np.uint32]) -> None:
-        """Receive requests that are over: cancelled, no buffer was left, an error was to be reported, an empty packet came."""
-        legs = (users & np.uint64(LEG)).astype(np.int64)
-        current = self._current(users, legs)
-        self._unsettled -= int(np.count_nonzero(~current))
-        self._armed[legs[current]] = False
-        self._to_arm += legs[current].tolist()
-        errors = (results < 0) & (results != -errno.ECANCELED) & (results != -errno.ENOBUFS)
-        self.receive_errors += int(np.count_nonzero(errors))
-        for leg in legs[current & (results == 0) & (flags & HAS_BUFFER == 0)].tolist():
-            self.received += 1
-            self._receive(leg, self._scratch, 0, int(monotonic() * CLOCK_RATE))
-
-    def _current(self, users: NDArray[np.uint64], legs: NDArray[np.int64]) -> NDArray[np.bool_]:
-        """Which completions are of the present request of their leg."""
-        current: NDArray[np.bool_] = users >> np.uint64(GENERATION_SHIFT) == self._generation.take(legs)
-        return current
-
-    def _valid(self, users: NDArray[np.uint64], legs: NDArray[np.int64], sizes: NDArray[np.int32]) -> NDArray[np.bool_]:
-        """Which packets are for the packet path."""
-        return self._current(users, legs) & (sizes >= 0)
-
-    def _all_valid(self, users: NDArray[np.uint64], legs: NDArray[np.int64], sizes: NDArray[np.int32]) -> bool:
-        return bool(self._valid(users, legs, sizes).all())
+    def _send_failed(self, file: int, packet: memoryview, error: OSError) -> None:
+        self.failed(file % self._legs.count, packet, error)

@@ -118,7 +118,7 @@ class Board:
         )
         self._media_host = media_host
         self._places: dict[tuple[int, bool, bool], Place] = {}
-        self._terms: dict[tuple[str, str, int, bool, bool, int], Terms] = {}
+        self._terms: dict[tuple[str, str, str, int, int], Terms] = {}
         self._devices: Counter[str] = Counter()
         self._closing: dict[tuple[int, int], Closing] = {}
         self._exhausted = False
@@ -157,7 +157,7 @@ class Board:
 
     def terms(self, device: str, flow: Flow, worker: int = -1) -> Terms:
         """What may be negotiated with a phone. Without `worker`: before it is known which one is to serve it."""
-        key = (device, flow.transport, flow.listener, is_loopback(flow.host), ":" in flow.host, worker)
+        key = (device, flow.transport, flow.host, flow.listener, worker)
         found = self._terms.get(key)
         if found is None:
             if len(self._terms) >= MAX_TERMS:

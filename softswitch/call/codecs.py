@@ -21,10 +21,12 @@ NOISE: Final = "cn/8000"  # RFC 3389; comfort noise at other clocks goes with co
 _NOT_CODECS: Final = frozenset(
     {EVENTS, "cn", "red", "ulpfec", "flexfec", "flexfec-03", "parityfec", "rtx", "tone", "t140"}
 )
+MAX_CODECS: Final = 32  # of one line that are looked at
+MAX_FMTP: Final = 512  # characters of the parameters of one codec
 ANY: Final = "*"  # in a list of codecs: whatever both phones speak
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, frozen=True)
 class Format:
     """A codec with its number in one description. `name` as workers know it, or as the peer spells another codec."""
 
@@ -82,11 +84,11 @@ class Formats:
 
 def read(media: sdp.Media) -> Formats:
     """The codecs of an audio line, in its order. The same phone always writes the same lines, so they are read once."""
-    return _read(" ".join(media.formats), media.source)
+    formats = " ".join(media.formats)
+    return _read(formats, media.source) if len(media.source) <= sdp.MAX_KEPT else _formats(formats, media.source)
 
 
-@lru_cache(maxsize=1024)
-def _read(formats: str, source: str) -> Formats:
+def _formats(formats: str, source: str) -> Formats:
     lines = sdp.section(source)
     codecs: list[Format] = []
     events: dict[int, int] = {}
@@ -94,7 +96,7 @@ def _read(formats: str, source: str) -> Formats:
     for payload_type in map(int, dict.fromkeys(formats.split(" "))):
         text = lines.rtpmap.get(payload_type) or sdp.STATIC.get(payload_type)
         found = sdp.codec(payload_type, text, lines.fmtp.get(payload_type, "")) if text else None
-        if found is None or not found.clock:
+        if found is None or not found.clock or len(found.fmtp) > MAX_FMTP or len(codecs) >= MAX_CODECS:
             continue
         name = found.name.lower()
         if name == EVENTS:
@@ -111,6 +113,9 @@ def _read(formats: str, source: str) -> Formats:
                            payload_type, found.fmtp)
                 )  # fmt: skip
     return Formats(tuple(codecs), tuple(events.items()), noise)
+
+
+_read = lru_cache(maxsize=512)(_formats)
 
 
 @dataclass(slots=True, frozen=True)
@@ -171,6 +176,50 @@ def order(prefer: Iterable[Format], mine: Repertoire) -> list[Format]:
     return [*shared, *relayed, *(format for format in mine.ours() if format.key not in known)]
 
 
+@dataclass(slots=True, frozen=True)
+class Plan:
+    """An offer: its codecs, and its formats as (number, rtpmap, fmtp). `types`: what each number means."""
+
+    keys: tuple[str, ...]
+    lines: tuple[tuple[int, str, str], ...]
+    types: dict[str, int]
+
+
+@lru_cache(maxsize=256)
+def first_plan(prefer: tuple[Format, ...], mine: Repertoire, events: bool) -> Plan:
+    """The first offer of a session. Phones of one model are all offered the same, so it is worked out once."""
+    return plan(prefer, mine, events, {})
+
+
+def plan(prefer: Sequence[Format], mine: Repertoire, events: bool, known: dict[str, int]) -> Plan:
+    """An offer, in a session where some numbers have a meaning already. `events`: keys may travel as telephone-event."""
+    types = dict(known)
+    formats = order(prefer, mine)
+    lines: list[tuple[int, str, str]] = []
+    for one in formats:
+        own = BY_KEY[one.key] if one.key in mine.spoken else one
+        lines.append((_number(types, one.key, own.payload_type), own.rtpmap, own.fmtp))
+    if events:
+        for clock in dict.fromkeys([one.clock for one in formats]):
+            name = f"{EVENTS}/{clock}"
+            lines.append((_number(types, name, EVENT_TYPES.get(clock, 104)), name, EVENT_RANGE))
+    if with_noise(prefer) and any(one.clock == 8_000 for one in formats):
+        lines.append((_number(types, NOISE, 13), "CN/8000", ""))
+    return Plan(tuple([one.key for one in formats]), tuple(lines), types)
+
+
+def _number(types: dict[str, int], key: str, wanted: int) -> int:
+    """The number with which we receive this format: for the whole session the same one (RFC 3264 section 8.3.2)."""
+    number = types.get(key, -1)
+    if number < 0:
+        taken = types.values()
+        number = wanted
+        while number in taken:  # The peer gave our usual number to a format of its own.
+            number = number + 1 if 95 < number < 127 else 96
+        types[key] = number
+    return number
+
+
 def packet_time(format: Format, wanted: int, longest: int) -> int:
     """Milliseconds per packet: as the peer wishes if workers can, 20 otherwise, never more than it takes."""
     possible = OPUS_PTIMES if format.name == "opus" else PTIMES
@@ -180,7 +229,7 @@ def packet_time(format: Format, wanted: int, longest: int) -> int:
     return ptime
 
 
-@lru_cache(maxsize=1024)
+@lru_cache(maxsize=256)
 def written(formats: tuple[tuple[int, str, str], ...]) -> tuple[str, str]:
     """The formats of the m= line and the attributes that explain them, from (number, rtpmap, fmtp). Few combinations occur."""
     lines = [

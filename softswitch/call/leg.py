@@ -90,7 +90,7 @@ class Leg:
         self.ringing_at = self.answered_at = self.gone_at = 0.0
         self.heard = False  # it has said anything at all
         self.holding = False  # the peer does not listen: it has put us on hold
-        self.keys = Keys()
+        self.keys: Keys | None = None  # its recent presses
         self.allow = ""  # the methods that the peer takes, as it says; "" = it does not say
         self.status = 0  # the final response of the first INVITE
         self.cause = ""
@@ -206,6 +206,8 @@ class Leg:
 
     def pressed(self, digit: str, duration_ms: int, method: str, now: float) -> None:
         """The phone reports a key: tell the owner, unless it has been told by another way."""
+        if self.keys is None:
+            self.keys = Keys()
         if self.keys.press(digit, method, now):
             self.owner.leg_digit(self, digit, duration_ms, method, now)
 

@@ -105,7 +105,9 @@ class Negotiation:
     @property
     def security(self) -> str:
         """How the media are encrypted, for records: "", "SDES" or "DTLS", with the suite as soon as it is known."""
-        return f"{self.keying.upper()} {self.suite}".rstrip() if self.agreed else ""
+        if not self.keying or not self.agreed:
+            return ""
+        return f"{self.keying.upper()} {self.suite}".rstrip()
 
     @property
     def held(self) -> bool:
@@ -123,28 +125,22 @@ class Negotiation:
 
     def offer(self, prefer: Sequence[Format] = (), direction: str = "sendrecv") -> bytes:
         """Our offer: those of `prefer` first, so that the other side of the call needs no transcoding, then all our others."""
-        noise = codecs.with_noise(prefer)
-        order = codecs.order(prefer, self.terms.repertoire)
+        terms, types = self.terms, self.types
+        events = terms.dtmf in ("auto", "rfc4733")
+        if types:
+            plan = codecs.plan(prefer, terms.repertoire, events, types)
+        else:
+            plan = codecs.first_plan(tuple(prefer), terms.repertoire, events)
+        self.types = plan.types.copy()
         self.offered = True
         self.previous = self.direction
-        self.proposed = tuple([one.key for one in order])
+        self.proposed = plan.keys
         self.direction = direction
-        lines = []
-        spoken = self.terms.repertoire.spoken
-        for one in order:
-            mine = codecs.BY_KEY[one.key] if one.key in spoken else one
-            lines.append((self._number(one.key, mine.payload_type), mine.rtpmap, mine.fmtp))
-        if self.terms.dtmf in ("auto", "rfc4733"):
-            for clock in dict.fromkeys([one.clock for one in order]):
-                number = self._number(f"{EVENTS}/{clock}", codecs.EVENT_TYPES.get(clock, 104))
-                lines.append((number, f"{EVENTS}/{clock}", codecs.EVENT_RANGE))
-        if noise and any(one.clock == 8_000 for one in order):
-            lines.append((self._number(codecs.NOISE, 13), "CN/8000", ""))
         if not self.agreed:
             self._propose()
         elif self.keying is Keying.SDES:
             self.proposed_keys = (Crypto(self.tag, self.suite, self.send_key),)
-        return self._build(tuple(lines), "actpass")
+        return self._build(plan.lines, "actpass")
 
     def answer(self, remote: Description, prefer: Sequence[Format] = ()) -> bytes:
         """The answer to the peer's offer: one codec, and events if it has them. NotAcceptable if there can be none."""
@@ -257,18 +253,6 @@ class Negotiation:
             if one.key in spoken:
                 return one
         raise NotAcceptable(305, "Incompatible media format")
-
-    def _number(self, key: str, wanted: int) -> int:
-        """The number with which we receive this format: for the whole session the same one (RFC 3264 section 8.3.2)."""
-        types = self.types
-        number = types.get(key, -1)
-        if number < 0:
-            taken = types.values()
-            number = wanted
-            while number in taken:  # The peer gave our usual number to a format of its own.
-                number = number + 1 if 95 < number < 127 else 96
-            types[key] = number
-        return number
 
     # --- keys and paths --------------------------------------------------------------------------------------------------
 

@@ -14,6 +14,12 @@ if TYPE_CHECKING:
 
 def give(call: Call) -> None:
     """Give everybody in a conversation what they are to hear now. Nobody is told twice, so this may be asked at any time."""
+    one, other = call.caller, call.peer
+    plain = not call.extra and not call.watchers
+    if plain and other is not None and one.up and other.up and not one.holding and not other.holding:
+        call.room = 0
+        one.media.bridge(other.media)
+        return
     members = call.members
     talking = [leg for leg in members if leg.up and not leg.holding]
     if len(talking) == 2 and not call.watchers:

@@ -32,7 +32,7 @@ Place = tuple[str, int]
 class BanLimits:
     """Strikes until a ban, strikes a second that are forgiven, seconds of the first and the longest ban."""
 
-    strikes: int = 30
+    strikes: int = 20
     forgiven: float = 0.05
     first: float = 300.0
     factor: float = 4.0

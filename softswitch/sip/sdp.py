@@ -229,6 +229,30 @@ def parse(body: bytes) -> Session:
     if text.count("\n") >= MAX_LINES or (len(body) > MAX_LINE and max(map(len, text.split("\n"))) > MAX_LINE):
         raise ParseError("session description too large", status_hint=413)
     head, *sections = text.split("\nm=", MAX_MEDIA + 1)
+    plain = _is_plain_head(head)
+    if plain:
+        username, session_id, number, host, name, connection, timing = plain.groups()
+        origin = Origin(username, int(session_id), int(number), host)
+        session = Session(origin, _connection(connection), [], name, [], [], timing)
+        inherited = "sendrecv"
+    else:
+        session, inherited = _head(head)
+    if len(sections) > MAX_MEDIA:
+        raise ParseError("m= line out of range")
+    for text in sections:
+        first, _, rest = text.partition("\n")
+        session.media.append(_media(first, rest, session.connection, inherited))
+    return session
+
+
+# The lines above the first m= as most phones write them; all others are read one by one.
+_is_plain_head = re.compile(
+    r"v=0\no=([^ \n]++) ([0-9]{1,20}) ([0-9]{1,20}) [^ \n]++ [^ \n]++ ([^ \n]++)\ns=([^\n]*+)\n(c=[^\n]*+)\nt=([^\n]*+)"
+).fullmatch
+
+
+def _head(head: str) -> tuple[Session, str]:
+    """What stands above the first m= line, and the direction that the media inherit."""
     version, *lines = head.split("\n")
     if version != "v=0":
         raise ParseError("no session description")
@@ -253,12 +277,7 @@ def parse(body: bytes) -> Session:
             session.attributes.append((name, value))
     if session.origin is _ORIGIN:
         session.origin = Origin()
-    if len(sections) > MAX_MEDIA:
-        raise ParseError("m= line out of range")
-    for text in sections:
-        first, _, rest = text.partition("\n")
-        session.media.append(_media(first, rest, session.connection, inherited))
-    return session
+    return session, inherited
 
 
 @dataclass(slots=True)

@@ -150,6 +150,18 @@ class Lab:
             raise RuntimeError(f"softswitch {' '.join(arguments)}: {result.stderr or result.stdout}")
         return json.loads(result.stdout)
 
+    def set_account(self, user: str, **values: str) -> None:
+        """Change settings of an account, as an operator does: export the site, edit it, apply it."""
+        lines = "".join(f'{name} = "{value}"\n' for name, value in values.items())
+        environment = {**os.environ, "SOFTSWITCH_CONFIG": str(self.directory)}
+        command = [sys.executable, "-m", "softswitch"]
+        site = subprocess.run([*command, "export"], capture_output=True, text=True, check=True, env=environment).stdout
+        edited = site.replace(f"[account.{user}]\n", f"[account.{user}]\n{lines}")
+        assert edited != site, f"no account {user}"
+        subprocess.run(
+            [*command, "apply", "-"], input=edited, capture_output=True, text=True, check=True, env=environment
+        )
+
     # --- whom to be
 
     def account(self, number: int, *, transport: str = "udp") -> Account:

@@ -65,6 +65,7 @@ class WirePhone:
         self.calls: dict[str, WireCall] = {}  # by Call-ID
         self.incoming: asyncio.Queue[WireCall] = asyncio.Queue()
         self.on_call: Callable[[WireCall], None] = WireCall.ring
+        self.kind_of_call: type[WireCall] = WireCall
         self.unexpected: list[str] = []
         self.lost = False  # the connection was closed by the switch
         self.registered = False
@@ -286,7 +287,7 @@ class WirePhone:
         if call is not None:
             call.on_request(message)
         elif message.method == "INVITE":
-            call = self.calls[message.get("call-id")] = WireCall(self, message)
+            call = self.calls[message.get("call-id")] = self.kind_of_call(self, message)
             self.on_call(call)
             self.incoming.put_nowait(call)
         elif message.method in ("OPTIONS", "NOTIFY"):
@@ -327,7 +328,7 @@ class WirePhone:
     def call(self, target: str) -> WireCall:
         """Send INVITE; what comes of it is told by the call."""
         uri = target if target.startswith("sip:") else f"sip:{target}@{self.domain}"
-        call = WireCall(self, None, uri)
+        call = self.kind_of_call(self, None, uri)
         self.calls[call.call_id] = call
         call.invite()
         return call

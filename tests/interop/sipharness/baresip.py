@@ -26,7 +26,10 @@ _EVENTS = {
     "CALL_RTPESTAB": "rtp",
     "AUDIO_ERROR": "audio_error",
 }
-_MODULES = ("g711", "g722", "opus", "l16", "auconv", "auresamp", "ausine", "aufile", "aubridge", "sndfile", "uuid")
+_MODULES = (
+    *("g711", "g722", "opus", "l16", "auconv", "auresamp", "ausine", "aufile", "aubridge", "sndfile", "uuid"),
+    *("srtp", "dtls_srtp", "stun", "turn", "ice"),
+)
 _APPLICATIONS = ("account", "contact", "debug_cmd", "menu", "ctrl_tcp")
 _RTP_PORTS = 20
 
@@ -36,9 +39,20 @@ class Baresip(Phone):
 
     KIND = "baresip"
 
-    def __init__(self, account: Account, *, codecs: tuple[str, ...] = ("PCMA",), **options: Any) -> None:
+    def __init__(
+        self,
+        account: Account,
+        *,
+        codecs: tuple[str, ...] = ("PCMA",),
+        mediaenc: str = "",
+        medianat: str = "",
+        dtmf: str = "rtpevent",
+        **options: Any,
+    ) -> None:
+        """`mediaenc`: "srtp" | "srtp-mand" | "dtls_srtp"; `medianat`: "ice"; `dtmf`: "rtpevent" | "info"."""
         super().__init__(account, **options)
         self.codecs = codecs
+        self.mediaenc, self.medianat, self.dtmf_mode = mediaenc, medianat, dtmf
         self.program = need("baresip", "baresip-core")
         self.modules = Path("/usr/lib/baresip/modules")
         self.major = _major_version(self.program)
@@ -100,10 +114,13 @@ class Baresip(Phone):
             f"<{account.aor};transport={account.transport}>",
             f"answermode={'auto' if self.auto_answer else 'manual'}",
             f"regint={account.expires if account.server else 0}",
-            "dtmfmode=rtpevent",
+            f"dtmfmode={self.dtmf_mode}",
             "mwi=no",
             "audio_codecs=" + ",".join(codec.lower() for codec in self.codecs),
         ]
+        for name, value in (("mediaenc", self.mediaenc), ("medianat", self.medianat)):
+            if value:
+                parameters.append(f"{name}={value}")
         if account.password:
             parameters.append(f"auth_pass={account.password}")
         if account.server:

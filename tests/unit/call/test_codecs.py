@@ -239,3 +239,12 @@ def test_how_keys_travel_is_a_setting(mode: str, offered: bool, inband: bool) ->
     n = negotiation(wanted)
     n.answer(peer("m=audio 4000 RTP/AVP 8\r\n", wanted))
     assert n.open(0, "", 0.0).inband is inband
+
+
+def test_long_lists_and_parameters_are_cut() -> None:
+    many = "".join(f"a=rtpmap:{number} X{number}/8000\r\n" for number in range(96, 128))
+    many += "".join(f"a=rtpmap:{number} Y{number}/8000\r\n" for number in range(35, 64))
+    found = peer(f"m=audio 4000 RTP/AVP {' '.join(map(str, (*range(96, 128), *range(35, 64))))}\r\n{many}")
+    assert len(found.formats) == codecs.MAX_CODECS
+    long = f"m=audio 4000 RTP/AVP 96 8\r\na=rtpmap:96 AMR/8000\r\na=fmtp:96 {'x' * 3000}\r\n"
+    assert [one.name for one in peer(long).formats] == ["PCMA"]

@@ -23,7 +23,7 @@ from media.control import (
     Tone,
     WorkerEvent,
 )
-from tests.unit.media.browser import Browser, Terms, leg_for, only_on
+from tests.browser import Browser, Terms, leg_for, only_on
 from tests.unit.media.test_worker import Phone, free_ports, share_of
 from tests.unit.media.test_worker import heard as decoded
 

@@ -12,7 +12,7 @@ from unittest import mock
 
 import aioice.ice
 import numpy as np
-from aiortc import AudioStreamTrack, MediaStreamTrack, RTCPeerConnection, RTCSessionDescription
+from aiortc import AudioStreamTrack, MediaStreamTrack, RTCPeerConnection, RTCRtpSender, RTCSessionDescription
 from aiortc.mediastreams import MediaStreamError
 from av import AudioFrame
 
@@ -72,12 +72,32 @@ class Terms:
         return "\r\n".join(lines) + "\r\n"
 
 
-class Browser:
-    """One peer connection with a microphone that plays a tone."""
+class VoiceTrack(AudioStreamTrack):
+    """A recording at 8000 hertz, over and over."""
 
-    def __init__(self, frequency: float = 1000.0) -> None:
+    def __init__(self, voice: np.ndarray) -> None:
+        super().__init__()
+        self._voice = voice.astype(np.int16)
+        self._at = 0
+        self._began = 0.0
+
+    async def recv(self) -> AudioFrame:
+        now = asyncio.get_running_loop().time()
+        self._began = self._began or now
+        await asyncio.sleep(max(0.0, self._began + self._at / 8000 - now))
+        n = np.arange(self._at, self._at + 160) % len(self._voice)
+        frame = AudioFrame.from_ndarray(self._voice[n][None, :], format="s16", layout="mono")
+        frame.sample_rate, frame.pts, frame.time_base = 8000, self._at, fractions.Fraction(1, 8000)
+        self._at += 160
+        return frame
+
+
+class Browser:
+    """One peer connection with a microphone: a tone, or a track that is given."""
+
+    def __init__(self, frequency: float = 1000.0, microphone: MediaStreamTrack | None = None) -> None:
         self.connection = RTCPeerConnection()
-        self.connection.addTrack(ToneTrack(frequency))
+        self.connection.addTrack(microphone or ToneTrack(frequency))
         self.track: MediaStreamTrack | None = None
         self.closed = asyncio.Event()
         self.connection.on("track", self._on_track)
@@ -89,6 +109,12 @@ class Browser:
 
     def _on_track(self, track: MediaStreamTrack) -> None:
         self.track = track
+
+    def speak_only(self, codec: str) -> None:
+        """Offer and take nothing but this codec, e.g. "audio/PCMU", and telephone-events."""
+        known = RTCRtpSender.getCapabilities("audio").codecs
+        (transceiver,) = self.connection.getTransceivers()
+        transceiver.setCodecPreferences([each for each in known if each.mimeType in (codec, "audio/telephone-event")])
 
     async def offer(self) -> str:
         await self.connection.setLocalDescription(await self.connection.createOffer())

@@ -1,0 +1,187 @@
+"""Encrypted audio with far ends that are not ours: baresip with keys in the SDP and by DTLS, and aiortc as a browser."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable
+from typing import TypeAlias, cast
+
+import pytest
+
+from ..browser import only_on
+from .conftest import HEARD, StartBaresip, StartWirePhone
+from .lab import Lab
+from .sipharness import audio
+from .sipharness.core import LOOPBACK
+from .sipharness.tap import RtpTap
+from .webphone import G711Call, WebCall
+from .wirephone import WirePhone
+
+LAB = {"accounts": 40, "agents": 1, "tiers": 1}
+MEDIA_ENCRYPTION = ["srtp-mand", "dtls_srtp"]
+TALK = 3.0  # seconds
+
+WebPhone: TypeAlias = Callable[[int, str, int], Awaitable[WirePhone]]
+
+
+# --- baresip ----------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("transport", ["tls", "tcp"])
+@pytest.mark.parametrize("encryption", MEDIA_ENCRYPTION)
+async def test_baresip_calls(
+    lab: Lab, baresip: StartBaresip, wirephone: StartWirePhone, transport: str, encryption: str
+) -> None:
+    """A phone on plain RTP; what is on the wire to and from baresip is not what they say."""
+    number = 4 * MEDIA_ENCRYPTION.index(encryption) + {"tls": 0, "tcp": 2}[transport]
+    phone = await asyncio.to_thread(baresip, lab.account(number, transport=transport), mediaenc=encryption, seed=1)
+    other = await wirephone(lab.account(number + 1))
+    other.voice = audio.babble(3, seed=2)
+    began = time.time()
+    with RtpTap(phone.rtp_ports) as tap:
+        await asyncio.to_thread(phone.call, other.user)
+        call = await other.next_call()
+        call.answer()
+        await phone.soon("established")
+        await call.media.hears(150)
+        heard = call.media.heard()
+        await asyncio.to_thread(phone.hangup)
+        await call.ended()
+    assert audio.contains(audio.babble(30, seed=1), heard) >= HEARD
+    assert audio.contains(other.voice, phone.heard()) >= HEARD
+    on_the_wire = tap.heard_by(phone.rtp_ports, began)
+    assert len(on_the_wire) > 8000 and audio.contains(other.voice, on_the_wire) < 0.2
+
+
+@pytest.mark.parametrize(("encryption", "srtp"), list(zip(MEDIA_ENCRYPTION, ["required", "dtls"], strict=True)))
+async def test_baresip_is_called(
+    lab: Lab, baresip: StartBaresip, wirephone: StartWirePhone, encryption: str, srtp: str
+) -> None:
+    number = 8 + 2 * MEDIA_ENCRYPTION.index(encryption)
+    account = lab.account(number, transport="tls")
+    await asyncio.to_thread(lab.set_account, account.user, srtp=srtp)
+    phone = await asyncio.to_thread(baresip, account, mediaenc=encryption, auto_answer=True, seed=1)
+    other = await wirephone(lab.account(number + 1))
+    other.voice = audio.babble(3, seed=2)
+    call = other.call(phone.account.user)
+    await call.answered()
+    await call.media.hears(150)
+    heard = call.media.heard()
+    await call.hang_up()
+    await phone.soon("closed")
+    assert audio.contains(audio.babble(30, seed=1), heard) >= HEARD
+    assert audio.contains(other.voice, phone.heard()) >= HEARD
+
+
+async def test_both_ends_protected_each_by_its_own_keys(lab: Lab, baresip: StartBaresip) -> None:
+    """Keys in the SDP on one side, DTLS on the other; hold and resume in between."""
+    other = lab.account(13, transport="tls")
+    await asyncio.to_thread(lab.set_account, other.user, srtp="dtls")
+    alice = await asyncio.to_thread(baresip, lab.account(12, transport="tls"), mediaenc="srtp-mand", seed=1)
+    bob = await asyncio.to_thread(baresip, other, mediaenc="dtls_srtp", auto_answer=True, seed=2)
+    await asyncio.to_thread(alice.call, other.user)
+    await alice.soon("established")
+    await asyncio.sleep(TALK)  # the talk itself is what is looked at afterwards
+    await asyncio.to_thread(alice.hangup)
+    await bob.soon("closed")
+    assert audio.contains(audio.babble(30, seed=2), alice.heard()) >= HEARD
+    assert audio.contains(audio.babble(30, seed=1), bob.heard()) >= HEARD
+
+
+# --- a browser --------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+async def webphone(lab: Lab, wirephone: StartWirePhone) -> AsyncIterator[WebPhone]:
+    """`await webphone(3, "ws", 1)`: account 3 in a browser that speaks babble of seed 1."""
+    phones: list[WirePhone] = []
+
+    async def start(number: int, transport: str, seed: int) -> WirePhone:
+        phone = await wirephone(lab.account(number, transport=transport))
+        phone.voice, phone.kind_of_call = audio.babble(10, seed=seed), WebCall
+        phones.append(phone)
+        return phone
+
+    with only_on(LOOPBACK):
+        yield start
+        for phone in phones:
+            for call in phone.calls.values():
+                await cast(WebCall, call).close()
+
+
+@pytest.mark.parametrize("transport", ["ws", "wss"])
+async def test_a_browser_calls(lab: Lab, webphone: WebPhone, wirephone: StartWirePhone, transport: str) -> None:
+    number = 14 + 2 * ["ws", "wss"].index(transport)
+    browser = await webphone(number, transport, 1)
+    other = await wirephone(lab.account(number + 1))
+    other.voice = audio.babble(3, seed=2)
+    call = cast(WebCall, browser.call(other.user))
+    ringing = await other.next_call()
+    ringing.answer()
+    await call.answered()
+    heard = await call.hears(TALK)
+    await ringing.media.hears(100)
+    assert "UDP/TLS/RTP/SAVPF" in call.remote_body and "a=ice-lite" in call.remote_body
+    assert audio.contains(other.voice, heard) >= HEARD
+    assert audio.contains(browser.voice, ringing.media.heard()) >= HEARD
+    await ringing.hang_up()
+    await call.ended()
+
+
+async def test_a_browser_is_called(lab: Lab, webphone: WebPhone, wirephone: StartWirePhone) -> None:
+    browser = await webphone(18, "wss", 1)
+    other = await wirephone(lab.account(19))
+    other.voice = audio.babble(3, seed=2)
+    call = other.call(browser.user)
+    ringing = cast(WebCall, await browser.next_call())
+    await ringing.pick_up()
+    await call.answered()
+    heard = await ringing.hears(TALK)
+    await call.media.hears(100)
+    assert audio.contains(other.voice, heard) >= HEARD
+    assert audio.contains(browser.voice, call.media.heard()) >= HEARD
+    await call.hang_up()
+    await ringing.ended()
+
+
+async def test_two_browsers(webphone: WebPhone) -> None:
+    alice, bob = await webphone(20, "ws", 1), await webphone(21, "wss", 2)
+    call = cast(WebCall, alice.call(bob.user))
+    ringing = cast(WebCall, await bob.next_call())
+    await ringing.pick_up()
+    await call.answered()
+    one, other = await asyncio.gather(call.hears(TALK), ringing.hears(TALK))
+    assert audio.contains(bob.voice, one) >= HEARD
+    assert audio.contains(alice.voice, other) >= HEARD
+    await call.hang_up()
+    await ringing.ended()
+
+
+async def test_a_browser_and_baresip(lab: Lab, webphone: WebPhone, baresip: StartBaresip) -> None:
+    browser = await webphone(22, "wss", 1)
+    phone = await asyncio.to_thread(baresip, lab.account(23), auto_answer=True, seed=2)
+    call = cast(WebCall, browser.call(phone.account.user))
+    await call.answered()
+    heard = await call.hears(TALK)
+    await call.hang_up()
+    await phone.soon("closed")
+    assert audio.contains(audio.babble(30, seed=2), heard) >= HEARD
+    assert audio.contains(browser.voice, phone.heard()) >= HEARD
+
+
+async def test_music_and_a_prompt_for_a_browser(
+    lab: Lab, webphone: WebPhone, music: audio.Signal, greeting: audio.Signal
+) -> None:
+    """A prompt begins at its beginning, although the handshake comes after the answer."""
+    browser = await webphone(24, "wss", 1)
+    browser.kind_of_call = G711Call
+    call = cast(WebCall, browser.call(lab.extensions["music"]))
+    await call.answered()
+    assert audio.contains(music, (await call.hears(TALK))) >= HEARD
+    await call.hang_up()
+    call = cast(WebCall, browser.call(lab.extensions["prompt"]))
+    await call.answered()
+    heard = await call.hears(2.0)
+    assert audio.contains(greeting[:12_000], heard) >= HEARD
+    await call.hang_up()
