@@ -7,7 +7,7 @@ memory views: reading one number that way costs a third of what numpy takes.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, Protocol
 
 import numpy as np
@@ -129,13 +129,11 @@ class Legs:
                 setattr(self, name, column)
         self.listened = self.flags[:, 0].data
 
-    def move(self, allocate: Callable[..., NDArray[Any]]) -> None:
-        """Keep what the packet path reads and writes in other memory from now on. Nobody may hold on to the old one."""
-        for name in ("mapping", "inbound", "outbound", "timing", "flags"):
-            table = getattr(self, name)
-            moved = allocate(table.shape, table.dtype)
-            moved[:] = table
-            setattr(self, name, moved)
+    def move(self, tables: Mapping[str, NDArray[Any]]) -> None:
+        """Keep these tables in other memory from now on, with what they hold. Nobody may hold on to the old one."""
+        for name, table in tables.items():
+            table[:] = getattr(self, name)
+            setattr(self, name, table)
         self._name_columns()
 
     def take_back_all(self, legs: NDArray[np.int64]) -> None:

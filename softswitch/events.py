@@ -70,7 +70,7 @@ class CallStarted(Event):
 
 @dataclass(slots=True)
 class LegStarted(Event):
-    """A leg of a call was created. `role`: "caller" | "callee" | "agent"."""
+    """A leg of a call was created. `role`: "caller" | "callee" | "agent". `device`: the account whose phone it is, if any."""
 
     name: ClassVar[str] = "leg.created"
     call: str
@@ -78,6 +78,7 @@ class LegStarted(Event):
     role: str
     party: str
     sip_call_id: str
+    device: str = ""
 
 
 @dataclass(slots=True)

@@ -15,6 +15,8 @@ from softswitch.acd.engine import Engine
 from softswitch.call import view
 from softswitch.call.board import Policy
 from softswitch.call.control import CallControl
+from softswitch.call.lamps import Lamps
+from softswitch.call.messages import Delivery, Postman
 from softswitch.directory import Account, Directory
 from softswitch.effects import (
     AgentCommand,
@@ -45,15 +47,18 @@ from softswitch.sip.endpoint import (
 )
 from softswitch.sip.listener import Listener
 from softswitch.sip.registrar import Registrar
+from softswitch.sip.subscription import Notifier, Subscription
+from softswitch.sip.uri import unescape, uri_user
 
 if TYPE_CHECKING:
     from media.control import WorkerEvent
     from softswitch.call.revival import Kept, Standing, Taken
 
-METHODS: Final = ("INVITE", "ACK", "BYE", "CANCEL", "OPTIONS", "INFO", "UPDATE", "REGISTER")
+METHODS: Final = ("INVITE", "ACK", "BYE", "CANCEL", "OPTIONS", "INFO", "UPDATE", "REGISTER", "SUBSCRIBE", "MESSAGE")
 ALLOW: Final = f"Allow: {', '.join(METHODS)}\r\n"
 CAPABILITIES: Final = (
     f"{ALLOW}Accept: application/sdp\r\nAccept-Encoding: identity\r\nAccept-Language: pl, en\r\nSupported: path\r\n"
+    "Allow-Events: dialog\r\n"
 )
 CROWDED_RETRY: Final = 5  # seconds at least; up to four times as long, so that clients do not come back in step
 DRAIN_RETRY: Final = "Retry-After: 30\r\n"
@@ -124,17 +129,25 @@ class Switch:
             policy=settings.calls,
             media_host=media_host,
         )
+        self.lamps = Lamps(directory, self._lamp_changed)
+        self.notifier = Notifier(self.endpoint, (self.lamps,), listeners)
+        self.postman = Postman(directory, self.endpoint, self.registrar.bindings, entropy)
         self.queues = queues = Engine(entropy)
-        self._machines = (self.endpoint, self.calls, self.queues, self.registrar)
+        # Whose requests these are; all others belong to calls.
+        self._owners: dict[type, CallControl | Notifier | Postman] = {
+            Subscription: self.notifier, Delivery: self.postman,
+        }  # fmt: skip
+        self._machines = (self.endpoint, self.calls, self.queues, self.registrar, self.notifier)
         self._pending: deque[Any] = deque()
         self._effects: list[Effect] = []
         self._now = 0.0
         self._routes: dict[type, Callable[[Any, float], object]] = {
             RequestReceived: self._request,
-            ResponseReceived: calls.on_response,
+            ResponseReceived: self._response,
             AckReceived: calls.on_ack,
             CancelReceived: calls.on_cancel,
-            RequestFailed: calls.on_failed,
+            RequestFailed: self._failed,
+            Publish: self._publish,
             ServerFailed: calls.on_server_failed,
             AckMissing: calls.on_ack_missing,
             RingAgent: calls.on_item,
@@ -147,6 +160,8 @@ class Switch:
             "INVITE": self._invite,
             "REGISTER": self._register,
             "OPTIONS": self._options,
+            "SUBSCRIBE": self._subscribe,
+            "MESSAGE": self._message,
         }
         queues.configure(directory.queues, directory.agents, 0.0, accounts=directory.accounts)
 
@@ -177,7 +192,10 @@ class Switch:
         self._now = now
         for gone in self.directory.accounts.keys() - directory.accounts.keys():
             self.registrar.remove(gone, "admin")
+            self.notifier.withdraw(gone, now)
         self.directory = directory
+        self.lamps.configure(directory)
+        self.postman.configure(directory)
         self.calls.configure(directory)
         self.queues.configure(directory.queues, directory.agents, now, accounts=directory.accounts)
 
@@ -292,7 +310,10 @@ class Switch:
     def _request(self, item: RequestReceived, now: float) -> None:
         message = item.message
         if message.to_tag:
-            self.calls.on_request(item, None, now)
+            if message.method == "SUBSCRIBE" and self.notifier.knows(message):
+                self.notifier.request(item, now)
+            else:
+                self.calls.on_request(item, None, now)
             return
         self._methods.get(message.method, self._not_served)(item, now)
 
@@ -371,6 +392,27 @@ class Switch:
         # 11.2: the answer is that of an INVITE now. Nobody must authenticate to learn whether we are alive.
         self.endpoint.reject(item.transaction, 503 if self.draining else 200, now, headers=CAPABILITIES)
 
+    def _subscribe(self, item: RequestReceived, now: float) -> None:
+        if (account := self._account(item, now)) is not None:
+            self.notifier.subscribe(item, unescape(uri_user(item.message.uri)), account, now)
+
+    def _message(self, item: RequestReceived, now: float) -> None:
+        if (account := self._account(item, now)) is not None:
+            self.postman.send(item, account, self.calls.board.local, now)
+
+    def _response(self, item: ResponseReceived, now: float) -> None:
+        self._owners.get(type(item.transaction.owner), self.calls).on_response(item, now)
+
+    def _failed(self, item: RequestFailed, now: float) -> None:
+        self._owners.get(type(item.transaction.owner), self.calls).on_failed(item, now)
+
+    def _publish(self, item: Publish, now: float) -> None:
+        self._effects.append(item)
+        self.lamps.see(item.event)
+
+    def _lamp_changed(self, resource: str) -> None:
+        self.notifier.change(self.lamps.name, resource, self._now)
+
     def _not_served(self, item: RequestReceived, now: float) -> None:
         """A method that has a meaning inside dialogs only. Strangers are challenged first: they learn nothing (SEC-02)."""
         if self._account(item, now) is not None:
@@ -390,6 +432,7 @@ class Switch:
                 "wrong": self.authenticator.guesses.failed,
                 "not_judged": self.authenticator.guesses.refused,
             },
+            "subscriptions": len(self.notifier),
             "bans": {"in_force": len(self.bans.in_force(now)), "dropped": self.bans.dropped},
         }
 

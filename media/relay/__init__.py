@@ -76,8 +76,8 @@ class Relay(Protocol):
         """Let packets gather until a moment (monotonic seconds), then move all there are. Returns how many there were."""
         ...
 
-    def catch_up(self, leg: int) -> bool:
-        """Move what waits in the socket of an aimed leg now; not from within `poll`. False if there was too much."""
+    def catch_up(self, leg: int) -> int:
+        """Move what waits in the socket of an aimed leg now; not from within `poll`. How many packets; -1: there are more."""
         ...
 
     def close(self) -> None: ...

@@ -29,12 +29,16 @@ STEADY = 0.2  # seconds that user space keeps a leg at least
 MOST_STEADY = 6.4  # and at most: each time that the program could not do much with it doubles the time
 WORTH_IT = 100  # packets in the kernel that make up for the trouble
 AT_ONCE = 200  # legs lent in one go: each takes some 20 us, in which packets wait
+IN_HURRY = 2000  # packets in one go, where so much waits in their sockets
 
-_WAY = Struct("<16s16s16s16s4s4sIIII")  # what we write of it; what the program counts is behind that
+_SHARED = ("mapping", "inbound", "outbound")  # tables of `Legs` that the program reads and writes
+# What we write of a way: up to the flag of the ears, which `Legs` writes, and from there up to what the program counts.
+_WAY, _REST = Struct("<16s16s16s16s4s4sBBB"), Struct("<IIIII")
+_REST_AT = 76
 _PORTS = Struct("!HH")
 
 Leaves = Callable[[Address, Address], int]  # see `Offload`
-CatchUp = Callable[[int], bool]  # handles what waits in the socket of a leg; whether that was all
+CatchUp = Callable[[int], int]  # handles what waits in the socket of a leg: how many packets, -1 if there are more
 
 
 class Offload:
@@ -76,18 +80,13 @@ class Offload:
         self._ways_memory = ways.rows.view(np.uint8).data
         self._gates = LockedArray(count, GATE, "gates")
         self._tap = Tap(count)
-        descriptors: dict[str, int] = {}
-
-        def allocate(shape: tuple[int, ...], dtype: Any) -> NDArray[Any]:
-            name = ("mapping", "inbound", "outbound", "timing", "flags")[len(descriptors)]
-            table = self._share(shape, dtype, name)
-            descriptors[name] = table.descriptor
-            return table.rows
-
-        legs.move(allocate)
+        tables = {name: self._share(getattr(legs, name).shape, getattr(legs, name).dtype, name) for name in _SHARED}
+        rows = {name: table.rows for name, table in tables.items()}
+        rows["flags"] = ways.rows["listened"].reshape(count, 1)  # beside what the program reads anyway
+        legs.move(rows)
         maps = Maps(
             ways=ways.descriptor, gates=self._gates.descriptor, small=self._tap.small.descriptor,
-            large=self._tap.large.descriptor, clock=clock, **descriptors,
+            large=self._tap.large.descriptor, clock=clock, **{name: table.descriptor for name, table in tables.items()},
         )  # fmt: skip
         self.program = load_program(relay_program(maps, base_port, count), "softswitch_rtp")
 
@@ -129,14 +128,19 @@ class Offload:
 
     def _recall(self, leg: int) -> None:
         """Take back the leg, and the one whose packets go to it."""
+        if not self._legs.lending:
+            return
         for each in {leg, *np.flatnonzero(self._legs.mapping[:, ROUTE] == leg).tolist()}:
             if self._legs.lent[each]:
                 self._take_back(each)
 
     # --- lending -----------------------------------------------------------------------------------------------------
 
-    def lend(self, now: float, leaves_by: Leaves, catch_up: CatchUp) -> None:
-        """Lend what can be lent. To be called when the relay of user space has sent all that it has read."""
+    def lend(self, now: float, leaves_by: Leaves, catch_up: CatchUp) -> bool:
+        """Lend what can be lent. To be called when the relay of user space has sent all that it has read.
+
+        Returns whether there is more to lend than was done in one go.
+        """
         self.now = now
         legs, fit = self._legs, self._settled & ~self._guarded
         mapping, base = legs.mapping, legs.inbound[:, MAP_BASE]
@@ -144,28 +148,37 @@ class Offload:
         good &= (mapping[:, ROUTE] != NONE) & (mapping[:, KEY] != NONE) & (mapping[:, TRANSLATE] == 0)
         good &= (base < UNMAPPED) & (base > UNROUTED)
         chosen = np.flatnonzero(good)
-        for leg in chosen[fit.take(mapping[chosen, ROUTE])][:AT_ONCE].tolist():
+        chosen = chosen[fit.take(mapping[chosen, ROUTE])]
+        waiting = 0
+        for leg in chosen[:AT_ONCE].tolist():
+            behind = catch_up(leg)
+            waiting += max(behind, 0)
             # What has come meanwhile may be a digit, or another stream.
-            if catch_up(leg) and UNROUTED < legs.map_base[leg] < UNMAPPED and legs.route[leg] != NONE:
+            if behind >= 0 and UNROUTED < legs.map_base[leg] < UNMAPPED and legs.route[leg] != NONE:
                 self._lend(leg, legs.route[leg], leaves_by)
+            if waiting > IN_HURRY:
+                return True
+        return len(chosen) > AT_ONCE
 
     def _lend(self, leg: int, listener: int, leaves_by: Leaves) -> None:
         here, there = self._here[leg], self._there[leg]
         source, target = self._here[listener], self._there[listener]
         assert here and there and source and target, "both are settled"
-        version = _version(there)
-        interface = leaves_by(source, target) if version == _version(target) else 0
+        legs, version = self._legs, _version(there)
+        fits = version == _version(target) and legs.scale[leg] < 256 and legs.pair[leg] < 256
+        interface = leaves_by(source, target) if fits else 0
         if not interface:
             self._ready_at[leg] = self.now + MOST_STEADY
             return
         theirs, ours, leaving, going = map(_octets, (there, here, source, target))
         arrives, leaves = _ports(there, here), _ports(source, target)
         addresses, ports = change(theirs + ours, leaving + going), change(arrives, leaves)
-        _WAY.pack_into(self._ways_memory, leg * WAY.itemsize, theirs, ours, leaving, going, arrives, leaves, version,
-                       interface, addresses, ports)  # fmt: skip
+        at = leg * WAY.itemsize
+        _WAY.pack_into(self._ways_memory, at, theirs, ours, leaving, going, arrives, leaves, version, legs.scale[leg],
+                       legs.pair[leg])  # fmt: skip
+        _REST.pack_into(self._ways_memory, at + _REST_AT, legs.usual[leg], listener, interface, addresses, ports)
         self._before[leg] = self._ways["moved"][leg], self._ways["shut"][leg]
         assert self._gates is not None
-        legs = self._legs
         legs.loans[leg] = 1
         legs.lending += 1
         self._gates.write(leg, READY, int(legs.inbound[leg, HIGHEST]) + 1 & 0xFFFF, 0)

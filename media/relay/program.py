@@ -35,15 +35,12 @@ from media.legs import (
     OUT_SSRC,
     OUT_STEP,
     OUT_TS,
-    PAIR,
     RECEIVED,
     ROUTE,
-    SCALE,
     SENT,
     SEQ_OFFSET,
     TRANSIT,
     TS_OFFSET,
-    USUAL,
 )
 from media.legs import (
     WORD as WORD_COLUMN,
@@ -79,9 +76,10 @@ WAY = np.dtype(
     [
         ("theirs", "V16"), ("ours", "V16"), ("source", "V16"), ("target", "V16"),
         ("arrives", "V4"), ("leaves", "V4"),  # source and destination port
-        ("version", "<u4"), ("interface", "<u4"),
-        ("address_sum", "<u4"), ("port_sum", "<u4"), ("spare", "<u8"),
-        ("moved", "<u8"), ("shut", "<u8"), ("untold", "<u8"), ("spare2", "<u8"),  # counted by the program
+        ("version", "u1"), ("scale", "u1"), ("pair", "u1"), ("listened", "u1"),  # timing and flag of the leg (`Legs`)
+        ("usual", "<u4"), ("listener", "<u4"), ("interface", "<u4"), ("address_sum", "<u4"), ("port_sum", "<u4"),
+        ("moved", "<u8"), ("shut", "<u8"), ("untold", "<u8"),  # counted by the program
+        ("spare", "<u8"),
     ]
 )  # fmt: skip
 assert WAY.itemsize == 128, "two lines of the cache"
@@ -137,8 +135,6 @@ class Maps:
     mapping: int
     inbound: int
     outbound: int
-    timing: int
-    flags: int
     small: int
     large: int
     clock: int = -1
@@ -275,19 +271,23 @@ class _Builder:
         asm.store(WORD, FRAME, _LEG, R1)
         self._look_up(self.maps.ways, _LEG)
         asm.mov(R9, R0)
+        asm.load(WORD, R1, R9, _way("listener"))
+        asm.store(WORD, FRAME, _LISTENER, R1)
         self._look_up(self.maps.gates, _LEG)
         asm.mov(R8, R0)
-        for descriptor, place in (
-            (self.maps.inbound, _INBOUND_AT),
-            (self.maps.timing, _TIMING_AT),
-            (self.maps.mapping, _MAPPING_AT),
-        ):
-            self._look_up(descriptor, _LEG)
+        rows = (
+            (self.maps.inbound, _LEG, _INBOUND_AT),
+            (self.maps.mapping, _LEG, _MAPPING_AT),
+            (self.maps.outbound, _LISTENER, _OUTBOUND_AT),
+        )
+        for descriptor, key, place in rows:
+            self._look_up(descriptor, key)
             asm.store(DOUBLE, FRAME, place, R0)
-        asm.load(WORD, R1, R0, 4 * ROUTE)
-        asm.store(WORD, FRAME, _LISTENER, R1)
-        self._look_up(self.maps.outbound, _LISTENER)  # There is no row for "nobody".
-        asm.store(DOUBLE, FRAME, _OUTBOUND_AT, R0)
+            # Each row is another line of memory, and nobody has touched it for a packet's time. Reading all of them before
+            # the lock, which lets nothing overtake it, makes the processor fetch them at the same time.
+            asm.load(DOUBLE, R1, R0, 0)
+        asm.load(DOUBLE, R1, R9, 0)
+        asm.load(WORD, R1, R8, _STATE)
         if self.maps.clock < 0:
             asm.call(_KTIME)
         else:
@@ -312,7 +312,7 @@ class _Builder:
         asm = self.asm
         asm.load(WORD, R2, R8, _STATE)
         asm.when(R2, "==", SHUT, "leave")
-        asm.load(WORD, R2, R9, _way("version"))
+        asm.load(BYTE, R2, R9, _way("version"))
         asm.when(R2, "!=", version, "leave")
         self._same(udp, _way("arrives"))
         words = 1 if version == 4 else 4
@@ -387,8 +387,7 @@ class _Builder:
         asm = self.asm
         asm.load(DOUBLE, R1, FRAME, _CLOCK)
         asm.store(DOUBLE, R5, 8 * HEARD, R1)
-        asm.load(DOUBLE, R3, FRAME, _TIMING_AT)
-        asm.load(DOUBLE, R2, R3, 8 * SCALE)
+        asm.load(BYTE, R2, R9, _way("scale"))
         asm.do("mul", R1, R2)
         asm.do("sub", R1, R4)
         asm.load(DOUBLE, R2, R5, 8 * TRANSIT)
@@ -475,11 +474,10 @@ class _Builder:
         asm.load(DOUBLE, R3, FRAME, _SIZE)
         asm.do("sub", R3, HEADER_SIZE)
         asm.mov(R4, R3)
-        asm.load(DOUBLE, R1, FRAME, _TIMING_AT)
-        asm.load(DOUBLE, R2, R1, 8 * PAIR)
+        asm.load(BYTE, R2, R9, _way("pair"))
         asm.do("mul", R4, R2)
         asm.do("rsh", R4, 1)
-        asm.load(DOUBLE, R2, R1, 8 * USUAL)
+        asm.load(WORD, R2, R9, _way("usual"))
         asm.do("add", R4, R2)
         asm.store(DOUBLE, R5, 8 * OUT_STEP, R4)
         self._add(R5, 8 * SENT, 1)
@@ -540,8 +538,7 @@ class _Builder:
         """Copy the packet of a leg that is listened to, into the ring whose records hold it."""
         asm = self.asm
         done, large = f"told {version}", f"large {version}"
-        self._look_up_or(self.maps.flags, _LEG, done)
-        asm.load(BYTE, R1, R0, 0)
+        asm.load(BYTE, R1, R9, _way("listened"))
         asm.when(R1, "==", 0, done)
         asm.load(DOUBLE, R1, FRAME, _SIZE)
         asm.when(R1, ">", SMALL, large)
@@ -587,14 +584,6 @@ class _Builder:
         asm.mov(R2, _NO_WAKE_UP)
         asm.call(_DISCARD)
         asm.jump(done)
-
-    def _look_up_or(self, descriptor: int, key: int, otherwise: str) -> None:
-        asm = self.asm
-        asm.load_map(R1, descriptor)
-        asm.mov(R2, FRAME)
-        asm.do("add", R2, key)
-        asm.call(_LOOK_UP)
-        asm.when(R0, "==", 0, otherwise)
 
     def _send(self, version: int, udp: int) -> None:
         """Correct the UDP checksum, and off.

@@ -30,6 +30,7 @@ from media.transport import Transport
 GATHER = 0.002  # seconds between looks under load
 BUSY = 2000  # packets per second: from there on, looking costs less than being woken
 BURST = 64  # packets read in a row from a leg that waits for its latch: a flood must not hold up the others
+BACKLOG = 512  # packets: more than a socket holds
 SCRATCH = 2048
 MAX_OTHER_FILES = 1024  # descriptors below this may be watched even if no port has one as high
 
@@ -346,15 +347,15 @@ class SocketRelay:
             if size:
                 self._handle(leg, scratch, size, int(monotonic() * CLOCK_RATE))
 
-    def catch_up(self, leg: int) -> bool:
+    def catch_up(self, leg: int) -> int:
         media, transport = self._live[leg], self._transports[leg]
         if media is None:
-            return False
-        for _ in range(BURST):
+            return -1
+        for count in range(BACKLOG):
             try:
                 size = media.recv_into(self._scratch)
             except BlockingIOError:
-                return True
+                return count
             except OSError:
                 self.receive_errors += 1
                 continue
@@ -365,7 +366,7 @@ class SocketRelay:
                     continue
             self.slow_packets += 1
             self._handle(leg, self._scratch, size, int(monotonic() * CLOCK_RATE))
-        return False
+        return -1
 
     def _handle(self, leg: int, buffer: memoryview, size: int, clock: int) -> None:
         """One packet, by the book."""

@@ -13,6 +13,8 @@ from __future__ import annotations
 import mmap
 import os
 import threading
+from collections.abc import Callable
+from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,7 +27,11 @@ _RECORD_HEADER = 8
 _BUSY, _DISCARDED = np.uint32(1 << 31), np.uint32(1 << 30)
 _SECONDS = 0.5  # that a ring holds while every leg is listened to
 _PACKETS_PER_SECOND = 50
+_CUTS = 4  # parts up to which rows are cut where a leg speaks again
 _LEAST, _MOST = 1 << 17, 1 << 23  # octets of a ring
+
+
+HandOver: TypeAlias = Callable[[NDArray[np.void], NDArray[np.uint8]], None]
 
 
 class Ring:
@@ -42,29 +48,32 @@ class Ring:
         self._data: NDArray[np.uint8] = np.frombuffer(theirs, np.uint8, 2 * size, page)
         self._fence = threading.Lock()
 
-    def read(self) -> tuple[NDArray[np.void], NDArray[np.uint8]] | None:
-        """What is in the ring: facts (`TOLD`) and octets, one row per packet, copies; None if it is empty."""
+    def read(self, hand_over: HandOver) -> int:
+        """Hand over what is in the ring, a row per packet: facts (`TOLD`), and octets where they lie. Returns how many."""
         consumed = self._consumed[0]
         count = (self._produced[0] - consumed) // self._stride
         if not count:
-            return None
+            return 0
         self._order()
         at = consumed % self._size
         records = self._data[at : at + count * self._stride].reshape(count, self._stride)
         lengths = records[:, :4].copy().view(np.uint32)[:, 0]
-        busy = lengths & _BUSY
+        busy = lengths & _BUSY != 0
         if busy.any():
-            count = int(np.argmax(busy != 0))  # Being written on another processor: next time.
+            count = int(np.argmax(busy))  # Being written on another processor: next time.
             lengths, records = lengths[:count], records[:count]
-            if not count:
-                return None
         self._order()
-        kept = records[(lengths & _DISCARDED) == 0]
-        facts = kept[:, _RECORD_HEADER : _RECORD_HEADER + TOLD.itemsize].copy().view(TOLD)[:, 0]
-        octets = kept[:, _RECORD_HEADER + TOLD.itemsize :].copy()
-        self._order()
-        self._consumed[0] = consumed + count * self._stride
-        return facts, octets
+        try:
+            if count:
+                kept = records
+                if (lengths & _DISCARDED).any():
+                    kept = records[lengths & _DISCARDED == 0]
+                facts = kept[:, _RECORD_HEADER : _RECORD_HEADER + TOLD.itemsize].copy().view(TOLD)[:, 0]
+                hand_over(facts, kept[:, _RECORD_HEADER + TOLD.itemsize :])
+        finally:
+            self._order()
+            self._consumed[0] = consumed + count * self._stride
+        return count
 
     def _order(self) -> None:
         """What was read before this has been read, on machines that reorder, too: giving up a lock and taking it sees to that."""
@@ -82,16 +91,13 @@ class Tap:
         self.small = Ring(SMALL, _size(legs, SMALL), "told")
         self.large = Ring(LARGE, _size(legs // 4, LARGE), "told_large")
 
-    def read(self, ears: Ears | None, clock: int) -> int:
+    def read(self, ears: Ears, clock: int) -> int:
         """Hand over what has been copied. Returns how many packets there were."""
-        count = 0
-        for ring in (self.small, self.large):
-            if (found := ring.read()) is not None:
-                facts, octets = found
-                count += len(facts)
-                if ears is not None and len(facts):
-                    _hand_over(ears, facts, octets, clock)
-        return count
+
+        def hand_over(facts: NDArray[np.void], octets: NDArray[np.uint8]) -> None:
+            _hand_over(ears, facts, octets, clock)
+
+        return self.small.read(hand_over) + self.large.read(hand_over)
 
     def close(self) -> None:
         self.small.close()
@@ -105,22 +111,32 @@ def _size(legs: int, room: int) -> int:
 
 
 def _hand_over(ears: Ears, facts: NDArray[np.void], octets: NDArray[np.uint8], clock: int) -> None:
-    """The ears take one packet of a leg at a time: first packets first, then second ones, and so on."""
-    legs = facts["leg"].astype(np.int64)
-    order = np.argsort(legs, kind="stable")
-    ordered = legs[order]
-    first = np.flatnonzero(np.r_[True, ordered[1:] != ordered[:-1]])
-    if len(first) == len(legs):
-        rounds = [np.arange(len(legs))]
-    else:
-        turn = np.arange(len(legs)) - np.repeat(first, np.diff(np.r_[first, len(legs)]))
-        rounds = [np.sort(order[turn == number]) for number in range(int(turn.max(axis=0)) + 1)]
-    for rows in rounds:
-        ears.hear_batch(
-            legs[rows],
-            facts["packet"][rows].astype(np.int64),
-            facts["timestamp"][rows].astype(np.uint32),
-            octets[rows],
-            facts["size"][rows].astype(np.int64),
-            clock,
-        )
+    """The ears take one packet of a leg at a time."""
+    legs, packets = facts["leg"].astype(np.int64), facts["packet"].astype(np.int64)
+    timestamps, sizes = facts["timestamp"].copy(), facts["size"].astype(np.int64)
+    for rows in _turns(legs):
+        ears.hear_batch(legs[rows], packets[rows], timestamps[rows], octets[rows], sizes[rows], clock)
+
+
+def _turns(legs: NDArray[np.int64]) -> list[slice] | list[NDArray[np.int64]]:
+    """Rows in parts that have each leg once at most, in order.
+
+    Everybody speaks in turn, so a few cuts do: slices, of which nothing needs to be copied. If not, all first packets are a
+    part, all second ones, and so on.
+    """
+    count = len(legs)
+    order = np.argsort(legs.astype(np.uint16), kind="stable")  # There are no more ports, and few bits are sorted faster.
+    again = np.flatnonzero(legs[order[1:]] == legs[order[:-1]])
+    if not len(again):
+        return [slice(0, count)]
+    before: NDArray[np.int64] = np.full(count, -1, np.int64)  # the row in which the leg had its packet before this one
+    before[order[again + 1]] = order[again]
+    cuts = [0]
+    while len(late := np.flatnonzero(before[cuts[-1] :] >= cuts[-1])) and len(cuts) <= _CUTS:
+        cuts.append(cuts[-1] + int(late[0]))
+    if len(cuts) <= _CUTS:
+        return [slice(start, end) for start, end in zip(cuts, [*cuts[1:], count], strict=True)]
+    turn: NDArray[np.int64] = np.zeros(count, np.int64)
+    for row in np.flatnonzero(before >= 0).tolist():
+        turn[row] = turn[before[row]] + 1
+    return [np.flatnonzero(turn == number) for number in range(int(turn.max(axis=0)) + 1)]

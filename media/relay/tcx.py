@@ -29,6 +29,7 @@ from media.rtp import CLOCK_RATE
 from media.transport import Transport
 
 LOOK = 0.05  # seconds between two searches for legs that can be lent
+SOON = 0.015  # where there were more than one search should take
 LISTEN = 0.020  # seconds between two readings of the tap
 CHECKED_AT_ONCE = 64  # legs whose routes are looked up in one go, 16 us each
 
@@ -192,7 +193,7 @@ class TcxRelay:
         self._look_after(monotonic())
         return count
 
-    def catch_up(self, leg: int) -> bool:
+    def catch_up(self, leg: int) -> int:
         return self.base.catch_up(leg)
 
     def pace(self, packets_per_second: float) -> float:
@@ -209,14 +210,15 @@ class TcxRelay:
             self._listen_at = now + LISTEN
             self._listen()
         if now >= self._look_at:
-            self._look_at = now + LOOK
-            self.offload.lend(now, self._leaves_by, self.base.catch_up)
+            more = self.offload.lend(now, self._leaves_by, self.base.catch_up)
+            self._look_at = now + (SOON if more else LOOK)
             if self._to_check:
                 self._check()
 
     def _listen(self) -> None:
         """Hand over what the program has copied for the ears."""
-        self.offload.tap.read(self._engine.session.ears, int(monotonic() * CLOCK_RATE))
+        if self._engine.session.ears is not None:
+            self.offload.tap.read(self._engine.session.ears, int(monotonic() * CLOCK_RATE))
         if (untold := self.offload.untold) > self._untold:
             self._engine.alarm("tap full", f"{untold - self._untold} packets were relayed, but not heard")
             self._untold = untold

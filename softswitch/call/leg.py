@@ -100,7 +100,7 @@ class Leg:
         if occupies:
             board.occupy(device, occupies)
         if announce:
-            board.publish(LegStarted(call.id, self.id, role, party, dialog.call_id))
+            board.publish(LegStarted(call.id, self.id, role, party, dialog.call_id, device))
 
     @property
     def id(self) -> str:

@@ -238,7 +238,7 @@ def test_srtp_is_left_to_user_space(bridge: KernelWorld, leg: int) -> None:
 def test_what_takes_an_unknown_way_is_left_to_user_space(bridge: KernelWorld) -> None:
     bridge.offload.check(0, lambda source, target: 2)
     assert not bridge.engine.legs.lent[0] and bridge.engine.legs.lent[1]
-    bridge.offload.lend(bridge.now + 100, lambda source, target: 0, lambda leg: True)
+    bridge.offload.lend(bridge.now + 100, lambda source, target: 0, lambda leg: 0)
     assert not bridge.engine.legs.lent[0]
     bridge.offload.use_only({2, 3})
     assert bridge.engine.legs.lending == 0

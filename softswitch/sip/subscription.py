@@ -1,0 +1,305 @@
+"""Subscriptions (RFC 6665): phones that want to be told, and what they are told.
+
+A subscription is a dialog in which we send a NOTIFY at once, and whenever what it is about has changed. Only one NOTIFY is under
+way in each: what happens meanwhile is told in the next one, as it is then. A phone that does not take a NOTIFY has lost its
+subscription; one that wants it still comes again by itself.
+
+What a resource looks like is the business of a `Package`; who may subscribe has been decided before a request comes here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Final, Protocol
+
+from softswitch.errors import ParseError
+from softswitch.machine import Deadlines
+from softswitch.sip import headers as views
+from softswitch.sip.dialog import Dialog, DialogState
+from softswitch.sip.grammar import number
+
+if TYPE_CHECKING:
+    from softswitch.directory import Account
+    from softswitch.sip.endpoint import ClientTransaction, Endpoint, RequestFailed, RequestReceived, ResponseReceived
+    from softswitch.sip.listener import Listener
+    from softswitch.sip.message import Message
+
+SHORTEST, USUAL, LONGEST = 60, 3_600, 7_200  # seconds that a subscription may last
+PER_ACCOUNT: Final = 250  # subscriptions at once: a console with all its keys
+IN_ALL: Final = 50_000
+LINGER: Final = 1.0  # seconds that an ended subscription waits for its last NOTIFY
+
+
+class Package(Protocol):
+    """One event package: what can be subscribed to, and what is told about it."""
+
+    name: str
+    content_type: str
+
+    def find(self, user: str, account: Account) -> str | None:
+        """The resource that a Request-URI's user means to this account; None if there is none, or it is not for them."""
+        ...
+
+    def body(self, resource: str, version: int, account: Account) -> bytes:
+        """The whole state of a resource now; `version` counts the bodies of one subscription from 0."""
+        ...
+
+
+@dataclass(slots=True, eq=False)
+class Subscription:
+    """One phone that wants to be told of one resource."""
+
+    dialog: Dialog
+    package: Package
+    event: str  # as the phone wrote it, with its id
+    resource: str
+    account: Account
+    contact: str
+    expires_at: float
+    version: int = 0
+    under_way: bool = False  # a NOTIFY has not been answered
+    changed: bool = False  # since the last NOTIFY was sent
+    ended: str = ""  # why: "timeout" | "deactivated" | ...
+
+
+@dataclass(slots=True)
+class Counters:
+    """Numbers that only grow."""
+
+    started: int = 0
+    refused: int = 0
+    notified: int = 0
+    lost: int = 0  # whose phone did not take a NOTIFY
+    ended: dict[str, int] = field(default_factory=dict)
+
+
+class Notifier:
+    """All subscriptions, as a machine. The endpoint carries its messages; `contact` is our own for a flow's peer."""
+
+    def __init__(self, endpoint: Endpoint, packages: Sequence[Package], listeners: Sequence[Listener]) -> None:
+        self.counters = Counters()
+        self._endpoint = endpoint
+        self._listeners = listeners
+        self._packages: Mapping[str, Package] = {package.name: package for package in packages}
+        self._allow = f"Allow-Events: {', '.join(self._packages)}\r\n"
+        self._dialogs: dict[tuple[str, str], Subscription] = {}  # by Call-ID and our tag
+        self._by_resource: dict[tuple[str, str], set[Subscription]] = {}
+        self._held: dict[str, int] = {}  # account -> subscriptions
+        self._deadlines: Deadlines[Subscription] = Deadlines()
+
+    def __len__(self) -> int:
+        return len(self._dialogs)
+
+    # --- the machine's verbs -------------------------------------------------------------------------------------
+
+    def next_deadline(self) -> float | None:
+        return self._deadlines.next()
+
+    def expire(self, now: float) -> None:
+        for subscription in self._deadlines.due(now):
+            if subscription.ended:
+                self._forget(subscription)
+            else:
+                self._end(subscription, "timeout", now)
+
+    def drain(self) -> Sequence[object]:
+        return ()  # Everything goes out through the endpoint.
+
+    # --- requests --------------------------------------------------------------------------------------------------
+
+    def knows(self, message: Message) -> bool:
+        """Whether a request belongs to a subscription's dialog."""
+        return (message.call_id, message.to_tag) in self._dialogs
+
+    def subscribe(self, item: RequestReceived, user: str, account: Account, now: float) -> None:
+        """A SUBSCRIBE outside of dialogs, from an account, for the resource that `user` names."""
+        message, tx = item.message, item.transaction
+        package, event = self._package(message)
+        if package is None:
+            self.counters.refused += 1
+            self._endpoint.reject(tx, 489 if event else 400, now, headers=self._allow)
+            return
+        refusal, seconds = self._duration(message)
+        resource = package.find(user, account)
+        if resource is None:
+            refusal = refusal or (404, "")
+        elif not _acceptable(message, package.content_type):
+            refusal = refusal or (406, f"Accept: {package.content_type}\r\n")
+        elif self._held.get(account.user, 0) >= PER_ACCOUNT or len(self._dialogs) >= IN_ALL:
+            refusal = refusal or (503, "Retry-After: 60\r\n")
+        if refusal is not None or resource is None:
+            self.counters.refused += 1
+            status, lines = refusal or (404, "")
+            self._endpoint.reject(tx, status, now, headers=lines)
+            return
+        try:
+            dialog = Dialog.uas(message, self._endpoint.tag(), message.flow)
+        except ParseError:
+            self._endpoint.reject(tx, 400, now)
+            return
+        dialog.state = DialogState.CONFIRMED
+        contact = self._contact(message)
+        subscription = Subscription(dialog, package, event, resource, account, contact, now + seconds)
+        self._dialogs[message.call_id, dialog.local_tag] = subscription
+        self._by_resource.setdefault((package.name, resource), set()).add(subscription)
+        self._held[account.user] = self._held.get(account.user, 0) + 1
+        self.counters.started += 1
+        self._answer(subscription, item, seconds, now)
+
+    def request(self, item: RequestReceived, now: float) -> None:
+        """A request inside a subscription's dialog: a SUBSCRIBE renews or ends it."""
+        message, tx = item.message, item.transaction
+        subscription = self._dialogs[message.call_id, message.to_tag]
+        status = subscription.dialog.receive(message)
+        if status:
+            self._endpoint.reject(tx, status, now)
+            return
+        if message.method != "SUBSCRIBE" or subscription.ended:
+            self._endpoint.reject(tx, 481 if subscription.ended else 405, now, headers="Allow: SUBSCRIBE\r\n")
+            return
+        package, event = self._package(message)
+        if package is not subscription.package:
+            self._endpoint.reject(tx, 489 if event else 400, now, headers=self._allow)
+            return
+        refusal, seconds = self._duration(message)
+        if refusal is not None:
+            self._endpoint.reject(tx, refusal[0], now, headers=refusal[1])
+            return
+        subscription.expires_at = now + seconds
+        self._answer(subscription, item, seconds, now)
+
+    def _answer(self, subscription: Subscription, item: RequestReceived, seconds: int, now: float) -> None:
+        """200, and the NOTIFY that every SUBSCRIBE causes (4.2.2)."""
+        self._endpoint.respond(
+            item.transaction, 200, now, to_tag=subscription.dialog.local_tag,
+            headers=f"Expires: {seconds}\r\n{subscription.contact}{self._allow}",
+        )  # fmt: skip
+        if not seconds:
+            self._end(subscription, "timeout", now)
+            return
+        self._deadlines.set(subscription, subscription.expires_at)
+        self._notify(subscription, now)
+
+    def _package(self, message: Message) -> tuple[Package | None, str]:
+        """The package of an Event header, and the header as it is to be repeated; None and "" without one."""
+        value = message.header("event")
+        name, _, rest = value.partition(";")
+        name = name.strip(" \t")
+        event = name
+        for parameter in rest.split(";"):
+            key, _, given = parameter.partition("=")
+            if key.strip(" \t").lower() == "id" and len(given) <= 64:
+                event = f"{name};id={given.strip(' ')}"
+        return self._packages.get(name.lower()), event
+
+    def _duration(self, message: Message) -> tuple[tuple[int, str] | None, int]:
+        """(refusal, seconds) by the Expires header."""
+        text = message.header("expires")
+        if not text:
+            return None, USUAL
+        try:
+            seconds = number(text, 2**32 - 1)
+        except ParseError:
+            return (400, ""), 0
+        if 0 < seconds < SHORTEST:
+            return (423, f"Min-Expires: {SHORTEST}\r\n"), 0
+        return None, min(seconds, LONGEST)
+
+    def _contact(self, message: Message) -> str:
+        from softswitch.sip.listener import contact
+
+        return f"Contact: {contact(self._listeners[message.flow.listener], message.flow)}\r\n"
+
+    # --- telling -----------------------------------------------------------------------------------------------------
+
+    def change(self, package: str, resource: str, now: float) -> None:
+        """A resource is not what it was: tell whoever wants to know."""
+        for subscription in self._by_resource.get((package, resource), ()):
+            if not subscription.ended:
+                self._notify(subscription, now)
+
+    def withdraw(self, account: str, now: float) -> None:
+        """The account is no more: its subscriptions end."""
+        for subscription in [one for one in self._dialogs.values() if one.account.user == account and not one.ended]:
+            self._end(subscription, "rejected", now)
+
+    def _end(self, subscription: Subscription, why: str, now: float) -> None:
+        subscription.ended = why
+        self.counters.ended[why] = self.counters.ended.get(why, 0) + 1
+        self._deadlines.set(subscription, now + LINGER * 64)
+        self._notify(subscription, now)
+
+    def _notify(self, subscription: Subscription, now: float) -> None:
+        if subscription.under_way:
+            subscription.changed = True
+            return
+        subscription.under_way, subscription.changed = True, False
+        if subscription.ended:
+            state = f"terminated;reason={subscription.ended}"
+        else:
+            state = f"active;expires={max(0, round(subscription.expires_at - now))}"
+        package = subscription.package
+        body = package.body(subscription.resource, subscription.version, subscription.account)
+        subscription.version += 1
+        self.counters.notified += 1
+        lines = (
+            f"Event: {subscription.event}\r\nSubscription-State: {state}\r\n{subscription.contact}"
+            f"Content-Type: {package.content_type}\r\n"
+        )
+        subscription.dialog.request(self._endpoint, "NOTIFY", now, headers=lines, body=body, owner=subscription)
+
+    def on_response(self, item: ResponseReceived, now: float) -> None:
+        """An answer to a NOTIFY."""
+        status = item.message.status
+        if status < 200:
+            return
+        if status < 300:
+            subscription: Subscription = item.transaction.owner
+            subscription.dialog.refresh(item.message)
+            self._settled(item.transaction, True, now)
+        else:
+            self._settled(item.transaction, False, now)
+
+    def on_failed(self, item: RequestFailed, now: float) -> None:
+        """A NOTIFY was not answered."""
+        self._settled(item.transaction, False, now)
+
+    def _settled(self, tx: ClientTransaction, taken: bool, now: float) -> None:
+        subscription: Subscription = tx.owner
+        subscription.under_way = False
+        if not taken:
+            # 4.2.2: whatever the phone says, it is not told any more.
+            self.counters.lost += 1
+            self._forget(subscription)
+        elif subscription.changed:
+            self._notify(subscription, now)
+        elif subscription.ended:
+            self._forget(subscription)
+
+    def _forget(self, subscription: Subscription) -> None:
+        dialog, account = subscription.dialog, subscription.account.user
+        if self._dialogs.pop((dialog.call_id, dialog.local_tag), None) is None:
+            return
+        subscription.ended = subscription.ended or "lost"
+        self._deadlines.clear(subscription)
+        key = subscription.package.name, subscription.resource
+        others = self._by_resource[key]
+        others.discard(subscription)
+        if not others:
+            del self._by_resource[key]
+        self._held[account] -= 1
+        if not self._held[account]:
+            del self._held[account]
+
+
+def _acceptable(message: Message, content_type: str) -> bool:
+    """Whether the phone takes what we would send; without an Accept header it takes the package's own type."""
+    if "accept" not in message.headers:
+        return True
+    try:
+        ranges = [value.partition(";")[0].strip(" \t").lower() for value in views.header_list(message, "accept")]
+    except ParseError:
+        return True
+    kind = content_type.partition("/")[0]
+    return not ranges or any(each in (content_type, f"{kind}/*", "*/*") for each in ranges)
