@@ -192,7 +192,7 @@ class MediaClient:
         self._let_go()
 
     def abandon(self) -> None:
-        """Let go of the worker as if this process had been killed. For tests."""
+        """Let go of the worker as if this process had been killed: it waits for another commander, if it has calls."""
         if not self._closed:
             self._closed = True
             self._let_go()

@@ -199,6 +199,7 @@ class MediaPlane:
         return all(slot.ready is not None for slot in self._slots)
 
     def close(self) -> None:
+        """End the workers. Those that were taken over for a start that fails wait for the next attempt, with their calls."""
         self._closing = True
         for slot in self._slots:
             for handle in (slot.pending, slot.waking):
@@ -230,7 +231,10 @@ class MediaPlane:
             if slot.fd >= 0:
                 self._loop.remove_reader(slot.fd)
                 slot.fd = -1
-            slot.worker.close()
+            if slot.adopted and self._closing and not self._begun:
+                slot.worker.abandon()
+            else:
+                slot.worker.close()
         slot.worker = slot.ready = None
 
     def _readable(self, slot: _Slot) -> None:
