@@ -1,7 +1,9 @@
-"""Everything that can be played, coded in both laws once, end to end in one array.
+"""Everything that can be played, coded once, end to end in one array.
 
-A position is a sample's index in it, the same for both laws; so the next frame of any leg, whatever it plays, is one row of a
-window over the array, and the frames of a thousand legs are gathered by one index.
+A position is 1/8000 s in it, the same for all forms; so the next frame of any leg, whatever it plays, is one row of a window over
+the array, and the frames of a thousand legs are gathered by one index. Recordings begin at whole blocks of 20 ms, so that
+a codec which knows only whole packets can be addressed by the same positions. What is not needed takes no memory: of the
+forms beyond G.711 only those stretches exist that a leg has heard.
 """
 
 from __future__ import annotations
@@ -13,14 +15,17 @@ from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
 from media.codec import Octets
+from media.forms import BLOCK, OCTETS, Audio, Coding, Form, Piece
 from media.g711 import SILENCE, encode_both
+from media.g722 import REST
 
-MAX_FRAME = 480  # samples: 60 ms, the longest packet that we send
-_FIRST_CAPACITY = 1 << 25  # samples, over an hour; only what is used takes memory. Doubled when full.
+MAX_FRAME = 480  # positions: 60 ms, the longest packet that we send
+_FIRST_CAPACITY = 1 << 25  # positions, over an hour; only what is used takes memory. Doubled when full.
+_MATRIX = 3  # forms of an octet per position, which lie in one array: mu-law, A-law, G.722
 
 
 class Span(NamedTuple):
-    """Where a recording lies: `start` to `end`. `loop` samples before `end` it goes on from again; 0: it ends."""
+    """Where a recording lies: `start` to `end`. `loop` positions before `end` it goes on from again; 0: it ends."""
 
     start: int
     end: int
@@ -31,10 +36,15 @@ class Bank:
     """Grows, never shrinks: what a leg still plays stays where it is when a recording is replaced."""
 
     def __init__(self, capacity: int = _FIRST_CAPACITY) -> None:
-        self._data: NDArray[np.uint8] = np.empty((2, capacity), np.uint8)
+        self._data: NDArray[np.uint8] = np.empty((_MATRIX, capacity), np.uint8)
         self._used = 0
         self._windows: dict[int, NDArray[np.uint8]] = {}
+        self._linear: dict[Form, NDArray[np.uint8]] = {}
+        self._packets: dict[int, bytes] = {}  # of Opus, by block
+        self._there: NDArray[np.bool_] = np.zeros((len(Form), capacity // BLOCK), bool)  # of each form, which blocks
         self.silence = self.add_loop(encode_both(np.zeros(MAX_FRAME, np.int16)))
+
+    # --- what is loaded ----------------------------------------------------------------------------------------------
 
     def add(self, codes: Octets) -> Span:
         """A recording that ends, as `g711.encode_both` gives it. An empty one is allowed, and is over at once."""
@@ -54,33 +64,95 @@ class Bank:
     def _append(self, codes: Octets) -> int:
         start, count = self._used, codes.shape[1]
         if start + count + MAX_FRAME > self._data.shape[1]:
-            capacity = self._data.shape[1]
-            while start + count + MAX_FRAME > capacity:
-                capacity *= 2
-            grown: NDArray[np.uint8] = np.empty((2, capacity), np.uint8)
-            grown[:, :start] = self._data[:, :start]
-            self._data, self._windows = grown, {}
-        self._data[:, start : start + count] = codes
-        self._used += count
+            self._grow(start + count + MAX_FRAME)
+        self._data[:2, start : start + count] = codes
+        self._used = start + -(-count // BLOCK) * BLOCK
         return start
 
+    def _grow(self, least: int) -> None:
+        before = capacity = self._data.shape[1]
+        while capacity < least:
+            capacity *= 2
+        used = self._used
+        data: NDArray[np.uint8] = np.empty((_MATRIX, capacity), np.uint8)
+        rows = _MATRIX if self._there[Form.G722].any() else _MATRIX - 1
+        data[:rows, :used] = self._data[:rows, :used]
+        there: NDArray[np.bool_] = np.zeros((len(Form), capacity // BLOCK), bool)
+        there[:, : before // BLOCK] = self._there
+        self._data, self._there, self._windows = data, there, {}
+        for form, octets in self._linear.items():
+            self._linear[form] = np.empty(capacity * OCTETS[form], np.uint8)
+            self._linear[form][: used * OCTETS[form]] = octets[: used * OCTETS[form]]
+
+    # --- forms beyond G.711 ------------------------------------------------------------------------------------------
+
+    def has(self, form: int, position: int) -> bool:
+        """Whether what lies at a position can be had in a form."""
+        if form <= Form.A:
+            return True
+        if not self._there[form, self.silence.start // BLOCK]:
+            self._code_silence(Form(form))
+        return bool(self._there[form, position // BLOCK])
+
+    def have(self, form: NDArray[np.int64], position: NDArray[np.int64]) -> NDArray[np.bool_]:
+        """`has`, of many; for forms of an octet per position."""
+        have: NDArray[np.bool_] = (form <= Form.A) | self._there[form, position // BLOCK]
+        return have
+
+    def store(self, piece: Piece) -> None:
+        """Take over what was coded."""
+        form, material, block = piece.form, piece.material, piece.position // BLOCK
+        if isinstance(material, list):
+            self._packets.update(enumerate(material, block))
+            self._there[form, block : block + len(material)] = True
+            return
+        width = OCTETS[form]
+        if form == Form.G722:
+            row = self._data[form]
+        else:
+            if form not in self._linear:
+                self._linear[form] = np.empty(self._data.shape[1] * width, np.uint8)
+            row = self._linear[form]
+        row[piece.position * width : piece.position * width + len(material)] = material
+        self._there[form, block : block + -(-len(material) // (width * BLOCK))] = True
+
+    def _code_silence(self, form: Form) -> None:
+        start, length = self.silence.start, self.silence.end + MAX_FRAME - self.silence.start
+        quiet = Audio(np.zeros(length, np.int16), np.zeros(2 * length, np.int16))
+        for piece in Coding(form, start, lambda: quiet).pieces():
+            self.store(piece)
+
+    # --- reading -----------------------------------------------------------------------------------------------------
+
     def frames(self, law: NDArray[np.int64], position: NDArray[np.int64], size: int) -> Octets:
-        """The `size` codes from each position, one row per position."""
+        """The `size` codes from each position, one row per position; of forms of an octet per position."""
         window = self._windows.get(size)
         if window is None:
             window = self._windows[size] = sliding_window_view(self._data.reshape(-1), size)
         frames: Octets = window[law * self._data.shape[1] + position]
         return frames
 
-    def codes(self, law: int, start: int, end: int) -> bytes:
-        """The codes of a stretch."""
-        return self._data[law, start:end].tobytes()
+    def codes(self, form: int, start: int, end: int) -> bytes:
+        """The codes of a stretch; of Opus, the packet that it begins in."""
+        if form < _MATRIX:
+            return self._data[form, start:end].tobytes()
+        if form == Form.OPUS:
+            return self._packets[start // BLOCK]
+        width = OCTETS[Form(form)]
+        return self._linear[Form(form)][start * width : end * width].tobytes()
 
-    def pad(self, law: int, count: int) -> bytes:
+    def pad(self, form: int, count: int) -> bytes:
         """That many codes of silence."""
-        return bytes((SILENCE[law],)) * count
+        if form <= Form.A:
+            return bytes((SILENCE[form],)) * count
+        self.has(form, self.silence.start)
+        codes = self.codes(form, self.silence.start, self.silence.start + count)
+        if form == Form.G722:
+            # What was before is silenced by the one, and its traces in the decoder's state by the other.
+            codes = bytes((REST,)) * min(count, BLOCK // 2) + codes[BLOCK // 2 :]
+        return codes
 
     @property
     def used(self) -> int:
-        """Samples held."""
+        """Positions that are taken."""
         return self._used

@@ -24,6 +24,7 @@ from media.control import (
     WorkerEvent,
 )
 from media.dtls import Identity
+from media.forms import BLOCK, Coding, Form, Piece, form_of
 from media.g711 import TRANSLATE
 from media.inband import InBand
 from media.keypad import Keypad
@@ -56,9 +57,10 @@ class Network(Sink, transports.Network, Protocol):
 
 
 class Engine:
-    """The legs of one worker. `load` begins to read a file, and answers with `loaded`; `epoch` is Unix time minus `now`;
+    """The legs of one worker. `load` begins to read a file or to code what is to be played, and answers with `loaded` or
 
-    `identity`: the certificate for DTLS, without which there is none. `desk`: where recordings are written, likewise.
+    `coded`. `epoch` is Unix time minus `now`. `identity`: the certificate for DTLS, without which there is none. `desk`: where
+    recordings are written, likewise.
     """
 
     def __init__(
@@ -67,7 +69,7 @@ class Engine:
         bank: Bank,
         network: Network,
         chance: Chance,
-        load: Callable[[Load], None],
+        load: Callable[[Load | Coding], None],
         epoch: float = 0.0,
         identity: Identity | None = None,
         desk: Desk | None = None,
@@ -77,6 +79,7 @@ class Engine:
         self.studio = Studio(self.session, network)
         self.inband = InBand(self.session, self.studio)
         self.session.ears = self.studio
+        self._bank = bank
         self.library = Library(bank)
         self.player = Player(legs, bank, network)
         self.keypad = Keypad(self.session, self.library, bank, network)
@@ -85,6 +88,7 @@ class Engine:
         self.transports = Transports(self.session, self.sources, network, self._hear_rtcp, chance, identity)
         self.watchman = Survey(self.session, chance, self.transports.send_rtcp, epoch)
         self._network = network
+        self._load = load
         self._chance = chance
         self._states = self.sources.states
         self.recorders = Recorders(legs.count, self.studio, self._terms_of, self.session.events, desk)
@@ -233,7 +237,9 @@ class Engine:
     def _fill_in(self, leg: Leg) -> None:
         """What the player needs to know of the terms."""
         legs, number, terms = self.legs, leg.number, leg.terms
-        legs.frame[number], legs.law[number], legs.kind[number] = terms.samples, terms.law, terms.payload_type
+        form = form_of(terms.codec)
+        legs.frame[number] = BLOCK if form is Form.OPUS else terms.samples  # A packet of Opus is what it was coded as.
+        legs.law[number], legs.kind[number] = -1 if form is None else form, terms.payload_type
 
     # --- what arrives ------------------------------------------------------------------------------------------------
 
@@ -265,6 +271,10 @@ class Engine:
         """A file was read."""
         self.sources.loaded(recording, now)
 
+    def coded(self, piece: Piece) -> None:
+        """Part of a recording was coded in another form."""
+        self._bank.store(piece)
+
     def _send_digits(self, command: SendDigits, now: float) -> None:
         leg, _ = self.sources.get(command.leg)
         self.keypad.press(leg, command.digits, command.duration_ms, self.player.tick)
@@ -289,9 +299,19 @@ class Engine:
                 self.sources.settle(leg)
         if self.player.done:
             self.sources.finish_plays()
+        if self.player.wanted:
+            self._code()
         self._follow(now)
         self.recorders.run(now)
         return late
+
+    def _code(self) -> None:
+        """Have coded what a leg has come to in a form in which it was not heard before."""
+        for form, position in sorted(self.player.wanted):
+            coding = self.library.coding(Form(form), position)
+            if coding is not None:
+                self._load(coding)
+        self.player.wanted.clear()
 
     def _send_asides(self) -> None:
         for leg, data in self.session.asides:

@@ -17,6 +17,8 @@ from media.concealment import Concealment
 
 RATE = 16000
 BIT_RATE = 64000
+REST = 0xFE  # again and again, it decodes to next to nothing, whatever was before
+DELAY = 22  # samples by which what is decoded is late: the two filters of 24 taps
 
 
 @cache

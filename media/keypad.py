@@ -9,6 +9,7 @@ from typing import TypeAlias
 
 from media.bank import Bank
 from media.dtmf import EventPacket, event_packets
+from media.forms import Form
 from media.library import Library
 from media.player import TICK_SAMPLES, Sink
 from media.rtp import CLOCK_RATE, HEADER, MARKER, VERSION_2
@@ -51,7 +52,7 @@ class Keypad:
         digits = digits[:MAX_DIGITS]
         steps: Iterator[Step]
         if leg.terms.dtmf_type >= 0:
-            step_ms = leg.terms.samples * 1000 // CLOCK_RATE
+            step_ms = self._frame(leg) * 1000 // CLOCK_RATE
             steps = event_packets(digits, duration_ms, step_ms, leg.terms.codec.clock)
         else:
             steps = self._sounding(leg, digits, duration_ms)
@@ -62,6 +63,10 @@ class Keypad:
         elif typing.waiting < MAX_WAITING:
             typing.waiting += 1
             typing.steps = chain(typing.steps, steps)
+
+    def _frame(self, leg: Leg) -> int:
+        """How long a packet lasts, in 1/8000 s, as when the leg is played to."""
+        return self._session.legs.frame[leg.number]
 
     def forget(self, leg: Leg) -> None:
         """The leg is closed."""
@@ -74,7 +79,7 @@ class Keypad:
             leg = self._session.open[number]
             assert leg is not None, "a leg is forgotten when it is closed"
             while typing.next_tick <= tick:
-                typing.next_tick += leg.terms.samples // TICK_SAMPLES
+                typing.next_tick += self._frame(leg) // TICK_SAMPLES
                 try:
                     step = next(typing.steps)
                 except StopIteration:
@@ -88,12 +93,17 @@ class Keypad:
 
     def _sounding(self, leg: Leg, digits: str, duration_ms: int) -> Iterator[bytes]:
         """The digits as audio."""
-        size, law = leg.terms.samples, leg.terms.law
+        legs, number = self._session.legs, leg.number
         for digit in digits:
+            form, size = legs.law[number], legs.frame[number]
+            if form < 0:
+                return  # Nothing can be said in its codec.
             span = self._library.digit(digit, duration_ms)
+            self._library.code_now(Form(form), span)
             for start in range(span.start, span.end, size):
-                codes = self._bank.codes(law, start, min(start + size, span.end))
-                yield codes + self._bank.pad(law, size - len(codes))
+                end = min(start + size, span.end)
+                codes = self._bank.codes(form, start, end)
+                yield codes + self._bank.pad(form, start + size - end) if end < start + size else codes
 
     def _send(self, leg: Leg, typing: _Typing, step: EventPacket | bytes, clock: int) -> None:
         legs, number, begins = self._session.legs, leg.number, typing.timestamp < 0
@@ -107,7 +117,7 @@ class Keypad:
             timestamp = typing.start + step.start
         else:
             payload, kind, marked = step, leg.terms.payload_type, begins
-            timestamp = typing.timestamp + leg.terms.samples * leg.terms.scale
+            timestamp = typing.timestamp + self._frame(leg) * leg.terms.scale
             if begins:
                 timestamp = self._session.next_timestamp(number, clock)
         if timestamp != typing.timestamp:

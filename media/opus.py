@@ -27,10 +27,10 @@ MIN_BIT_RATE, MAX_BIT_RATE = 6_000, 510_000
 LOSS_ASSUMED = 5  # per cent; where redundancy is wanted it is worth its bits from the first packet on
 MAX_LOSS = 30
 
-_VOIP = 2048
+_VOIP, _AUDIO = 2048, 2049
 _SET_BITRATE, _SET_MAX_BANDWIDTH, _SET_VBR, _SET_COMPLEXITY = 4002, 4004, 4006, 4010
-_GET_LOOKAHEAD = 4027
 _SET_INBAND_FEC, _SET_PACKET_LOSS, _SET_DTX, _SET_PREDICTION_DISABLED = 4012, 4014, 4016, 4042
+_GET_LOOKAHEAD = 4027
 # RFC 7587 section 6.1: the highest rate that the far end can play, and the bandwidth that goes with it.
 _BANDWIDTHS = ((8000, 1101), (12000, 1102), (16000, 1103), (24000, 1104), (48000, 1105))
 _MAX_SECONDS = 0.120  # RFC 6716: no packet is longer
@@ -184,9 +184,9 @@ class OpusDecoder:
 
 
 class OpusEncoder:
-    """One stream, as its receiver wishes it. `independent`: each frame can be the first that is heard.
+    """One stream, as its receiver wishes it. `independent`: of music as well as of speech, and each frame can be the first
 
-    With two `channels` their samples take turns.
+    that is heard. With two `channels` their samples take turns.
     """
 
     def __init__(
@@ -197,7 +197,8 @@ class OpusEncoder:
         self._channels = channels
         self._wishes = wishes = wishes or Wishes()
         self._state = ctypes.create_string_buffer(library.opus_encoder_get_size(channels))
-        _checked(library, library.opus_encoder_init(self._state, rate, channels, _VOIP), f"encoder at {rate} Hz")
+        use = _AUDIO if independent else _VOIP
+        _checked(library, library.opus_encoder_init(self._state, rate, channels, use), f"encoder at {rate} Hz")
         bit_rate = BIT_RATE[rate] * channels
         self._set(_SET_BITRATE, min(wishes.bit_rate or bit_rate, bit_rate))
         self._set(_SET_COMPLEXITY, COMPLEXITY)

@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from media.bank import Bank, Span
+from media.forms import Form
 from media.legs import (
     FRAME,
     FRESH,
@@ -45,6 +46,7 @@ LATE_TICKS = 20  # 100 ms: what is later than that is left out, not made up for
 FEW = 16  # packets up to which one by one is cheaper (bench/micro/relay.py)
 CROWD = 64  # legs that one tick takes before another is opened: each tick is a wake-up
 _ROWS = 512
+MAX_PAYLOAD = 2048  # octets; what the bank holds is shorter
 
 
 class Sink(Protocol):
@@ -146,6 +148,10 @@ class Player:
         self._rows = Rows(_ROWS, HEADER_SIZE + 512)
         self._octets, self._views = self._rows.octets, self._rows.views
         self._heads = self._rows.words[:, :3]
+        self._scratch = memoryview(bytearray(HEADER_SIZE + MAX_PAYLOAD))
+        self.wanted: set[tuple[int, int]] = (
+            set()
+        )  # forms and positions that a leg has come to, and that are not coded yet
         self.done: list[tuple[int, int]] = []  # (leg, play) of playlists that came to their end
         self.tick = 0
         self.few = FEW
@@ -238,6 +244,15 @@ class Player:
         self._legs.outbound[legs, OUT_TS] += ticks * TICK_SAMPLES * self._legs.timing[legs, SCALE]
 
     def _send(self, due: NDArray[np.int64], clock: int) -> None:
+        form = self._legs.playout[due, LAW]
+        if form.max(axis=0) > Form.A:
+            apart = (form > Form.G722) | ~self._bank.have(form, self._legs.playout[due, POSITION])
+            apart |= (form == Form.G722) & (self._legs.outbound[due, FRESH] != 0)
+            for leg in due[apart].tolist():
+                self._send_one(leg, clock)
+            due = due[~apart]
+            if not len(due):
+                return
         frame = self._legs.playout[due, FRAME]
         size = int(frame[0])
         if (frame == size).all():
@@ -252,14 +267,15 @@ class Player:
         playout = legs.playout.take(due, axis=0)
         position, limit, loop = playout[:, POSITION], playout[:, LIMIT], playout[:, LOOP]
         octets = self._octets[:count]
-        octets[:, HEADER_SIZE : HEADER_SIZE + size] = self._bank.frames(playout[:, LAW], position, size)
+        payloads = octets[:, HEADER_SIZE : HEADER_SIZE + size]
+        payloads[:] = self._bank.frames(playout[:, LAW], position, size)
         position += size
         ends = np.flatnonzero((loop == 0) & (position >= limit))
         position -= np.where((loop > 0) & (position >= limit), loop, 0)
         playout[:, NEXT_TICK] += size // TICK_SAMPLES
         legs.playout[due] = playout
         for row in ends.tolist():
-            self._cross(int(due[row]), octets[row, HEADER_SIZE : HEADER_SIZE + size])
+            payloads[row] = np.frombuffer(self._cross(int(due[row]), size), np.uint8)
 
         outbound = legs.outbound.take(due, axis=0)
         fresh = outbound[:, FRESH]
@@ -283,14 +299,12 @@ class Player:
     def _send_one(self, leg: int, clock: int) -> None:
         """What `_send_frames` does, for one leg: where few play, arrays cost more than they save."""
         legs = self._legs
-        size, start, limit, loop = legs.frame[leg], legs.position[leg], legs.limit[leg], legs.loop[leg]
-        packet = self._views[0][: HEADER_SIZE + size]
-        packet[HEADER_SIZE:] = self._bank.codes(legs.law[leg], start, start + size)
+        size = legs.frame[leg]
+        payload = self._next(leg, size)
+        octets = len(payload)
+        packet = self._scratch[: HEADER_SIZE + octets]
+        packet[HEADER_SIZE:] = payload
         legs.next_tick[leg] += size // TICK_SAMPLES
-        ended = start + size >= limit
-        legs.position[leg] = start + size - (loop if ended else 0)
-        if ended and not loop:
-            self._cross(leg, self._octets[0, HEADER_SIZE : HEADER_SIZE + size])
         fresh = legs.fresh[leg]
         sequence = legs.out_seq[leg] = legs.out_seq[leg] + 1
         if legs.sent[leg]:
@@ -308,7 +322,7 @@ class Player:
         legs.out_clock[leg] = clock
         legs.out_step[leg] = size * legs.scale[leg]
         legs.sent[leg] += 1
-        legs.out_octets[leg] += size
+        legs.out_octets[leg] += octets
         legs.fresh[leg] = 0
         try:
             self._sink.senders[leg](packet)
@@ -328,19 +342,47 @@ class Player:
         legs.position[leg], legs.limit[leg], legs.loop[leg] = span
         return span.loop == 0
 
-    def _cross(self, leg: int, payload: NDArray[np.uint8]) -> None:
-        """A clip ended within this frame: the next one goes on in the same frame, without a gap."""
-        legs, size = self._legs, len(payload)
-        playlist = self._sources[leg]
+    def _next(self, leg: int, size: int) -> bytes:
+        """The payload of the next frame, and on to the one after it."""
+        legs = self._legs
+        form, start, limit, loop = legs.law[leg], legs.position[leg], legs.limit[leg], legs.loop[leg]
+        ended = start + size >= limit
+        there = form <= Form.A or self._bank.has(form, start)
+        if not there:
+            self.wanted.add((form, start))  # A clip waits; what goes round does so whether it is heard or not.
+        if not there or (form == Form.G722 and legs.fresh[leg]):
+            # A decoder of G.722 must come to rest before something else begins, or what it keeps of before is heard in that.
+            if loop:
+                legs.position[leg] = start + size - (loop if ended else 0)
+            return self._bank.pad(form, size)
+        legs.position[leg] = start + size - (loop if ended else 0)
+        if ended and not loop:
+            return self._cross(leg, size)
+        return self._bank.codes(form, start, start + size)
+
+    def _cross(self, leg: int, size: int) -> bytes:
+        """The payload of a frame within which a clip ended: the next one goes on in the same frame, without a gap.
+
+        The packets of Opus are never cut: there the next clip goes on in the next frame.
+        """
+        legs, bank = self._legs, self._bank
+        playlist, form = self._sources[leg], legs.law[leg]
         assert isinstance(playlist, Playlist), "only clips end"
-        filled = size - (legs.position[leg] - legs.limit[leg])
-        law = legs.law[leg]
+        start, limit = legs.position[leg] - size, legs.limit[leg]
+        parts = [bank.codes(form, start, limit)]
+        if form == Form.OPUS:
+            self._advance(leg, playlist)
+            return parts[0]
+        filled = limit - start
         while self._advance(leg, playlist):
             start = legs.position[leg]
+            if not bank.has(form, start):
+                break
             count = min(size - filled, legs.limit[leg] - start)
-            payload[filled : filled + count] = np.frombuffer(self._bank.codes(law, start, start + count), np.uint8)
+            parts.append(bank.codes(form, start, start + count))
             filled += count
             legs.position[leg] = start + count
             if legs.position[leg] < legs.limit[leg]:
-                return
-        payload[filled:] = np.frombuffer(self._bank.pad(law, size - filled), np.uint8)
+                return b"".join(parts)
+        parts.append(bank.pad(form, size - filled))
+        return b"".join(parts)

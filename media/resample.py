@@ -41,11 +41,6 @@ def to_rate(wav: Wav, rate: int) -> Signal:
     return resampled
 
 
-def to_8k(wav: Wav) -> Signal:
-    """The recording at 8 kHz."""
-    return to_rate(wav, RATE)
-
-
 def to_samples(signal: Signal) -> Samples:
     """Rounded to 16 bits, clipped where it is too loud."""
     scaled: Samples = np.clip(np.round(signal * 32768.0), -32768, 32767).astype(np.int16)
@@ -171,3 +166,8 @@ class Downsampler:
         narrow += extended[2 * _CENTRE + 2 : 2 * (_CENTRE + count) + 2 : 2]
         self._past = extended[2 * count :]
         return round_to_16(narrow * np.float32(0.5))
+
+
+def widen(samples: Samples) -> Samples:
+    """A whole recording from 8 to 16 kHz, without the delay of a stream."""
+    return Upsampler().process(np.concatenate((samples, np.zeros(TAPS // 2, np.int16))))[TAPS:]

@@ -96,7 +96,7 @@ class Sources:
         if leg.hears >= 0 and (source := self._session.open[leg.hears]) is not None:
             self._session.reroute(source)
         self._session.reroute(leg)
-        if leg.hearing and not leg.interrupted:
+        if self._can_hear(leg):
             self._player.resume(leg.number)
         else:
             self._player.pause(leg.number)
@@ -212,8 +212,17 @@ class Sources:
         state.wants = True
         if isinstance(source, Playlist):
             state.play = source
-        self._player.start(leg.number, source, hearing=leg.hearing and not leg.interrupted)
+        if self._session.legs.law[leg.number] < 0:
+            self.alarm(
+                "cannot play",
+                f"leg {leg.number}: {leg.terms.codec.name}/{leg.terms.codec.clock} is only passed through",
+            )
+        self._player.start(leg.number, source, hearing=self._can_hear(leg))
         self.finish_plays()
+
+    def _can_hear(self, leg: Leg) -> bool:
+        """Something can be played to the leg now."""
+        return leg.hearing and not leg.interrupted and self._session.legs.law[leg.number] >= 0
 
     def _bridge(self, command: Bridge, now: float) -> None:
         if command.peer not in self.states:
@@ -257,6 +266,10 @@ class Sources:
         leg, state = self.get(command.leg)
         if self._is_loading(command):
             self._wait(state, command)
+            return
+        if self._session.legs.law[leg.number] < 0:
+            self._give(leg, state, Loop(self._library.hold))
+            self._done(leg.number, command.play, "missing")
             return
         found = [(name, self._library.clip(name)) for name in command.clips]
         missing = [name for name, span in found if span is None]

@@ -14,7 +14,7 @@ from media.codec import Samples
 
 RATE = 8000
 LEVEL_DBFS = -17.0  # of each frequency: about -14 dBm0, within what E.180 asks for
-RAMP = RATE // 200  # 5 ms: a tone that starts abruptly clicks
+RAMP = 200  # of a second, 5 ms: a tone that starts abruptly clicks
 
 Cadence: TypeAlias = tuple[tuple[tuple[int, ...], int], ...]
 
@@ -77,10 +77,12 @@ def find(name: str, country: str) -> Tone | None:
     return TONES.get(country, TONES[DEFAULT_COUNTRY]).get(name)
 
 
-def sine(frequencies: tuple[int, ...], milliseconds: int, levels_dbfs: tuple[float, ...] = ()) -> Samples:
+def sine(
+    frequencies: tuple[int, ...], milliseconds: int, levels_dbfs: tuple[float, ...] = (), rate: int = RATE
+) -> Samples:
     """The sum of sines, with soft ends unless it fills whole periods and so joins itself."""
-    count = RATE * milliseconds // 1000
-    time = np.arange(count) / RATE
+    count = rate * milliseconds // 1000
+    time = np.arange(count) / rate
     signal = np.zeros(count)
     for index, frequency in enumerate(frequencies):
         level = levels_dbfs[index] if levels_dbfs else LEVEL_DBFS
@@ -88,26 +90,26 @@ def sine(frequencies: tuple[int, ...], milliseconds: int, levels_dbfs: tuple[flo
     return np.round(signal * 32767).astype(np.int16)
 
 
-def _soften(samples: Samples) -> Samples:
+def _soften(samples: Samples, rate: int) -> Samples:
     """Let a burst rise and fall instead of clicking."""
-    ramp = np.minimum(np.arange(1, len(samples) + 1) / RAMP, 1.0)
+    ramp = np.minimum(np.arange(1, len(samples) + 1) * RAMP / rate, 1.0)
     return np.round(samples * np.minimum(ramp, ramp[::-1])).astype(np.int16)
 
 
-def _render(cadence: Cadence) -> Samples:
+def _render(cadence: Cadence, rate: int) -> Samples:
     if len(cadence) == 1:
-        return sine(*cadence[0])  # Continuous: a second of whole hertz ends where it begins.
-    parts = [_soften(sine(frequencies, length)) if frequencies else sine((), length) for frequencies, length in cadence]
+        return sine(*cadence[0], rate=rate)  # Continuous: a second of whole hertz ends where it begins.
+    parts = [_soften(sine(frequencies, length, rate=rate), rate) for frequencies, length in cadence]
     return np.concatenate(parts) if parts else np.zeros(0, np.int16)
 
 
-def render(tone: Tone) -> tuple[Samples, Samples]:
-    """What is heard once, and what is repeated after it, at 8 kHz."""
-    once = np.concatenate([_soften(sine(*step)) for step in tone.once]) if tone.once else np.zeros(0, np.int16)
-    return once, _render(tone.loop)
+def render(tone: Tone, rate: int = RATE) -> tuple[Samples, Samples]:
+    """What is heard once, and what is repeated after it."""
+    steps = [_soften(sine(*step, rate=rate), rate) for step in tone.once]
+    return np.concatenate(steps) if steps else np.zeros(0, np.int16), _render(tone.loop, rate)
 
 
-def dtmf(digit: str, milliseconds: int) -> Samples:
+def dtmf(digit: str, milliseconds: int, rate: int = RATE) -> Samples:
     """A key as it sounds; silence for what no key has."""
     frequencies = DTMF.get(digit.upper(), ())
-    return _soften(sine(frequencies, milliseconds, DTMF_LEVELS_DBFS if frequencies else ()))
+    return _soften(sine(frequencies, milliseconds, DTMF_LEVELS_DBFS if frequencies else (), rate), rate)

@@ -43,6 +43,7 @@ from media.control import (
 )
 from media.dtls import Identity
 from media.engine import Engine
+from media.forms import Coding, Piece
 from media.handle import Card, Guardian
 from media.ledger import Ledger
 from media.legs import SENT, Legs
@@ -68,31 +69,38 @@ NICENESS = -10
 
 
 class Loader:
-    """Reads files in a thread of its own, so that a long one does not make the loop late."""
+    """Reads and codes in a thread of its own, so that what takes long does not make the loop late."""
 
     def __init__(self, wake: Wake) -> None:
-        self.done: deque[Recording] = deque()
+        self.done: deque[Recording | Piece] = deque()
         self._wake = wake
-        self._wanted: queue.SimpleQueue[Load] = queue.SimpleQueue()
+        self._wanted: queue.SimpleQueue[Load | Coding] = queue.SimpleQueue()
         self._thread: threading.Thread | None = None
 
-    def load(self, command: Load) -> None:
-        self._wanted.put(command)
+    def load(self, work: Load | Coding) -> None:
+        self._wanted.put(work)
         if self._thread is None:
             self._thread = threading.Thread(target=self._run, name="loader", daemon=True)
             self._thread.start()
 
     def _run(self) -> None:
         while True:
-            command = self._wanted.get()
+            work = self._wanted.get()
             try:
-                recording = prepare(command.name, command.path, command.music, command.more)
-            except (
-                Exception
-            ) as error:  # A file can be wrong in ways that nobody has thought of; the next one must be read.
-                recording = Recording(command.name, command.music, error=f"{command.path}: {error!r}")
-            self.done.append(recording)
-            self._wake.set()
+                for result in work.pieces() if isinstance(work, Coding) else (_read(work),):
+                    self._give(result)
+            except Exception as error:
+                # A file can be wrong in ways that nobody has thought of; the next one must be read.
+                name, path = (work.name, work.path) if isinstance(work, Load) else (work.form.name, str(work.start))
+                self._give(Recording(name, False, error=f"{path}: {error!r}"))
+
+    def _give(self, result: Recording | Piece) -> None:
+        self.done.append(result)
+        self._wake.set()
+
+
+def _read(command: Load) -> Recording:
+    return prepare(command.name, command.path, command.music, command.more)
 
 
 class Urgency:
@@ -238,7 +246,11 @@ class Worker:
         if self._pending or not self._commands.empty:
             self._perform(now)
         while self._loader.done:
-            engine.loaded(self._loader.done.popleft(), now)
+            result = self._loader.done.popleft()
+            if isinstance(result, Piece):
+                engine.coded(result)
+            else:
+                engine.loaded(result, now)
         if now >= self._survey_at:
             self._survey(now)
         if engine.events:

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from media.bank import Bank
-from media.control import Bridge, Load, Music, Open
+from media.control import Bridge, Music, Open
 from media.engine import Engine
 from media.latch import Address
 from media.legs import SENT, Legs
@@ -43,7 +43,7 @@ class Nowhere:
     def send_rtcp(self, leg: int, data: bytes) -> None: ...
 
 
-def _ignore(_: Load) -> None:
+def _ignore(_: object) -> None:
     """Nothing is loaded here."""
 
 

@@ -79,6 +79,7 @@ class Call:
         self._on_answer: Flow | None = None  # for a phone that we ring ourselves
         board.calls[self.id] = self
         board.count(account.user, 1)
+        board.touch(self)
 
     @property
     def caller(self) -> Leg:
@@ -272,6 +273,7 @@ class Call:
 
     def changed(self, now: float) -> None:
         """The parties of the conversation, or what they can hear, have changed."""
+        self.board.touch(self)
         self.refresh()
         self.align(now)
         if self.board.watches:

@@ -19,18 +19,16 @@ from media.control import (
     Statistics,
     Stopped,
 )
-from softswitch.call import indialog
+from softswitch.call import indialog, orders
 from softswitch.call.board import WORKER_GRACE, Board, Policy
 from softswitch.call.body import NO_OFFER, offer_of
 from softswitch.call.call import Call
 from softswitch.call.fork import Fork
 from softswitch.call.headers import anonymous, passed
 from softswitch.call.leg import Leg, LegInput, LegState
-from softswitch.call.menu import supervise
-from softswitch.call.merge import merge
 from softswitch.call.restart import Restart, unanswered
 from softswitch.call.routing import Destination, Refusal, route_uri
-from softswitch.call.supervise import may_supervise, talks_on
+from softswitch.call.supervise import talks_on
 from softswitch.effects import (
     ConnectOffer,
     ConversationEnded,
@@ -382,45 +380,19 @@ class CallControl:
         return found is not None
 
     def spy(self, call: str, account: str, mode: str, by: str, now: float) -> str:
-        """Ring the phone of `account` and let it supervise the agent, or the called phone, of a call; "" or why not."""
-        board = self.board
-        found, supervisor = board.calls.get(call), board.directory.accounts.get(account)
-        if found is None or found.peer is None:
-            return "the call is no conversation"
-        device = found.peer.device or found.caller.device
-        if supervisor is None or not may_supervise(supervisor, device, board.directory):
-            return f"{account} may not supervise {device}"
-        own = Call(board, supervisor, device, found.worker, now)
-        self._about(own)
-        board.publish(CallStarted(own.id, own.caller_number, own.caller_name, device, account))
-        own.summon(supervise(device, mode, by), f"{mode}: {found.peer.party}", now)
-        return ""
+        """Ring the phone of `account` and let it supervise a call; "" or why not."""
+        self.current = self.board.calls.get(call)
+        return orders.spy(self.board, call, account, mode, by, now)
 
     def merge(self, call: str, other: str, now: float) -> str:
         """Make one conversation of two that the same phone is in; "" or why not."""
-        one, two = self.board.calls.get(call), self.board.calls.get(other)
-        if one is None or two is None:
-            return "there is no such call"
-        self._about(one)
-        return merge(one, two, now)
+        self.current = self.board.calls.get(call)
+        return orders.merge_calls(self.board, call, other, now)
 
     def conference(self, name: str, verb: str, call: str, by: str, now: float) -> str:
-        """Carry out an order for a conference: "lock", "unlock", "mute", "unmute", "kick"; "" or why not.
-
-        `call`: one of its members, "" = all of them.
-        """
-        meeting = self.board.meetings.get(name)
-        if meeting is None:
-            return "nobody is in it"
-        if call and call not in meeting.members:
-            return f"{call} is not in it"
-        if verb in ("lock", "unlock"):
-            meeting.lock(verb == "lock", by)
-        elif verb in ("mute", "unmute"):
-            meeting.mute(call, verb == "mute", by)
-        else:
-            meeting.kick(call, by, now)
-        return ""
+        """Carry out an order for a conference; "" or why not."""
+        self.current = self.board.calls.get(call)
+        return orders.conference(self.board, name, verb, call, by, now)
 
     def abort(self, call: Call | None, now: float) -> None:
         """Give up a call in which an exception was raised: hang up on everybody in it. Other calls are not touched.

@@ -23,6 +23,7 @@ class Play:
 
     clips: tuple[str, ...]
     interruptible: bool = True
+    secret: bool = False  # a password is typed before and after: no event tells the keys
 
 
 @dataclass(slots=True)
@@ -152,7 +153,8 @@ class Runner:
     @property
     def secret(self) -> bool:
         """Whether the keys that come now are a password."""
-        return type(self._step) is Gather and self._step.secret
+        step = self._step
+        return isinstance(step, Play | Gather) and step.secret
 
     @property
     def active(self) -> bool:

@@ -148,7 +148,7 @@ def _conference(name: str, site: Site) -> Flow:
             if moderator or compare_digest(typed, config.pin):
                 break
             if attempt < PIN_ATTEMPTS - 1:
-                yield Play(("pin-wrong",), interruptible=False)
+                yield Play(("pin-wrong",), interruptible=False, secret=True)
         else:
             yield from farewell(("pin-wrong",), "wrong_pin")
             return

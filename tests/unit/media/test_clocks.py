@@ -256,7 +256,8 @@ def test_without_a_translator_both_hear_that_they_are_still_connected() -> None:
     open_leg(world, 0, "G729", 8000, 18)
     open_leg(world, 1, "PCMU", 8000, 0)
     world.do(Bridge(0, 1))
-    assert [event.what for event in world.events() if isinstance(event, Alarm)] == ["cannot bridge"] * 2
+    told = [event.what for event in world.events() if isinstance(event, Alarm)]
+    assert sorted(told) == ["cannot bridge", "cannot bridge", "cannot play"]
     world.pass_time(1.0)
     assert len(world.network.packets(1)) == 50
 

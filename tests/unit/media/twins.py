@@ -13,6 +13,7 @@ from media.bank import Bank
 from media.control import Command, Load, Open, WorkerEvent
 from media.dtls import Identity
 from media.engine import Engine
+from media.forms import Coding
 from media.latch import Address
 from media.legs import Legs
 from media.rows import Rows
@@ -113,10 +114,23 @@ class World:
         self.now = 1000.0025  # In the middle of a tick: sums of 0.005 are not exact.
         self.network = network or MemoryNetwork(legs)
         self.loads: list[Load] = []
+        self.codings: list[Coding] = []
         self.bank = Bank(1 << 17)
         chance = Random(seed).getrandbits
-        self.engine = Engine(Legs(legs), self.bank, self.network, chance, self.loads.append, 1.7e9, identity, desk)
+        self.engine = Engine(Legs(legs), self.bank, self.network, chance, self._load, 1.7e9, identity, desk)
         self.engine.run(self.now)
+
+    def _load(self, work: Load | Coding) -> None:
+        if isinstance(work, Coding):
+            self.codings.append(work)
+        else:
+            self.loads.append(work)
+
+    def code(self) -> None:
+        """Do what the worker's thread would have done by now."""
+        while self.codings:
+            for piece in self.codings.pop(0).pieces():
+                self.engine.coded(piece)
 
     def do(self, *commands: Command) -> None:
         for command in commands:

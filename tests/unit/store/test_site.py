@@ -14,6 +14,7 @@ from softswitch.directory import (
     Account,
     Agent,
     ChoiceStep,
+    Conference,
     Directory,
     GotoStep,
     Hours,
@@ -178,6 +179,17 @@ def test_digests_do_not_survive_a_change_of_domain() -> None:
         ('domain = "pbx.example.com"', 'domain = "pbx.example.com"\nqeue = 2', "qeue", '"queue"'),
         ("[music]", "[feature_codes]\n'*30' = 'agent.logn'\n[music]", "feature_codes.*30", '"agent.login"'),
         ("[music]", "[feature_codes]\n'30' = 'echo'\n[music]", "feature_codes.30", "a code"),
+        ('name = "Anna"', 'codecs = ["opus", "opus"]', "account.101.codecs", "a list of codecs"),
+        ('name = "Anna"', 'codecs = ["G729"]', "account.101.codecs", "at least one of opus"),
+        ('name = "Anna"', 'codecs = ["PCMA", "a b"]', "account.101.codecs", "a list of codecs"),
+        ('name = "Anna"', 'srtp = "yes"', "account.101.srtp", '"required"'),
+        ('name = "Anna"', 'dtmf = "tones"', "account.101.dtmf", '"inband"'),
+        ('name = "Anna"', 'supervises = ["sale"]', "account.101.supervises", 'did you mean "sales"?'),
+        ('800 = "menu:main"', '800 = "menu:main"\n700 = "conference:x"', "extensions.700", "a conference"),
+        ("[music]", '[conference.team]\npin = "12"\n[music]', "conference.team.pin", "4 to 12 digits"),
+        ("[music]", '[conference.team]\nmusic = "jazz"\n[music]', "conference.team.music", "a music class"),
+        ("[music]", '[conference.team]\npin = "1234"\nmoderator_pin = "1234"\n[music]', "conference.team.moderator_pin",
+         "another PIN"),
     ],
 )  # fmt: skip
 def test_a_mistake_is_named_with_its_place_and_what_was_expected(old: str, new: str, key: str, expected: str) -> None:
@@ -185,6 +197,19 @@ def test_a_mistake_is_named_with_its_place_and_what_was_expected(old: str, new: 
     found = [one for one in errors(SITE.replace(old, new)) if one.key == key]
     assert found, errors(SITE.replace(old, new))
     assert expected in found[0].expected, found[0].expected
+
+
+def test_codecs_are_written_as_we_spell_them() -> None:
+    site = parse(SITE.replace('name = "Anna"', 'codecs = ["OPUS", "pcma", "G729", "*"]'))
+    assert site.accounts["101"].codecs == ("opus", "PCMA", "G729", "*")
+    assert site.codecs == Directory("x").codecs, "the site's own list is the default"
+
+
+def test_pins_leave_only_with_the_secrets() -> None:
+    site = parse(SITE + '\n[conference.team]\npin = "1234"\nmoderator_pin = "98765"\n')
+    assert "98765" in export_site(site) and "98765" not in export_site(site, secrets=False)
+    other = parse(SITE + '\n[conference.team]\npin = "4321"\n')
+    assert "1234" not in str(diff_sites(site, other)) and "98765" not in str(diff_sites(site, other))
 
 
 def test_menus_that_go_round_without_pause_are_found() -> None:
@@ -296,6 +321,8 @@ def sites(draw: st.DrawFn) -> Directory:
         music={"calm": ("a.wav", draw(words))},
         language=draw(st.sampled_from(["pl", "en-GB"])),
         aliases=("10.0.0.1",),
+        codecs=draw(st.sampled_from([("opus", "G722", "PCMA", "PCMU", "*"), ("PCMU",)])),
+        conferences={"team": Conference("team", title=draw(words), pin=draw(st.sampled_from(["", "1234"])))},
     )
 
 
