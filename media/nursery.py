@@ -178,7 +178,10 @@ def serve(line: socket.socket) -> None:
                 os.read(reader, 4096)
             _tell_ended(line)
         if line.fileno() in readable:
-            text, files, _, _ = socket.recv_fds(line, LARGEST, LIFE + 1)
+            try:
+                text, files, _, _ = socket.recv_fds(line, LARGEST, LIFE + 1)
+            except ConnectionResetError:  # The other side was killed before it had read all that we said.
+                return
             if not text:
                 return
             _bear(line, WorkerConfig.from_json(text.decode()), files, (reader, writer))
