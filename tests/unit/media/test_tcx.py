@@ -9,23 +9,39 @@ import struct
 import subprocess
 import sys
 import time
+import wave
 from collections.abc import Iterator
 from contextlib import ExitStack
 from itertools import pairwise
 from pathlib import Path
 
+import numpy as np
 import pytest
 
-from media import rtp
+from media import g711, rtp
 from media.client import start_worker
-from media.control import Bridge, Close, Digit, Load, Modify, Play, PlayDone, Ready, SendDigits, Statistics
+from media.control import (
+    Bridge,
+    Close,
+    Digit,
+    Finish,
+    Load,
+    Modify,
+    Play,
+    PlayDone,
+    Ready,
+    Record,
+    Recorded,
+    SendDigits,
+    Statistics,
+)
 from media.relay import bpf
 from media.relay.attachment import wanted
 from media.relay.netlink import ETHERNET, LOOPBACK, Interface, Netlink
 from media.relay.tcx import explain
 from tests.unit.media.namespaces import Namespace, Network, why_not
 from tests.unit.media.relays import needs_bpf
-from tests.unit.media.test_worker import Bench, Phone, free_ports, tone, write_wav
+from tests.unit.media.test_worker import Bench, Phone, free_ports, share_of, tone, write_wav
 
 LO = 1
 LEGS = 16
@@ -225,6 +241,34 @@ def test_loss_is_counted_as_user_space_counts_it(bench: Bench) -> None:
     assert isinstance(statistics, Statistics)
     assert (statistics.lost, statistics.packets_received) == (15, call.said[0])
     assert 0 < statistics.jitter_ms < 50
+
+
+def test_a_recording_has_no_gap_while_its_call_moves_between_the_relays(bench: Bench, tmp_path: Path) -> None:
+    phones = [bench.phone("127.0.0.2"), bench.phone("127.0.0.3")]
+    for leg, phone in enumerate(phones):
+        bench.open(leg, phone)
+    bench.client.post(Bridge(0, 1))
+    bench.settle()
+    voices = [g711.encode(tone(frequency, 3.0), g711.Law.MU).tobytes() for frequency in (440, 700)]
+    start = time.monotonic()
+    for number in range(150):
+        for leg, phone in enumerate(phones):
+            phone.say(bench.port(leg), voices[leg][number * 160 : number * 160 + 160])
+        if number == 40:
+            bench.client.post(Record(1, str(tmp_path / "call.wav"), 0, 1))
+        elif number in (70, 95):  # The same answer again: out of the kernel, and back.
+            bench.client.post_all([Modify(leg, *phone.address, "PCMU", 0, 101) for leg, phone in enumerate(phones)])
+        time.sleep(max(0.0, start + 0.02 * (number + 1) - time.monotonic()))
+    bench.client.post(Finish(1))
+    recorded = bench.wait(Recorded)
+    assert isinstance(recorded, Recorded) and not recorded.error and recorded.lost == 0
+    assert bench.client.gauges()["kernel_packets"] > 100
+    with wave.open(recorded.path) as file:
+        samples = np.frombuffer(file.readframes(file.getnframes()), "<i2").reshape(-1, 2).astype(np.float64)
+    assert 1.9 < len(samples) / 8000 < 2.5
+    for side, frequency in enumerate((440, 700)):
+        # A gap or a duplicate would break the wave, and spread its power over other frequencies.
+        assert share_of(samples[1600:-1600, side], frequency) > 0.99
 
 
 # --- interfaces ---------------------------------------------------------------------------------------------------------
