@@ -25,7 +25,9 @@ def give(call: Call) -> None:
     if len(talking) == 2 and not call.watchers and call.pressing in talking:
         _whisper(call, talking)
     elif len(talking) == 2 and not call.watchers:
-        call.room = 0
+        if call.room:
+            call.room = 0
+            call.board.touch(call)
         talking[0].media.bridge(talking[1].media)
     elif len(talking) > 1:
         _gather(call, talking)
@@ -52,6 +54,7 @@ def _gather(call: Call, talking: list[Leg]) -> None:
     """Put those who talk into the room of the call, and whoever supervises them."""
     if not call.room:
         call.room = call.board.new_room()
+        call.board.touch(call)
     for leg in talking:
         leg.media.join(call.room)
     for watcher in call.watchers:
