@@ -121,7 +121,7 @@ def test_the_checksum_of_ogg() -> None:
 
 
 @given(st.binary(max_size=300))
-@settings(max_examples=200)
+@settings(max_examples=200, deadline=None)
 def test_any_octets_are_no_reason_to_fail(data: bytes) -> None:
     file = os.memfd_create("any")
     try:
