@@ -32,6 +32,7 @@ from media.control import (
 from softswitch.directory import Account, Directory
 from softswitch.sip.listener import Listener
 from tests.sim.phone import Behaviour, VirtualPhone
+from tests.sim.storage import Storage
 from tests.sim.wiring import Wiring
 
 SWITCH = ("192.0.2.1", 5060)
@@ -173,11 +174,36 @@ class World:
         self._rtp = 30_000
         self.workers = [Worker(self, number) for number in range(workers)]
         self.worker = self.workers[0]
+        self.storage = Storage(self)
+        self.down = False  # there is no switch
+        self.missed: list[Any] = []  # what the worker has told meanwhile
+        self.lives = 1
+        self._policy = policy
         self.switch = Wiring(directory, SeededEntropy(random.Random(seed + 1)), self, LISTENERS, policy)
         for number in range(workers):
             base = 40_000 + number * 2 * legs
             self.switch.calls.add_range(number, base, legs, codecs=codecs, fingerprint=fingerprint)
         self.legs = legs * workers
+
+    # --- death and birth -------------------------------------------------------------------------------------------------
+
+    def kill(self) -> None:
+        """kill -9 of the switch: the worker goes on, and phones talk to nobody."""
+        self.down = True
+
+    def restart(self, *, worker_too: bool = False) -> None:
+        """A new switch begins with what was stored. `worker_too`: there is another worker as well."""
+        self.lives += 1
+        entropy = SeededEntropy(random.Random(self.rng.getrandbits(32)))
+        if worker_too:
+            self.worker, self.missed = Worker(self), []
+            self.workers[0] = self.worker
+        self.switch = Wiring(self.switch.switch.directory, entropy, self, LISTENERS, self._policy)
+        self.down = False
+        self.storage.restore(self.switch)
+        missed, self.missed = self.missed, []
+        for event in missed:
+            self.media_event(event)
 
     # --- clock -----------------------------------------------------------------------------------------------------------
 
@@ -192,7 +218,7 @@ class World:
         """Let time pass."""
         until = self.now + seconds
         while True:
-            deadline = self.switch.next_deadline()
+            deadline = None if self.down else self.switch.next_deadline()
             event = self._events[0][0] if self._events else None
             first = min((at for at in (deadline, event) if at is not None), default=None)
             if first is None or first > until:
@@ -220,12 +246,16 @@ class World:
 
     def _deliver(self, data: bytes, source: tuple[str, int], target: tuple[str, int]) -> None:
         if target in self.listening:
-            self.switch.receive(data, source, self.now)
+            if not self.down:
+                self.switch.receive(data, source, self.now)
         elif (phone := self.phones.get(target)) is not None:
             phone.receive(data)
 
     def media_event(self, event: Any, worker: int = 0) -> None:
-        self.switch.media(worker, event, self.now)
+        if self.down:
+            self.missed.append(event)
+        else:
+            self.switch.media(worker, event, self.now)
 
     def rtp_port(self) -> int:
         self._rtp += 2
