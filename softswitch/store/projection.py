@@ -55,6 +55,7 @@ class Batch:
     presences: dict[str, Row] = field(default_factory=dict)
     activities: dict[str, Row] = field(default_factory=dict)
     states: dict[str, Row] = field(default_factory=dict)
+    kept: dict[str, Row | None] = field(default_factory=dict)  # calls that go on; None: it is over
     last_seq: int = 0
     count: int = 0
 

@@ -53,6 +53,15 @@ class StoredState:
     saved_at: float
 
 
+@dataclass(slots=True, frozen=True)
+class StoredCall:
+    """A call that went on when the last process was killed. `shift`: what the clock inside lacks to this process's."""
+
+    call: str
+    value: dict[str, Any]
+    shift: float
+
+
 @dataclass(slots=True)
 class Snapshot:
     """Everything the daemon needs at start. `directory` is None as long as no site was applied."""
@@ -64,6 +73,8 @@ class Snapshot:
     next_seq: int = 1
     last_visit: int = 0  # the highest visit number ever given
     calendars: dict[str, dict[str, str]] = field(default_factory=dict)  # see opening.py
+    calls: list[StoredCall] = field(default_factory=list)
+    outage: float = 0.0  # seconds since the last sign of life of the process before
 
 
 @dataclass(slots=True, frozen=True)

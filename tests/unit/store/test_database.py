@@ -27,6 +27,7 @@ from softswitch.store.database import Lock, explain
 from softswitch.store.reports import Reports
 from softswitch.store.schema import metadata
 from softswitch.store.sqlite import Store
+from softswitch.store.statements import REVISION
 from tests.unit.store.test_contract import ended, started
 
 MIGRATIONS = Path(statements.__file__).parent / "migrations"
@@ -111,27 +112,30 @@ async def test_a_new_file_is_private_and_safe(tmp_path: Path) -> None:
     await store.close()
 
 
+NEXT = "8888"  # a revision after the newest
+
+
 async def test_an_older_database_is_migrated_and_a_copy_kept(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, path: Path
 ) -> None:
     with closing(sqlite3.connect(path)) as connection:
         connection.execute("INSERT INTO meta VALUES ('kept', 'yes')")
         connection.commit()
-    monkeypatch.setattr("softswitch.store.database.REVISION", "0002")
+    monkeypatch.setattr("softswitch.store.database.REVISION", NEXT)
     copy = tmp_path / "migrations"
     shutil.copytree(MIGRATIONS, copy)
-    (copy / "versions" / "0002_more.py").write_text(
+    (copy / "versions" / f"{NEXT}_more.py").write_text(
         "from alembic import op\nfrom sqlalchemy import Column, Text\n"
-        "revision, down_revision = '0002', '0001'\n"
+        f"revision, down_revision = '{NEXT}', '{REVISION}'\n"
         "def upgrade():\n    op.create_table('more', Column('name', Text, primary_key=True))\n"
     )
     monkeypatch.setattr("softswitch.store.database.MIGRATIONS", copy)
     await (await Store.open(path)).close()
     with closing(sqlite3.connect(path)) as connection:
-        assert connection.execute("SELECT version_num FROM alembic_version").fetchone() == ("0002",)
+        assert connection.execute("SELECT version_num FROM alembic_version").fetchone() == (NEXT,)
         assert connection.execute("SELECT count(*) FROM more").fetchone() == (0,)
-    with closing(sqlite3.connect(path.with_name(path.name + ".before-0002"))) as connection:
-        assert connection.execute("SELECT version_num FROM alembic_version").fetchone() == ("0001",)
+    with closing(sqlite3.connect(path.with_name(path.name + f".before-{NEXT}"))) as connection:
+        assert connection.execute("SELECT version_num FROM alembic_version").fetchone() == (REVISION,)
         assert connection.execute("SELECT value FROM meta WHERE name = 'kept'").fetchone() == ("yes",)
 
 
@@ -140,17 +144,17 @@ async def test_a_migration_that_fails_leaves_the_old_version(
 ) -> None:
     copy = tmp_path / "migrations"
     shutil.copytree(MIGRATIONS, copy)
-    (copy / "versions" / "0002_bad.py").write_text(
+    (copy / "versions" / f"{NEXT}_bad.py").write_text(
         "from alembic import op\nfrom sqlalchemy import Column, Text\n"
-        "revision, down_revision = '0002', '0001'\n"
+        f"revision, down_revision = '{NEXT}', '{REVISION}'\n"
         "def upgrade():\n    op.create_table('more', Column('name', Text))\n    op.execute('SELECT nonsense')\n"
     )
     monkeypatch.setattr("softswitch.store.database.MIGRATIONS", copy)
-    monkeypatch.setattr("softswitch.store.database.REVISION", "0002")
+    monkeypatch.setattr("softswitch.store.database.REVISION", NEXT)
     with pytest.raises(StoreError):
         await Store.open(path)
     with closing(sqlite3.connect(path)) as connection:
-        assert connection.execute("SELECT version_num FROM alembic_version").fetchone() == ("0001",)
+        assert connection.execute("SELECT version_num FROM alembic_version").fetchone() == (REVISION,)
         assert connection.execute("SELECT count(*) FROM sqlite_master WHERE name = 'more'").fetchone() == (0,)
 
 
