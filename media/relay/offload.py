@@ -22,7 +22,8 @@ from numpy.typing import NDArray
 from media.latch import Address
 from media.legs import HIGHEST, KEY, MAP_BASE, NONE, ROUTE, TRANSLATE, UNMAPPED, UNROUTED, Legs
 from media.relay.bpf import LockedArray, SharedArray, load_program
-from media.relay.program import GATE, READY, SHUT, WAY, Maps, relay_program
+from media.relay.layout import GATE, READY, SHUT, WAY, Maps
+from media.relay.program import relay_program
 from media.relay.tap import Tap
 
 STEADY = 0.2  # seconds that user space keeps a leg at least

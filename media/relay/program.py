@@ -17,10 +17,6 @@ Gate and numbers of a leg are changed under the gate's spin lock only, by the pr
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
-import numpy as np
-
 from media.legs import (
     HEARD,
     HIGHEST,
@@ -64,29 +60,8 @@ from media.relay.bpf import (
     Assembler,
     Register,
 )
+from media.relay.layout import LARGE, NEXT_AT, OPEN, SHUT, SMALL, STATE_AT, TOLD, Maps, told_at, way_at
 from media.rtp import CLOCK_RATE, HEADER_SIZE, MARKER, MAX_DROPOUT, MAX_MISORDER, VERSION_2
-
-SHUT, READY, OPEN = 0, 1, 2
-GATE = ("state", "next", "spare")  # the words behind the lock; `next`: the sequence number that READY waits for
-_STATE, _NEXT = 4, 8
-
-# Where the packets of a leg come from, and where they go. Addresses and ports lie there as in a packet; of an address of
-# IPv4 only the first word counts. `sum` of what changes: one's complement of the old words and the new ones, added up.
-WAY = np.dtype(
-    [
-        ("theirs", "V16"), ("ours", "V16"), ("source", "V16"), ("target", "V16"),
-        ("arrives", "V4"), ("leaves", "V4"),  # source and destination port
-        ("version", "u1"), ("scale", "u1"), ("pair", "u1"), ("listened", "u1"),  # timing and flag of the leg (`Legs`)
-        ("usual", "<u4"), ("listener", "<u4"), ("interface", "<u4"), ("address_sum", "<u4"), ("port_sum", "<u4"),
-        ("moved", "<u8"), ("shut", "<u8"), ("untold", "<u8"),  # counted by the program
-        ("spare", "<u8"),
-    ]
-)  # fmt: skip
-assert WAY.itemsize == 128, "two lines of the cache"
-
-# What is handed to the ears: one record in a ring, its payload behind it.
-TOLD = np.dtype([("leg", "<u4"), ("size", "<u4"), ("packet", "<i8"), ("timestamp", "<u4"), ("spare", "<u4")])
-SMALL, LARGE = 256, 1256  # octets of RTP that a record of either ring has room for
 
 LINK_HEADER = 14  # Ethernet, and the loopback interface, which pretends to be one
 _UDP_HEADER = 8
@@ -126,20 +101,6 @@ _FIXED = -0x810000  # 0xFF7F0000: all of the first word but marker and sequence 
 _NANOSECONDS = 1_000_000_000 // CLOCK_RATE  # in a unit of the clock
 
 
-@dataclass(slots=True)
-class Maps:
-    """Descriptors of what the program reads and writes. `clock`: an array that holds the time; -1: ask the kernel."""
-
-    ways: int
-    gates: int
-    mapping: int
-    inbound: int
-    outbound: int
-    small: int
-    large: int
-    clock: int = -1
-
-
 def relay_program(maps: Maps, base_port: int, legs: int) -> bytes:
     """The program for a range of ports."""
     return _Builder(maps, base_port, legs).build()
@@ -168,8 +129,8 @@ class _Builder:
         for version in _PROTOCOLS:
             self._path(version)
         asm.label("judge")  # The gate is held.
-        asm.store(WORD, R8, _STATE, SHUT)
-        self._add(R9, _way("shut"), 1)
+        asm.store(WORD, R8, STATE_AT, SHUT)
+        self._add(R9, way_at("shut"), 1)
         asm.label("leave")
         asm.mov(R1, R8)
         asm.call(_UNLOCK)
@@ -271,7 +232,7 @@ class _Builder:
         asm.store(WORD, FRAME, _LEG, R1)
         self._look_up(self.maps.ways, _LEG)
         asm.mov(R9, R0)
-        asm.load(WORD, R1, R9, _way("listener"))
+        asm.load(WORD, R1, R9, way_at("listener"))
         asm.store(WORD, FRAME, _LISTENER, R1)
         self._look_up(self.maps.gates, _LEG)
         asm.mov(R8, R0)
@@ -287,7 +248,7 @@ class _Builder:
             # the lock, which lets nothing overtake it, makes the processor fetch them at the same time.
             asm.load(DOUBLE, R1, R0, 0)
         asm.load(DOUBLE, R1, R9, 0)
-        asm.load(WORD, R1, R8, _STATE)
+        asm.load(WORD, R1, R8, STATE_AT)
         if self.maps.clock < 0:
             asm.call(_KTIME)
         else:
@@ -310,16 +271,16 @@ class _Builder:
     def _gate(self, version: int, network: int, udp: int) -> None:
         """Ours, and from the settled address? What strangers send does not even shut the gate."""
         asm = self.asm
-        asm.load(WORD, R2, R8, _STATE)
+        asm.load(WORD, R2, R8, STATE_AT)
         asm.when(R2, "==", SHUT, "leave")
-        asm.load(BYTE, R2, R9, _way("version"))
+        asm.load(BYTE, R2, R9, way_at("version"))
         asm.when(R2, "!=", version, "leave")
-        self._same(udp, _way("arrives"))
+        self._same(udp, way_at("arrives"))
         words = 1 if version == 4 else 4
         addresses = network + (12 if version == 4 else 8)
         for word in range(words):
-            self._same(addresses + 4 * word, _way("theirs") + 4 * word)
-            self._same(addresses + 4 * (words + word), _way("ours") + 4 * word)
+            self._same(addresses + 4 * word, way_at("theirs") + 4 * word)
+            self._same(addresses + 4 * (words + word), way_at("ours") + 4 * word)
         asm.load(DOUBLE, R1, FRAME, _MAPPING_AT)
         asm.load(WORD, R2, R1, 4 * ROUTE)
         asm.load(WORD, R3, FRAME, _LISTENER)
@@ -366,13 +327,13 @@ class _Builder:
         asm.when(R3, "s<", R4, "judge")
         asm.store(DOUBLE, FRAME, _PACKET, R3)
         skip = f"open {rtp}"
-        asm.load(WORD, R4, R8, _STATE)
+        asm.load(WORD, R4, R8, STATE_AT)
         asm.when(R4, "==", OPEN, skip)
         asm.mov(R4, R0)
         asm.do("and", R4, 0xFFFF)
-        asm.load(WORD, R1, R8, _NEXT)
+        asm.load(WORD, R1, R8, NEXT_AT)
         asm.when(R4, "!=", R1, "judge")
-        asm.store(WORD, R8, _STATE, OPEN)
+        asm.store(WORD, R8, STATE_AT, OPEN)
         asm.label(skip)
         below = f"below {rtp}"
         asm.when(R3, "s<=", R2, below)
@@ -387,7 +348,7 @@ class _Builder:
         asm = self.asm
         asm.load(DOUBLE, R1, FRAME, _CLOCK)
         asm.store(DOUBLE, R5, 8 * HEARD, R1)
-        asm.load(BYTE, R2, R9, _way("scale"))
+        asm.load(BYTE, R2, R9, way_at("scale"))
         asm.do("mul", R1, R2)
         asm.do("sub", R1, R4)
         asm.load(DOUBLE, R2, R5, 8 * TRANSIT)
@@ -409,7 +370,7 @@ class _Builder:
         asm.load(DOUBLE, R3, FRAME, _SIZE)
         asm.do("sub", R3, HEADER_SIZE)
         self._add(R5, 8 * OCTETS, R3)
-        self._add(R9, _way("moved"), 1)
+        self._add(R9, way_at("moved"), 1)
 
     def _rewrite_rtp(self, rtp: int) -> None:
         """The constants of the mapping. Leaves the new number in R3 and the new timestamp in R4."""
@@ -433,7 +394,7 @@ class _Builder:
         self._replace(rtp + 4, R0)
         asm.load(WORD, R0, R1, 4 * OUT_SSRC)
         self._replace(rtp + 8, R0)
-        asm.load(WORD, R2, R9, _way("port_sum"))
+        asm.load(WORD, R2, R9, way_at("port_sum"))
         asm.do("add", R5, R2)
         self._fold_to_32(R5, R2)
         asm.store(DOUBLE, FRAME, _RTP_SUM, R5)
@@ -474,10 +435,10 @@ class _Builder:
         asm.load(DOUBLE, R3, FRAME, _SIZE)
         asm.do("sub", R3, HEADER_SIZE)
         asm.mov(R4, R3)
-        asm.load(BYTE, R2, R9, _way("pair"))
+        asm.load(BYTE, R2, R9, way_at("pair"))
         asm.do("mul", R4, R2)
         asm.do("rsh", R4, 1)
-        asm.load(WORD, R2, R9, _way("usual"))
+        asm.load(WORD, R2, R9, way_at("usual"))
         asm.do("add", R4, R2)
         asm.store(DOUBLE, R5, 8 * OUT_STEP, R4)
         self._add(R5, 8 * SENT, 1)
@@ -490,9 +451,9 @@ class _Builder:
         words = 1 if version == 4 else 4
         addresses = network + (12 if version == 4 else 8)
         for word in range(words):
-            self._copy(_way("source") + 4 * word, addresses + 4 * word)
-            self._copy(_way("target") + 4 * word, addresses + 4 * (words + word))
-        self._copy(_way("leaves"), udp)
+            self._copy(way_at("source") + 4 * word, addresses + 4 * word)
+            self._copy(way_at("target") + 4 * word, addresses + 4 * (words + word))
+        self._copy(way_at("leaves"), udp)
         if version == 4:
             asm.store(BYTE, R7, network + 1, _DSCP)
             asm.store(HALF, R7, network + 6, _DO_NOT_FRAGMENT)
@@ -511,9 +472,9 @@ class _Builder:
             asm.store(HALF, R7, network + 10, R5)
         else:
             asm.store(WORD, R7, network, _FIRST_WORD_IPV6)
-        asm.load(WORD, R2, R9, _way("address_sum"))
+        asm.load(WORD, R2, R9, way_at("address_sum"))
         asm.store(DOUBLE, FRAME, _ADDRESS_SUM, R2)
-        asm.load(WORD, R2, R9, _way("interface"))
+        asm.load(WORD, R2, R9, way_at("interface"))
         asm.store(DOUBLE, FRAME, _INTERFACE, R2)
 
     def _hops(self, place: int) -> None:
@@ -538,7 +499,7 @@ class _Builder:
         """Copy the packet of a leg that is listened to, into the ring whose records hold it."""
         asm = self.asm
         done, large = f"told {version}", f"large {version}"
-        asm.load(BYTE, R1, R9, _way("listened"))
+        asm.load(BYTE, R1, R9, way_at("listened"))
         asm.when(R1, "==", 0, done)
         asm.load(DOUBLE, R1, FRAME, _SIZE)
         asm.when(R1, ">", SMALL, large)
@@ -555,18 +516,18 @@ class _Builder:
         asm.mov(R3, 0)
         asm.call(_RESERVE)
         asm.when(R0, "!=", 0, f"reserved {name}")
-        self._add(R9, _way("untold"), 1)  # Not under the lock: at worst one is not counted.
+        self._add(R9, way_at("untold"), 1)  # Not under the lock: at worst one is not counted.
         asm.jump(done)
         asm.label(f"reserved {name}")
         asm.mov(R8, R0)
         asm.load(WORD, R2, FRAME, _LEG)
-        asm.store(WORD, R8, _told("leg"), R2)
+        asm.store(WORD, R8, told_at("leg"), R2)
         asm.load(DOUBLE, R4, FRAME, _SIZE)
-        asm.store(WORD, R8, _told("size"), R4)
+        asm.store(WORD, R8, told_at("size"), R4)
         asm.load(DOUBLE, R2, FRAME, _PACKET)
-        asm.store(DOUBLE, R8, _told("packet"), R2)
+        asm.store(DOUBLE, R8, told_at("packet"), R2)
         asm.load(DOUBLE, R2, FRAME, _TIMESTAMP)
-        asm.store(WORD, R8, _told("timestamp"), R2)
+        asm.store(WORD, R8, told_at("timestamp"), R2)
         asm.mov(R1, R6)
         asm.mov(R2, rtp)
         asm.mov(R3, R8)
@@ -631,14 +592,6 @@ class _Builder:
             asm.do("lsh", register, 32)
             asm.do("rsh", register, 32)
             asm.do("add", register, scratch)
-
-
-def _way(name: str) -> int:
-    return int(WAY.fields[name][1])  # type: ignore[index]
-
-
-def _told(name: str) -> int:
-    return int(TOLD.fields[name][1])  # type: ignore[index]
 
 
 def _ttl(version: int) -> int:

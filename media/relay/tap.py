@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 
 from media.ears import Ears
 from media.relay.bpf import RING_BUFFER, create_map
-from media.relay.program import LARGE, SMALL, TOLD
+from media.relay.layout import LARGE, SMALL, TOLD
 
 _RECORD_HEADER = 8
 _BUSY, _DISCARDED = np.uint32(1 << 31), np.uint32(1 << 30)

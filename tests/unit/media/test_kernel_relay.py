@@ -14,7 +14,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from media.control import Bridge, Close, Echo, Modify, Open, Play, SendDigits, Stop
-from media.relay.program import LARGE, SMALL, TC_ACT_REDIRECT, TCX_NEXT
+from media.relay.layout import LARGE, SMALL
+from media.relay.program import TC_ACT_REDIRECT, TCX_NEXT
 from tests.unit.media.kernel import (
     BASE_PORT,
     INTERFACE,
@@ -26,6 +27,7 @@ from tests.unit.media.kernel import (
     dissect,
     fresh_ttl,
     open_of,
+    unattended,
 )
 from tests.unit.media.relays import needs_bpf
 from tests.unit.media.test_relay_equality import LEGS, Sender, arrivals, command_of, commands
@@ -93,6 +95,7 @@ def test_any_trace(trace: list[tuple[int | str, str | int, int | bool] | int]) -
     one, other = World(LEGS), KernelWorld(LEGS)
     try:
         one.engine.session.ears = told = Heard()
+        unattended(one)
         senders = [Sender(leg) for leg in range(LEGS)]
         start = [*map(opening, range(LEGS)), Bridge(2, 4), *map(Echo, (0, 1, 3, 5))]
         for world in (one, other):
