@@ -198,9 +198,9 @@ class Join:
 class Record:
     """Record what legs say, in stereo: `left` and `right`, -1 for a side that is silent. Begins at once.
 
-    `path`: of the file to be written, whose folder exists; `form`: "wav" | "opus". The same `record` again changes the legs,
-    as in a transfer, and goes on in the same file. A leg that is closed leaves its side silent. Recording never disturbs a call:
-    what the disk does not take in time is left out, counted and reported.
+    `path`: of the file to be written, whose folder is made if it is not there; `form`: "wav" | "opus". The same `record` again
+    changes the legs, as in a transfer, and goes on in the same file. A leg that is closed leaves its side silent. Recording
+    never disturbs a call: what the disk does not take in time is left out, counted and reported.
     """
 
     record: int
@@ -367,6 +367,21 @@ class Audio:
 
 
 @dataclass(slots=True)
+class Quality:
+    """How a leg sounds now, over the last seconds: about every ten, and when it becomes another class (`quality.class_of`).
+
+    `loss`: share of packets lost on the way to us, 0 to 1; the rest as in Statistics.
+    """
+
+    leg: int
+    mos: float
+    loss: float = 0.0
+    jitter_ms: float = 0.0
+    round_trip_ms: float = 0.0
+    remote_mos: float = 0.0
+
+
+@dataclass(slots=True)
 class Recorded:
     """A recording is complete, or has ended early: `error` says why, and `path` holds what was saved before.
 
@@ -417,7 +432,19 @@ class Alarm:
 
 
 WorkerEvent: TypeAlias = (
-    Ready | Failed | Stopped | Digit | PlayDone | Latched | Secured | RtpTimeout | Audio | Recorded | Statistics | Alarm
+    Ready
+    | Failed
+    | Stopped
+    | Digit
+    | PlayDone
+    | Latched
+    | Secured
+    | RtpTimeout
+    | Audio
+    | Quality
+    | Recorded
+    | Statistics
+    | Alarm
 )
 
 
@@ -436,7 +463,7 @@ _KINDS: dict[int, type] = {
     1: Open, 2: Modify, 3: Close, 4: Bridge, 5: Play, 6: Music, 7: Tone, 8: Echo, 9: Stop, 10: SendDigits, 11: Load,
     12: Join, 13: Record, 14: Pause, 15: Finish,
     64: Ready, 65: Failed, 66: Stopped, 67: Digit, 68: PlayDone, 69: Latched, 70: RtpTimeout, 71: Statistics, 72: Alarm,
-    73: Secured, 74: Audio, 75: Recorded,
+    73: Secured, 74: Audio, 75: Recorded, 76: Quality,
 }  # fmt: skip
 
 _FORMATS = {"int": "q", "float": "d", "bool": "?"}

@@ -89,9 +89,8 @@ def outgoing(parts: Sequence[Part], rows: Sequence[int], of: int) -> Outgoing:
 
 
 def encode_rows(heard: NDArray[np.int32], law: int) -> NDArray[np.uint8]:
-    """The codes of what is heard; what is too loud is clipped. `heard` is changed."""
-    heard += 32768
-    codes: NDArray[np.uint8] = _CODES[law].take(heard, mode="clip")
+    """The codes of what is heard; what is too loud is clipped."""
+    codes: NDArray[np.uint8] = _CODES[law].take(heard + 32768, mode="clip")
     return codes
 
 

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from typing import Protocol, TypeAlias
 
 from media import transports
+from media.attention import Attention
 from media.bank import Bank
 from media.codecs import codec_of
 from media.control import (
@@ -21,6 +22,7 @@ from media.control import (
     Pause,
     Record,
     SendDigits,
+    Statistics,
     WorkerEvent,
 )
 from media.dtls import Identity
@@ -45,6 +47,7 @@ from media.transports import Transports
 from media.writing import Desk
 
 WITHOUT_LEG = (Open, Load, Record, Pause, Finish)  # commands for which no leg needs to be open
+STUCK = 2  # visits of a leg, a second apart, in which nothing was sent although something plays
 FEWEST_VISITS, MOST_VISITS = 4, 100  # calls of `survey` in which every leg is visited once
 LEGS_AT_ONCE = 8  # a report takes 0.1 ms: fifty in a row would hold up packets
 
@@ -86,7 +89,8 @@ class Engine:
         self.sources = Sources(self.session, self.player, self.library, bank.silence, load, self.studio)
         self.sources.translate_by(self.studio)
         self.transports = Transports(self.session, self.sources, network, self._hear_rtcp, chance, identity)
-        self.watchman = Survey(self.session, chance, self.transports.send_rtcp, epoch)
+        self.attention = Attention(legs.count, self.studio, self._law_of)
+        self.watchman = Survey(self.session, chance, self.transports.send_rtcp, epoch, self.attention)
         self._network = network
         self._load = load
         self._chance = chance
@@ -118,6 +122,7 @@ class Engine:
             return self.player.tick * TICK
         ticks = [each for each in (self.player.next_due(), self.studio.next_due()) if each is not None]
         deadlines = [each * TICK for each in ticks]
+        deadlines += [each for each in (self.sources.next_feed(),) if each is not None]
         deadlines += [
             each for each in (self.transports.next_deadline(), self.recorders.next_deadline()) if each is not None
         ]
@@ -197,13 +202,28 @@ class Engine:
         self.recorders.closed(number, now)
         self.keypad.forget(leg)
         self.watchman.report(leg, now, goodbye=True)
-        self.events.append(self.session.statistics(leg))
+        self.events.append(self._statistics(leg, state))
+        self.attention.forget(number)
         self.transports.close(leg, state)
         self.session.open[number] = None
         del self._states[number]
         self.studio.close(number)
         self.inband.forget(number)
         self.legs.clear(number)
+
+    def _statistics(self, leg: Leg, state: State) -> Statistics:
+        """The last word about a leg."""
+        statistics = self.session.statistics(leg)
+        if leg.started:
+            stream = self.session.stream(leg)
+            assert stream is not None, "a stream has arrived"
+            state.watch.losses.note(stream.expected, max(0, stream.expected - stream.received))
+        statistics.mos, statistics.remote_mos = self.watchman.scores(leg, state.watch.losses)
+        return statistics
+
+    def _law_of(self, number: int) -> int:
+        leg = self.session.open[number]
+        return leg.terms.law if leg is not None else -1
 
     def _terms_of(self, number: int) -> Open | Modify | None:
         """What was agreed for an open leg."""
@@ -290,6 +310,7 @@ class Engine:
             self._send_asides()
         if self.session.pressed:
             self.sources.stop_by_digit()
+        self.sources.feed(now)
         if self.sources.rooms.unsettled:
             self.sources.rooms.settle(clock)
         late = self.player.run(tick, clock)
@@ -327,6 +348,16 @@ class Engine:
         """How many calls of `survey` it takes to visit all legs."""
         return min(max(len(self._states) // LEGS_AT_ONCE, FEWEST_VISITS), MOST_VISITS)
 
+    def _prove(self, leg: Leg, state: State) -> None:
+        """Who is played something must be sent something (B-11)."""
+        watch, sent = state.watch, self.legs.sent[leg.number]
+        playing = state.wants and leg.hearing and not leg.interrupted and self.player.feeds(leg.number)
+        watch.stuck = watch.stuck + 1 if playing and sent == watch.sent else 0
+        watch.sent = sent
+        if watch.stuck >= STUCK:
+            watch.stuck = 0
+            self.sources.comfort(leg, state)
+
     def survey(self, now: float) -> None:
         """Look after some of the legs; to be called `visits` times a second while any are open."""
         if not self._to_visit:
@@ -340,3 +371,4 @@ class Engine:
                 continue
             if self.watchman.visit(leg, state.watch, now) and state.wants:
                 self.sources.comfort(leg, state)
+            self._prove(leg, state)

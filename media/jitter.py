@@ -215,6 +215,14 @@ class Jitter(Rings):
         samples[samples == EMPTY] = 0
         return samples
 
+    def past(self, leg: int, samples: int) -> NDArray[np.int16]:
+        """What was read last."""
+        if self.state[leg, MODE] != RUNNING:
+            return np.zeros(samples, np.int16)
+        past = self.read(leg, int(self.state[leg, POS]) - samples, samples)
+        past[past == EMPTY] = 0
+        return past
+
     def drain(self, leg: int) -> NDArray[np.int16]:
         """All that is waiting to be heard, in one piece, at once; then the leg begins anew."""
         state = self.state[leg]

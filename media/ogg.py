@@ -85,6 +85,19 @@ def pages(file: int, size: int) -> Iterator[tuple[int, bytes]]:
         at += length
 
 
+def length(file: int) -> float:
+    """Seconds of audio in an open file; 0.0 if it is none of ours."""
+    skip, granule = -1, 0
+    for _, octets in pages(file, os.fstat(file).st_size):
+        if skip < 0:
+            head = octets[_PAGE.size + octets[26] :]
+            if head[:8] != b"OpusHead":
+                return 0.0
+            skip = _HEAD.unpack_from(head)[3]
+        granule = _PAGE.unpack_from(octets)[3]
+    return max(granule - skip, 0) / RATE
+
+
 def repair(file: int) -> float | None:
     """Cut an open file behind its last whole page, and mark that as the last. Returns the seconds, None if it is none of ours."""
     last: tuple[int, bytes] | None = None

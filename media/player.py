@@ -164,6 +164,10 @@ class Player:
         """Legs that have something to play, whether they can hear it now or not."""
         return len(self._sources)
 
+    def feeds(self, leg: int) -> bool:
+        """Whether the leg has something to play."""
+        return leg in self._sources
+
     def next_due(self) -> int | None:
         """The tick in which the next packet is to be sent; None: nobody hears anything."""
         if not self._sources:

@@ -82,9 +82,12 @@ class Rooms:
         self._two[room] = one, other
         first, second = self._session.open[one], self._session.open[other]
         assert first is not None and second is not None, "a leg leaves before it is closed"
-        group = self._studio.group_of(one)
-        if group is not None and group is self._studio.group_of(other) and self._session.relays(first, second):
-            self._studio.hand_over(one, other, clock)
+        if self._session.relays(first, second):
+            group = self._studio.group_of(one)
+            if group is not None and group is self._studio.group_of(other):
+                self._studio.hand_over(one, other, clock)
+            for leg in (one, other):
+                self._studio.unseat(leg)
         for speaker, listener in ((first, second), (second, first)):
             self._session.connect(speaker.number, listener.number)
             self._settled(listener)

@@ -195,6 +195,7 @@ class Reporter:
     remote_lost: int = 0
     remote_jitter_ms: float = 0.0
     spoke: bool = False  # a report was sent
+    told: bool = False  # a report about our stream came
     _heard: int = 0  # the middle of the last sender report's NTP time
     _heard_at: float = 0.0
     _heard_ssrc: int = 0
@@ -211,6 +212,7 @@ class Reporter:
         for block in report.blocks:
             if block.ssrc != self.ssrc:
                 continue
+            self.told = True
             self.remote_lost = block.lost
             self.remote_jitter_ms = block.jitter * 1000 / self.clock
             if block.last_report:

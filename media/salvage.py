@@ -62,6 +62,17 @@ def repair(path: str | Path) -> Salvaged | None:
         return Salvaged(str(path), seconds, os.fstat(file).st_size)
 
 
+def length(path: str | Path) -> float:
+    """Seconds of audio in a complete file of ours; 0.0 if it is none. Raises OSError."""
+    with open(path, "rb") as opened:
+        file = opened.fileno()
+        head = os.pread(file, wavfile.HEADER.size, 0)
+        if head[:4] == b"OggS":
+            return ogg.length(file)
+        rate = wavfile.rate_of(head)
+        return max(os.fstat(file).st_size - wavfile.HEADER.size, 0) / (rate * wavfile.FRAME) if rate else 0.0
+
+
 def sync_folder(path: str | Path) -> None:
     """Make sure that a new name outlives a power failure."""
     folder = os.open(os.path.dirname(path) or ".", os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)

@@ -30,6 +30,9 @@ class Translator(Protocol):
         ...
 
 
+PATIENCE = 0.15  # seconds of silence while a file is read, until the hold tone begins
+
+
 @dataclass(slots=True)
 class State:
     """What call control wants of a leg, beside what the packet path knows."""
@@ -70,6 +73,7 @@ class Sources:
         self._studio = studio
         self.rooms = Rooms(session, studio, self.settle, self._refuse)
         self._loading: set[str] = set()
+        self._hungry: dict[int, float] = {}  # legs that hear nothing while a file is read: until when that may last
         self._translator: Translator | None = None
 
     def translate_by(self, translator: Translator) -> None:
@@ -172,6 +176,27 @@ class Sources:
         self.alarm("dead air", f"leg {leg.number} has lost its source")
         self._give(leg, state, Loop(self._library.hold))
 
+    def next_feed(self) -> float | None:
+        """When somebody has waited long enough in silence for a file."""
+        return min(self._hungry.values(), default=None)
+
+    def feed(self, now: float) -> None:
+        """A file that takes its time must not be silence: the hold tone meanwhile (B-11)."""
+        for number in [number for number, at in self._hungry.items() if at <= now]:
+            del self._hungry[number]
+            state = self.states.get(number)
+            if state is not None and (waiting := state.waiting) is not None:
+                leg, _ = self.get(number)
+                state.waiting = None
+                self._give(leg, state, Loop(self._library.hold))
+                state.waiting = waiting  # It is heard as soon as it is there.
+
+    def _starve(self, leg: Leg, state: State, command: Play | Music, now: float) -> None:
+        self._wait(state, command)
+        state.wants = True
+        if leg.hears < 0 and not self._player.feeds(leg.number) and self.rooms.room_of(leg.number) < 0:
+            self._hungry[leg.number] = now + PATIENCE
+
     def finish_plays(self) -> None:
         """Report the playlists that came to their end."""
         for number, play in self._player.done:
@@ -265,7 +290,7 @@ class Sources:
     def _play(self, command: Play, now: float) -> None:
         leg, state = self.get(command.leg)
         if self._is_loading(command):
-            self._wait(state, command)
+            self._starve(leg, state, command, now)
             return
         if self._session.legs.law[leg.number] < 0:
             self._give(leg, state, Loop(self._library.hold))
@@ -285,7 +310,7 @@ class Sources:
     def _music(self, command: Music, now: float) -> None:
         leg, state = self.get(command.leg)
         if self._is_loading(command):
-            self._wait(state, command)
+            self._starve(leg, state, command, now)
             return
         span = self._library.music(command.name)
         if span is None:

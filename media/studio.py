@@ -166,6 +166,7 @@ class Studio(Audience):
         wide = any(part.wide for part in parts)
         if wide is not group.wide:
             group.farewells = [last.repeat(2) if wide else last[::2] for last in group.farewells]
+            self._bench.redirect(group.phase, group.places, wide=wide)
         group.wide = wide
         for part in parts:
             self._move(part, group.phase)

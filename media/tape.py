@@ -30,6 +30,7 @@ CARRY_MS: Final = 120  # the longest packet, which may begin at the end of a blo
 FRAME_MS: Final = 20  # of Opus
 VENDOR: Final = "softswitch"
 MODE: Final = 0o600
+FOLDER_MODE: Final = 0o700
 HEADER_SECONDS: Final = 1  # so much more may be in a WAV file than its header says while it is written
 
 
@@ -343,6 +344,7 @@ class Tape:
         self._scale = job.rate // CLOCK_RATE
         self._voices = (Voice(job.rate), Voice(job.rate))
         self._gapped = False  # something is missing at the end of the last block, or goes on into the next
+        os.makedirs(os.path.dirname(job.path), FOLDER_MODE, exist_ok=True)
         flags = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC | os.O_NOFOLLOW
         self._file = os.open(job.path + PART, flags, MODE)
         try:

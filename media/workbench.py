@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Collection
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,11 +17,13 @@ from media.legs import Legs
 from media.lines import Listening, Speaking
 from media.mixer import Mixer, clip
 from media.outlet import Outlet
-from media.player import TICK_SAMPLES, Sink
+from media.player import PHASES, TICK_SAMPLES, Sink
 from media.resample import downsample_rows, downsample_state, round_to_16, upsample_rows, upsample_state
-from media.stretch import ramp
+from media.stretch import cross_fade, ramp
 
 _NO_LAW = -1
+_NOBODY: NDArray[np.int64] = np.zeros(0, np.int64)
+JOINT = 80  # samples: 10 ms
 _NOTHING: Samples = np.zeros((0, NARROW // 50), np.int16)
 _NOTHING_WIDE: Samples = np.zeros((0, WIDE // 50), np.int16)
 
@@ -39,6 +42,9 @@ class Workbench:
         self._kind: NDArray[np.int64] = np.full(legs.count, AUDIO, np.int64)  # the payload type of audio
         self._raise = upsample_state(legs.count)
         self._lower = downsample_state(legs.count)
+        # What narrow legs heard last, by phase and by way; and what some hear once more, backwards, before they hear another way.
+        self._last: dict[tuple[int, bool], tuple[NDArray[np.int64], NDArray[np.int32]]] = {}
+        self._joints: dict[int, Samples] = {}
         self._later: deque[tuple[int, int, bytes, Speaking]] = deque()  # tick, leg, payload, how
 
     def jitter(self, part: Part) -> Jitter:
@@ -60,6 +66,7 @@ class Workbench:
         """Decode it no more."""
         self.jitter(part).remove(part.leg)
         self._law[part.leg] = _NO_LAW
+        self._joints.pop(part.leg, None)
 
     # --- from the inbox ----------------------------------------------------------------------------------------------
 
@@ -141,6 +148,7 @@ class Workbench:
         if desk.narrow_table is not None:
             seats = len(desk.narrow_table.seating.legs)
             heard = self._mix(desk.narrow_table, narrow[:seats])
+            self._remember((tick % PHASES, False), desk.narrow_table.seating.legs, heard)
             self._send(desk.narrow_table.out, heard, tick, clock)
         if desk.wide_table is not None:
             self._work_wide(desk, desk.wide_table, narrow, wide, tick, clock)
@@ -158,8 +166,31 @@ class Workbench:
             state = self._lower[low]
             lowered = np.rint(downsample_rows(state, clip(heard[desk.lowered]))).astype(np.int32)
             self._lower[low] = state
+            self._remember((tick % PHASES, True), low, lowered)
             self._send(desk.lowered_out, lowered, tick, clock)
         self._send(table.out, heard, tick, clock)
+
+    def _remember(self, key: tuple[int, bool], legs: NDArray[np.int64], heard: NDArray[np.int32]) -> None:
+        """Keep what narrow legs hear; join it to what they heard before, where that came another way."""
+        if self._joints:
+            for row, leg in enumerate(legs.tolist()):
+                last = self._joints.pop(leg, None)
+                if last is not None:
+                    heard[row, :JOINT] = cross_fade(last[:JOINT], clip(heard[row, :JOINT]))
+        self._last[key] = legs, heard
+
+    def redirect(self, phase: int, legs: Collection[int], *, wide: bool) -> None:
+        """What these legs hear is about to come through filters to and from 16 kHz, or no more: without a click.
+
+        The filters get as their past what was said and heard last.
+        """
+        known, heard = self._last.get((phase, not wide), (_NOBODY, _NOTHING))
+        for row, leg in enumerate(known.tolist()):
+            if leg in legs:
+                last = clip(heard[row])
+                self._joints[leg] = last[::-1]
+                self._raise[leg] = self._narrow.past(leg, self._raise.shape[1])
+                self._lower[leg] = upsample_rows(upsample_state(1), last[None, :])[0, -self._lower.shape[1] :]
 
     def _mix(self, table: Table, samples: Samples) -> NDArray[np.int32]:
         farewells = [(index, last) for index, group in enumerate(table.groups) for last in group.farewells]

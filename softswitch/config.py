@@ -23,6 +23,7 @@ from softswitch.address import (
     listen_addresses,
     split_host_port,
 )
+from softswitch.call.naming import DEFAULT_NAME, checked_name
 from softswitch.decode import (
     Expected,
     Problems,
@@ -323,6 +324,34 @@ class Trace:
     hep_node: int = setting(2001, "Our id there.", whole_in(1, 4_294_967_295))
 
 
+def _read_recording_name(value: object) -> str:
+    try:
+        return checked_name(text(value))
+    except (KeyError, IndexError, AttributeError):
+        raise ValueError from None
+
+
+@dataclass(slots=True, frozen=True)
+class Recording:
+    """[recording]"""
+
+    folder: Path = setting(
+        Path("recordings"),
+        "Where recordings go; which calls are recorded is said by the queues and accounts of the site.",
+    )
+    name: str = setting(
+        DEFAULT_NAME,
+        "Path and name of a recording below the folder, without .wav or .opus: {year} {month} {day} {time} {queue} {agent}"
+        " {number} {dialled} {call}. The time is UTC.",
+        Rule("a name with {call} in it, made of the words in braces", _read_recording_name),
+    )
+    min_free_mb: int = setting(
+        1_024,
+        "Less free space on that disk raises an alarm; calls and recordings go on.",
+        whole_in(0, 1_000_000_000, "MB"),
+    )
+
+
 @dataclass(slots=True, frozen=True)
 class Records:
     """[records]"""
@@ -360,6 +389,7 @@ class Config:
     http: Http = field(default_factory=Http)
     log: Log = field(default_factory=Log)
     trace: Trace = field(default_factory=Trace)
+    recording: Recording = field(default_factory=Recording)
     records: Records = field(default_factory=Records)
     shutdown: Shutdown = field(default_factory=Shutdown)
 
@@ -367,7 +397,7 @@ class Config:
 SECTIONS: Final[Mapping[str, type]] = {
     "sip": Sip, "tls": Tls, "registrar": Registrar, "media": Media, "paths": Paths, "limits": Limits, "http": Http, "log": Log,
     "trace": Trace,
-    "records": Records, "shutdown": Shutdown,
+    "recording": Recording, "records": Records, "shutdown": Shutdown,
 }  # fmt: skip
 
 
@@ -449,7 +479,8 @@ def _absolute(config: Config, base: Path) -> Config:
     tls: dict[str, Any] = {
         name: full(getattr(config.tls, name)) for name in ("certificate", "key", "folder", "client_ca")
     }
-    return replace(config, paths=Paths(**paths), tls=replace(config.tls, **tls))
+    recording = replace(config.recording, folder=base / config.recording.folder.expanduser())
+    return replace(config, paths=Paths(**paths), recording=recording, tls=replace(config.tls, **tls))
 
 
 def _check(config: Config, problems: Problems) -> None:

@@ -32,6 +32,7 @@ from softswitch.net.tally import Tally
 from softswitch.net.tls import CertificateError, Certificates, TlsSettings
 from softswitch.operations import Operations
 from softswitch.publisher import Publisher
+from softswitch.recordings import Recordings
 from softswitch.sip.overload import FIRST, Overload
 from softswitch.store import Store
 from softswitch.store.clips import Clips
@@ -128,6 +129,7 @@ class Daemon:
         await self.network.start()
         if self._http is not None:
             self._http.start()
+        self._spawn(self.recordings.take_up(snapshot.recordings))
         self._spawn(self._watch())
         stack.callback(self._cancel_tasks)
 
@@ -178,6 +180,7 @@ class Daemon:
             epoch=time.time() - time.monotonic(),
         )
         self._load_sounds()
+        self.recordings = Recordings(config.recording, self)
         self.overload = Overload(entropy, self.switch.endpoint.knows)
         self.driver = Driver(
             self.switch,
@@ -345,6 +348,8 @@ class Daemon:
         elif isinstance(event, Stopped | Failed):
             self.alarm(f"media worker {worker}", event.reason)
         self.input("media", self.switch.media_event, worker, event)
+        if isinstance(event, Stopped):
+            self._spawn(self.recordings.salvage(worker))
 
     # --- reload ----------------------------------------------------------------------------------------------------
 
@@ -450,6 +455,8 @@ class Daemon:
             self.store.alive()
             if self.publisher.state_changed:
                 self._keep_state(now)
+            if self.recordings.due(now):
+                self._spawn(self.recordings.look())
             self._keep_bans(now)
             if now - pruned >= PRUNE_SECONDS:
                 pruned = now
@@ -479,6 +486,7 @@ class Daemon:
     async def _prune(self) -> None:
         records = self.config.records
         await self.store.prune(journal_days=records.journal_days, calls_days=records.calls_days)
+        await self.recordings.delete_due()
         calendars = await self.store.calendars(self.site)  # A new year has holidays, too.
         self._opening = Opening(self.directory, calendars, time.time)
 
@@ -525,6 +533,8 @@ def settings(config: Config) -> Settings:
             no_answer_timeout=config.sip.no_answer_timeout,
             rtp_timeout=config.media.rtp_timeout,
             rtp_timeout_hold=config.media.rtp_timeout_hold,
+            recordings=str(config.recording.folder),
+            recording_name=config.recording.name,
             keys_in_clear=config.media.keys_in_clear,
             media_addresses=host.media_addresses(config),
         ),

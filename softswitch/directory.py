@@ -32,6 +32,9 @@ class Account:
     language: str = ""  # of prompts; "" = the site's
     agent: str = ""  # the agent whose default device this is
     do_not_disturb: bool = False
+    record: str = "off"  # "off" | "always" | "on_demand": its conversations (MED-14)
+    recording_format: str = "wav"  # "wav" | "opus"
+    recording_days: int = 0  # recordings are deleted after that, 0 = never (MED-18)
     codecs: tuple[str, ...] = ()  # in order of preference, "*" = any other, passed through; () = the site's
     srtp: str = "optional"  # "off" | "optional" | "required" | "dtls" (required, and offered by DTLS)
     webrtc: bool = False  # a browser, though it registers over UDP, TCP or TLS
@@ -172,6 +175,9 @@ class Queue:
     no_agents_grace: float = 0.0  # ... after this
     wrap_up_max: float = 300.0  # ceiling of an extended wrap-up
     agent_greeting: tuple[str, ...] = ()  # clips for the agent before the two hear each other (ACD-34)
+    record: str = "off"  # "off" | "always" | "on_demand" (MED-14)
+    recording_format: str = "wav"  # "wav" | "opus"
+    recording_days: int = 0  # recordings are deleted after that, 0 = never (MED-18)
 
 
 @dataclass(slots=True, frozen=True)

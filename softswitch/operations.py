@@ -20,15 +20,18 @@ from softswitch.net.address import join_host_port
 from softswitch.net.stream import StreamListener
 from softswitch.sip.bans import Ban, Place
 from softswitch.sip.guesses import network
+from softswitch.store.reports import RecordingFilter
 from softswitch.trace import masked, summary_of, without_secrets
 
 if TYPE_CHECKING:
     from softswitch.daemon import Daemon
+    from softswitch.store.records import RecordingRecord
 
 Values = dict[tuple[str, ...], float]
 
 LATE = 1.0  # seconds of loop lag from which on we are not healthy
 FEW_LEGS = 2  # free media legs that a call needs at least
+RECORD_VERBS = ("start", "stop", "pause", "resume")
 MODES = ("listen", "whisper", "barge")  # of a supervisor
 CONFERENCE_VERBS = ("lock", "unlock", "mute", "unmute", "kick")
 VERBS = ("login", "logout", "ready", "ready_once", "not_ready", "end_wrap_up", "extend_wrap_up")
@@ -50,6 +53,9 @@ class Operations:
             "agent": self.agent,
             "calls": self.calls,
             "hang_up": self.hang_up,
+            "recordings": self.recordings,
+            "recording": self.recording,
+            "record": self.record,
             "spy": self.spy,
             "merge": self.merge,
             "conferences": self.conferences,
@@ -209,6 +215,33 @@ class Operations:
             daemon.input("hang up", daemon.switch.hang_up, one)
         return len(ids)
 
+    # --- recordings --------------------------------------------------------------------------------------------------
+
+    async def recordings(self, limit: int = 50, **which: Any) -> list[dict[str, Any]]:
+        """The newest recordings; `which` narrows it down to a call, queue, agent, caller."""
+        reports = await self._daemon.store.reports()
+        found = await reports.recordings(limit, RecordingFilter(**which))
+        return [self._recording(one) for one in found]
+
+    async def recording(self, recording: int) -> dict[str, Any]:
+        found = await self.recordings(1, recording=recording) if recording > 0 else []
+        if not found:
+            raise ConsoleError(f"There is no recording {recording}.", "See: softswitch recording list", kind="unknown")
+        return found[0]
+
+    def _recording(self, record: RecordingRecord) -> dict[str, Any]:
+        return asdict(record) | {"file": str(self._daemon.config.recording.folder / record.path)}
+
+    def record(self, call: str, verb: str) -> dict[str, Any]:
+        """Start, stop, pause or resume the recording of a call."""
+        daemon = self._daemon
+        if verb not in RECORD_VERBS:
+            raise ConsoleError(f"There is no {verb!r} for a recording.", f"One of: {', '.join(RECORD_VERBS)}.")
+        refusal = daemon.input("record", daemon.switch.record, call, verb, "cli")
+        if refusal:
+            raise ConsoleError(f"That cannot be done: {refusal}.", "See the calls with: softswitch calls")
+        return {"call": call, "verb": verb}
+
     def spy(self, call: str, account: str, mode: str = "listen") -> dict[str, Any]:
         """Ring an account's phone; whoever answers supervises the call."""
         daemon = self._daemon
@@ -323,6 +356,7 @@ class Operations:
         yield Sample("softswitch_sip_messages", text, "counter", kinds, ("direction", "kind"))
         yield Sample("softswitch_sip", "What the SIP layer counted.", "counter", _by(status["sip"]), ("what",))
         yield from self._media_samples()
+        yield from self._sound_samples()
         yield from self._queue_samples()
 
     def _media_samples(self) -> Iterator[Sample]:
@@ -336,6 +370,14 @@ class Operations:
         text = "1 for the relay that a media worker runs."
         yield Sample("softswitch_media_relay", text, "gauge", relays, ("worker", "relay"))
         yield Sample("softswitch_media", "What the media workers count.", "gauge", gauges, ("worker", "what"))
+
+    def _sound_samples(self) -> Iterator[Sample]:
+        media = self._daemon.switch.status(time.monotonic())["media"]
+        text = "Media legs by what can be heard on them."
+        yield Sample("softswitch_media_legs_audio", text, "gauge", _by(media["audio"]), ("state",))
+        text = "Media legs by how they sound (E-model)."
+        yield Sample("softswitch_media_legs_quality", text, "gauge", _by(media["quality"]), ("quality",))
+        yield _gauge("media_mos", "Mean opinion score over all legs that have one; 0 = none has.", media["mos"])
 
     def _queue_samples(self) -> Iterator[Sample]:
         queues = self.queues()

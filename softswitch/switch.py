@@ -17,6 +17,7 @@ from softswitch.call.board import Policy
 from softswitch.call.control import CallControl
 from softswitch.call.lamps import Lamps
 from softswitch.call.messages import Delivery, Postman
+from softswitch.call.recording import Recording
 from softswitch.directory import Account, Directory
 from softswitch.effects import (
     AgentCommand,
@@ -129,6 +130,7 @@ class Switch:
             policy=settings.calls,
             media_host=media_host,
         )
+        calls.board.recorder.epoch = epoch or 0.0
         self.lamps = Lamps(directory, self._lamp_changed)
         self.notifier = Notifier(self.endpoint, (self.lamps,), listeners)
         self.postman = Postman(directory, self.endpoint, self.registrar.bindings, entropy)
@@ -208,6 +210,25 @@ class Switch:
         """End a call by an operator's order; False if there is no such call."""
         self._now = now
         return self.calls.hang_up(call, now)
+
+    def record(self, call: str, verb: str, by: str, now: float) -> str:
+        """Start, stop, pause or resume the recording of a call by an operator's order; "" or why that cannot be."""
+        self._now = now
+        return self.calls.record(call, verb, by, now)
+
+    def adopt_recordings(self, recordings: Iterable[Recording], now: float) -> None:
+        """Recordings that media workers went on with while there was no switch; after the calls were taken back."""
+        self._now = now
+        self.calls.board.recorder.adopt(recordings, now)
+
+    def recording_interrupted(self, recording: int, seconds: float, octets: int, error: str, now: float) -> bool:
+        """The file of a recording whose writer died was looked after; False if we know of no such recording."""
+        self._now = now
+        return self.calls.board.recorder.interrupted(recording, seconds, octets, error, now)
+
+    def recordings_of(self, worker: int) -> list[tuple[int, str]]:
+        """What a worker is writing, or was: (recording, file)."""
+        return self.calls.board.recorder.files(worker)
 
     def spy(self, call: str, account: str, mode: str, by: str, now: float) -> str:
         """Ring an account's phone and let it supervise a call; "" or why not."""

@@ -125,7 +125,9 @@ def _turns(legs: NDArray[np.int64]) -> list[slice] | list[NDArray[np.int64]]:
     part, all second ones, and so on.
     """
     count = len(legs)
-    order = np.argsort(legs.astype(np.uint16), kind="stable")  # There are no more ports, and few bits are sorted faster.
+    order = np.argsort(
+        legs.astype(np.uint16), kind="stable"
+    )  # There are no more ports, and few bits are sorted faster.
     again = np.flatnonzero(legs[order[1:]] == legs[order[:-1]])
     if not len(again):
         return [slice(0, count)]

@@ -13,6 +13,8 @@ from softswitch.call.description import Terms
 from softswitch.call.leg import DEADLINES
 from softswitch.call.media import MediaPool
 from softswitch.call.menu import Site
+from softswitch.call.naming import DEFAULT_NAME
+from softswitch.call.recording import Recorder
 from softswitch.directory import Account
 from softswitch.effects import (
     CallsChanged,
@@ -58,6 +60,8 @@ class Policy:
     rtp_timeout: float = 60.0  # without RTP while talking (MED-24)
     rtp_timeout_hold: float = 300.0  # ... while on hold; 0 = never, for both
     country: str = ""  # of the tones; "" = the site's
+    recordings: str = ""  # the folder they go to; "" = nothing is recorded
+    recording_name: str = DEFAULT_NAME
     media_addresses: tuple[str, ...] = ()  # further ones of ours, where SDP names one outside (candidates for browsers)
     keys_in_clear: bool = False  # SDES keys may travel where the signalling is not encrypted (MED-31)
 
@@ -122,6 +126,7 @@ class Board:
         self._devices: Counter[str] = Counter()
         self._closing: dict[tuple[int, int], Closing] = {}
         self._exhausted = False
+        self.recorder = Recorder(self, policy.recordings, policy.recording_name)
 
     @property
     def directory(self) -> Directory:
@@ -284,6 +289,8 @@ class Board:
 
     def forget(self, call: Call, now: float) -> None:
         """Take everything away from a call, whatever state it was left in. No signalling, no records."""
+        self.recorder.ended(call, now)
+        self.recorder.account(call.id, now)
         for leg in [leg for leg in self.legs.values() if leg.call is call]:
             del self.legs[leg.id]
             for kind in DEADLINES:

@@ -277,6 +277,7 @@ class Call:
         self.board.touch(self)
         self.refresh()
         self.align(now)
+        self.board.recorder.changed(self, now)
         if self.board.watches:
             follow(self.board, self, now)
 
@@ -349,6 +350,8 @@ class Call:
         if self.meeting is not None:
             self.meeting.digit(self, digit, now)
             return
+        if self.peer is not None:
+            self.board.recorder.digit(self, leg, digit, now)
         peer = self.other(leg)
         if peer is not None:
             # From a room no event goes from port to port: it is not for whoever listens.
@@ -475,6 +478,7 @@ class Call:
         board = self.board
         if board.calls.pop(self.id, None) is None:
             return
+        board.recorder.ended(self, now)
         board.touch(self)
         board.count(self.account.user, -1)
         if self.runner is not None:
@@ -539,4 +543,5 @@ class Call:
             self.id, self.caller_number, self.caller_name, self.dialled, self.account.user, outcome, status, cause,
             (answered or now) - self.started, now - answered if answered else 0.0, now - self.started,
             self.visit.config.name if self.visit is not None else "", self.reached, tuple(self.path),
+            *self.board.recorder.account(self.id, now),
         )  # fmt: skip

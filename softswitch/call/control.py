@@ -12,6 +12,7 @@ from media.control import (
     Failed,
     Latched,
     PlayDone,
+    Quality,
     Ready,
     Recorded,
     RtpTimeout,
@@ -19,7 +20,7 @@ from media.control import (
     Statistics,
     Stopped,
 )
-from softswitch.call import indialog, orders
+from softswitch.call import indialog, orders, sound
 from softswitch.call.board import WORKER_GRACE, Board, Policy
 from softswitch.call.body import NO_OFFER, offer_of
 from softswitch.call.call import Call
@@ -107,7 +108,10 @@ class CallControl:
             Statistics: lambda worker, event, now: self.board.statistics(worker, event),
             Alarm: lambda worker, event, now: self.board.publish(MediaAlarm(worker, event.what, event.detail)),
             Secured: self._secured,
-            **dict.fromkeys((Latched, Audio, Recorded), _of_no_consequence),
+            Latched: _of_no_consequence,
+            Audio: lambda worker, event, now: sound.audio(self.board, worker, event),
+            Quality: lambda worker, event, now: sound.quality(self.board, worker, event),
+            Recorded: self.board.recorder.recorded,
         }
 
     # --- the site and the media plane -----------------------------------------------------------------------------------
@@ -138,6 +142,7 @@ class CallControl:
             board.pool.restore(worker)
             for leg in concerned:
                 leg.certificate_changed(now)
+            board.recorder.worker_back(worker, now)
 
     # --- the machine's three verbs ---
 
@@ -306,6 +311,7 @@ class CallControl:
         board = self.board
         board.publish(MediaAlarm(worker, "worker_stopped", event.reason))
         board.pool.suspend(worker)
+        board.recorder.worker_lost(worker, now)
         board.deadlines.set((worker, "worker"), now + WORKER_GRACE)
 
     def _worker_lost(self, worker: int, now: float) -> None:
@@ -378,6 +384,14 @@ class CallControl:
             self._about(found)
             found.end(cause, now)
         return found is not None
+
+    def record(self, call: str, verb: str, by: str, now: float) -> str:
+        """Start, stop, pause or resume a recording by an operator's order; "" or why not."""
+        found = self.board.calls.get(call)
+        if found is None:
+            return "there is no such call"
+        self.current = found
+        return self.board.recorder.order(found, verb, by, now)
 
     def spy(self, call: str, account: str, mode: str, by: str, now: float) -> str:
         """Ring the phone of `account` and let it supervise a call; "" or why not."""

@@ -16,6 +16,7 @@ from media.control import Bridge, Close, Command, Echo, Join, Modify, Music, Ope
 from softswitch.effects import MediaCommand
 
 if TYPE_CHECKING:
+    from media.control import Quality
     from softswitch.machine import Entropy
 
 _MODIFIED: Final = tuple(field.name for field in fields(Modify))
@@ -179,7 +180,7 @@ class MediaPool:
 class MediaLeg:
     """One RTP port in use. Remembers its remote side and its source, so that nothing is commanded twice."""
 
-    __slots__ = ("index", "opened", "owner", "play", "pool", "port", "source", "worker")
+    __slots__ = ("audio", "index", "opened", "owner", "play", "pool", "port", "quality", "source", "worker")
 
     def __init__(self, pool: MediaPool, worker: int, index: int, port: int) -> None:
         self.pool = pool
@@ -190,6 +191,8 @@ class MediaLeg:
         self.opened: Open | None = None  # the parameters as they are now
         self.source: Command | None = None
         self.play = 0  # the id of the clips being played, 0 if none
+        self.audio = "heard"  # what the worker said last of what comes from it
+        self.quality: Quality | None = None  # how it sounds
 
     def connect(self, wanted: Open) -> None:
         """Open the leg, or change it if anything differs from what the worker knows."""

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from softswitch.call import sound
+
 if TYPE_CHECKING:
     from softswitch.call.board import Board
     from softswitch.call.call import Call
@@ -15,11 +17,13 @@ Values = dict[str, Any]
 def calls(board: Board, now: float) -> list[Values]:
     """The calls that are going on, the oldest first."""
     return [
-        _call(call, now) for call in sorted(board.calls.values(), key=lambda call: call.started) if call.ended is None
+        _call(board, call, now)
+        for call in sorted(board.calls.values(), key=lambda call: call.started)
+        if call.ended is None
     ]
 
 
-def _call(call: Call, now: float) -> Values:
+def _call(board: Board, call: Call, now: float) -> Values:
     return {
         "call": call.id,
         "caller": call.caller_number,
@@ -32,12 +36,20 @@ def _call(call: Call, now: float) -> Values:
         "queue": call.visit.config.name if call.visit is not None else "",
         "agent": call.reached,
         "path": list(call.path),
+        "recording": _recording(board, call, now),
         "worker": call.worker,
         "conference": call.meeting.name if call.meeting is not None else "",
         "supervises": call.supervision.device if call.supervision is not None else "",
         "supervised_by": [watcher.call.account.user for watcher in call.watchers],
         "legs": [_leg(leg) for leg in call.members],
     }
+
+
+def _recording(board: Board, call: Call, now: float) -> Values | None:
+    found = board.recorder.current(call)
+    if found is None:
+        return None
+    return {"recording": found.id, "path": found.path, "seconds": found.seconds(now), "paused": found.paused_at >= 0}
 
 
 def _state(call: Call) -> str:
@@ -64,6 +76,7 @@ def _leg(leg: Leg) -> Values:
         "security": leg.negotiation.security,
         "media_port": leg.media.port,
         "sip_call_id": leg.dialog.call_id,
+        **sound.of_leg(leg),
     }
 
 
@@ -80,4 +93,9 @@ def conferences(board: Board, now: float) -> list[Values]:
 def media(board: Board, now: float) -> Values:
     """The media ports: in use, free, and how often one had to be used again before its rest was over."""
     pool = board.pool
-    return {"legs_in_use": len(pool.legs), "legs_free": pool.free(now), "legs_reused_early": pool.reused_early}
+    return {
+        "legs_in_use": len(pool.legs),
+        "legs_free": pool.free(now),
+        "legs_reused_early": pool.reused_early,
+        **sound.summary(board),
+    }

@@ -27,6 +27,7 @@ COMMANDS = {
     "queue": "live",
     "agent": "live",
     "calls": "live",
+    "recording": "recording",
     "call": "rooms",
     "conference": "rooms",
     "registrations": "live",
@@ -45,8 +46,8 @@ click.rich_click.COMMAND_GROUPS = {
         {"name": "Run a switch", "commands": ["demo", "init", "check", "certificate", "serve", "lab"]},
         {"name": "Look at and steer a running switch",
          "commands": [
-             "status", "queue", "agent", "calls", "call", "conference", "registrations", "events", "trace", "bans", "attach",
-             "reload",
+             "status", "queue", "agent", "calls", "recording", "call", "conference", "registrations", "events", "trace", "bans",
+             "attach", "reload",
          ]},
         {"name": "Change the site", "commands": ["account", "apply", "export"]},
     ]

@@ -19,7 +19,7 @@ from softswitch.store.records import (
     StoredCall,
     StoredState,
 )
-from softswitch.store.reports import call_record, visit_record
+from softswitch.store.reports import call_record, recording_record, visit_record
 
 # After a restart numbering goes on with a gap: the last numbers may have been seen by listeners and never written.
 SEQUENCE_GAP: Final = 1_000_000
@@ -61,6 +61,7 @@ async def load(rows: Rows, now: Moment, boot: str, alive: float = 0.0) -> tuple[
         None, bindings, {one.agent: one for one in agents}, states, last_seq + SEQUENCE_GAP, last_visit, calls=live,
         outage=now.wall - at,
     )  # fmt: skip
+    snapshot.recordings = [recording_record(row) for row in await rows(sql.OPEN_RECORDINGS)]
     return snapshot, LeftOpen(at, last_seq, calls, visits, expired)
 
 

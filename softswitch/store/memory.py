@@ -31,6 +31,7 @@ from softswitch.store.records import (
     LeftOpen,
     Moment,
     QueueSummary,
+    RecordingRecord,
     Recovery,
     SiteVersion,
     Snapshot,
@@ -43,16 +44,19 @@ from softswitch.store.reports import (
     FOREVER,
     CallDetails,
     CallFilter,
+    RecordingFilter,
     Thresholds,
     books_of,
     call_record,
     journal_entries,
     leg_record,
+    recording_record,
     summary_of,
     visit_record,
 )
 
 NOT_ENDED: Row = (None, 0, "", 0, "", 0.0, 0.0, 0.0, "", "", "[]")
+NOT_RECORDED: Row = (None, 0.0, 0, 0.0, 0.0, "", 0, None)
 NOT_LEFT: Row = (None, "", 0.0, 0, "", "")
 NO_PRESENCE: Row = ("offline", "", "", 0.0, 0.0)
 NO_ACTIVITY: Row = ("", 0.0, 0.0, None, None)
@@ -67,6 +71,7 @@ class Tables:
     calls: dict[str, Row] = field(default_factory=dict)
     legs: dict[int, Row] = field(default_factory=dict)
     visits: dict[tuple[int, str], Row] = field(default_factory=dict)
+    recordings: dict[int, Row] = field(default_factory=dict)
     bindings: dict[tuple[str, str], Row] = field(default_factory=dict)
     presences: dict[str, Row] = field(default_factory=dict)
     activities: dict[str, Row] = field(default_factory=dict)
@@ -109,6 +114,27 @@ class MemoryReports:
             [visit_record(one) for one in self._tables.visits.values() if one[1] == call],
             [one for one in self._entries() if one.call == call],
         )
+
+    async def recordings(self, limit: int = 50, which: RecordingFilter | None = None) -> list[RecordingRecord]:
+        which = which or RecordingFilter()
+        found = [
+            one
+            for one in map(recording_record, self._tables.recordings.values())
+            if which.since <= one.started_at < which.until
+            and all(not want or want == have for want, have in zip(which.texts(), which.texts_of(one), strict=True))
+            and (not which.recording or one.recording == which.recording)
+        ]
+        return sorted(found, key=lambda one: (-one.started_at, -one.recording))[:limit]
+
+    async def due_recordings(self, now: float, limit: int = 500) -> list[RecordingRecord]:
+        return [
+            one
+            for one in map(recording_record, self._tables.recordings.values())
+            if one.days
+            and one.deleted_at is None
+            and one.ended_at is not None
+            and one.started_at + one.days * DAY < now
+        ][:limit]
 
     async def visits(
         self, *, queue: str = "", since: float = 0.0, until: float = FOREVER, limit: int = 1000
@@ -230,6 +256,16 @@ class MemoryStore:
             past = tables.visits.get(visit)
             if past is None or past[8] is None:
                 tables.visits[visit] = (past or row)[:8] + row[8:]
+        for number, row in batch.recordings_started.items():
+            tables.recordings.setdefault(number, row + NOT_RECORDED)
+        for number, row in batch.recordings_ended.items():
+            known = tables.recordings.get(number)
+            if known is not None and known[12] is None:
+                tables.recordings[number] = known[:12] + row[:-1] + known[19:]
+        for number, row in batch.recordings_deleted.items():
+            known = tables.recordings.get(number)
+            if known is not None and known[19] is None:
+                tables.recordings[number] = (*known[:19], row[0])
         for key, found in batch.bindings.items():
             if found is None:
                 tables.bindings.pop(key, None)
@@ -294,6 +330,9 @@ class MemoryStore:
             sql.LAST_LEG: lambda: [(max(tables.legs, default=None),)],
             sql.LAST_VISIT: lambda: [(max((visit for visit, _ in tables.visits), default=None),)],
             sql.OPEN_CALLS: lambda: sorted(row for row in tables.calls.values() if row[7] is None),
+            sql.OPEN_RECORDINGS: lambda: sorted(
+                (row for row in tables.recordings.values() if row[12] is None), key=lambda row: row[11]
+            ),
             sql.OPEN_VISITS: lambda: sorted(row for row in tables.visits.values() if row[8] is None),
         }
         return answers[statement]()

@@ -133,6 +133,9 @@ def _read_optional(rule: Rule) -> Rule:
 
 PIN: Final = Rule("4 to 12 digits in quotes", _read_pin)
 SECONDS: Final = number_in(0, 86_400, "seconds")
+RECORD: Final = one_of("off", "always", "on_demand")
+RECORDING_FORMAT: Final = one_of("wav", "opus")
+RECORDING_DAYS: Final = whole_in(0, 36_500, "days")
 RULES: Final[Mapping[tuple[type, str], Rule]] = {
     (Account, "ha1_md5"): _read_hex(32),
     (Account, "ha1_sha256"): _read_hex(64),
@@ -141,6 +144,12 @@ RULES: Final[Mapping[tuple[type, str], Rule]] = {
     (Account, "codecs"): Rule(CODECS_EXPECTED, _read_codecs, list),
     (Account, "srtp"): one_of("off", "optional", "required", "dtls"),
     (Account, "dtmf"): one_of("auto", "rfc4733", "info", "inband"),
+    (Account, "record"): RECORD,
+    (Account, "recording_format"): RECORDING_FORMAT,
+    (Account, "recording_days"): RECORDING_DAYS,
+    (Queue, "record"): RECORD,
+    (Queue, "recording_format"): RECORDING_FORMAT,
+    (Queue, "recording_days"): RECORDING_DAYS,
     (Conference, "pin"): PIN,
     (Conference, "moderator_pin"): PIN,
     (Conference, "max_members"): whole_in(0, 10_000),

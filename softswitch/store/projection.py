@@ -24,6 +24,9 @@ from softswitch.events import (
     CallStarted,
     Event,
     LegEnded,
+    RecordingDeleted,
+    RecordingFinished,
+    RecordingStarted,
 )
 
 Row: TypeAlias = tuple[Any, ...]
@@ -36,7 +39,19 @@ MICRO: Final = 1e6
 
 # Events whose loss would falsify records; under memory pressure all others go first.
 BOOKS: Final = frozenset(
-    {CallStarted, CallEnded, LegEnded, CallerJoined, CallerLeft, BindingAdded, BindingRemoved, AgentPresenceChanged}
+    {
+        CallStarted,
+        CallEnded,
+        LegEnded,
+        CallerJoined,
+        CallerLeft,
+        BindingAdded,
+        BindingRemoved,
+        AgentPresenceChanged,
+        RecordingStarted,
+        RecordingFinished,
+        RecordingDeleted,
+    }
 )
 
 
@@ -55,6 +70,9 @@ class Batch:
     presences: dict[str, Row] = field(default_factory=dict)
     activities: dict[str, Row] = field(default_factory=dict)
     states: dict[str, Row] = field(default_factory=dict)
+    recordings_started: dict[int, Row] = field(default_factory=dict)
+    recordings_ended: dict[int, Row] = field(default_factory=dict)
+    recordings_deleted: dict[int, Row] = field(default_factory=dict)
     kept: dict[str, Row | None] = field(default_factory=dict)  # calls that go on; None: it is over
     last_seq: int = 0
     count: int = 0
@@ -289,6 +307,31 @@ def _activity(batch: Batch, seq: int, wall: float, mono: float, event: AgentActi
     )
 
 
+def _recording_started(batch: Batch, seq: int, wall: float, mono: float, event: RecordingStarted) -> None:
+    texts = (event.call, event.path, event.queue, event.agent, event.caller, event.form, event.mode, event.by)
+    batch.recordings_started[event.recording] = (event.recording, *map(clean, texts), event.days, event.worker, wall)
+
+
+def _recording_finished(batch: Batch, seq: int, wall: float, mono: float, event: RecordingFinished) -> None:
+    batch.recordings_ended.setdefault(
+        event.recording,
+        (
+            wall,
+            finite(event.seconds),
+            event.octets,
+            finite(event.paused_seconds),
+            finite(event.lost_seconds),
+            clean(event.error),
+            int(event.interrupted),
+            event.recording,
+        ),
+    )
+
+
+def _recording_deleted(batch: Batch, seq: int, wall: float, mono: float, event: RecordingDeleted) -> None:
+    batch.recordings_deleted[event.recording] = (wall, event.recording)
+
+
 PROJECTIONS: Final[dict[type, Callable[[Batch, int, float, float, Any], None]]] = {
     CallStarted: _call_started,
     CallEnded: _call_ended,
@@ -299,4 +342,7 @@ PROJECTIONS: Final[dict[type, Callable[[Batch, int, float, float, Any], None]]] 
     BindingRemoved: _binding_removed,
     AgentPresenceChanged: _presence,
     AgentActivityChanged: _activity,
+    RecordingStarted: _recording_started,
+    RecordingFinished: _recording_finished,
+    RecordingDeleted: _recording_deleted,
 }

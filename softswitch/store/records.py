@@ -73,6 +73,7 @@ class Snapshot:
     next_seq: int = 1
     last_visit: int = 0  # the highest visit number ever given
     calendars: dict[str, dict[str, str]] = field(default_factory=dict)  # see opening.py
+    recordings: list[RecordingRecord] = field(default_factory=list)  # that were not finished
     calls: list[StoredCall] = field(default_factory=list)
     outage: float = 0.0  # seconds since the last sign of life of the process before
 
@@ -168,6 +169,32 @@ class LegRecord:
     talk_seconds: float
     codec: str = ""
     media: dict[str, Any] | None = None
+
+
+@dataclass(slots=True, frozen=True)
+class RecordingRecord:
+    """A recording. `path` is below the folder of recordings; `ended_at` is None while it goes on; `deleted_at`: of its file."""
+
+    recording: int
+    call: str
+    path: str
+    queue: str
+    agent: str
+    caller: str
+    form: str
+    mode: str
+    started_by: str
+    days: int
+    worker: int
+    started_at: float
+    ended_at: float | None = None
+    seconds: float = 0.0
+    octets: int = 0
+    paused_seconds: float = 0.0
+    lost_seconds: float = 0.0
+    error: str = ""
+    interrupted: bool = False
+    deleted_at: float | None = None
 
 
 @dataclass(slots=True, frozen=True)

@@ -6,15 +6,23 @@ import json
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, ClassVar, Final
 
 import aiosqlite
 
 from softswitch.store import statements
 from softswitch.store.database import open_for_reading
 from softswitch.store.projection import MICRO
-from softswitch.store.records import Books, CallRecord, JournalEntry, LegRecord, QueueSummary, VisitRecord
-from softswitch.store.statements import CALL_COLUMNS, LEG_COLUMNS, VISIT_COLUMNS, select
+from softswitch.store.records import (
+    Books,
+    CallRecord,
+    JournalEntry,
+    LegRecord,
+    QueueSummary,
+    RecordingRecord,
+    VisitRecord,
+)
+from softswitch.store.statements import CALL_COLUMNS, LEG_COLUMNS, RECORDING_COLUMNS, VISIT_COLUMNS, select
 
 LAST_SEQ: Final = (1 << 63) - 1
 PAGE: Final = 64  # blocks of the journal read at once
@@ -47,6 +55,27 @@ class CallFilter:
 
 
 @dataclass(slots=True, frozen=True)
+class RecordingFilter:
+    """Which recordings to list. Empty means any."""
+
+    call: str = ""
+    queue: str = ""
+    agent: str = ""
+    caller: str = ""
+    recording: int = 0
+    since: float = 0.0
+    until: float = FOREVER
+
+    COLUMNS: ClassVar[tuple[str, ...]] = ("call", "queue", "agent", "caller")
+
+    def texts(self) -> tuple[str, ...]:
+        return (self.call, self.queue, self.agent, self.caller)
+
+    def texts_of(self, record: RecordingRecord) -> tuple[str, ...]:
+        return (record.call, record.queue, record.agent, record.caller)
+
+
+@dataclass(slots=True, frozen=True)
 class CallDetails:
     """A call with its legs, its queue visits and its events."""
 
@@ -67,6 +96,11 @@ def call_record(row: Sequence[Any]) -> CallRecord:
 def leg_record(row: Sequence[Any]) -> LegRecord:
     values = dict(zip(LEG_COLUMNS, row, strict=True))
     return LegRecord(**values | {"media": values["media"] and json.loads(values["media"])})
+
+
+def recording_record(row: Sequence[Any]) -> RecordingRecord:
+    values = dict(zip(RECORDING_COLUMNS, row, strict=True))
+    return RecordingRecord(**values | {"interrupted": bool(values["interrupted"])})
 
 
 def visit_record(row: Sequence[Any]) -> VisitRecord:
@@ -183,6 +217,27 @@ class Reports:
         blocks = await self._rows(statements.BLOCKS, [record.seq, last, LAST_SEQ])
         events = journal_entries(blocks, {call})
         return CallDetails(record, [leg_record(one) for one in legs], [visit_record(one) for one in visits], events)
+
+    async def recordings(self, limit: int = 50, which: RecordingFilter | None = None) -> list[RecordingRecord]:
+        """The newest recordings first, those that go on included."""
+        which = which or RecordingFilter()
+        clauses, values = ["started_at >= ?", "started_at < ?"], [which.since, which.until]
+        wanted: list[tuple[str, Any]] = [
+            *zip(which.COLUMNS, which.texts(), strict=True),
+            ("recording", which.recording),
+        ]
+        for column, value in wanted:
+            if value:
+                clauses.append(f"{column} = ?")
+                values.append(value)
+        rest = f"WHERE {' AND '.join(clauses)} ORDER BY started_at DESC, recording DESC LIMIT {limit:d}"
+        return [
+            recording_record(row) for row in await self._rows(select("recordings", RECORDING_COLUMNS, rest), values)
+        ]
+
+    async def due_recordings(self, now: float, limit: int = 500) -> list[RecordingRecord]:
+        """Recordings whose files are to be deleted by now (Unix time)."""
+        return [recording_record(row) for row in await self._rows(statements.DUE_RECORDINGS, [now, limit])]
 
     async def visits(
         self, *, queue: str = "", since: float = 0.0, until: float = FOREVER, limit: int = 1000

@@ -156,6 +156,39 @@ Index(
     postgresql_where=queue_visits.c.left_at.is_(None),
 )
 
+recordings = Table(
+    "recordings",
+    metadata,
+    Column("recording", BigInteger().with_variant(Integer, "sqlite"), primary_key=True, autoincrement=False),
+    text("call"),
+    text("path"),
+    text("queue"),
+    text("agent"),
+    text("caller"),
+    text("form"),
+    text("mode"),
+    text("started_by"),
+    number("days"),
+    number("worker"),
+    seconds("started_at"),
+    seconds("ended_at", nullable=True),
+    seconds("seconds"),
+    number("octets"),
+    seconds("paused_seconds"),
+    seconds("lost_seconds"),
+    text("error"),
+    number("interrupted"),
+    seconds("deleted_at", nullable=True),
+)
+Index("recordings_started_at", recordings.c.started_at)
+Index("recordings_call", recordings.c.call)
+Index(
+    "recordings_open",
+    recordings.c.recording,
+    sqlite_where=recordings.c.ended_at.is_(None),
+    postgresql_where=recordings.c.ended_at.is_(None),
+)
+
 agent_state = Table(
     "agent_state",
     metadata,

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Final
 
-REVISION: Final = "0002"  # the newest migration; a database that says so needs no alembic at start
+REVISION: Final = "0003"  # the newest migration; a database that says so needs no alembic at start
 
 CALL_COLUMNS: Final = (
     "seq", "call", "started_at", "caller", "caller_name", "dialled", "account", "ended_at", "end_seq", "outcome", "status",
@@ -20,6 +20,10 @@ LEG_COLUMNS: Final = (
 VISIT_COLUMNS: Final = (
     "visit", "call", "queue", "number", "priority", "entered_at", "position", "waiting", "left_at", "outcome", "waited",
     "offers", "agent", "detail",
+)  # fmt: skip
+RECORDING_COLUMNS: Final = (
+    "recording", "call", "path", "queue", "agent", "caller", "form", "mode", "started_by", "days", "worker", "started_at",
+    "ended_at", "seconds", "octets", "paused_seconds", "lost_seconds", "error", "interrupted", "deleted_at",
 )  # fmt: skip
 BINDING_COLUMNS: Final = (
     "aor", "contact", "expires_at", "expires_mono", "granted", "flow", "call_id", "cseq", "q", "instance", "user_agent",
@@ -65,6 +69,15 @@ VISIT_ENTERED: Final = (
 VISIT_LEFT: Final = insert(
     "queue_visits", VISIT_COLUMNS, "visit, call", VISIT_COLUMNS[8:], "queue_visits.left_at IS NULL"
 )
+RECORDING_STARTED: Final = (
+    f"INSERT INTO recordings ({', '.join(RECORDING_COLUMNS[:12])}, seconds, octets, paused_seconds, lost_seconds, error,"
+    " interrupted) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 0, 0, 0, 0, '', 0) ON CONFLICT (recording) DO NOTHING"
+)
+RECORDING_ENDED: Final = (
+    f"UPDATE recordings SET {', '.join(f'{one} = ?' for one in RECORDING_COLUMNS[12:19])}"
+    " WHERE recording = ? AND ended_at IS NULL"
+)
+RECORDING_DELETED: Final = "UPDATE recordings SET deleted_at = ? WHERE recording = ? AND deleted_at IS NULL"
 BINDING_ADDED: Final = insert("bindings", BINDING_COLUMNS, "aor, contact", BINDING_COLUMNS[2:])
 BINDING_REMOVED: Final = "DELETE FROM bindings WHERE aor = ? AND contact = ?"
 _PRESENCE: Final = ("presence", "reason", "device", "presence_at", "presence_mono")
@@ -104,6 +117,12 @@ LAST_LEG: Final = "SELECT max(seq) FROM legs"
 LAST_VISIT: Final = "SELECT max(visit) FROM queue_visits"
 OPEN_CALLS: Final = select("calls", CALL_COLUMNS, "WHERE ended_at IS NULL ORDER BY seq")
 OPEN_VISITS: Final = select("queue_visits", VISIT_COLUMNS, "WHERE left_at IS NULL ORDER BY visit")
+OPEN_RECORDINGS: Final = select("recordings", RECORDING_COLUMNS, "WHERE ended_at IS NULL ORDER BY started_at")
+DUE_RECORDINGS: Final = select(
+    "recordings",
+    RECORDING_COLUMNS,
+    "WHERE days > 0 AND deleted_at IS NULL AND ended_at IS NOT NULL AND started_at + days * 86400 < ? LIMIT ?",
+)
 # The first block that may hold a number: found by the primary key, however long the journal is.
 _BLOCK_OF: Final = "(SELECT coalesce(max(first_seq), 0) FROM journal WHERE first_seq <= ?)"
 BLOCKS: Final = (

@@ -163,9 +163,9 @@ async def test_kill_during_twenty_calls_and_ten_waiting(lab: Lab, wirephone: Sta
     assert {row[:2] for row in rows} == {("answered", "normal")}
     longest = max(row[3] for row in rows)
     assert back < longest <= time.time() - started
-    assert read(database, "SELECT count(*), count(DISTINCT leg), min(talk_seconds) > 0 FROM legs WHERE status = 200") == [
-        (2 * placed, 2 * placed, 1)
-    ]
+    assert read(
+        database, "SELECT count(*), count(DISTINCT leg), min(talk_seconds) > 0 FROM legs WHERE status = 200"
+    ) == [(2 * placed, 2 * placed, 1)]
     assert read(database, "SELECT count(*) FROM live_calls") == [(0,)]
 
 

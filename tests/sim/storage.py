@@ -102,7 +102,14 @@ class Storage:
                 calls.pop(event.call, None)
             elif isinstance(event, CallerJoined):
                 visits[event.visit] = VisitRecord(
-                    event.visit, event.caller, event.queue, event.number, event.priority, when, event.position, event.waiting
+                    event.visit,
+                    event.caller,
+                    event.queue,
+                    event.number,
+                    event.priority,
+                    when,
+                    event.position,
+                    event.waiting,
                 )
             elif isinstance(event, CallerLeft):
                 visits.pop(event.visit, None)

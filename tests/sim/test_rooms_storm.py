@@ -65,7 +65,9 @@ class Storm:
             one, other = rng.choice(calls), rng.choice(calls)
             what += [
                 *[lambda: self.order("merge", one, other)] * 2,
-                lambda: self.order("spy", one, rng.choice(("sue", "tom")), rng.choice(("listen", "barge", "whisper")), "cli"),
+                lambda: self.order(
+                    "spy", one, rng.choice(("sue", "tom")), rng.choice(("listen", "barge", "whisper")), "cli"
+                ),
                 lambda: self.order("conference", "team", rng.choice(("lock", "unlock", "mute", "unmute")), "", "cli"),
                 lambda: self.order("conference", "team", "kick", one, "cli"),
             ]

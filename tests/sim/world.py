@@ -17,12 +17,16 @@ from media.control import (
     Close,
     Digit,
     Echo,
+    Finish,
     Join,
     Modify,
     Music,
     Open,
+    Pause,
     Play,
     PlayDone,
+    Record,
+    Recorded,
     RtpTimeout,
     SendDigits,
     Statistics,
@@ -84,11 +88,15 @@ class Worker:
     ports: dict[int, Port] = field(default_factory=dict)
     commands: list[object] = field(default_factory=list)
     digits: list[tuple[int, str]] = field(default_factory=list)
+    recordings: dict[int, Record] = field(default_factory=dict)  # that go on
     silent: bool = False  # reports nothing any more
 
     def perform(self, command: Any) -> None:
         self.commands.append(command)
         kind = type(command)
+        if kind in (Record, Pause, Finish):
+            self._record(command)
+            return
         if kind is Open:
             assert command.leg not in self.ports, f"opened twice: {command}"
             self.ports[command.leg] = Port(command)
@@ -105,6 +113,15 @@ class Worker:
             self.digits.append((command.leg, command.digits))
         else:
             self._source(port, command)
+
+    def _record(self, command: Any) -> None:
+        if type(command) is Record:
+            self.recordings[command.record] = command
+            return
+        assert command.record in self.recordings, f"nothing is recorded: {command}"
+        if type(command) is Finish:
+            recording = self.recordings.pop(command.record)
+            self.report(0.05, Recorded(command.record, recording.path, 3.5, 112_044))
 
     def _source(self, port: Port, command: Any) -> None:
         ports = [port]
@@ -176,7 +193,7 @@ class World:
         self.worker = self.workers[0]
         self.storage = Storage(self)
         self.down = False  # there is no switch
-        self.missed: list[Any] = []  # what the worker has told meanwhile
+        self.missed: list[Any] = []  # what the workers have told meanwhile
         self.lives = 1
         self._policy = policy
         self.switch = Wiring(directory, SeededEntropy(random.Random(seed + 1)), self, LISTENERS, policy)
@@ -196,14 +213,14 @@ class World:
         self.lives += 1
         entropy = SeededEntropy(random.Random(self.rng.getrandbits(32)))
         if worker_too:
-            self.worker, self.missed = Worker(self), []
-            self.workers[0] = self.worker
+            self.workers, self.missed = [Worker(self, number) for number in range(len(self.workers))], []
+            self.worker = self.workers[0]
         self.switch = Wiring(self.switch.switch.directory, entropy, self, LISTENERS, self._policy)
         self.down = False
         self.storage.restore(self.switch)
         missed, self.missed = self.missed, []
-        for event in missed:
-            self.media_event(event)
+        for event, worker in missed:
+            self.media_event(event, worker)
 
     # --- clock -----------------------------------------------------------------------------------------------------------
 
@@ -253,7 +270,7 @@ class World:
 
     def media_event(self, event: Any, worker: int = 0) -> None:
         if self.down:
-            self.missed.append(event)
+            self.missed.append((event, worker))
         else:
             self.switch.media(worker, event, self.now)
 
@@ -338,7 +355,8 @@ class World:
             board.by_account,
         )  # fmt: skip
         for worker in self.workers:
-            assert not worker.ports, worker.ports
+            assert not worker.ports and not worker.recordings, (worker.ports, worker.recordings)
+        assert not board.recorder.live and not board.recorder.known
         assert board.pool.free(self.now) == self.legs
         self.switch.assert_idle()
 

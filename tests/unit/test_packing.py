@@ -82,7 +82,8 @@ def test_another_version_is_read_as_far_as_it_goes() -> None:
 
 
 @pytest.mark.parametrize(
-    "name", ["os:system", "softswitch.errors:nothing", "softswitch.packing:json", "builtins:dict", "softswitch.nowhere:X", ""]
+    "name",
+    ["os:system", "softswitch.errors:nothing", "softswitch.packing:json", "builtins:dict", "softswitch.nowhere:X", ""],
 )
 def test_only_classes_of_ours_come_out(name: str) -> None:
     with pytest.raises(PackingError):

@@ -105,8 +105,18 @@ def test_without_a_site_the_way_to_one_is_told(command: str) -> None:
 @pytest.mark.parametrize(
     "command",
     [
-        "status", "queue show x", "agent ready x", "calls", "calls hangup x", "registrations", "call spy x --as y",
-        "call merge x y", "conference", "conference kick x --all", "conference mute x", "conference lock x --off",
+        "status",
+        "queue show x",
+        "agent ready x",
+        "calls",
+        "calls hangup x",
+        "registrations",
+        "call spy x --as y",
+        "call merge x y",
+        "conference",
+        "conference kick x --all",
+        "conference mute x",
+        "conference lock x --off",
     ],
 )
 def test_without_a_switch_the_way_to_start_one_is_told(site: dict[str, Any], command: str) -> None:

@@ -230,7 +230,7 @@ def test_two_alone_are_relayed() -> None:
         made.world.relayed(0, packet).payload
         == g711.TRANSCODE[g711.Law.A].take(np.frombuffer(packet.payload, np.uint8)).tobytes()
     )
-    assert made.world.engine.legs.listening == 0
+    assert made.world.listening() == 0
 
 
 def test_a_third_and_back_again() -> None:
@@ -244,7 +244,7 @@ def test_a_third_and_back_again() -> None:
     made.world.do(Close(2))
     made.talk(0.5)
     assert voices(made, 0) == [1] and voices(made, 1) == [0]
-    assert made.world.engine.legs.listening == 0
+    assert made.world.listening() == 0
     for leg in (0, 1):
         packets = made.packets(leg)
         assert {(b.sequence - a.sequence) & 0xFFFF for a, b in pairwise(packets)} == {1}

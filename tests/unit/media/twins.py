@@ -10,7 +10,7 @@ import numpy as np
 
 from media import rtp
 from media.bank import Bank
-from media.control import Command, Load, Open, WorkerEvent
+from media.control import Audio, Command, Load, Open, Quality, WorkerEvent
 from media.dtls import Identity
 from media.engine import Engine
 from media.forms import Coding
@@ -114,6 +114,7 @@ class World:
         self.now = 1000.0025  # In the middle of a tick: sums of 0.005 are not exact.
         self.network = network or MemoryNetwork(legs)
         self.loads: list[Load] = []
+        self.sound = False
         self.codings: list[Coding] = []
         self.bank = Bank(1 << 17)
         chance = Random(seed).getrandbits
@@ -182,9 +183,15 @@ class World:
             if int(self.now / 0.25) != int((self.now - 0.005) / 0.25):
                 self.engine.survey(self.now)
 
+    def listening(self) -> int:
+        """Legs that somebody listens to for longer than a moment."""
+        for leg in list(self.engine.attention.listening):
+            self.engine.attention.forget(leg)
+        return self.engine.legs.listening
+
     def events(self) -> list[WorkerEvent]:
-        """What was reported since the last call."""
-        events = list(self.engine.events)
+        """What was reported since the last call; how it sounds only where `sound` says so."""
+        events = [one for one in self.engine.events if self.sound or not isinstance(one, Audio | Quality)]
         self.engine.events.clear()
         return events
 

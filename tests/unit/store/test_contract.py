@@ -26,10 +26,13 @@ from softswitch.events import (
     LegAnswered,
     LegEnded,
     LegStarted,
+    RecordingDeleted,
+    RecordingFinished,
+    RecordingStarted,
 )
 from softswitch.store.demo import demo_site
 from softswitch.store.records import Books, Moment, StoredAgent
-from softswitch.store.reports import CallFilter, Thresholds
+from softswitch.store.reports import CallFilter, RecordingFilter, Thresholds
 from tests.unit.store.conftest import START, Lives
 from tests.unit.store.seeded import SeededEntropy
 
@@ -649,3 +652,36 @@ async def test_writing_happens_by_itself_within_the_interval(lives: Lives) -> No
             while lives.store.health().pending:  # noqa: ASYNC110 - nothing here may wake the writer
                 await asyncio.sleep(0.001)
     assert len(await (await lives.store.reports()).recent_calls()) == 3
+
+
+async def test_recordings(lives: Lives) -> None:
+    await lives.start()
+    say = RecordingStarted(7, "c1", "a/b.wav", "sales", "anna", "600100200", "wav", "always", "rule", 30, 1)
+    await lives.write(say, replace(say, recording=8, call="c2", path="c.opus", queue="", days=0))
+    began = lives.now.wall
+    lives.later(10.0)
+    await lives.write(RecordingFinished(7, "c1", "a/b.wav", 9.5, 304_044, 1.5, 0.5))
+    reports = await lives.store.reports()
+    second, first = await reports.recordings()
+    assert (first.recording, first.started_at, first.ended_at, first.seconds) == (7, began, began + 10.0, 9.5)
+    assert (first.octets, first.paused_seconds, first.lost_seconds, first.interrupted) == (304_044, 1.5, 0.5, False)
+    assert (second.recording, second.ended_at, second.deleted_at) == (8, None, None)
+    assert [one.recording for one in await reports.recordings(which=RecordingFilter(queue="sales"))] == [7]
+    assert [one.recording for one in await reports.recordings(which=RecordingFilter(recording=8))] == [8]
+    assert await reports.recordings(which=RecordingFilter(call="c2", queue="sales")) == []
+    month = began + 30 * 86_400
+    assert await reports.due_recordings(month - 1.0) == []
+    assert [one.recording for one in await reports.due_recordings(month + 1.0)] == [7]
+    await lives.write(RecordingDeleted(7, "a/b.wav", "retention"), RecordingFinished(7, "c1", "a/b.wav", 1.0, 1))
+    assert await reports.due_recordings(month + 1.0) == []
+    (gone,) = await reports.recordings(which=RecordingFilter(recording=7))
+    assert (gone.deleted_at, gone.seconds) == (began + 10.0, 9.5)  # The first end counts.
+
+
+async def test_recordings_that_were_not_finished_are_told_at_the_next_start(lives: Lives) -> None:
+    await lives.start()
+    say = RecordingStarted(7, "c1", "a.wav", "", "anna", "101", "wav", "always", "rule")
+    await lives.write(say, replace(say, recording=8, path="b.wav"), RecordingFinished(7, "c1", "a.wav", 1.0, 32_044))
+    await lives.kill()
+    snapshot = await lives.start()
+    assert [(one.recording, one.path) for one in snapshot.recordings] == [(8, "b.wav")]

@@ -29,7 +29,8 @@ def test_the_example_is_a_site() -> None:
 
 
 @pytest.mark.parametrize(
-    ("heading", "kind"), [("account", Account), ("agent", Agent), ("queue", Queue), ("hours", Hours), ("conference", Conference)]
+    ("heading", "kind"),
+    [("account", Account), ("agent", Agent), ("queue", Queue), ("hours", Hours), ("conference", Conference)],
 )
 def test_every_key_is_documented(heading: str, kind: type) -> None:
     section = SITE.split(f"## [{heading}.")[1].split("\n## ")[0]
