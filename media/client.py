@@ -21,7 +21,7 @@ from typing import Protocol, cast
 
 import media
 from media.control import COMMANDS, Command, RecordError, Stopped, WorkerEvent, decode, encode
-from media.handle import MEMORY, NOTIFY_READ, UNKNOWN, WAKE_READ, Card, Foundling, take_over
+from media.handle import MEMORY, NOTIFY_READ, UNKNOWN, WAKE_READ, Card, take_over
 from media.ring import Channel, Outbox, RingError, Wake, shared_memory
 
 
@@ -61,6 +61,18 @@ class Process(Protocol):
     def wait(self, timeout: float | None = None) -> int: ...
     def send_signal(self, number: signal.Signals, /) -> None: ...
     def kill(self) -> None: ...
+
+
+class Nurse(Protocol):
+    """Who bears workers (`nursery.Nursery`)."""
+
+    def bear(self, config: WorkerConfig, life: int, environment: dict[str, str]) -> Foster: ...
+
+
+class Foster(Process, Protocol):
+    """A process that is not our child."""
+
+    def close(self) -> None: ...
 
 
 class MediaClient:
@@ -180,7 +192,7 @@ class MediaClient:
         self._let_go()
 
     def abandon(self) -> None:
-        """Let go of the worker as if this process had been killed. For tests."""
+        """Let go of the worker as if this process had been killed: it waits for another commander, if it has calls."""
         if not self._closed:
             self._closed = True
             self._let_go()
@@ -189,8 +201,8 @@ class MediaClient:
         self._epoll.close()
         self._ends.close()
         self._channel.close()
-        if isinstance(self.process, Foundling):
-            self.process.close()
+        if not isinstance(self.process, subprocess.Popen):
+            cast(Foster, self.process).close()
 
     def __enter__(self) -> MediaClient:
         return self
@@ -242,12 +254,13 @@ def start_worker(
     relay: str = "auto",
     handle: Path | None = None,
     grace: float = 0.0,
+    nursery: Nurse | None = None,
 ) -> MediaClient:
     """Start a worker process. It reports Ready when its ports are bound, or Failed with the reason if they cannot be.
 
     Leg n of it is RTP port `base_port + 2 n` (RTCP on the next) on each of `hosts`: one address literal per family.
     The worker ends by itself when the client is closed or its process is gone; with a `handle` not at once: for `grace`
-    seconds `adopt_worker` can take it over, as long as legs are open.
+    seconds `adopt_worker` can take it over, as long as legs are open. A `nursery` has imported already what it needs.
     """
     memory = shared_memory(Channel.SIZE)
     wake, notify = Wake(), Wake()
@@ -272,13 +285,18 @@ def start_worker(
         "PYTHONPATH": os.pathsep.join(filter(None, (root, os.environ.get("PYTHONPATH")))),
         "OPENBLAS_NUM_THREADS": "1",  # numpy would start a thread per core for algebra that is never done.
     }
+    process: Process
     try:
-        process = subprocess.Popen(
-            [sys.executable, "-P", "-m", "media.worker", config.to_json()],
-            stdin=subprocess.DEVNULL,
-            pass_fds=sorted({memory, *config.wake, *config.notify, theirs.fileno()}),
-            env=environment,
-            start_new_session=True,  # Its own scheduling group, and no Ctrl-C from our terminal.
+        process = (
+            nursery.bear(config, theirs.fileno(), environment)
+            if nursery is not None
+            else subprocess.Popen(
+                [sys.executable, "-P", "-m", "media.worker", config.to_json()],
+                stdin=subprocess.DEVNULL,
+                pass_fds=sorted({memory, *config.wake, *config.notify, theirs.fileno()}),
+                env=environment,
+                start_new_session=True,  # Its own scheduling group, and no Ctrl-C from our terminal.
+            )
         )
     except BaseException:
         wake.close()

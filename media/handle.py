@@ -236,9 +236,9 @@ class Guardian:
 class Foundling:
     """A process that is not our child, held by a descriptor, so that its number cannot become another's."""
 
-    def __init__(self, pid: int) -> None:
+    def __init__(self, pid: int, descriptor: int = -1) -> None:
         self.pid = pid
-        self._descriptor = os.pidfd_open(pid)
+        self._descriptor = descriptor if descriptor >= 0 else os.pidfd_open(pid)
 
     def poll(self) -> int | None:
         return UNKNOWN if select.select([self._descriptor], [], [], 0)[0] else None

@@ -405,9 +405,8 @@ def _fail(config: WorkerConfig, channel: Channel, reason: str) -> int:
     return 1
 
 
-def main() -> int:
-    """Run the worker that the first argument describes."""
-    config = WorkerConfig.from_json(sys.argv[1])
+def work(config: WorkerConfig) -> int:
+    """Be the worker that is described, until it is to end; returns the exit status."""
     channel = Channel(config.memory)
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the parent, which then ends us.
     try:
@@ -429,6 +428,11 @@ def main() -> int:
     gc.disable()
     worker.run()
     return 0
+
+
+def main() -> int:
+    """Run the worker that the first argument describes."""
+    return work(WorkerConfig.from_json(sys.argv[1]))
 
 
 if __name__ == "__main__":

@@ -11,15 +11,16 @@ from collections.abc import Callable, Coroutine
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from media.control import Alarm, Close, Failed, Open, Ready, Stopped, WorkerEvent
-from softswitch import host, logs, sounds
+from media.control import Alarm, Failed, Ready, Stopped, WorkerEvent
+from softswitch import host, logs, sounds, takeover
 from softswitch.call.board import Policy
+from softswitch.call.revival import Taken
 from softswitch.config import Config, packaged_prompts
 from softswitch.console import Console
 from softswitch.directory import Directory
 from softswitch.driver import Driver
 from softswitch.editing import OPERATIONS
-from softswitch.effects import CloseFlow, Flow, MediaCommand, Publish, Send
+from softswitch.effects import CallsChanged, CloseFlow, Flow, MediaCommand, Publish, Send
 from softswitch.entropy import SystemEntropy
 from softswitch.errors import SoftswitchError
 from softswitch.events import ConfigChanged, SourceBanned, SourceReleased
@@ -124,9 +125,6 @@ class Daemon:
         await self._restore(snapshot)
         await self.console.start()
         stack.push_async_callback(self.console.close)
-        await self.media.wait()
-        self._close_strays()
-        self.media.begin()
         self._listen_to_signals()
         await self.network.start()
         if self._http is not None:
@@ -134,13 +132,6 @@ class Daemon:
         self._spawn(self.recordings.take_up(snapshot.recordings))
         self._spawn(self._watch())
         stack.callback(self._cancel_tasks)
-
-    def _close_strays(self) -> None:
-        """End what workers that were taken over still do for calls that nobody knows."""
-        for worker, commands in self.media.standing().items():
-            for one in commands:
-                if isinstance(one, Open):
-                    self.media.post(MediaCommand(worker, Close(one.leg)))
 
     def _open_trace(self, stack: contextlib.AsyncExitStack) -> None:
         settings = self.config.trace
@@ -198,9 +189,12 @@ class Daemon:
                 CloseFlow: self.network.close_flow,
                 MediaCommand: self.media.post,
                 Publish: self.publisher.perform,
+                CallsChanged: lambda _: self.store.calls_changed(),
             },
             self.fault,
         )
+        if config.media.survive > 0:
+            self.store.keep_calls(self.switch)
 
     def _load_sounds(self) -> None:
         own = self.config.paths.prompts
@@ -209,22 +203,37 @@ class Daemon:
         self.switch.set_clips(frozenset(one.name for one in found))
 
     async def _restore(self, snapshot: Snapshot) -> None:
-        """Take up what the last life left: registrations, agents, counters; close the books of what was cut off."""
+        """Take up what the last life left: registrations, agents, counters, calls; close the books of what was cut off."""
         now, stored = time.monotonic(), snapshot.states.get(ENGINE_STATE)
         state = stored.value if stored else self.switch.export_state(now)
         at = stored.saved_at if stored else now
-        freshen(state, snapshot, at)
+        events = await self.store.since(state["seq"]) if "seq" in state else []
+        state = takeover.queue_state(state, at, events, snapshot)
+        self.switch.queues.restore_state(state, at)
+        await self.media.wait()
+        taken = self._take_back(snapshot)
         resumed = {(one["visit"], one["caller"]) for one in state["visits"]}
-        recovery = await self.store.recover(resumed=resumed)
+        recovery = await self.store.recover(resumed=resumed, calls=taken.calls, legs=taken.legs)
         for event in recovery.events:
             self.publisher.publish(event, at=recovery.at)
         if recovery.events:
             log.warning("recovered", calls=recovery.calls, legs=recovery.legs, visits=recovery.visits)
         if kept := snapshot.states.get(BANS_STATE):
             self.switch.bans.restore(kept.value, kept.saved_at)
-        self.switch.queues.restore_state(state, at)
-        self.switch.queues.close_visits(now)
-        self.input("restore", self.switch.restore, snapshot.bindings, None)
+        self.input("close visits", self.switch.queues.close_visits)
+        self.media.begin()
+
+    def _take_back(self, snapshot: Snapshot) -> Taken:
+        """Go on with the calls that the last life did not end."""
+        standing = self.media.standing()
+        calls, forgotten = takeover.choose(snapshot, standing, self.config.media.survive)
+        taken = self.input("take back", self.switch.take_back, snapshot.bindings, calls, forgotten, standing) or Taken()
+        if taken.calls:
+            outage = round(snapshot.outage, 1)
+            log.warning("calls taken back", calls=len(taken.calls), legs=len(taken.legs), outage=outage)
+        if taken.broken:
+            log.error("calls could not be taken back", calls=taken.broken[:10], count=len(taken.broken))
+        return taken
 
     def _completed(self, directory: Directory) -> Directory:
         """The site with the addresses of this machine as further names of its domain."""
@@ -443,6 +452,7 @@ class Daemon:
         while True:
             await asyncio.sleep(WATCH_SECONDS)
             now = time.monotonic()
+            self.store.alive()
             if self.publisher.state_changed:
                 self._keep_state(now)
             if self.recordings.due(now):
@@ -469,7 +479,7 @@ class Daemon:
     def _keep_state(self, now: float) -> None:
         self.publisher.state_changed = False
         try:
-            self.store.save_state(ENGINE_STATE, self.switch.export_state(now))
+            self.store.save_state(ENGINE_STATE, self.switch.export_state(now) | {"seq": self.publisher.last})
         except Exception as error:
             self.faults("state", error)
 
@@ -531,15 +541,6 @@ def settings(config: Config) -> Settings:
         node=config.sip.node,
         server=config.sip.server,
     )
-
-
-def freshen(state: dict[str, Any], snapshot: Snapshot, at: float) -> None:
-    """Bring the kept state up to what the journal knows: it is written more often. `at`: when the state was kept."""
-    state["last_visit"] = max(state["last_visit"], snapshot.last_visit)
-    for name, known in snapshot.agents.items():
-        kept = state["agents"].get(name)
-        if kept is not None and (kept["presence"], kept["reason"]) != (known.presence, known.reason):
-            kept.update(presence=known.presence, reason=known.reason, presence_age=at - known.presence_since)
 
 
 def serve(config: Config, *, started: Callable[[Daemon], None] | None = None) -> None:

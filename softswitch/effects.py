@@ -63,6 +63,11 @@ class Publish:
     event: Event
 
 
+@dataclass(slots=True)
+class CallsChanged:
+    """What a restart must know of calls is not what was stored last: ask for it (`Switch.changes`) before the next write."""
+
+
 # --- items: call control <-> queue engine, routed by switch.py --------------------------------------------------------
 
 
@@ -205,6 +210,34 @@ class ConversationEnded:
     """call -> acd: caller and agent no longer talk (hang-up or transfer); the agent's wrap-up begins."""
 
     offer: int
+
+
+@dataclass(slots=True)
+class OfferResumed:
+    """call -> acd, after a restart: this agent's phone has been ringing for this caller all the time.
+
+    `at`: since when; `until`: the end of the ring. The engine answers by WithdrawOffer if it cannot be.
+    """
+
+    offer: int
+    caller: str
+    agent: str
+    queue: str
+    at: float
+    until: float
+    rang: bool = False  # the phone has said so
+
+
+@dataclass(slots=True)
+class ConversationResumed:
+    """call -> acd, after a restart: this agent has been talking with this caller all the time, since `since`."""
+
+    offer: int
+    caller: str
+    agent: str
+    queue: str
+    since: float
+    held: bool = False
 
 
 @dataclass(slots=True)

@@ -159,6 +159,14 @@ class CallResumed(Event):
 
 
 @dataclass(slots=True)
+class CallTakenBack(Event):
+    """The switch was restarted, and the call goes on."""
+
+    name: ClassVar[str] = "call.taken_back"
+    call: str
+
+
+@dataclass(slots=True)
 class DigitReceived(Event):
     """A DTMF digit arrived. `method`: "rfc4733" | "info" | "inband". Digits typed as secrets are not published."""
 

@@ -11,6 +11,7 @@ from typing import Any
 
 from media.client import MediaClient, adopt_worker, dismiss_worker, start_worker
 from media.control import Alarm, Command, Failed, Load, Ready, Stopped, WorkerEvent
+from media.nursery import Nursery
 from softswitch.effects import MediaCommand
 from softswitch.errors import SoftswitchError
 
@@ -84,6 +85,7 @@ class MediaPlane:
         self._handles = handles if grace > 0 else None
         self._grace = grace
         self._begun = False
+        self._nursery = Nursery()
         self._slots = [_Slot(index, plan) for index, plan in enumerate(plans)]
         self._sources: dict[str, Load] = {}  # what a worker must know that starts later
         self._on_event = on_event
@@ -197,12 +199,14 @@ class MediaPlane:
         return all(slot.ready is not None for slot in self._slots)
 
     def close(self) -> None:
+        """End the workers. Those that were taken over for a start that fails wait for the next attempt, with their calls."""
         self._closing = True
         for slot in self._slots:
             for handle in (slot.pending, slot.waking):
                 if handle is not None:
                     handle.cancel()
             self._drop(slot)
+        self._nursery.close()
 
     def _start(self, slot: _Slot) -> None:
         slot.pending = None
@@ -214,7 +218,7 @@ class MediaPlane:
         plan = slot.plan
         slot.worker = start_worker(
             slot.index, hosts=plan.hosts, base_port=plan.base_port, legs=plan.legs, relay=plan.relay,
-            handle=self._handle(slot.index), grace=self._grace,
+            handle=self._handle(slot.index), grace=self._grace, nursery=self._nursery,
         )  # fmt: skip
 
     def _listen(self, slot: _Slot) -> None:
@@ -227,7 +231,10 @@ class MediaPlane:
             if slot.fd >= 0:
                 self._loop.remove_reader(slot.fd)
                 slot.fd = -1
-            slot.worker.close()
+            if slot.adopted and self._closing and not self._begun:
+                slot.worker.abandon()
+            else:
+                slot.worker.close()
         slot.worker = slot.ready = None
 
     def _readable(self, slot: _Slot) -> None:
@@ -267,6 +274,6 @@ class MediaPlane:
             return
         slot.restarts += 1
         slot.failures = 0 if self._loop.time() - slot.started_at > STEADY else slot.failures + 1
-        delay = min(LONGEST_RESTART, FIRST_RESTART * 2 ** min(slot.failures, 10))
+        delay = min(LONGEST_RESTART, FIRST_RESTART * 2 ** min(slot.failures - 1, 10)) if slot.failures > 1 else 0.0
         slot.pending = self._loop.call_later(delay, self._start, slot)
         self._on_event(slot.index, Alarm("media_worker_restarts", f"in {delay:.2f} s: {event.reason}"))

@@ -55,6 +55,11 @@ class Publisher:
         self._followers = followers
         self._sequence = next_seq
 
+    @property
+    def last(self) -> int:
+        """The number of the last event."""
+        return self._sequence - 1
+
     def perform(self, effect: Publish) -> None:
         self.publish(effect.event)
 

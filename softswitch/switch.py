@@ -7,7 +7,7 @@ what is still answered while draining. Calls are `call`, queues are `acd`, trans
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Container, Iterable, Sequence
+from collections.abc import Callable, Collection, Container, Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
@@ -21,6 +21,7 @@ from softswitch.call.recording import Recording
 from softswitch.directory import Account, Directory
 from softswitch.effects import (
     AgentCommand,
+    CallsChanged,
     CloseFlow,
     ConnectOffer,
     Flow,
@@ -52,6 +53,7 @@ from softswitch.sip.uri import unescape, uri_user
 
 if TYPE_CHECKING:
     from media.control import WorkerEvent
+    from softswitch.call.revival import Kept, Standing, Taken
 
 METHODS: Final = ("INVITE", "ACK", "BYE", "CANCEL", "OPTIONS", "INFO", "UPDATE", "REGISTER", "SUBSCRIBE", "MESSAGE")
 ALLOW: Final = f"Allow: {', '.join(METHODS)}\r\n"
@@ -62,7 +64,7 @@ CAPABILITIES: Final = (
 CROWDED_RETRY: Final = 5  # seconds at least; up to four times as long, so that clients do not come back in step
 DRAIN_RETRY: Final = "Retry-After: 30\r\n"
 
-Effect = Send | CloseFlow | MediaCommand | Publish
+Effect = Send | CloseFlow | MediaCommand | Publish | CallsChanged
 
 
 @dataclass(slots=True, frozen=True)
@@ -250,6 +252,31 @@ class Switch:
             self.queues.restore_state(queues, now)
             self.queues.close_visits(now)  # The callers' calls have ended with the process that held them.
         self.registrar.restore(bindings, now)
+
+    def take_back(
+        self,
+        bindings: Iterable[BindingAdded],
+        calls: Collection[Kept],
+        forgotten: Iterable[str],
+        standing: Standing,
+        now: float,
+    ) -> Taken:
+        """Go on with the registrations and the calls of a process that is gone, after the state of the queues was restored.
+
+        What the queue engine hears of the calls it hears first: whoever is rung must not be rung for somebody else as well.
+        """
+        self._now = now
+        self.registrar.restore(bindings, now)
+        return self.calls.restart.take_back(calls, forgotten, standing, now)
+
+    @property
+    def has_changes(self) -> bool:
+        """Whether `changes` has anything to tell, now or in a moment."""
+        return self.calls.restart.has_changes
+
+    def changes(self, now: float) -> Iterator[tuple[str, dict[str, Any] | None]]:
+        """What a restart must know of calls that have changed since this was last asked."""
+        return self.calls.restart.changes(now)
 
     def drain_mode(self, on: bool) -> None:
         """Before a shutdown: new calls get 503 with Retry-After, those in progress go on."""

@@ -193,8 +193,10 @@ class Offload:
         legs.loans[leg] = 0
         legs.lending -= 1
         way, before = self._ways[leg], self._before[leg]
-        # A phone whose every tenth packet is for user space, say, is better left there.
-        in_vain = way["shut"] != before[1] and int(way["moved"] - before[0]) < WORTH_IT
+        moved = int(way["moved"] - before[0])
+        # A phone whose every tenth packet is for user space is better left there; so is one whose packets come by a way that
+        # the program does not see.
+        in_vain = not moved or (way["shut"] != before[1] and moved < WORTH_IT)
         patience = self._patience[leg] = min(self._patience[leg] * 2, MOST_STEADY) if in_vain else STEADY
         self._ready_at[leg] = self.now + patience
 

@@ -84,6 +84,7 @@ class TcxRelay:
         self._known_ways: dict[tuple[str, str], int] = {}
         self._to_check: list[int] = []
         self._look_at = self._listen_at = 0.0
+        self._handing_over = False
         self._untold = 0
         self._engine: Engine
 
@@ -217,8 +218,14 @@ class TcxRelay:
 
     def _listen(self) -> None:
         """Hand over what the program has copied for the ears."""
-        if self._engine.session.ears is not None:
-            self.offload.tap.read(self._engine.session.ears, int(monotonic() * CLOCK_RATE))
+        ears = self._engine.session.ears
+        if ears is None or self._handing_over:  # What they hear may make them change a leg that is lent.
+            return
+        self._handing_over = True
+        try:
+            self.offload.tap.read(ears, int(monotonic() * CLOCK_RATE))
+        finally:
+            self._handing_over = False
         if (untold := self.offload.untold) > self._untold:
             self._engine.alarm("tap full", f"{untold - self._untold} packets were relayed, but not heard")
             self._untold = untold

@@ -14,7 +14,16 @@ from typing import TYPE_CHECKING
 from softswitch.acd.agent import AgentState
 from softswitch.acd.caller import Caller, CallerInput, CallerState, Offer, OfferState
 from softswitch.acd.roster import must_stop_ringing
-from softswitch.effects import ConnectOffer, OfferResult, Outcome, Publish, ReleaseCaller, RingAgent, WithdrawOffer
+from softswitch.effects import (
+    ConnectOffer,
+    OfferResult,
+    OfferResumed,
+    Outcome,
+    Publish,
+    ReleaseCaller,
+    RingAgent,
+    WithdrawOffer,
+)
 from softswitch.events import Event, OfferEnded, OfferMade
 
 if TYPE_CHECKING:
@@ -107,6 +116,20 @@ class Dispatcher:
         timeout = queue.config.ring_timeout if agent.config.ring_timeout is None else agent.config.ring_timeout
         self._deadlines.set(("ring", offer.id), now + timeout)
         self._emit(RingAgent(offer.id, caller.id, agent.name, queue.name, agent.device, timeout))
+
+    # --- restart -----------------------------------------------------------------------------------------------------
+
+    def resume(self, offer: Offer, until: float) -> None:
+        """A phone that has been ringing for a caller goes on, at most until then."""
+        self._visits.offered(offer.caller)
+        self.offers[offer.id] = offer.caller.offers[offer.id] = offer
+        self._deadlines.set(("ring", offer.id), until)
+
+    def refuse(self, item: OfferResumed, now: float) -> None:
+        """There is nobody to ring, or nobody to ring for, any more."""
+        result = OfferResult.CANCELLED_AGENT_STATE
+        self._emit(WithdrawOffer(item.offer, result))
+        self._publish(OfferEnded(item.queue, item.caller, item.agent, item.offer, result, now - item.at))
 
     # --- reports about an offer --------------------------------------------------------------------------------------
 

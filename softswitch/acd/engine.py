@@ -23,6 +23,7 @@ from softswitch.effects import (
     AgentCommand,
     ConversationEnded,
     ConversationHeld,
+    ConversationResumed,
     DeviceBusy,
     DeviceFree,
     DeviceReachable,
@@ -32,6 +33,7 @@ from softswitch.effects import (
     OfferConnected,
     OfferFailed,
     OfferResult,
+    OfferResumed,
     OfferRinging,
     Outcome,
     Publish,
@@ -82,6 +84,8 @@ class Engine:
             OfferFailed: lambda item, now: self.offer_failed(item.offer, item.result, now, item.status),
             ConversationHeld: lambda item, now: self.conversation_held(item.offer, item.held, now),
             ConversationEnded: lambda item, now: self.conversation_ended(item.offer, now),
+            OfferResumed: lambda item, now: recovery.resume_offer(self, item, now),
+            ConversationResumed: lambda item, now: recovery.resume_conversation(self, item, now),
             DeviceBusy: lambda item, now: self.device_busy(item.device, item.kind, now),
             DeviceFree: lambda item, now: self.device_free(item.device, now),
             DeviceReachable: lambda item, now: self.device_reachable(item.device, item.reachable, now),
@@ -192,6 +196,7 @@ class Engine:
         if present is not None:
             if present.queue is queue:
                 self.ignored["caller"] += 1
+                self._match(now)  # After a restart a ring may have brought the caller back already.
                 return
             self.dispatcher.depart(present, Outcome.TRANSFERRED_OUT, item.queue, now)
         self.visits.open(item, queue, now)
@@ -340,8 +345,10 @@ class Engine:
         self._match(now)
 
     def close_visits(self, now: float) -> None:
-        """End the visits that a restart cut off and nobody resumed, as `system_shutdown`."""
+        """End the visits that a restart cut off and nobody resumed, as `system_shutdown`; and rings of agents who are gone."""
         self.visits.close_interrupted(now)
+        self.dispatcher.stop_ringing(self.roster.agents.values(), now)
+        self._match(now)
 
     def shut_down(self, now: float) -> None:
         """Release every caller who has no agent, as `system_shutdown`; conversations go on."""

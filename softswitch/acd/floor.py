@@ -139,6 +139,12 @@ class Floor:
         agent.activity_since, agent.kind = now, agent.outside
         self._note_until(agent)
 
+    def place(self, agent: AgentState, activity: Activity, since: float, kind: str) -> None:
+        """An activity that has gone on since before this process."""
+        agent.activity, agent.activity_since, agent.kind = activity, since, kind
+        self.stand(agent)
+        self._touch(agent)
+
     # --- standing in line ----------------------------------------------------------------------------------------
 
     def stand(self, agent: AgentState) -> None:

@@ -1,7 +1,8 @@
 """Restart: the engine's state as plain values, and back (FEATURES ACD-41, RELIABILITY R14).
 
-Times are stored as ages and remainders, because another process has another monotonic clock. Conversations are not stored:
-whoever talked when the process died is free, with an idle clock that starts now.
+Times are stored as ages and remainders, because another process has another monotonic clock. Conversations and rings are not
+stored: call control, which kept the calls, tells of those that go on. Whoever else talked when the process died is free, with
+an idle clock that starts now.
 """
 
 from __future__ import annotations
@@ -11,8 +12,9 @@ from copy import deepcopy
 from typing import TYPE_CHECKING, Any
 
 from softswitch.acd.agent import Activity, AgentState, Presence
+from softswitch.acd.caller import Caller, CallerState, Offer, OfferState
 from softswitch.acd.measure import Measure
-from softswitch.effects import OfferResult
+from softswitch.effects import ConversationResumed, OfferResult, OfferResumed
 from softswitch.events import AgentActivityChanged, AgentPresenceChanged, CallerJoined, CallerLeft, Event, OfferMade
 
 if TYPE_CHECKING:
@@ -62,6 +64,40 @@ def restore_state(engine: Engine, data: Mapping[str, Any], now: float, age: floa
     engine.measure.restore(data["counters"])
     for queue in engine.queues.values():
         engine.measure.configure(queue.config)
+
+
+# --- what goes on, as call control tells ---------------------------------------------------------------------------------
+
+
+def resume_offer(engine: Engine, item: OfferResumed, now: float) -> None:
+    """An agent's phone rings for a caller, as before. Withdrawn if the agent or the queue is gone, or the agent is taken."""
+    queue, agent = engine.queues.get(item.queue), engine.roster.agents.get(item.agent)
+    seat = next((seat for seat in agent.seats if seat.queue is queue), None) if agent is not None else None
+    caller = engine.visits.return_of(item.caller, queue, now) if queue is not None else None
+    dispatcher = engine.dispatcher
+    dispatcher.last = max(dispatcher.last, item.offer)
+    if agent is None or seat is None or caller is None or agent.offer is not None or agent.outside:
+        dispatcher.refuse(item, now)
+        return
+    dispatcher.resume(Offer(item.offer, caller, agent, seat.queue, seat.tier.number, item.at), item.until)
+    engine.roster.resume(
+        agent, dispatcher.offers[item.offer], Activity.OFFERED if item.rang else Activity.RESERVED, item.at
+    )
+
+
+def resume_conversation(engine: Engine, item: ConversationResumed, now: float) -> None:
+    """An agent talks with a caller, as before: their visit ended when they were joined."""
+    queue, agent = engine.queues.get(item.queue), engine.roster.agents.get(item.agent)
+    dispatcher = engine.dispatcher
+    dispatcher.last = max(dispatcher.last, item.offer)
+    if queue is None or agent is None or agent.offer is not None:
+        engine.ignored["conversation"] += 1  # They go on talking; nobody counts it.
+        return
+    caller = Caller(item.caller, queue, 0, "", "", 0, item.since, 0.0, state=CallerState.ENDED)
+    tier = next((seat.tier.number for seat in agent.seats if seat.queue is queue), 0)
+    offer = Offer(item.offer, caller, agent, queue, tier, item.since, OfferState.TALKING, item.since)
+    dispatcher.offers[offer.id] = offer
+    engine.roster.resume(agent, offer, Activity.HOLDING if item.held else Activity.TALKING, item.since)
 
 
 def _export_agent(agent: AgentState, now: float) -> dict[str, Any]:

@@ -325,6 +325,11 @@ class Roster:
         if self._presence_moves_clock and now - agent.unavailable_since > self._pause_grace:
             agent.idle_since = now
 
+    def resume(self, agent: AgentState, offer: Offer, activity: Activity, since: float) -> None:
+        """After a restart: what the agent has been doing all the time is a fact, not a transition."""
+        agent.offer = offer
+        self.floor.place(agent, activity, since, "queue" if activity in (Activity.TALKING, Activity.HOLDING) else "")
+
     # --- offers and conversations --------------------------------------------------------------------------------
 
     def reserve(self, agent: AgentState, offer: Offer, now: float) -> None:

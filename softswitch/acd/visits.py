@@ -41,6 +41,7 @@ class Visits:
         """Begin a visit; None if the queue's rules refuse it (ACD-26), which is a visit with an outcome, too."""
         if (past := self.interrupted.pop(item.caller, None)) is not None:
             if past["queue"] == queue.name:
+                past["name"] = past["name"] or item.name
                 return self._resume(past, queue, now)
             self._cut_off(past, Outcome.TRANSFERRED_OUT, now, queue.name)
         self.last += 1
@@ -297,6 +298,16 @@ class Visits:
         self._admit(caller)
         self._arm(caller, now)
         return caller
+
+    def return_of(self, caller: str, queue: QueueState, now: float) -> Caller | None:
+        """A caller of before a restart who is still there; None if no visit to this queue is known of them."""
+        if (present := self.callers.get(caller)) is not None:
+            return present if present.queue is queue else None
+        past = self.interrupted.get(caller)
+        if past is None or past["queue"] != queue.name:
+            return None
+        del self.interrupted[caller]
+        return self._resume(past, queue, now)
 
     def close_interrupted(self, now: float) -> None:
         """Close the visits that a restart cut off and nobody resumed: the books balance (B-7)."""

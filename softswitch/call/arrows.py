@@ -141,6 +141,7 @@ def _finished(leg: Leg, now: float, _: Any) -> None:
 
 
 def _bye(leg: Leg, now: float, final: tuple[int, str]) -> None:
+    leg.reach(now)
     leg.dialog.request(leg.board.endpoint, "BYE", now, headers=final[1], owner=leg)
 
 

@@ -10,12 +10,14 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 from media.control import Statistics
 from softswitch.call.codecs import repertoire
 from softswitch.call.description import Terms
+from softswitch.call.leg import DEADLINES
 from softswitch.call.media import MediaPool
 from softswitch.call.menu import Site
 from softswitch.call.naming import DEFAULT_NAME
 from softswitch.call.recording import Recorder
 from softswitch.directory import Account
 from softswitch.effects import (
+    CallsChanged,
     ConversationEnded,
     DeviceBusy,
     DeviceFree,
@@ -110,6 +112,7 @@ class Board:
         self.watches: dict[str, list[Supervision]] = {}  # the account of a phone -> who watches it
         self.meetings: dict[str, Meeting] = {}
         self.by_account: Counter[str] = Counter()  # calls that an account has made
+        self.changed: dict[Call, None] = {}  # since what a restart must know of them was last asked for
         self.clips: Container[str] | None = None  # names that workers can play, None = not told
         self.local: frozenset[str] = frozenset(
             host.lower()
@@ -135,6 +138,14 @@ class Board:
 
     def publish(self, event: Event) -> None:
         self.out.append(Publish(event))
+
+    def touch(self, call: Call) -> None:
+        """Something happens to a call: what a restart must know of it will be another thing."""
+        changed = self.changed
+        if call not in changed:
+            if not changed:
+                self.out.append(CallsChanged())
+            changed[call] = None
 
     def place(self, flow: Flow) -> Place:
         """How we appear to the peer of a flow. Three answers per listener at most, so they are kept."""
@@ -280,7 +291,7 @@ class Board:
         self.recorder.account(call.id, now)
         for leg in [leg for leg in self.legs.values() if leg.call is call]:
             del self.legs[leg.id]
-            for kind in ("hold", "reoffer", "secure"):
+            for kind in DEADLINES:
                 self.deadlines.clear((leg, kind))
             if leg.occupies and not leg.gone:
                 self.vacate(leg.device)
@@ -296,6 +307,7 @@ class Board:
         for offer in [offer for offer in self.offers.values() if offer.call is call]:
             del self.offers[offer.id]
             self.out.append(ConversationEnded(offer.id) if offer.talking else OfferFailed(offer.id, OfferResult.FAILED))
+        call.legs.clear()
         if call.visit is not None and call.visit.waiting:
             self.out.append(LeaveQueue(call.id, Outcome.FAILED))
         for fork in (call.fork, *(offer.fork for offer in (call.visit.offers.values() if call.visit else ()))):

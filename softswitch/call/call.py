@@ -14,7 +14,7 @@ from softswitch.call.flow import Dial, EnterQueue, Flow, Mark, Meet, Runner, Wat
 from softswitch.call.fork import Fork, Invitation
 from softswitch.call.headers import ANONYMOUS, party
 from softswitch.call.leg import FLASH, Leg, LegState
-from softswitch.call.menu import farewell, feature, flow_for
+from softswitch.call.menu import FAILURES, farewell, feature, flow_for
 from softswitch.call.queueing import QueueVisit
 from softswitch.call.routing import Destination, agent_of
 from softswitch.call.supervise import Supervision, follow, may_supervise
@@ -38,14 +38,15 @@ class Call:
     """One call from its INVITE to its record."""
 
     __slots__ = (
-        "_caller", "_holding", "_on_answer", "account", "board", "bridged_at", "caller_name", "caller_number", "dialled",
-        "ended", "extra", "fork", "headers", "hidden", "id", "language", "max_forwards", "meeting", "outcome", "path", "peer",
-        "reached", "room", "runner", "started", "supervision", "unsettled", "visit", "watchers", "worker",
+        "_caller", "_on_answer", "account", "board", "bridged_at", "caller_name", "caller_number", "dialled",
+        "ended", "extra", "fork", "headers", "hidden", "holding", "id", "language", "legs", "max_forwards", "meeting", "outcome",
+        "path", "peer", "reached", "recipe", "room", "runner", "started", "supervision", "unsettled", "visit", "watchers",
+        "worker",
     )  # fmt: skip
 
-    def __init__(self, board: Board, account: Account, dialled: str, worker: int, now: float) -> None:
+    def __init__(self, board: Board, account: Account, dialled: str, worker: int, now: float, *, id: str = "") -> None:
         self.board = board
-        self.id = board.entropy.token()
+        self.id = id or board.entropy.token()
         self.account = account
         self.caller_number = account.user
         self.caller_name = account.name
@@ -53,6 +54,7 @@ class Call:
         self.worker = worker
         self.started = now
         self.language = account.language or board.directory.language
+        self.legs: dict[Leg, None] = {}  # whose signalling is not over
         self._caller: Leg | None = None
         self.peer: Leg | None = None  # who the caller talks to
         self.extra: list[Leg] = []  # further parties of the conversation
@@ -67,15 +69,17 @@ class Call:
         self.hidden = False  # the caller's identity is not shown
         self.max_forwards = 70
         self.path: list[str] = []
+        self.recipe: tuple[str, ...] = ()  # of the flow that the caller is led by (`menu.resumed`)
         self.reached = ""  # the agent who took the call
         self.outcome = ""  # how the attempt to reach somebody failed
         self.bridged_at = 0.0
         self.unsettled = 0  # legs whose record is not published yet
         self.ended: CallEnded | None = None
-        self._holding: set[Leg] = set()
+        self.holding: set[Leg] = set()
         self._on_answer: Flow | None = None  # for a phone that we ring ourselves
         board.calls[self.id] = self
         board.count(account.user, 1)
+        board.touch(self)
 
     @property
     def caller(self) -> Leg:
@@ -86,6 +90,11 @@ class Call:
     @caller.setter
     def caller(self, leg: Leg) -> None:
         self._caller = leg
+
+    @property
+    def summoning(self) -> bool:
+        """Whether the phone of a supervisor has not answered yet."""
+        return self._caller is None
 
     @property
     def members(self) -> list[Leg]:
@@ -111,10 +120,14 @@ class Call:
             agent = agent_of(self.account, self.board.directory)
             self.run(feature(agent, destination, self.account.user), now)
         else:
-            self.run(flow_for(destination, self.board.site), now)
+            self.run(flow_for(destination, self.board.site), now, ("to", str(destination)))
 
-    def run(self, flow: Flow, now: float) -> None:
-        """Answer if that has not happened, and lead the caller through a flow. Keys typed before are kept."""
+    def run(self, flow: Flow, now: float, recipe: tuple[str, ...] = ()) -> None:
+        """Answer if that has not happened, and lead the caller through a flow. Keys typed before are kept.
+
+        `recipe`: how it is begun again after a restart; () = there is nothing left but to hang up.
+        """
+        self.recipe = recipe
         typed = self.runner.digits if self.runner is not None else []
         if self.runner is not None:
             self.runner.stop()
@@ -223,7 +236,22 @@ class Call:
             self.caller.hang_up(now, status, cause)
             self.end(cause, now)
         else:
-            self.run(farewell(("call-failed",), cause), now)
+            self.say(FAILURES.get(cause, ("call-failed",)), cause, now)
+
+    def say(self, clips: tuple[str, ...], cause: str, now: float) -> None:
+        """Say something to a caller who was answered, and hang up."""
+        self.run(farewell(clips, cause), now, ("say", cause, *clips))
+
+    def fork_resumed(self, now: float) -> None:
+        """After a restart: whoever rang rings on, and the caller hears what they heard."""
+        fork, caller = self.fork, self.caller
+        if fork is None or not caller.up:
+            return  # The caller's own phone makes the sound.
+        leg = fork.legs[0] if fork.legs else None
+        if leg is not None and leg.up and fork.early:
+            caller.media.bridge(leg.media)
+        else:
+            caller.media.tone("ringback", self.board.country)
 
     # --- talking -------------------------------------------------------------------------------------------------------
 
@@ -245,6 +273,7 @@ class Call:
 
     def changed(self, now: float) -> None:
         """The parties of the conversation, or what they can hear, have changed."""
+        self.board.touch(self)
         self.refresh()
         self.align(now)
         self.board.recorder.changed(self, now)
@@ -259,7 +288,7 @@ class Call:
             self.peer = successor
         else:
             self.extra[self.extra.index(leg)] = successor
-        self._holding.discard(leg)
+        self.holding.discard(leg)
         if self.visit is not None:
             self.visit.exchanged(leg, successor)
 
@@ -290,7 +319,7 @@ class Call:
         if leg is self.caller and runner is not None and not runner.started and leg.up:
             runner.start(now)
             return
-        if leg.holding is not (leg in self._holding):
+        if leg.holding is not (leg in self.holding):
             self._hold(leg, now)
         if self.supervision is not None:
             self.supervision.refresh()
@@ -302,10 +331,10 @@ class Call:
 
     def _hold(self, leg: Leg, now: float) -> None:
         if leg.holding:
-            self._holding.add(leg)
+            self.holding.add(leg)
             self.board.publish(CallHeld(self.id, leg.id))
         else:
-            self._holding.discard(leg)
+            self.holding.discard(leg)
             self.board.publish(CallResumed(self.id, leg.id))
         if self.visit is not None and leg is self.peer:
             self.visit.held(leg.holding)
@@ -386,7 +415,7 @@ class Call:
         queue = self.board.directory.queues.get(step.queue)
         if queue is None:
             self.mark(Mark("unknown_queue", step.queue))
-            self.run(farewell(("unavailable",), "unknown_queue"), now)
+            self.say(("unavailable",), "unknown_queue", now)
             return
         self.mark(Mark("queue", queue.name))
         if queue.language:
@@ -423,6 +452,10 @@ class Call:
 
     def mark(self, step: Mark) -> None:
         self.board.publish(FlowStep(self.id, step.step, step.detail))
+        if step.step == "menu":
+            self.recipe = ("menu", step.detail, *step.way)
+        elif step.step == "destination":
+            self.recipe = ("to", step.detail)
         if len(self.path) < MAX_PATH:
             self.path.append(f"{step.step}:{step.detail}" if step.detail else step.step)
 
@@ -442,6 +475,7 @@ class Call:
         if board.calls.pop(self.id, None) is None:
             return
         board.recorder.ended(self, now)
+        board.touch(self)
         board.count(self.account.user, -1)
         if self.runner is not None:
             self.runner.stop()
@@ -465,7 +499,12 @@ class Call:
         self.settled(0)
         self.fork = None
         self.runner = None
-        self._holding.clear()
+        self.holding.clear()
+
+    def withdraw(self) -> None:
+        """After a restart: the call had ended, and only signalling was left of it."""
+        self.board.calls.pop(self.id, None)
+        self.board.count(self.account.user, -1)
 
     def settled(self, legs: int = 1) -> None:
         """The record of a leg is published; that of the call comes when all are."""

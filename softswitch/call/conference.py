@@ -47,6 +47,21 @@ class Meeting:
         self.muted = False  # all but moderators
         board.meetings[config.name] = self
 
+    @classmethod
+    def resume(cls, call: Call, kept: dict[str, Any], shift: float) -> bool:
+        """After a restart: a member is still there. False if the conference is not on the site any more."""
+        board = call.board
+        config = board.directory.conferences.get(kept["name"])
+        if config is None:
+            return False
+        meeting = board.meetings.get(config.name)
+        if meeting is None:
+            meeting = cls(board, config, call.worker, kept["since"] + shift)
+            meeting.room, meeting.locked, meeting.muted = kept["room"], kept["locked"], kept["all_muted"]
+        meeting.members[call.id] = Member(call, kept["moderator"], kept["entered"] + shift, kept["muted"])
+        call.meeting = meeting
+        return True
+
     @property
     def name(self) -> str:
         return self.config.name
@@ -136,13 +151,20 @@ class Meeting:
             if one.call.id == call or (not call and not one.moderator):
                 one.muted = muted
         self.refresh()
+        self._touch()
         self.board.publish(ConferenceChanged(self.name, "muted" if muted else "unmuted", call, by))
 
     def lock(self, locked: bool, by: str) -> None:
         """Let nobody in who is no moderator, or open again."""
         if locked is not self.locked:
             self.locked = locked
+            self._touch()
             self.board.publish(ConferenceChanged(self.name, "locked" if locked else "unlocked", "", by))
+
+    def _touch(self) -> None:
+        """What a restart must know of the members has changed."""
+        for one in self.members.values():
+            self.board.touch(one.call)
 
     def kick(self, call: str, by: str, now: float) -> None:
         """End the call of one member, or of all ("")."""

@@ -27,6 +27,7 @@ from softswitch.call.call import Call
 from softswitch.call.fork import Fork
 from softswitch.call.headers import anonymous, passed
 from softswitch.call.leg import Leg, LegInput, LegState
+from softswitch.call.restart import Restart, unanswered
 from softswitch.call.routing import Destination, Refusal, route_uri
 from softswitch.call.supervise import talks_on
 from softswitch.effects import (
@@ -88,6 +89,7 @@ class CallControl:
         self.board = Board(
             directory, endpoint, bindings, entropy, is_open=is_open, policy=policy, media_host=media_host
         )
+        self.restart = Restart(self.board)
         self.current: Call | None = None  # the call that the present input is about, for `abort`
         self._answering: ServerTransaction | None = None  # the request that is being answered
         self._orders: dict[type, Callable[[Any, float], None]] = {
@@ -134,8 +136,11 @@ class CallControl:
         board.deadlines.clear((worker, "worker"))
         board.forget_terms()
         if not board.pool.add_range(worker, base_port, legs, taken, codecs=codecs, fingerprint=fingerprint):
+            concerned = [leg for leg in board.legs.values() if leg.media.worker == worker]
+            for leg in concerned:
+                leg.renew_stream()
             board.pool.restore(worker)
-            for leg in [leg for leg in board.legs.values() if leg.media.worker == worker]:
+            for leg in concerned:
                 leg.certificate_changed(now)
             board.recorder.worker_back(worker, now)
 
@@ -149,15 +154,20 @@ class CallControl:
             if isinstance(owner, Leg):
                 self._leg_expired(owner, kind, now)
             elif isinstance(owner, Fork):
-                self.current = owner.call
+                self._about(owner.call)
                 owner.expire(kind, now)
             elif isinstance(owner, Call):
-                self.current = owner
+                self._about(owner)
                 owner.expire(now)
             elif kind == "worker":
                 self._worker_lost(owner, now)
             else:
                 self.board.without_statistics(owner)
+
+    def _about(self, call: Call) -> None:
+        """The present input is about this call."""
+        self.current = call
+        self.board.touch(call)
 
     def drain(self) -> list[object]:
         out = self.board.out
@@ -200,26 +210,26 @@ class CallControl:
             # Some phones repeat the branch of the INVITE, and no tag of ours: the transaction knows whose it is.
             leg = item.transaction.owner if item.transaction is not None else None
         if isinstance(leg, Leg) and message.flow.host == leg.dialog.flow.host:
-            self.current = leg.call
+            self._about(leg.call)
             indialog.acknowledge(leg, message, now)
 
     def on_cancel(self, item: CancelReceived, now: float) -> None:
         leg = item.transaction.owner
         if isinstance(leg, Leg):
-            self.current = leg.call
+            self._about(leg.call)
             leg.handle(LegInput.CANCEL, now)
 
     def on_server_failed(self, item: ServerFailed, now: float) -> None:
         """The connection of a caller whose call was not answered yet is gone."""
         leg = item.transaction.owner
         if isinstance(leg, Leg):
-            self.current = leg.call
+            self._about(leg.call)
             leg.handle(LegInput.CANCEL, now, "connection_lost")
 
     def on_ack_missing(self, item: AckMissing, now: float) -> None:
         leg = item.transaction.owner
         if isinstance(leg, Leg):
-            self.current = leg.call
+            self._about(leg.call)
             for cseq, tx in list(leg.unacked.items()):
                 if tx is item.transaction:
                     del leg.unacked[cseq]
@@ -232,7 +242,7 @@ class CallControl:
         leg = tx.owner
         if not isinstance(leg, Leg):
             return
-        self.current = leg.call
+        self._about(leg.call)
         status = message.status
         if tx.method == "INVITE":
             leg.heard = True
@@ -242,7 +252,7 @@ class CallControl:
                 leg.reoffer_answered(tx, message, now)
         elif tx.method == "BYE" and status >= 200:
             leg.handle(LegInput.BYE_DONE, now)
-        elif status in (408, 481) and not leg.gone:
+        elif (status == 481 or (status == 408 and tx.method != "OPTIONS")) and not leg.gone:
             leg.drop(now, status, "dialog_lost")  # 12.2.1.2: the peer has forgotten the dialog.
         elif tx.method == "INFO" and status >= 300:
             leg.info_refused()
@@ -267,14 +277,14 @@ class CallControl:
         leg = tx.owner
         if not isinstance(leg, Leg):
             return
-        self.current = leg.call
+        self._about(leg.call)
         if tx is leg.tx:
             leg.handle(LegInput.FAILURE, now, item.status)
         elif tx is leg.reinvite:
             leg.reoffer_failed(item.status, now)
         elif tx.method == "BYE":
             leg.handle(LegInput.BYE_DONE, now)
-        elif not leg.gone:
+        elif tx.method != "OPTIONS" and not leg.gone:  # A phone need not answer those.
             leg.drop(now, item.status, "dialog_lost")
 
     # --- media ------------------------------------------------------------------------------------------------------------
@@ -286,7 +296,7 @@ class CallControl:
         media: MediaLeg | None = self.board.pool.legs.get((worker, index))
         leg = media.owner if media is not None else None
         if isinstance(leg, Leg):
-            self.current = leg.call
+            self._about(leg.call)
             return leg
         return None
 
@@ -306,8 +316,11 @@ class CallControl:
 
     def _worker_lost(self, worker: int, now: float) -> None:
         for call in [call for call in self.board.calls.values() if call.worker == worker]:
-            self.current = call
-            call.end("media_lost", now, 503)
+            self._about(call)
+            if unanswered(call):
+                call.end("media_lost", now, 503)
+            else:
+                call.caller.drop(now, 503, "media_lost")
 
     def _digit(self, worker: int, event: Digit, now: float) -> None:
         leg = self._leg_of(worker, event.leg)
@@ -339,13 +352,13 @@ class CallControl:
         if call is None or call.visit is None or not call.visit.waiting:
             self.board.out.append(OfferFailed(order.offer, OfferResult.CANCELLED_CALLER_GONE))
             return
-        self.current = call
+        self._about(call)
         call.visit.ring(order, now)
 
     def _withdraw_offer(self, order: WithdrawOffer, now: float) -> None:
         offer = self.board.offers.get(order.offer)
         if offer is not None:
-            self.current = offer.call
+            self._about(offer.call)
             offer.withdraw(order.result, now)
 
     def _connect_offer(self, order: ConnectOffer, now: float) -> None:
@@ -353,13 +366,13 @@ class CallControl:
         if offer is None:
             self.board.out.append(ConversationEnded(order.offer))  # One of the two is gone already.
             return
-        self.current = offer.call
+        self._about(offer.call)
         offer.connect(now)
 
     def _release_caller(self, order: ReleaseCaller, now: float) -> None:
         call = self.board.calls.get(order.caller)
         if call is not None and call.visit is not None and call.visit.waiting:
-            self.current = call
+            self._about(call)
             call.visit.release(order.outcome, order.destination, now)
 
     # --- operations ----------------------------------------------------------------------------------------------------------
@@ -368,7 +381,7 @@ class CallControl:
         """End a call from outside; False if there is none with this id."""
         found = self.board.calls.get(call)
         if found is not None:
-            self.current = found
+            self._about(found)
             found.end(cause, now)
         return found is not None
 
@@ -423,9 +436,11 @@ class CallControl:
     # --- inside ------------------------------------------------------------------------------------------------------
 
     def _leg_expired(self, leg: Leg, kind: str, now: float) -> None:
-        self.current = leg.call
+        self._about(leg.call)
         if kind == "reoffer":
             leg.reoffer_due(now)
+        elif kind == "probe":
+            leg.probe(now)
         elif kind == "secure":
             leg.drop(now, 488, "dtls_failed")
         else:
@@ -437,7 +452,7 @@ class CallControl:
         if leg is None:
             board.endpoint.reject(tx, 481, now)
             return
-        self.current = leg.call
+        self._about(leg.call)
         trusted = account is not None and leg.device == account.user
         status = leg.dialog.receive(message, trusted=trusted)
         if status:
@@ -485,7 +500,7 @@ class CallControl:
     ) -> Call:
         board = self.board
         call = Call(board, account, _dialled(message), media.worker, now)
-        self.current = call
+        self._about(call)
         call.hidden = "privacy" in message.headers and anonymous(message)
         call.headers = passed(message)
         hops = message.header("max-forwards")

@@ -101,10 +101,11 @@ class Tell:
 
 @dataclass(slots=True)
 class Mark:
-    """Note where in the menu the caller is (IVR-18). No waiting, no result."""
+    """Note where in the menu the caller is (IVR-18). No waiting, no result. `way`: the menus that led there by keys."""
 
     step: str
     detail: str = ""
+    way: tuple[str, ...] = ()
 
 
 @dataclass(slots=True)
@@ -158,6 +159,11 @@ class Runner:
     @property
     def active(self) -> bool:
         return self._flow is not None
+
+    @property
+    def step(self) -> Step | None:
+        """What is being done now."""
+        return self._step
 
     def start(self, now: float) -> None:
         self.started = True

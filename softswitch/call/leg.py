@@ -7,6 +7,7 @@ about its media changed, it is gone. "Gone" comes once, when the leg is of no mo
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from softswitch.call.arrows import TABLE, LegInput, LegState
@@ -34,7 +35,7 @@ __all__ = ["TABLE", "Leg", "LegInput", "LegState", "Owner"]
 
 FLASH: Final = "!"  # the hook, briefly: no key of a menu
 SECURE_GRACE: Final = 5.0  # seconds after a DTLS handshake has failed
-DEADLINES: Final = ("hold", "reoffer", "secure")
+DEADLINES: Final = ("hold", "reoffer", "secure", "probe")
 ACK_PAUSE: Final = 0.2  # seconds after which a new offer is tried that has to wait for an ACK
 MAX_RETRIES: Final = 5  # of a re-INVITE that meets another one
 
@@ -61,7 +62,7 @@ class Leg:
 
     def __init__(
         self, board: Board, call: Call, owner: Owner, role: str, party: str, device: str, dialog: Dialog, media: MediaLeg,
-        now: float, *, occupies: str = "",
+        now: float, *, occupies: str = "", announce: bool = True,
     ) -> None:  # fmt: skip
         self.board = board
         self.call = call
@@ -95,9 +96,11 @@ class Leg:
         self.cause = ""
         self.by = ""
         board.legs[dialog.local_tag] = self
+        call.legs[self] = None
         if occupies:
             board.occupy(device, occupies)
-        board.publish(LegStarted(call.id, self.id, role, party, dialog.call_id, device))
+        if announce:
+            board.publish(LegStarted(call.id, self.id, role, party, dialog.call_id, device))
 
     @property
     def id(self) -> str:
@@ -226,6 +229,7 @@ class Leg:
     def _send_info(self, digit: str, duration_ms: int, now: float) -> None:
         if self.state is LegState.ESTABLISHED and digit != FLASH:
             body = f"Signal={digit}\r\nDuration={max(40, duration_ms)}\r\n".encode()
+            self.reach(now)
             self.dialog.request(self.board.endpoint, "INFO", now, headers=DTMF_RELAY, body=body, owner=self)
 
     def info_refused(self) -> None:
@@ -251,6 +255,15 @@ class Leg:
         if negotiation.keying is Keying.DTLS and terms.fingerprint != negotiation.terms.fingerprint and not self.gone:
             negotiation.terms = terms
             self.reoffer(negotiation.speaks, now)
+
+    def renew_stream(self) -> None:
+        """Another worker begins to number packets anew: under an old key only with a new SSRC, or the same key stream would
+        be used twice (RFC 3711 section 9.1)."""
+        negotiation, media = self.negotiation, self.media
+        if negotiation.keying is Keying.SDES and not self.gone:
+            negotiation.ssrc = 1 + self.board.entropy.below(2**32 - 1)
+            if media.opened is not None:
+                media.opened = replace(media.opened, ssrc=negotiation.ssrc)
 
     def connect(self, now: float) -> None:
         """Let the worker know what was agreed, and the clock of MED-24 what to expect."""
@@ -280,6 +293,7 @@ class Leg:
         if self.reinvite is not None or self.unacked or self.negotiation.offered:
             self._retry_later(now)
             return
+        self.reach(now)
         body = self.negotiation.offer(prefer, self.negotiation.direction)
         contact = self.board.place(self.dialog.flow).contact
         self.reinvite = self.dialog.request(
@@ -354,6 +368,25 @@ class Leg:
         wait = (210 + below(191)) / 100 if self.role != "caller" else below(201) / 100
         self.board.deadlines.set((self, "reoffer"), now + wait)
 
+    def reach(self, now: float) -> None:
+        """After a restart a phone on a stream is reached by the connection that it has registered anew."""
+        flow = self.dialog.flow
+        if flow.transport == "udp" or flow.connection:
+            return
+        found = [
+            binding.flow
+            for binding in self.board.bindings(self.device, now)
+            if (binding.flow.transport, binding.flow.host) == (flow.transport, flow.host)
+        ]
+        if found:
+            self.dialog.flow = next((one for one in found if one.connection), found[0])
+
+    def probe(self, now: float) -> None:
+        """After a restart: ask whether the peer still knows the dialog. It may have hung up in the last moment before."""
+        if self.state is LegState.ESTABLISHED and not self.gone:
+            self.reach(now)
+            self.dialog.request(self.board.endpoint, "OPTIONS", now, owner=self)
+
     def drop(self, now: float, status: int, cause: str, by: str = "failure") -> None:
         """The peer is lost or of no use: end the leg, and tell the owner."""
         if self._gone(now, status, cause, by):
@@ -418,6 +451,7 @@ class Leg:
     def _end(self, now: float) -> None:
         """No signalling is left: forget the dialog, and break the cycles."""
         self.board.legs.pop(self.dialog.local_tag, None)
+        self.call.legs.pop(self, None)
         for tx in self.unacked.values():
             self.board.endpoint.acknowledged(tx, now)  # The peer has hung up instead of sending ACK.
         self.unacked.clear()

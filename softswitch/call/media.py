@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 _MODIFIED: Final = tuple(field.name for field in fields(Modify))
 QUARANTINE: Final = 10.0  # seconds between two uses of a port
+PLAY_GAP: Final = 1_000  # ids of clips that may have been given after the last one we know of
 
 
 @dataclass(slots=True)
@@ -115,6 +116,19 @@ class MediaPool:
         leg = MediaLeg(self, worker, index, pool.base_port + 2 * index)
         self.legs[worker, index] = leg
         return leg
+
+    def claim(self, worker: int, index: int) -> MediaLeg | None:
+        """A certain leg, for a call that had it before a restart; None if it is not free."""
+        pool = self._workers.get(worker)
+        if pool is None or index not in pool.free:
+            return None
+        pool.free.remove(index)
+        leg = self.legs[worker, index] = MediaLeg(self, worker, index, pool.base_port + 2 * index)
+        return leg
+
+    def skip_plays(self, last: int) -> None:
+        """After a restart: ids up to here, and some more, were given to clips before."""
+        self._plays = max(self._plays, last + PLAY_GAP)
 
     def release(self, leg: MediaLeg, now: float) -> None:
         """Take a leg back. Once only: a second call does nothing."""

@@ -6,7 +6,7 @@ a key from the caller ends the call after MAX_JUMPS (IVR-03): a silent line must
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass
 from hmac import compare_digest
 from typing import Final
@@ -95,6 +95,23 @@ def flow_for(destination: Destination, site: Site) -> Flow:
         yield Hangup("unknown_destination")
 
 
+def resumed(recipe: Sequence[str], site: Site) -> Flow:
+    """The flow of a caller who was led by one when the switch was restarted (`Call.recipe`)."""
+    kind = recipe[0] if recipe else ""
+    if kind == "menu":
+        yield from _menus(recipe[1], site, recipe[2:])
+    elif kind == "to":
+        yield from flow_for(parse(recipe[1]), site)
+    elif kind == "say":
+        yield from farewell(tuple(recipe[2:]), recipe[1])
+    elif kind == "echo":
+        yield Echo()
+    elif kind == "music":
+        yield Music(recipe[1])
+    else:
+        yield Hangup()
+
+
 def feature(agent: str, destination: Destination, device: str) -> Flow:
     """A feature code (SIG-30): do it, say so, hang up."""
     verb = destination.name
@@ -160,9 +177,9 @@ def _extension(dialled: str, site: Site) -> Flow:
     yield Hangup(failure)
 
 
-def _menus(name: str, site: Site) -> Flow:
+def _menus(name: str, site: Site, way: Sequence[str] = ()) -> Flow:
     """Run a menu and those it leads to, with the way back on a stack."""
-    stack: list[str] = []
+    stack = list(way)
     jumps = 0
     while jumps < MAX_JUMPS:
         menu = site.directory.menus.get(name)
@@ -170,7 +187,7 @@ def _menus(name: str, site: Site) -> Flow:
             yield Mark("unknown_menu", name)
             yield from farewell(("unavailable",), "unknown_menu")
             return
-        yield Mark("menu", name)
+        yield Mark("menu", name, tuple(stack))
         if menu.language:
             yield Language(menu.language)
         keyed, target = yield from _menu(menu, bool(stack), site)

@@ -63,7 +63,9 @@ def replace(call: Call, leg: Leg, successor: Leg, cause: str, now: float) -> Non
 
 
 def _adopt(call: Call, leg: Leg, now: float) -> None:
+    leg.call.legs.pop(leg, None)
     leg.call = call
     leg.owner = call
+    call.legs[leg] = None
     if leg.media.worker != call.worker:
         leg.relocate(call.worker, now)

@@ -4,14 +4,14 @@ We are one end of every session, so each side of a call is negotiated on its own
 make some phones re-offer at once to lock one) and the telephone-event that goes with it. Numbers may differ by direction
 (section 5.1): we send with those that the peer named, and receive with those that we named.
 
-All that a negotiation knows is plain values, so that it can be written down and taken up again (`export`, `take_up`).
+All that a negotiation knows is plain values, so that it can be written down and taken up again (`packing`).
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, field, fields
-from typing import TYPE_CHECKING, Any, Final
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Final
 
 from media.control import Open
 from softswitch.call import codecs, security
@@ -31,7 +31,7 @@ _WITHOUT_SENDING: Final = {
     "recvonly": "recvonly",
     "inactive": "inactive",
 }
-_NOT_STATE: Final = frozenset({"terms", "entropy"})
+NOT_KEPT: Final = frozenset({"terms", "entropy", "host", "port"})  # what another process gives anew
 
 
 @dataclass(slots=True)
@@ -381,41 +381,3 @@ class Negotiation:
                 f"a=msid:softswitch audio\r\na=ssrc:{self.ssrc} cname:{self.session_id}\r\n"
             )
         return head, text
-
-    # --- written down and taken up again -----------------------------------------------------------------------------------
-
-    def export(self) -> dict[str, Any]:
-        """All that was said and agreed, as JSON values. Keys are among them: keep it as private as the database."""
-        state = {one.name: getattr(self, one.name) for one in fields(self) if one.name not in _NOT_STATE}
-        for name in ("remote", "format"):
-            state[name] = None if state[name] is None else asdict(state[name])
-        state["declined"] = sorted(self.declined)
-        state["proposed_keys"] = [asdict(one) for one in self.proposed_keys]
-        return state
-
-    @classmethod
-    def take_up(cls, state: dict[str, Any], terms: Terms, entropy: Entropy) -> Negotiation:
-        """A negotiation as `export` has written it. KeyError, TypeError: it was written by another version."""
-        values = dict(state)
-        if values["remote"] is not None:
-            values["remote"] = _description(values["remote"])
-        if values["format"] is not None:
-            values["format"] = Format(**values["format"])
-        values["keying"] = Keying(values["keying"])
-        values["declined"] = set(values["declined"])
-        values["proposed"] = tuple(values["proposed"])
-        values["proposed_keys"] = tuple([Crypto(**one) for one in values["proposed_keys"]])
-        values["types"] = dict(values["types"])
-        return cls(terms=terms, entropy=entropy, **values)
-
-
-def _description(state: dict[str, Any]) -> Description:
-    values = dict(state)
-    peer = dict(values["peer"])
-    peer["crypto"] = tuple([Crypto(**one) for one in peer["crypto"]])
-    peer["candidates"] = tuple(peer["candidates"])
-    values["peer"] = Peer(**peer)
-    values["formats"] = tuple([Format(**one) for one in values["formats"]])
-    values["events"] = tuple([(clock, number) for clock, number in values["events"]])
-    values["keying"] = Keying(values["keying"])
-    return Description(**values)

@@ -9,10 +9,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from softswitch.call.flow import Flow, Mark
+from media.control import Play
+from softswitch.call.flow import Mark
 from softswitch.call.fork import NO_ANSWER, Fork, Invitation
 from softswitch.call.headers import ELSEWHERE, party, queue_lines
-from softswitch.call.menu import farewell, flow_for
+from softswitch.call.menu import flow_for
 from softswitch.call.routing import Destination, parse, route
 from softswitch.effects import (
     ConversationEnded,
@@ -55,13 +56,15 @@ RESULTS: Final = {
 class Offer:
     """One agent's phone ringing for one caller, and the conversation that may follow."""
 
-    __slots__ = ("agent", "board", "call", "fork", "id", "leg", "play", "rang", "talking")
+    __slots__ = ("agent", "at", "board", "call", "fork", "id", "leg", "play", "rang", "talking", "timeout")
 
-    def __init__(self, board: Board, call: Call, order: RingAgent) -> None:
+    def __init__(self, board: Board, call: Call, id: int, agent: str, at: float, timeout: float) -> None:
         self.board = board
         self.call = call
-        self.id = order.offer
-        self.agent = order.agent
+        self.id = id
+        self.agent = agent
+        self.at = at  # since when the agent is rung
+        self.timeout = timeout  # seconds of ringing
         self.fork: Fork | None = None
         self.leg: Leg | None = None  # the phone that answered
         self.play = 0  # what the agent is told before the conversation
@@ -198,7 +201,7 @@ class Offer:
 class QueueVisit:
     """One caller in one queue."""
 
-    __slots__ = ("board", "call", "config", "entered", "offers", "play", "talking", "waiting")
+    __slots__ = ("board", "call", "config", "entered", "offers", "play", "priority", "talking", "waiting")
 
     def __init__(self, call: Call, config: Queue, now: float) -> None:
         self.call = call
@@ -208,11 +211,13 @@ class QueueVisit:
         self.offers: dict[int, Offer] = {}
         self.talking: Offer | None = None
         self.waiting = True  # the engine counts the caller as waiting
+        self.priority = 0
         self.play = 0
 
     def enter(self, priority: int, now: float) -> None:
         """Join the queue. The greeting plays meanwhile and delays nothing (ACD-33)."""
         call = self.call
+        self.priority = priority
         if call.caller.up:
             if self.config.greeting:
                 self.play = call.play(self.config.greeting, False)
@@ -223,8 +228,17 @@ class QueueVisit:
     def _music(self) -> None:
         self.call.music(self.config.music)
 
+    def resume(self) -> None:
+        """After a restart: the greeting plays on if it still does, else there is music."""
+        media = self.call.caller.media
+        if isinstance(media.source, Play) and media.source.play == self.play:
+            media.play = self.play
+        elif self.call.caller.up:
+            self.play = 0
+            self._music()
+
     def ring(self, order: RingAgent, now: float) -> None:
-        offer = Offer(self.board, self.call, order)
+        offer = Offer(self.board, self.call, order.offer, order.agent, now, order.timeout)
         self.offers[offer.id] = offer
         offer.ring(order, now)
 
@@ -264,12 +278,10 @@ class QueueVisit:
         for offer in list(self.offers.values()):
             offer.withdraw(OfferResult.CANCELLED_CALLER_GONE, now)
         self.call.mark(Mark("left", f"{self.config.name} {outcome.value}"))
-        self.call.run(self._onward(outcome, destination), now)
-
-    def _onward(self, outcome: Outcome, destination: str) -> Flow:
         if not destination or destination == "hangup":
-            return farewell(FAREWELLS.get(outcome, ("goodbye",)), f"queue_{outcome.value}")
-        return flow_for(parse(destination), self.board.site)
+            self.call.say(FAREWELLS.get(outcome, ("goodbye",)), f"queue_{outcome.value}", now)
+        else:
+            self.call.run(flow_for(parse(destination), self.board.site), now, ("to", destination))
 
     def end(self, now: float) -> None:
         """The call is over."""

@@ -23,7 +23,9 @@ def give(call: Call) -> None:
     members = call.members
     talking = [leg for leg in members if leg.up and not leg.holding]
     if len(talking) == 2 and not call.watchers:
-        call.room = 0
+        if call.room:
+            call.room = 0
+            call.board.touch(call)
         talking[0].media.bridge(talking[1].media)
     elif len(talking) > 1:
         _gather(call, talking)
@@ -41,6 +43,7 @@ def _gather(call: Call, talking: list[Leg]) -> None:
     """Put those who talk into the room of the call, and whoever supervises them."""
     if not call.room:
         call.room = call.board.new_room()
+        call.board.touch(call)
     for leg in talking:
         leg.media.join(call.room)
     for watcher in call.watchers:

@@ -7,7 +7,7 @@ all), 7 take the call over. Who may do it, and with whom, the site says (`superv
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from softswitch.call.merge import replace
 from softswitch.call.routing import agent_of
@@ -72,6 +72,13 @@ class Supervision:
         self.by = by
         self.started = now
         self.target: Call | None = None
+
+    @classmethod
+    def resume(cls, call: Call, kept: dict[str, Any], shift: float) -> None:
+        """After a restart: it has gone on all the time, and follows its phone when everybody is back."""
+        watch = cls(call, kept["device"], kept["mode"], kept["by"], kept["started"] + shift)
+        call.supervision = watch
+        call.board.watches.setdefault(watch.device, []).append(watch)
 
     def begin(self, now: float) -> None:
         board = self.board

@@ -123,6 +123,20 @@ def _start(tx: ClientTransaction, now: float, what: Input) -> None:
     core.timers.arm(LINGER, now, tx, what)
 
 
+def _resume(tx: ClientTransaction, now: float, _: object) -> None:
+    """Another process has sent the request, and had an answer."""
+    core = tx.core
+    core.clients[tx.key] = tx
+    core.attach(tx.flow, tx.key, tx)
+
+
+def _resume_calling(tx: ClientTransaction, now: float, _: object) -> None:
+    """Another process has sent the request, and had no answer."""
+    _resume(tx, now, _)
+    tx.core.timers.arm(LINGER, now, tx, Input.TIMER_B)
+    tx.core.timers.arm(T1, now, tx, Input.TIMER_A)
+
+
 def _call_reliable(tx: ClientTransaction, now: float, _: object) -> None:
     _start(tx, now, Input.TIMER_B)
 
@@ -259,6 +273,8 @@ INVITE_CLIENT: Final[ClientTable] = {
     State.INITIAL: {
         Input.REQUEST:          (_call,                 State.CALLING),
         Input.REQUEST_RELIABLE: (_call_reliable,        State.CALLING),
+        Input.WAS_CALLING:      (_resume_calling,       State.CALLING),     # before a restart
+        Input.WAS_PROCEEDING:   (_resume,               State.PROCEEDING),
         Input.TRANSPORT_ERROR:  (_transport_failed,     State.TERMINATED),
     },
     State.CALLING: {

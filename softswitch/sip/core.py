@@ -43,6 +43,10 @@ class Input(StrEnum):
     FINAL_RELIABLE = "final (reliable)"
     REJECT = "stateless final"
     TRANSPORT_ERROR = "transport error"
+    WAS_TRYING = "was Trying"  # in a process that is gone
+    WAS_CALLING = "was Calling"
+    WAS_PROCEEDING = "was Proceeding"
+    WAS_ACCEPTED = "was Accepted"
     TIMER_A = "timer A"
     TIMER_B = "timer B"
     TIMER_D = "timer D"

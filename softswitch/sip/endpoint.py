@@ -33,6 +33,7 @@ from softswitch.effects import Flow, Send
 from softswitch.errors import ParseError
 from softswitch.machine import Entropy
 from softswitch.sip import message as wire
+from softswitch.sip import revival
 from softswitch.sip.admission import DEFAULT_METHODS, DEFAULT_SCHEMES, Admission
 from softswitch.sip.client import Head
 from softswitch.sip.identifiers import COOKIE, Identifiers
@@ -403,6 +404,16 @@ class Endpoint:
             self._core.out.append(Send(data, flow))
         else:
             self._core.counters.unsendable += 1
+
+    # --- restart ---
+
+    def revive_client(self, kept: dict[str, Any], owner: Any, now: float) -> ClientTransaction:
+        """Go on with an INVITE of ours that an earlier process sent (`revival.keep_client`)."""
+        return revival.revive_client(self._core, kept, owner, now)
+
+    def revive_server(self, kept: dict[str, Any], owner: Any, now: float) -> ServerTransaction:
+        """Go on with an INVITE that an earlier process received (`revival.keep_server`)."""
+        return revival.revive_server(self._core, kept, owner, now)
 
     # --- our names ---
 

@@ -137,6 +137,19 @@ def _receive_invite(tx: ServerTransaction, now: float, _: object) -> None:
     tx.core.timers.arm(TRYING_DELAY, now, tx, Input.TIMER_TRYING)
 
 
+def _resume_trying(tx: ServerTransaction, now: float, _: object) -> None:
+    _register(tx, now, _)
+    tx.core.timers.arm(TRYING_DELAY, now, tx, Input.TIMER_TRYING)
+
+
+def _resume_accepted(tx: ServerTransaction, now: float, _: object) -> None:
+    """Another process has accepted it and seen no ACK: the 2xx is repeated."""
+    _register(tx, now, _)
+    tx.close()
+    tx.core.timers.arm(T1, now, tx, Input.TIMER_2XX)
+    tx.core.timers.arm(LINGER, now, tx, Input.TIMER_L)
+
+
 def _send(tx: ServerTransaction, now: float, data: bytes | Message) -> None:
     assert isinstance(data, bytes)
     tx.data = data
@@ -240,6 +253,9 @@ ServerTable: TypeAlias = dict[State, dict[Input, tuple[ServerAction, State]]]
 INVITE_SERVER: Final[ServerTable] = {
     State.INITIAL: {
         Input.REQUEST:          (_receive_invite,  State.TRYING),
+        Input.WAS_TRYING:       (_resume_trying,   State.TRYING),      # before a restart
+        Input.WAS_PROCEEDING:   (_register,        State.PROCEEDING),
+        Input.WAS_ACCEPTED:     (_resume_accepted, State.ACCEPTED),
     },
     State.TRYING: {
         Input.REQUEST:          (_absorb,          State.TRYING),

@@ -33,6 +33,9 @@ PRAGMAS: Final = (
 )
 
 
+SIGN_OF_LIFE: Final = 32  # where it stands in the lock file, behind the number of the process
+
+
 class Lock:
     """The right to write a database: a lock file beside it, given up by the kernel when the process dies."""
 
@@ -48,17 +51,30 @@ class Lock:
         try:
             fcntl.flock(self._descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:
-            owner = os.read(self._descriptor, 20).decode("ascii", "replace").strip()
+            owner = os.read(self._descriptor, 20).decode("ascii", "replace").partition("\n")[0].strip()
             os.close(self._descriptor)
             raise StoreError(
                 f"{database} is in use by another softswitch" + (f" (process {owner})" if owner else ""),
                 hint="stop that one, or use another database",
             ) from None
+        self.last_alive = _number(os.pread(self._descriptor, 20, SIGN_OF_LIFE))  # of the process before; 0: not known
         os.ftruncate(self._descriptor, 0)
         os.pwrite(self._descriptor, f"{os.getpid()}\n".encode(), 0)
 
+    def alive(self, wall: float) -> None:
+        """Note a sign of life. Not synced: it is for kills, and of a power failure less would be known anyway."""
+        with contextlib.suppress(OSError):
+            os.pwrite(self._descriptor, f"{wall:17.3f}\n".encode(), SIGN_OF_LIFE)
+
     def release(self) -> None:
         os.close(self._descriptor)
+
+
+def _number(text: bytes) -> float:
+    try:
+        return float(text.strip(b" \t\r\n\0"))
+    except ValueError:
+        return 0.0
 
 
 async def open_database(path: Path) -> aiosqlite.Connection:

@@ -9,19 +9,32 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any, Final, Protocol
 
 from softswitch.errors import StoreError
 from softswitch.events import Event
+from softswitch.store.moment import present
 from softswitch.store.projection import BOOKS, Batch, Stamped, to_json
 from softswitch.store.records import Health
 
 SLICE: Final = 64  # events turned into rows at a stretch: 0.3 ms, then the loop has its turn
+KEPT_SLICE: Final = 16  # calls that are turned into rows at a stretch
+SOON: Final = 0.02  # seconds until what happens after a while of silence is written
 LARGEST: Final = 4096  # events of one transaction
 RETRY_FIRST: Final = 0.25  # seconds
 RETRY_LAST: Final = 5.0
 HARD_LIMIT: Final = 2  # times the limit: beyond it even records are dropped
+
+
+class Keeper(Protocol):
+    """Who knows the calls that go on."""
+
+    @property
+    def has_changes(self) -> bool: ...
+    def changes(self, now: float) -> Iterable[tuple[str, dict[str, Any] | None]]:
+        """The calls that have changed; None: the call is over."""
+        ...
 
 
 class Sink(Protocol):
@@ -67,6 +80,9 @@ class Journal:
         self._overflowed = False
         self._dropped = 0
         self._durable = 0
+        self.keeper: Keeper | None = None
+        self._touched = False
+        self._flushed_at = 0.0
         self._task = self._loop.create_task(self._run(), name="journal")
 
     # --- in --------------------------------------------------------------------------------------------------------
@@ -86,9 +102,19 @@ class Journal:
         if not self._armed:
             self._arm()
 
+    def touch(self) -> None:
+        """The keeper has something to give."""
+        if self.keeper is None:
+            return
+        self._touched = True
+        if not self._armed:
+            self._arm()
+
     def _arm(self) -> None:
+        # What happens alone is on disk soon; under load there is one transaction in each interval.
         self._armed = True
-        self._loop.call_later(self._interval, self._wake.set)
+        delay = max(min(SOON, self._interval), self._flushed_at + self._interval - self._loop.time())
+        self._loop.call_later(delay, self._wake.set)
 
     def _shed(self) -> None:
         """Over the limit: news go, records stay; over the hard limit new records go too."""
@@ -108,7 +134,9 @@ class Journal:
     async def flush(self, within: float | None = None) -> bool:
         """Write everything published so far now. False if that was not possible in time."""
         until = None if within is None else self._loop.time() + within
-        while self._pending or self._states or self._unwritten or self._writing_from is not None:
+        asked = not self._touched  # The keeper is asked once: what it puts off is for the next time.
+        while not asked or self._pending or self._states or self._unwritten or self._writing_from is not None:
+            asked = True
             left = None if until is None else until - self._loop.time()
             if left is not None and left <= 0:
                 return False
@@ -142,6 +170,7 @@ class Journal:
             await self._wake.wait()
             self._wake.clear()
             self._armed = False
+            self._flushed_at = self._loop.time()
             written = False
             while not written or len(self._pending) >= LARGEST:  # What is left has a timer of its own.
                 written = await self._write()
@@ -151,7 +180,7 @@ class Journal:
 
     async def _write(self) -> bool:
         batch = self._unwritten or await self._build()
-        if not batch.count and not batch.states:
+        if not batch.count and not batch.states and not batch.kept:
             return True
         self._unwritten = batch
         try:
@@ -197,6 +226,7 @@ class Journal:
         self._states = {}
         taken, self._pending = self._pending[:LARGEST], self._pending[LARGEST:]
         self._writing_from = taken[0][2] if taken else None
+        await self._keep(batch)
         for start in range(0, len(taken), SLICE):
             for stamped in taken[start : start + SLICE]:
                 self._add(batch, stamped)
@@ -204,6 +234,19 @@ class Journal:
             if start + SLICE < len(taken):
                 await asyncio.sleep(0)
         return batch
+
+    async def _keep(self, batch: Batch) -> None:
+        """Take in the calls that have changed. They are no older than the events of the batch, and hardly younger."""
+        if not self._touched or self.keeper is None:
+            return
+        self._touched = False
+        now = present()
+        for count, (call, value) in enumerate(self.keeper.changes(now.mono), 1):
+            batch.kept[call] = None if value is None else (call, to_json(value), now.wall, now.mono)
+            if not count % KEPT_SLICE:
+                await asyncio.sleep(0)
+        if self.keeper.has_changes:
+            self.touch()
 
     def _add(self, batch: Batch, stamped: Stamped) -> None:
         try:

@@ -3,14 +3,22 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 from typing import Any, Final
 
 from softswitch.effects import Flow
-from softswitch.events import BindingAdded
+from softswitch.events import BindingAdded, Event
 from softswitch.store import statements as sql
 from softswitch.store.projection import Row
-from softswitch.store.records import LeftOpen, Moment, Snapshot, StoredAgent, StoredState
+from softswitch.store.records import (
+    JournalEntry,
+    LeftOpen,
+    Moment,
+    Snapshot,
+    StoredAgent,
+    StoredCall,
+    StoredState,
+)
 from softswitch.store.reports import call_record, recording_record, visit_record
 
 # After a restart numbering goes on with a gap: the last numbers may have been seen by listeners and never written.
@@ -19,10 +27,10 @@ SEQUENCE_GAP: Final = 1_000_000
 Rows = Callable[[str], Awaitable[list[Any]]]
 
 
-async def load(rows: Rows, now: Moment, boot: str) -> tuple[Snapshot, LeftOpen]:
-    """Registrations, agents and states, without the site; and what the last life left open.
+async def load(rows: Rows, now: Moment, boot: str, alive: float = 0.0) -> tuple[Snapshot, LeftOpen]:
+    """Registrations, agents, states and calls, without the site; and what the last life left open.
 
-    `rows` runs a statement; `boot` is the one in which the stored monotonic times count.
+    `rows` runs a statement; `boot` is the one in which the stored monotonic times count; `alive`: when it last said so.
     """
     bindings, expired = [], []
     for row in await rows(sql.LOAD_BINDINGS):
@@ -41,11 +49,37 @@ async def load(rows: Rows, now: Moment, boot: str) -> tuple[Snapshot, LeftOpen]:
     visits = [visit_record(row) for row in await rows(sql.OPEN_VISITS)]
     walls = [row[1] for row in await rows(sql.LAST_BLOCK)] + [wall for _, _, wall, _ in stored]
     walls += [one.started_at for one in calls] + [one.entered_at for one in visits]
+    if alive:
+        walls.append(alive)
     at = min(now.wall, max(walls, default=now.wall))
+    live = [
+        StoredCall(call, json.loads(text), now.mono_of(wall, mono, boot) - mono)
+        for call, text, wall, mono in await rows(sql.LOAD_CALLS)
+    ]
     last_visit = (await rows(sql.LAST_VISIT))[0][0] or 0
-    snapshot = Snapshot(None, bindings, {one.agent: one for one in agents}, states, last_seq + SEQUENCE_GAP, last_visit)
+    snapshot = Snapshot(
+        None, bindings, {one.agent: one for one in agents}, states, last_seq + SEQUENCE_GAP, last_visit, calls=live,
+        outage=now.wall - at,
+    )  # fmt: skip
     snapshot.recordings = [recording_record(row) for row in await rows(sql.OPEN_RECORDINGS)]
     return snapshot, LeftOpen(at, last_seq, calls, visits, expired)
+
+
+def events_after(seq: int, journal: Iterable[JournalEntry], now: Moment, boot: str) -> list[tuple[float, Event]]:
+    """The events of a journal after a number, with their time on this process's clock. What is not known any more is left out."""
+    found = []
+    for one in journal:
+        cls = _EVENTS.get(one.name)
+        if one.seq > seq and cls is not None:
+            known = {name: value for name, value in one.payload.items() if name in cls.__dataclass_fields__}
+            try:
+                found.append((now.mono_of(one.wall, one.mono, boot), cls(**known)))
+            except TypeError:  # Written by another version.
+                continue
+    return found
+
+
+_EVENTS: Final[dict[str, type[Event]]] = {cls.name: cls for cls in Event.__subclasses__()}
 
 
 def binding(row: Row, now: Moment, boot: str) -> BindingAdded | None:

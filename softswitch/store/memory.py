@@ -17,7 +17,7 @@ from softswitch.events import Event
 from softswitch.store import loading
 from softswitch.store import statements as sql
 from softswitch.store.diff import diff_objects
-from softswitch.store.journal import Journal
+from softswitch.store.journal import Journal, Keeper
 from softswitch.store.moment import present
 from softswitch.store.objects import Objects, from_objects, to_objects
 from softswitch.store.opening import calendars, covers
@@ -76,6 +76,8 @@ class Tables:
     presences: dict[str, Row] = field(default_factory=dict)
     activities: dict[str, Row] = field(default_factory=dict)
     states: dict[str, Row] = field(default_factory=dict)
+    live_calls: dict[str, Row] = field(default_factory=dict)
+    alive: float = 0.0
     keys: dict[str, str] = field(default_factory=dict)
     sites: list[tuple[SiteVersion, Objects]] = field(default_factory=list)
     calendars: dict[str, dict[str, str]] = field(default_factory=dict)
@@ -186,6 +188,8 @@ class MemoryStore:
         self.tables = tables
         self.trouble: StoreError | None = None  # set it, and writing fails with it
         self._left: LeftOpen | None = None
+        self._loaded_at = Moment(0.0, 0.0)
+        self._boot = ""
         self._journal: Journal
 
     @classmethod
@@ -212,6 +216,15 @@ class MemoryStore:
     def save_state(self, name: str, value: Any, now: Moment | None = None) -> None:
         now = now or present()
         self._journal.save_state(name, value, now.wall, now.mono)
+
+    def keep_calls(self, keeper: Keeper) -> None:
+        self._journal.keeper = keeper
+
+    def calls_changed(self) -> None:
+        self._journal.touch()
+
+    def alive(self, now: Moment | None = None) -> None:
+        self.tables.alive = (now or present()).wall
 
     async def flush(self, within: float | None = None) -> bool:
         return await self._journal.flush(within)
@@ -261,21 +274,39 @@ class MemoryStore:
         tables.presences |= batch.presences
         tables.activities |= batch.activities
         tables.states |= batch.states
+        for call, kept in batch.kept.items():
+            if kept is None:
+                tables.live_calls.pop(call, None)
+            else:
+                tables.live_calls[call] = kept
 
     # --- start ---------------------------------------------------------------------------------------------------
 
     async def load(self, now: Moment | None = None) -> Snapshot:
         now = now or present()
-        snapshot, self._left = await loading.load(self._rows, now, self.tables.boot)
+        self._loaded_at, self._boot = now, self.tables.boot
+        snapshot, self._left = await loading.load(self._rows, now, self._boot, self.tables.alive)
         if self.tables.sites:
             snapshot.directory = await self.site_at(self.tables.sites[-1][0].version)
             snapshot.calendars = await self.calendars(snapshot.directory, now)
         self._adopt_clock(now)
         return snapshot
 
-    async def recover(self, *, resumed: Collection[tuple[int, str]] = ()) -> Recovery:
+    def _journal_entries(self) -> list[JournalEntry]:
+        return journal_entries((row[2], *row[4:]) for row in self.tables.journal.values())
+
+    async def since(self, seq: int) -> list[tuple[float, Event]]:
+        return loading.events_after(seq, self._journal_entries(), self._loaded_at, self._boot)
+
+    async def recover(
+        self,
+        *,
+        resumed: Collection[tuple[int, str]] = (),
+        calls: Collection[str] = (),
+        legs: Collection[str] = (),
+    ) -> Recovery:
         assert self._left is not None, "load() comes first"
-        return recover(self._left, journal_entries((row[2], *row[4:]) for row in self.tables.journal.values()), resumed)
+        return recover(self._left, self._journal_entries(), resumed, calls, legs)
 
     async def _rows(self, statement: str) -> list[Any]:
         """What SQLite would answer to the statements of `loading`."""
@@ -293,6 +324,7 @@ class MemoryStore:
                 for name in agents
             ],
             sql.LOAD_STATES: lambda: list(tables.states.values()),
+            sql.LOAD_CALLS: lambda: list(tables.live_calls.values()),
             sql.LAST_BLOCK: lambda: [(tables.journal[last][1], tables.journal[last][3])] if last else [],
             sql.LAST_CALL: lambda: [(max((row[0] for row in tables.calls.values()), default=None),)],
             sql.LAST_LEG: lambda: [(max(tables.legs, default=None),)],
@@ -310,6 +342,7 @@ class MemoryStore:
         if now.boot == tables.boot:
             return
         tables.boot = now.boot
+        tables.live_calls = {}
         tables.bindings = {key: (*row[:3], row[2] + shift, *row[4:]) for key, row in tables.bindings.items()}
         tables.states = {name: (*row[:3], row[2] + shift) for name, row in tables.states.items()}
         tables.presences = {name: (*row[:5], row[4] + shift) for name, row in tables.presences.items()}

@@ -73,6 +73,7 @@ class Batch:
     recordings_started: dict[int, Row] = field(default_factory=dict)
     recordings_ended: dict[int, Row] = field(default_factory=dict)
     recordings_deleted: dict[int, Row] = field(default_factory=dict)
+    kept: dict[str, Row | None] = field(default_factory=dict)  # calls that go on; None: it is over
     last_seq: int = 0
     count: int = 0
 

@@ -53,6 +53,15 @@ class StoredState:
     saved_at: float
 
 
+@dataclass(slots=True, frozen=True)
+class StoredCall:
+    """A call that went on when the last process was killed. `shift`: what the clock inside lacks to this process's."""
+
+    call: str
+    value: dict[str, Any]
+    shift: float
+
+
 @dataclass(slots=True)
 class Snapshot:
     """Everything the daemon needs at start. `directory` is None as long as no site was applied."""
@@ -65,6 +74,8 @@ class Snapshot:
     last_visit: int = 0  # the highest visit number ever given
     calendars: dict[str, dict[str, str]] = field(default_factory=dict)  # see opening.py
     recordings: list[RecordingRecord] = field(default_factory=list)  # that were not finished
+    calls: list[StoredCall] = field(default_factory=list)
+    outage: float = 0.0  # seconds since the last sign of life of the process before
 
 
 @dataclass(slots=True, frozen=True)

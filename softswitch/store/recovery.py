@@ -44,20 +44,26 @@ class _Traces:
     agent: dict[str, str] = field(default_factory=dict)  # call -> who took it from there
 
 
-def recover(left: LeftOpen, journal: Iterable[JournalEntry], resumed: Collection[tuple[int, str]] = ()) -> Recovery:
+def recover(
+    left: LeftOpen,
+    journal: Iterable[JournalEntry],
+    resumed: Collection[tuple[int, str]] = (),
+    calls: Collection[str] = (),
+    legs: Collection[str] = (),
+) -> Recovery:
     """The closing events. `journal` covers at least the open calls.
 
-    `resumed`: visits (number, call) that the engine goes on with.
+    `resumed`: visits (number, call) that the engine goes on with; `calls` and `legs`: those that call control goes on with.
     """
     at = left.at
     open_calls = {one.call: one for one in left.calls}
     traces = _trace(journal, open_calls)
-    legs = [_leg_ended(one, at) for one in traces.legs.values()]
-    ended = [_call_ended(one, at, traces) for one in open_calls.values()]
+    cut_off = [_leg_ended(one, at) for (_, leg), one in traces.legs.items() if leg not in legs]
+    ended = [_call_ended(one, at, traces) for one in open_calls.values() if one.call not in calls]
     visits = [_caller_left(one, at) for one in left.visits if (one.visit, one.call) not in resumed]
     gone = [BindingRemoved(aor, contact, "expired") for aor, contact in left.expired]
-    events: list[Event] = [*gone, *visits, *legs, *ended]
-    return Recovery(at, events, len(ended), len(legs), len(visits), len(gone))
+    events: list[Event] = [*gone, *visits, *cut_off, *ended]
+    return Recovery(at, events, len(ended), len(cut_off), len(visits), len(gone))
 
 
 def _trace(journal: Iterable[JournalEntry], calls: Collection[str]) -> _Traces:

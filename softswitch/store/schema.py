@@ -205,6 +205,16 @@ agent_state = Table(
     seconds("until_mono", nullable=True),
 )
 
+# What a restart must know of each call that goes on: JSON of `call.keeping`, with monotonic times of `saved_mono`'s clock.
+live_calls = Table(
+    "live_calls",
+    metadata,
+    Column("call", Text, primary_key=True),
+    text("value"),
+    seconds("saved_at"),
+    seconds("saved_mono"),
+)
+
 engine_state = Table(
     "engine_state",
     metadata,

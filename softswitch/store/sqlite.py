@@ -21,7 +21,7 @@ from softswitch.store import loading
 from softswitch.store import statements as sql
 from softswitch.store.database import Lock, create_private, explain, is_state, open_database, transaction
 from softswitch.store.diff import diff_objects
-from softswitch.store.journal import Journal
+from softswitch.store.journal import Journal, Keeper
 from softswitch.store.moment import present
 from softswitch.store.objects import KINDS, Objects, from_objects, natural, to_objects
 from softswitch.store.opening import calendars, covers
@@ -47,6 +47,8 @@ class Store:
         self._objects: Objects = {}
         self._version = 0
         self._left: LeftOpen | None = None
+        self._loaded_at = Moment(0.0, 0.0)
+        self._boot = ""  # in which stored monotonic times count
         self._journal: Journal
 
     @classmethod
@@ -92,6 +94,18 @@ class Store:
         now = now or present()
         self._journal.save_state(name, value, now.wall, now.mono)
 
+    def keep_calls(self, keeper: Keeper) -> None:
+        """Whom to ask for calls that have changed, before each write."""
+        self._journal.keeper = keeper
+
+    def calls_changed(self) -> None:
+        """There is something to ask for."""
+        self._journal.touch()
+
+    def alive(self, now: Moment | None = None) -> None:
+        """Note that this process lives: what it left open ended no earlier. To be called about once a second."""
+        self._lock.alive((now or present()).wall)
+
     async def flush(self, within: float | None = None) -> bool:
         """Write everything published so far. False if that was not possible in time."""
         return await self._journal.flush(within)
@@ -129,7 +143,8 @@ class Store:
         try:
             meta: dict[str, str] = dict(await self._rows(sql.LOAD_META))
             directory = await self._load_site()
-            snapshot, self._left = await loading.load(self._rows, now, meta.get("boot", ""))
+            self._loaded_at, self._boot = now, meta.get("boot", "")
+            snapshot, self._left = await loading.load(self._rows, now, self._boot, self._lock.last_alive)
             snapshot.directory = directory
             await self._adopt_clock(now, meta.get("boot", ""))
         except sqlite3.Error as error:
@@ -137,10 +152,26 @@ class Store:
         snapshot.calendars = await self._calendars(meta.get("calendars", "{}"), directory, now)
         return snapshot
 
-    async def recover(self, *, resumed: Collection[tuple[int, str]] = ()) -> Recovery:
+    async def since(self, seq: int) -> list[tuple[float, Event]]:
+        """What the last life has told after an event, with the monotonic time on this process's clock. Raises StoreError."""
+        left = self._left
+        assert left is not None, "load() comes first"
+        try:
+            blocks = await self._rows(sql.BLOCKS, (seq + 1, left.last_seq, LAST_SEQ))
+        except sqlite3.Error as error:
+            raise explain(error, self.path) from None
+        return loading.events_after(seq, journal_entries(blocks), self._loaded_at, self._boot)
+
+    async def recover(
+        self,
+        *,
+        resumed: Collection[tuple[int, str]] = (),
+        calls: Collection[str] = (),
+        legs: Collection[str] = (),
+    ) -> Recovery:
         """What the last life left open when `load` looked, as the events that close it: publish them with the time `at`.
 
-        `resumed`: visits (number, call) that the engine goes on with. Raises StoreError.
+        `resumed`: visits (number, call) that the engine goes on with; `calls`, `legs`: those that go on. Raises StoreError.
         """
         left = self._left
         assert left is not None, "load() comes first"
@@ -150,7 +181,7 @@ class Store:
         except sqlite3.Error as error:
             raise explain(error, self.path) from None
         journal = await asyncio.to_thread(journal_entries, blocks, {one.call for one in left.calls})
-        return recover(left, journal, resumed)
+        return recover(left, journal, resumed, calls, legs)
 
     async def _adopt_clock(self, now: Moment, boot: str) -> None:
         """After a boot, stored monotonic times get the values they have on the new clock."""
@@ -301,6 +332,8 @@ def rows_of(batch: Batch) -> list[tuple[str, list[Row]]]:
         (sql.AGENT_PRESENCE, list(batch.presences.values())),
         (sql.AGENT_ACTIVITY, list(batch.activities.values())),
         (sql.STATE, list(batch.states.values())),
+        (sql.CALL_KEPT, [row for row in batch.kept.values() if row is not None]),
+        (sql.CALL_FORGOTTEN, [(call,) for call, row in batch.kept.items() if row is None]),
     ]
     return [(statement, rows) for statement, rows in found if rows]
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Final
 
-REVISION: Final = "0002"  # the newest migration; a database that says so needs no alembic at start
+REVISION: Final = "0003"  # the newest migration; a database that says so needs no alembic at start
 
 CALL_COLUMNS: Final = (
     "seq", "call", "started_at", "caller", "caller_name", "dialled", "account", "ended_at", "end_seq", "outcome", "status",
@@ -95,6 +95,10 @@ AGENT_ACTIVITY: Final = (
 STATE: Final = insert(
     "engine_state", ("name", "value", "saved_at", "saved_mono"), "name", ("value", "saved_at", "saved_mono")
 )
+CALL_KEPT: Final = insert(
+    "live_calls", ("call", "value", "saved_at", "saved_mono"), "call", ("value", "saved_at", "saved_mono")
+)
+CALL_FORGOTTEN: Final = "DELETE FROM live_calls WHERE call = ?"
 META: Final = insert("meta", ("name", "value"), "name", ("value",))
 KEY: Final = insert("keys", ("name", "value", "created_at"), "name")
 
@@ -106,6 +110,7 @@ LOAD_VERSION: Final = "SELECT max(version) FROM site_versions"
 LOAD_BINDINGS: Final = select("bindings", BINDING_COLUMNS)
 LOAD_AGENTS: Final = select("agent_state", ("agent", *_PRESENCE, *_ACTIVITY))
 LOAD_STATES: Final = "SELECT name, value, saved_at, saved_mono FROM engine_state"
+LOAD_CALLS: Final = "SELECT call, value, saved_at, saved_mono FROM live_calls"
 LAST_BLOCK: Final = "SELECT last_seq, last_wall FROM journal ORDER BY first_seq DESC LIMIT 1"
 LAST_CALL: Final = "SELECT max(seq) FROM calls"
 LAST_LEG: Final = "SELECT max(seq) FROM legs"
@@ -127,6 +132,7 @@ BLOCKS: Final = (
 ADOPT_CLOCK: Final = (
     "UPDATE bindings SET expires_mono = expires_at + :shift",
     "UPDATE engine_state SET saved_mono = saved_at + :shift",
+    "DELETE FROM live_calls WHERE :shift IS NOT NULL",  # Times inside are of the old clock; those that go on are kept anew.
     "UPDATE agent_state SET presence_mono = presence_at + :shift, activity_mono = activity_at + :shift,"
     " until_mono = until_at + :shift",
 )

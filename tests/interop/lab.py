@@ -29,6 +29,7 @@ class Lab:
     tiers: int = 1
     options: tuple[str, ...] = ()
     host: str = LOOPBACK
+    environment: dict[str, str] = field(default_factory=dict)
     media_ports: int = 2000  # several labs fit beside each other on a machine
     port: int = field(default_factory=lambda: free_port(2))
     http_port: int = field(default_factory=free_port)
@@ -86,8 +87,9 @@ class Lab:
         ]
         with self.output.open("ab") as output:
             self._process = subprocess.Popen(
-                list(map(str, command)), stdin=subprocess.DEVNULL, stdout=output, stderr=output, start_new_session=True
-            )
+                list(map(str, command)), stdin=subprocess.DEVNULL, stdout=output, stderr=output, start_new_session=True,
+                env=os.environ | self.environment,
+            )  # fmt: skip
         deadline = time.monotonic() + START
         while not self._reported(report):
             if self._process.poll() is not None or time.monotonic() > deadline:
@@ -106,7 +108,7 @@ class Lab:
         return True
 
     def kill(self) -> None:
-        """kill -9, of the whole process group: what a power cut leaves."""
+        """kill -9 of the switch. Its media workers wait for another one, unless the environment says otherwise."""
         if self._process is not None:
             self._process.send_signal(signal.SIGKILL)
             self._process.wait()

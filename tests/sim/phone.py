@@ -506,6 +506,8 @@ class VirtualPhone:
             line.reason = raw.get("Reason")
         elif method == "CANCEL":
             self._cancelled(line, raw)
+        elif method == "OPTIONS" and line.state == "ended":
+            self.respond(raw, 481)
         elif method == "INFO":
             line.note("INFO " + raw.body.decode().split("\r\n")[0])
             self.respond(raw, self.answers_info)

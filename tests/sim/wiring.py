@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from softswitch.acd.invariants import check_invariants
 from softswitch.call.board import Policy
 from softswitch.directory import Directory
-from softswitch.effects import CloseFlow, Flow, MediaCommand, Publish, Send
+from softswitch.effects import CallsChanged, CloseFlow, Flow, MediaCommand, Publish, Send
 from softswitch.events import Event
 from softswitch.sip.listener import Listener
 from softswitch.switch import Settings, Switch
@@ -38,6 +38,7 @@ class Wiring:
         self.calls = self.switch.calls
         self.queues = self.switch.queues
         self.events: list[Event] = []
+        self.times: list[float] = []  # of the events
         self.items: list[object] = []  # between the machines, in order
         self.aborted = 0  # calls given up after a fault
         self._has_queues = bool(directory.queues)
@@ -98,9 +99,16 @@ class Wiring:
         elif kind is MediaCommand:
             self.world.worker.perform(effect.command)
         elif kind is Publish:
-            self.events.append(effect.event)
+            self.publish(effect.event)
+        elif kind is CallsChanged:
+            self.world.storage.arm()
         else:
             assert kind is CloseFlow, effect
+
+    def publish(self, event: Event) -> None:
+        self.events.append(event)
+        self.times.append(self.world.now)
+        self.world.storage.arm()
 
     def named(self, name: str) -> list[Any]:
         """The events of this name, in order."""

@@ -36,6 +36,7 @@ from media.control import (
 from softswitch.directory import Account, Directory
 from softswitch.sip.listener import Listener
 from tests.sim.phone import Behaviour, VirtualPhone
+from tests.sim.storage import Storage
 from tests.sim.wiring import Wiring
 
 SWITCH = ("192.0.2.1", 5060)
@@ -188,9 +189,33 @@ class World:
         self._sequence = 0
         self._rtp = 30_000
         self.worker = Worker(self)
+        self.storage = Storage(self)
+        self.down = False  # there is no switch
+        self.missed: list[Any] = []  # what the worker has told meanwhile
+        self.lives = 1
+        self._policy = policy
         self.switch = Wiring(directory, SeededEntropy(random.Random(seed + 1)), self, LISTENERS, policy)
         self.switch.calls.add_range(0, 40_000, legs, codecs=codecs, fingerprint=fingerprint)
         self.legs = legs
+
+    # --- death and birth -------------------------------------------------------------------------------------------------
+
+    def kill(self) -> None:
+        """kill -9 of the switch: the worker goes on, and phones talk to nobody."""
+        self.down = True
+
+    def restart(self, *, worker_too: bool = False) -> None:
+        """A new switch begins with what was stored. `worker_too`: there is another worker as well."""
+        self.lives += 1
+        entropy = SeededEntropy(random.Random(self.rng.getrandbits(32)))
+        if worker_too:
+            self.worker, self.missed = Worker(self), []
+        self.switch = Wiring(self.switch.switch.directory, entropy, self, LISTENERS, self._policy)
+        self.down = False
+        self.storage.restore(self.switch)
+        missed, self.missed = self.missed, []
+        for event in missed:
+            self.media_event(event)
 
     # --- clock -----------------------------------------------------------------------------------------------------------
 
@@ -205,7 +230,7 @@ class World:
         """Let time pass."""
         until = self.now + seconds
         while True:
-            deadline = self.switch.next_deadline()
+            deadline = None if self.down else self.switch.next_deadline()
             event = self._events[0][0] if self._events else None
             first = min((at for at in (deadline, event) if at is not None), default=None)
             if first is None or first > until:
@@ -233,12 +258,16 @@ class World:
 
     def _deliver(self, data: bytes, source: tuple[str, int], target: tuple[str, int]) -> None:
         if target in self.listening:
-            self.switch.receive(data, source, self.now)
+            if not self.down:
+                self.switch.receive(data, source, self.now)
         elif (phone := self.phones.get(target)) is not None:
             phone.receive(data)
 
     def media_event(self, event: Any) -> None:
-        self.switch.media(0, event, self.now)
+        if self.down:
+            self.missed.append(event)
+        else:
+            self.switch.media(0, event, self.now)
 
     def rtp_port(self) -> int:
         self._rtp += 2

@@ -6,8 +6,20 @@ import json
 from typing import Any
 
 from softswitch.acd.recovery import catch_up
-from softswitch.effects import DeviceReachable, EnterQueue, OfferAnswered, OfferResult, Outcome, ReleaseCaller
-from softswitch.events import CallerJoined, CallerLeft
+from softswitch.effects import (
+    ConversationEnded,
+    ConversationHeld,
+    ConversationResumed,
+    DeviceReachable,
+    EnterQueue,
+    OfferAnswered,
+    OfferResult,
+    OfferResumed,
+    Outcome,
+    ReleaseCaller,
+    WithdrawOffer,
+)
+from softswitch.events import CallerJoined, CallerLeft, OfferEnded, OfferMade
 from tests.unit.acd.site import Site, queue
 
 
@@ -266,3 +278,110 @@ def test_exporting_twice_through_a_restart_loses_nothing() -> None:
     twice.give(EnterQueue("c1", "q"))
     twice.leave("c1")
     assert twice.outcome("c1").waited == 7.0
+
+
+# --- what goes on, as call control tells ---------------------------------------------------------------------------------
+
+
+def test_a_conversation_goes_on_and_wrap_up_follows() -> None:
+    site = Site(queue("anna jan", wrap_up=10.0))
+    site.enter("c1")
+    site.serve("anna", 0.0)
+    after = reborn(site)
+    after.give(ConversationResumed(5, "c9", "anna", "q", after.now - 30.0))
+    assert after.activity("anna") == "talking"
+    after.enter("c2")
+    assert after.rung() == {"jan": "c2"}
+    after.give(ConversationHeld(5, True))
+    assert after.activity("anna") == "holding"
+    after.give(ConversationHeld(5, False))
+    after.give(ConversationEnded(5))
+    assert after.activity("anna") == "wrapup"
+    after.enter("c3")
+    assert after.engine.dispatcher.last > 5
+
+
+def test_a_conversation_that_was_on_hold_is_on_hold() -> None:
+    after = reborn(Site(queue("anna")))
+    after.give(ConversationResumed(5, "c9", "anna", "q", after.now, held=True))
+    assert after.activity("anna") == "holding"
+
+
+def test_a_conversation_of_somebody_unknown_is_counted() -> None:
+    after = reborn(Site(queue("anna")))
+    for item in (
+        ConversationResumed(5, "c9", "nobody", "q", after.now),
+        ConversationResumed(6, "c9", "anna", "gone", after.now),
+    ):
+        after.give(item)
+    assert after.engine.ignored["conversation"] == 2
+    assert after.activity("anna") == "idle"
+
+
+def ringing() -> Site:
+    """Anna is rung for c1 when the switch dies; c2 waits behind."""
+    site = Site(queue("anna", ring_timeout=20.0))
+    site.enter("c1", "c2")
+    assert site.rung() == {"anna": "c1"}
+    return site
+
+
+def test_a_ring_goes_on_until_its_time_is_over() -> None:
+    after = reborn(ringing())
+    after.give(OfferResumed(1, "c1", "anna", "q", after.now - 5.0, after.now + 15.0, rang=True))
+    after.give(EnterQueue("c1", "q"))
+    after.give(EnterQueue("c2", "q"))
+    assert after.activity("anna") == "offered" and after.rung() == {"anna": "c1"}
+    assert not after.of(CallerJoined) and not after.of(OfferMade)
+    after.advance(14.9)
+    assert not after.of(OfferEnded)
+    after.advance(0.2)
+    (ended,) = after.of(OfferEnded)
+    assert (ended.result, ended.offer) == ("no_answer", 1)
+    assert after.engine.position("c1") == 1
+
+
+def test_a_ring_that_is_answered_connects_the_caller() -> None:
+    after = reborn(ringing())
+    after.give(OfferResumed(1, "c1", "anna", "q", after.now - 5.0, after.now + 15.0))
+    assert after.activity("anna") == "reserved"
+    after.give(OfferAnswered(1))
+    assert after.outcome("c1").outcome == "answered"
+    assert after.outcome("c1").waited == 2.0
+
+
+def test_a_ring_for_nobody_is_withdrawn() -> None:
+    for offer in (
+        OfferResumed(1, "c1", "nobody", "q", 0.0, 90.0),
+        OfferResumed(1, "c1", "anna", "gone", 0.0, 90.0),
+        OfferResumed(1, "stranger", "anna", "q", 0.0, 90.0),
+    ):
+        after = reborn(ringing())
+        after.engine.handle(offer, after.now)
+        after.give(EnterQueue("c1", "q"))
+        (withdrawn,) = after.of(WithdrawOffer)
+        assert withdrawn.offer == 1
+        assert len(after.of(OfferEnded)) == 1
+        assert after.rung() == {"anna": "c1"}, "by a new offer"
+
+
+def test_an_agent_is_rung_for_one_caller_only() -> None:
+    after = reborn(ringing())
+    after.give(OfferResumed(1, "c1", "anna", "q", after.now, after.now + 15.0))
+    after.give(OfferResumed(2, "c2", "anna", "q", after.now, after.now + 15.0))
+    assert [item.offer for item in after.of(WithdrawOffer)] == [2]
+    after.give(EnterQueue("c2", "q"))
+    assert after.engine.position("c2") == 2
+
+
+def test_rings_of_agents_who_are_away_end_when_the_visits_are_closed() -> None:
+    state: dict[str, Any] = json.loads(json.dumps(ringing().engine.export_state(1_000.0)))
+    after = Site(queue("anna", ring_timeout=20.0), log_in=False, now=5.0)
+    after.engine.restore_state(state, after.now)
+    after.engine.drain()
+    # Between these two the invariants do not hold: anna's phone is not there, and it is not known yet.
+    after.engine.handle(OfferResumed(1, "c1", "anna", "q", after.now, after.now + 15.0), after.now)
+    after.engine.close_visits(after.now)
+    after._settle()
+    (ended,) = after.of(OfferEnded)
+    assert ended.result == "unreachable"

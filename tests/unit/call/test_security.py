@@ -12,9 +12,10 @@ from hypothesis import strategies as st
 
 from softswitch.call.codecs import repertoire
 from softswitch.call.description import Description, NotAcceptable, Terms, describe
-from softswitch.call.negotiation import Negotiation
+from softswitch.call.negotiation import NOT_KEPT, Negotiation
 from softswitch.call.security import SUITES, Keying, Peer, read_crypto, role
 from softswitch.errors import ParseError
+from softswitch.packing import pack_fields, unpack_into
 from softswitch.sip import sdp
 from tests.sim.world import SeededEntropy
 
@@ -391,6 +392,13 @@ def test_families_may_differ_between_signalling_and_media() -> None:
     assert n.open(0, PEER, 0.0).host == "2001:db8::7"
 
 
+def taken_up(n: Negotiation, wanted: Terms) -> Negotiation:
+    """As after a restart: what is not kept is given anew."""
+    again = Negotiation(n.host, n.port, 0, wanted, n.entropy)
+    unpack_into(again, json.loads(json.dumps(pack_fields(n, NOT_KEPT))))
+    return again
+
+
 # --- written down ----------------------------------------------------------------------------------------------------------
 
 
@@ -401,11 +409,11 @@ def test_a_negotiation_can_be_written_down_and_taken_up(body: str) -> None:
     n = negotiation()
     n.answer(describe(body.encode(), TERMS))
     n.offer()
-    again = Negotiation.take_up(json.loads(json.dumps(n.export())), TERMS, n.entropy)
+    again = taken_up(n, TERMS)
     assert again == n
     assert again.current() == n.current() and again.open(3, PEER, 1.0) == n.open(3, PEER, 1.0)
     empty = negotiation()
-    assert Negotiation.take_up(json.loads(json.dumps(empty.export())), TERMS, empty.entropy) == empty
+    assert taken_up(empty, TERMS) == empty
 
 
 # --- whatever comes ----------------------------------------------------------------------------------------------------------
@@ -449,7 +457,7 @@ def test_whatever_is_offered_the_worker_is_told_something_consistent(parts: list
     assert wanted.srtp != "off" or not opened.suite
     assert wanted.srtp != "required" or opened.suite
     n.offer()
-    Negotiation.take_up(json.loads(json.dumps(n.export())), wanted, n.entropy)
+    taken_up(n, wanted)
 
 
 def test_nothing_is_plain() -> None:

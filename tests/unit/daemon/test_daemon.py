@@ -3,6 +3,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import select
 import signal
 import socket
 import stat
@@ -238,3 +239,67 @@ def test_stream_and_datagram_share_the_port(switch: Running) -> None:
     with socket.create_connection(("127.0.0.1", switch.port), timeout=30) as stream:
         stream.sendall(b"\r\n\r\n")
         assert stream.recv(10) == b"\r\n"
+
+
+def test_kill_9_in_the_middle_of_a_call(own_switch: Running) -> None:
+    phone = Phone(own_switch, 0)
+    rtp = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    rtp.bind(("127.0.0.1", 0))
+    rtp.settimeout(30)
+    tag = phone.call("music", rtp.getsockname()[1])
+    (worker,) = own_switch.command("status")["workers"]
+    watcher = os.pidfd_open(worker["pid"])
+    flushed(own_switch)
+    first = int.from_bytes(rtp.recv(2000)[2:4], "big")
+    own_switch.kill()
+    own_switch.start()
+    (now,) = own_switch.command("status")["workers"]
+    assert (now["pid"], now["adopted"], now["restarts"]) == (worker["pid"], True, 0)
+    (call,) = own_switch.command("calls")
+    assert call["caller"] == phone.user
+    rtp.setblocking(False)
+    numbers = [first]
+    with contextlib.suppress(BlockingIOError):
+        while True:
+            numbers.append(int.from_bytes(rtp.recv(2000)[2:4], "big"))
+    assert numbers == [(first + index) & 0xFFFF for index in range(len(numbers))] and len(numbers) > 10
+    status, text = phone.ask("BYE", "music", to_tag=tag, call_id="a-call")
+    while status == 0:  # The new switch has asked whether the phone still knows the call.
+        assert text.startswith("OPTIONS ")
+        status, text = phone.receive()
+    assert status == 200
+    assert own_switch.command("calls") == []
+    own_switch.signal(signal.SIGTERM)
+    assert own_switch.wait() == 0
+    assert select.select([watcher], [], [], 30)[0], "the worker has outlived a switch that was stopped"
+    os.close(watcher)
+    rtp.close()
+    phone.close()
+
+
+def test_kill_9_without_calls_leaves_no_process(own_switch: Running) -> None:
+    (worker,) = own_switch.command("status")["workers"]
+    watcher = os.pidfd_open(worker["pid"])
+    own_switch.kill()
+    assert select.select([watcher], [], [], 30)[0]
+    os.close(watcher)
+
+
+def test_media_that_must_not_survive_does_not(tmp_path: Path) -> None:
+    switch = Running(tmp_path, settings={"SOFTSWITCH_MEDIA_SURVIVE": "0"})
+    switch.start()
+    try:
+        phone = Phone(switch, 0)
+        tag = phone.call("music")
+        (worker,) = switch.command("status")["workers"]
+        watcher = os.pidfd_open(worker["pid"])
+        flushed(switch)
+        switch.kill()
+        assert select.select([watcher], [], [], 30)[0]
+        os.close(watcher)
+        switch.start()
+        assert switch.command("calls") == []
+        assert phone.ask("BYE", "music", to_tag=tag, call_id="a-call")[0] == 481
+        phone.close()
+    finally:
+        switch.close()

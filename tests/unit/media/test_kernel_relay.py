@@ -235,6 +235,19 @@ def test_srtp_is_left_to_user_space(bridge: KernelWorld, leg: int) -> None:
     assert bridge.lend() == 2
 
 
+def test_a_leg_that_the_program_cannot_help_is_tried_ever_more_rarely(bridge: KernelWorld) -> None:
+    patience: list[float] = []
+    for _ in range(8):
+        bridge.engine.legs.take_back(0)
+        patience.append(round(float(bridge.offload._ready_at[0]) - bridge.offload.now, 3))
+        bridge.lend()
+    assert patience == [0.2, 0.4, 0.8, 1.6, 3.2, 6.4, 6.4, 6.4]  # The first time it had moved a whole second.
+    for number in range(50, 200):
+        bridge.arrive(0, audio(number, ssrc=0))
+    bridge.engine.legs.take_back(0)
+    assert round(float(bridge.offload._ready_at[0]) - bridge.offload.now, 3) == 0.2
+
+
 def test_what_takes_an_unknown_way_is_left_to_user_space(bridge: KernelWorld) -> None:
     bridge.offload.check(0, lambda source, target: 2)
     assert not bridge.engine.legs.lent[0] and bridge.engine.legs.lent[1]

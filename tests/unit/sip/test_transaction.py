@@ -34,6 +34,10 @@ GIVEN, STORED, ACK, CANCEL = "the given response", "what is stored", "ACK", "CAN
 
 INVITE_SERVER_FIGURE: Figure = {
     (S.INITIAL, I.REQUEST): (S.TRYING, ["RequestReceived"], {"200 ms": TRYING_DELAY}),
+    # A restart: nothing is sent or told, and time goes on.
+    (S.INITIAL, I.WAS_TRYING): (S.TRYING, [], {"200 ms": TRYING_DELAY}),
+    (S.INITIAL, I.WAS_PROCEEDING): (S.PROCEEDING, [], {}),
+    (S.INITIAL, I.WAS_ACCEPTED): (S.ACCEPTED, [], {"2xx interval": T1, "timer L": LINGER}),
     (S.TRYING, I.REQUEST): (S.TRYING, [], {}),
     (S.TRYING, I.TIMER_TRYING): (S.PROCEEDING, ["100"], {}),
     (S.TRYING, I.PROVISIONAL): (S.PROCEEDING, [GIVEN], {}),
@@ -91,6 +95,8 @@ NON_INVITE_SERVER_FIGURE: Figure = {
 INVITE_CLIENT_FIGURE: Figure = {
     (S.INITIAL, I.REQUEST): (S.CALLING, ["request"], {"timer A": T1, "timer B": LINGER}),
     (S.INITIAL, I.REQUEST_RELIABLE): (S.CALLING, ["request"], {"timer B": LINGER}),
+    (S.INITIAL, I.WAS_CALLING): (S.CALLING, [], {"timer A": T1, "timer B": LINGER}),
+    (S.INITIAL, I.WAS_PROCEEDING): (S.PROCEEDING, [], {}),
     (S.INITIAL, I.TRANSPORT_ERROR): (S.TERMINATED, ["RequestFailed 503"], {}),
     (S.CALLING, I.TIMER_A): (S.CALLING, [STORED], {"timer A": 2 * T1}),
     (S.CALLING, I.TIMER_B): (S.TERMINATED, ["RequestFailed 408"], {}),

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -404,6 +406,132 @@ async def test_a_visit_that_goes_on_is_left_open(lives: Lives) -> None:
     await lives.start()
     recovery = await lives.store.recover(resumed={(2, "c2")})
     assert [one.visit for one in recovery.events if isinstance(one, CallerLeft)] == [1]
+
+
+async def test_calls_and_legs_that_go_on_are_left_open(lives: Lives) -> None:
+    await lives.start()
+    await lives.write(
+        started("c1"), leg_started("c1", "a"), leg_started("c1", "b"), started("c2"), leg_started("c2", "c")
+    )
+    await lives.kill()
+    await lives.start()
+    recovery = await lives.store.recover(calls={"c1"}, legs={"a"})
+    assert [(type(one).name, getattr(one, "leg", one.call)) for one in recovery.events] == [
+        ("leg.ended", "b"), ("leg.ended", "c"), ("call.ended", "c2"),
+    ]  # fmt: skip
+
+
+class Calls:
+    """Who knows the calls that go on."""
+
+    def __init__(self) -> None:
+        self.changed: dict[str, Any] = {}
+        self.later = False
+        self.told = asyncio.Event()
+
+    @property
+    def has_changes(self) -> bool:
+        return bool(self.changed) or self.later
+
+    def changes(self, now: float) -> list[tuple[str, Any]]:
+        found, self.changed = list(self.changed.items()), {}
+        if found:
+            self.told.set()
+        return found
+
+
+async def kept(lives: Lives, keeper: Calls, **calls: Any) -> None:
+    keeper.changed = calls
+    lives.store.calls_changed()
+    assert await lives.store.flush(5.0)
+
+
+async def test_calls_are_kept_as_long_as_they_go_on(lives: Lives) -> None:
+    keeper = Calls()
+    assert (await lives.start()).calls == []
+    lives.store.keep_calls(keeper)
+    await kept(lives, keeper, c1={"started": 5.0}, c2={"x": ["zażółć", None, True]})
+    await kept(lives, keeper, c1={"started": 6.0}, c3=None)
+    await lives.kill()
+    found = {one.call: one.value for one in (await lives.start()).calls}
+    assert found == {"c1": {"started": 6.0}, "c2": {"x": ["zażółć", None, True]}}
+    lives.store.keep_calls(keeper)
+    await kept(lives, keeper, c1=None, c2=None)
+    await lives.kill()
+    assert (await lives.start()).calls == []
+
+
+async def test_calls_are_written_with_the_events_of_the_same_moment(lives: Lives) -> None:
+    keeper = Calls()
+    await lives.start()
+    lives.store.keep_calls(keeper)
+    keeper.changed = {"c1": {"a": 1}}
+    lives.store.calls_changed()
+    await lives.write(started("c1"))
+    await lives.kill()
+    snapshot = await lives.start()
+    assert [one.call for one in snapshot.calls] == ["c1"]
+    assert [one.call for one in (await lives.store.recover()).events if type(one).name == "call.ended"] == ["c1"]
+
+
+async def test_what_the_keeper_puts_off_is_asked_for_again(lives: Lives) -> None:
+    keeper = Calls()
+    await lives.start()
+    lives.store.keep_calls(keeper)
+    keeper.later = True
+    await kept(lives, keeper)
+    keeper.changed, keeper.later = {"c1": {}}, False
+    async with asyncio.timeout(5):
+        await keeper.told.wait()
+    assert await lives.store.flush(5.0)
+    await lives.kill()
+    assert [one.call for one in (await lives.start()).calls] == ["c1"]
+
+
+async def test_without_a_keeper_nothing_is_asked(lives: Lives) -> None:
+    await lives.start()
+    lives.store.calls_changed()
+    assert await lives.store.flush(5.0)
+
+
+async def test_a_boot_forgets_calls_once_they_were_loaded(lives: Lives) -> None:
+    """The times inside are of a clock that has stopped: who goes on with them keeps them anew."""
+    keeper = Calls()
+    await lives.start()
+    lives.store.keep_calls(keeper)
+    await kept(lives, keeper, c1={"started": 900.0})
+    await lives.kill()
+    lives.reboot(20.0)
+    assert len((await lives.start()).calls) == 1
+    await lives.kill()
+    assert (await lives.start()).calls == []
+
+
+async def test_a_sign_of_life_tells_when_the_last_life_ended(lives: Lives) -> None:
+    await lives.start()
+    await lives.write(started("c1"))
+    lives.later(500.0)
+    lives.store.alive(lives.now)
+    await lives.kill()
+    lives.later(3.0)
+    snapshot = await lives.start()
+    assert snapshot.outage == pytest.approx(3.0)
+    assert (await lives.store.recover()).at == pytest.approx(START.wall + 500.0)
+
+
+async def test_what_was_told_since(lives: Lives) -> None:
+    await lives.start()
+    await lives.write(started("c1"))
+    seen = lives.seq - 1
+    lives.later(2.0)
+    await lives.write(joined(1, "c1"), DigitReceived("c1", "a", "5", 100, "info"))
+    await lives.kill()
+    lives.reboot(10.0)
+    await lives.start()
+    found = await lives.store.since(seen)
+    assert [type(event).name for _, event in found] == ["queue.entered", "dtmf"]
+    assert [at for at, _ in found] == pytest.approx([lives.now.mono - 10.0] * 2)
+    assert await lives.store.since(seen + 2) == []
 
 
 async def test_nothing_is_open_after_an_orderly_stop(lives: Lives) -> None:

@@ -1,0 +1,56 @@
+"""What a new life of the switch takes over: which calls, and which state of the queues."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from media.control import Music, Open
+from softswitch.events import CallerJoined, CallerLeft, OfferMade
+from softswitch.store.records import Snapshot, StoredAgent, StoredCall
+from softswitch.takeover import OFFER_GAP, choose, queue_state
+from tests.unit.acd.site import Site, queue
+
+ORDERS = {1: [Open(7, "192.0.2.1", 4000, "PCMA", 8), Music(9, "default")]}
+
+
+def snapshot(outage: float, *calls: dict[str, Any], **more: Any) -> Snapshot:
+    kept = [StoredCall(f"c{index}", value, 2.5) for index, value in enumerate(calls)]
+    return Snapshot(None, [], more.pop("agents", {}), {}, calls=kept, outage=outage, **more)
+
+
+def call(worker: int, leg: int) -> dict[str, Any]:
+    return {"legs": {"tag": {"media": [worker, leg]}, "gone": {}}}
+
+
+@pytest.mark.parametrize(
+    "outage, survive, taken, forgotten",
+    [
+        (1.0, 60.0, 2, []),
+        (60.0, 60.0, 2, []),
+        (61.0, 60.0, 1, ["c1"]),  # of the one with media it is known that it lives
+        (0.1, 0.0, 0, ["c0", "c1"]),
+    ],
+)
+def test_which_calls_are_taken_back(outage: float, survive: float, taken: int, forgotten: list[str]) -> None:
+    calls, others = choose(snapshot(outage, call(1, 7), call(1, 9)), ORDERS, survive)
+    assert (len(calls), others) == (taken, forgotten)
+    assert all(one.shift == 2.5 for one in calls)
+
+
+def test_the_state_of_the_queues_is_brought_up_to_the_end_of_the_journal() -> None:
+    site = Site(queue("anna"))
+    site.enter("c1")
+    kept = site.engine.export_state(site.now)
+    events = [
+        (site.now + 0.2, CallerLeft("q", "c1", 1, "abandoned", 0.2, 1, 1)),
+        (site.now + 0.4, CallerJoined("q", "c2", 2, "600", 0, 1, 1)),
+        (site.now + 0.5, OfferMade("q", "c2", "anna", 9, 0, 0.1)),
+    ]
+    agents = {"anna": StoredAgent("anna", "not_ready", "lunch", presence_since=site.now + 0.3)}
+    state = queue_state(kept, site.now, events, snapshot(0.0, agents=agents, last_visit=5))
+    assert [(one["caller"], one["offers"]) for one in state["visits"]] == [("c2", 1)]
+    assert state["visits"][0]["waited"] == pytest.approx(-0.4)
+    assert (state["last_visit"], state["last_offer"]) == (5, 9 + OFFER_GAP)
+    assert (state["agents"]["anna"]["presence"], state["agents"]["anna"]["reason"]) == ("not_ready", "lunch")
