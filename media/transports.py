@@ -255,9 +255,11 @@ class Transports:
 
     def run(self, now: float) -> None:
         """Do what is due by now."""
+        due: list[int] = []
         while (deadline := self.next_deadline()) is not None and deadline <= now:
-            _, number = heappop(self._heap)
-            del self._due[number]
+            due.append(heappop(self._heap)[1])
+            del self._due[due[-1]]
+        for number in due:
             state, leg = self._sources.states.get(number), self._session.open[number]
             if state is None or leg is None or state.transport is None:
                 continue
@@ -361,9 +363,10 @@ class Transports:
         if handshakes is None or not handshakes.receive(data, source, now):
             leg.invalid += 1
             return
-        if agent is None and state.latch is not None and handshakes.keys(source) is not None:
-            # Whoever has the private key of the certificate that the SDP names is the phone.
-            self._latch(leg, state, source)
+        # Whoever has the private key of the certificate that the SDP names is the phone.
+        found = agent is None and state.latch is not None and handshakes.keys(source) is not None
+        if found and self._latch(leg, state, source):
+            self._network.sift(leg.number)
         self._progress(leg, state, now)
 
     def _shake_hands(self, leg: Leg, state: State, transport: Transport, handshakes: Handshakes, now: float) -> None:
@@ -374,9 +377,8 @@ class Transports:
         told = handshakes.error
         self._send_flights(leg, state, handshakes)
         if handshakes.error and not told and state.latch is None and transport.cipher is None:
-            self._session.events.append(
-                Secured(leg.number, error=handshakes.error)
-            )  # It may try again, but somebody should know.
+            # It may try again, but somebody should know.
+            self._session.events.append(Secured(leg.number, error=handshakes.error))
         agreed = handshakes.keys(known) if known is not None and state.latch is None else None
         if agreed is not None and (transport.cipher is None or transport.cipher.keys != agreed):
             assert known is not None, "keys are agreed on with somebody"

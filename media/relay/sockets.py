@@ -32,6 +32,7 @@ BUSY = 2000  # packets per second: from there on, looking costs less than being 
 BURST = 64  # packets read in a row from a leg that waits for its latch: a flood must not hold up the others
 BACKLOG = 512  # packets: more than a socket holds
 SCRATCH = 2048
+DOOR_PACKETS, DOOR_WINDOW = 16, 0.02  # how many packets of strangers are looked at in so many seconds, during a call
 MAX_OTHER_FILES = 1024  # descriptors below this may be watched even if no port has one as high
 
 # How a descriptor is read: by its handler; or straight into a buffer, whose contents are RTP, or have to be unwrapped first.
@@ -73,6 +74,8 @@ class SocketRelay:
         self._live: list[socket.socket | None] = [None] * legs.count  # RTP sockets that are read
         self._controls: list[socket.socket | None] = [None] * legs.count  # and those of RTCP
         self._doors: dict[int, dict[int, socket.socket]] = {}  # of legs with open doors, by address family
+        self._visits: dict[int, tuple[float, int]] = {}  # of second sockets: since when, how many packets
+        self._resting: dict[int, float] = {}  # those that are not read until then
         self._connected: set[int] = set()
         self._transports: list[Transport | None] = [None] * legs.count
         # By descriptor: how it is read, whose it is, and what to do with the others. Plain octets
@@ -80,7 +83,7 @@ class SocketRelay:
         self._reading = bytearray(max(pool.files, MAX_OTHER_FILES))
         self._leg_of: NDArray[np.int64] = np.full(len(self._reading), -1, np.int64)
         self._unwrap: dict[int, Callable[[memoryview, int], int]] = {}  # of guarded ones
-        self._slow: dict[int, Callable[[], None]] = {}
+        self._slow: dict[int, Callable[[], object]] = {}
         self._files: NDArray[np.int64] = np.full(legs.count, -1, np.int64)
         self._epoll = select.epoll()
         self._scratch = memoryview(bytearray(SCRATCH))
@@ -213,7 +216,9 @@ class SocketRelay:
         self._targets_of[leg] = None
         self._attach_leg(leg)
         with contextlib.suppress(OSError):  # Without a door the far end cannot move, but it can talk.
-            self._open_door(leg, self._pool.door(leg, family))
+            door = self._pool.door(leg, family)
+            self._open_door(leg, door)
+            self._slow[door.fileno()] = lambda: self._visit(leg, door)
 
     def sift(self, leg: int) -> None:
         """Judge what came to a leg before its address was selected: the fast path takes what it finds for the phone's."""
@@ -231,12 +236,26 @@ class SocketRelay:
         door = self._doors.get(leg, {}).pop(family, None)
         if door is None:
             return
-        self._epoll.unregister(door.fileno())
+        if self._resting.pop(door.fileno(), None) is None:
+            self._epoll.unregister(door.fileno())
+        self._visits.pop(door.fileno(), None)
         self._slow.pop(door.fileno(), None)
         if door is self._pool.rtp(leg, family):
             door.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, RCVBUF_CLOSED)
         else:
             door.close()
+
+    def _visit(self, leg: int, door: socket.socket) -> None:
+        """Read the second socket of a leg. What comes too fast waits, or is dropped by the kernel: the call goes on elsewhere."""
+        now, descriptor = monotonic(), door.fileno()
+        since, count = self._visits.get(descriptor, (now, 0))
+        if now - since >= DOOR_WINDOW:
+            since, count = now, 0
+        count += self._admit(leg, door, DOOR_PACKETS - count)
+        self._visits[descriptor] = since, count
+        if count >= DOOR_PACKETS:
+            self._epoll.unregister(descriptor)
+            self._resting[descriptor] = since + DOOR_WINDOW
 
     def _disconnect(self, media: socket.socket) -> None:
         if media.fileno() in self._connected:
@@ -327,25 +346,27 @@ class SocketRelay:
 
     # --- packets one by one ------------------------------------------------------------------------------------------
 
-    def _admit(self, leg: int, media: socket.socket) -> None:
+    def _admit(self, leg: int, media: socket.socket, most: int = BURST) -> int:
         """Read a leg that waits for its latch. Once it is settled, what came before the socket was connected is sifted."""
-        engine, scratch, left = self._engine, self._scratch, BURST
+        engine, scratch, count = self._engine, self._scratch, 0
         # Once the socket is connected it must be emptied: the fast path takes what it finds for the phone's.
-        while left > 0 or self._reading[media.fileno()]:
-            left -= 1
+        while count < most or self._reading[media.fileno()]:
             try:
                 size, source = media.recvfrom_into(scratch)
             except BlockingIOError:
-                return
+                break
             except OSError:
                 self.receive_errors += 1
+                count += 1
                 continue
-            self.received += 1
-            self.slow_packets += 1
+            count += 1
             host = source[0].partition("%")[0]
             size = engine.admit(leg, (host, source[1]), scratch, size)
             if size:
                 self._handle(leg, scratch, size, int(monotonic() * CLOCK_RATE))
+        self.received += count
+        self.slow_packets += count
+        return count
 
     def catch_up(self, leg: int) -> int:
         media, transport = self._live[leg], self._transports[leg]
@@ -383,6 +404,12 @@ class SocketRelay:
         """To be called at the end of `poll`: what was put aside by transports may open, close and aim legs."""
         if self._engine.inbox:
             self._engine.attend(monotonic())
+        if self._resting:
+            now = monotonic()
+            for descriptor, until in list(self._resting.items()):
+                if now >= until:
+                    del self._resting[descriptor]
+                    self._epoll.register(descriptor, select.EPOLLIN)
 
     def _receive_rtcp(self, leg: int, control: socket.socket) -> None:
         try:

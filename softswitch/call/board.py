@@ -234,7 +234,9 @@ class Board:
         key = (worker, statistics.leg)
         if key in self._closing:
             self.deadlines.clear((key, "statistics"))
-            self._closing[key][0].media = {name: getattr(statistics, name) for name in _COUNTERS}
+            event = self._closing[key][0]
+            event.media = {name: getattr(statistics, name) for name in _COUNTERS}
+            event.media["codec"], event.media["security"] = event.codec, event.security
             self.without_statistics(key)
 
     def without_statistics(self, key: tuple[int, int]) -> None:
@@ -313,7 +315,8 @@ class Board:
         for fork in (call.fork, *(offer.fork for offer in (call.visit.offers.values() if call.visit else ()))):
             for kind in ("attempt", "group", "silence"):
                 self.deadlines.clear((fork, kind))
-        self.deadlines.clear((call, "flow"))
+        for kind in ("flow", "pressing"):
+            self.deadlines.clear((call, kind))
         if self.calls.pop(call.id, None) is not None:
             self.count(call.account.user, -1)
 

@@ -40,8 +40,8 @@ class Call:
     __slots__ = (
         "_caller", "_on_answer", "account", "board", "bridged_at", "caller_name", "caller_number", "dialled",
         "ended", "extra", "fork", "headers", "hidden", "holding", "id", "language", "legs", "max_forwards", "meeting", "outcome",
-        "path", "peer", "reached", "recipe", "room", "runner", "started", "supervision", "unsettled", "visit", "watchers",
-        "worker",
+        "path", "peer", "pressing", "reached", "recipe", "room", "runner", "started", "supervision", "unsettled", "visit",
+        "watchers", "worker",
     )  # fmt: skip
 
     def __init__(self, board: Board, account: Account, dialled: str, worker: int, now: float, *, id: str = "") -> None:
@@ -59,6 +59,7 @@ class Call:
         self.peer: Leg | None = None  # who the caller talks to
         self.extra: list[Leg] = []  # further parties of the conversation
         self.room = 0  # of more than two who talk, or are listened to; 0 = none
+        self.pressing: Leg | None = None  # whose key is for us only, and may not be let go yet
         self.watchers: list[Supervision] = []  # who listens to the conversation
         self.supervision: Supervision | None = None  # what this caller does to another's conversation
         self.meeting: conference.Meeting | None = None
@@ -464,9 +465,12 @@ class Call:
 
     # --- end -----------------------------------------------------------------------------------------------------------
 
-    def expire(self, now: float) -> None:
-        """The deadline of a step of the flow."""
-        if self.runner is not None:
+    def expire(self, kind: str, now: float) -> None:
+        """The deadline of a step of the flow, or of a key."""
+        if kind == "pressing":
+            self.pressing = None
+            self.refresh()
+        elif self.runner is not None:
             self.runner.expire(now)
 
     def end(self, cause: str, now: float, status: int = 480, *, keep: Collection[Leg] = ()) -> None:
@@ -479,7 +483,8 @@ class Call:
         board.count(self.account.user, -1)
         if self.runner is not None:
             self.runner.stop()
-        board.deadlines.clear((self, "flow"))
+        for kind in ("flow", "pressing"):
+            board.deadlines.clear((self, kind))
         if self.fork is not None:
             self.fork.cancel(now, cause)
         if self.supervision is not None:

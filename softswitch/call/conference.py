@@ -108,16 +108,27 @@ class Meeting:
     def refresh(self) -> None:
         """Give everybody what they are to hear."""
         present = [one for one in self.members.values() if one.call.caller.up]
-        company = sum(not one.call.caller.holding for one in present) > 1
+        listening = [one for one in present if not one.call.caller.holding]
         for one in present:
             media = one.call.caller.media
             if one.call.caller.holding:
                 media.stop()
-            elif company:
+            elif len(listening) > 1:
                 one.play = 0
-                media.join(self.room, "listen" if one.muted else "talk")
+                self._join(one, listening)
             elif not one.play:
                 media.music(self.board.music(self.config.music))
+
+    def _join(self, one: Member, listening: list[Member]) -> None:
+        media = one.call.caller.media
+        if one.muted:
+            media.join(self.room, "listen")
+        elif len(listening) == 2:
+            # Workers pass the keys of two who are alone and talk; those of a conference are for us.
+            other = next(member for member in listening if member is not one)
+            media.join(self.room, "whisper", other.call.caller.media.index)
+        else:
+            media.join(self.room)
 
     def played(self, call: Call, play: int) -> None:
         """A word to a member has ended."""

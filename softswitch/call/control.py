@@ -158,7 +158,7 @@ class CallControl:
                 owner.expire(kind, now)
             elif isinstance(owner, Call):
                 self._about(owner)
-                owner.expire(now)
+                owner.expire(kind, now)
             elif kind == "worker":
                 self._worker_lost(owner, now)
             else:

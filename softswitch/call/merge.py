@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from softswitch.call.call import Call
     from softswitch.call.leg import Leg
 
+PRESS = 1.0  # seconds after which a key counts as let go
 MAX_PARTIES = 8  # of one call that is not a conference
 
 
@@ -50,7 +51,12 @@ def merge(one: Call, other: Call, now: float) -> str:
 
 
 def replace(call: Call, leg: Leg, successor: Leg, cause: str, now: float) -> None:
-    """Put the leg of another call, which ends with that, in the place of one in this conversation, which is hung up."""
+    """Put the leg of another call, which ends with that, in the place of one in this conversation, which is hung up.
+
+    It has been asked for by a key, of which the other side is to hear nothing.
+    """
+    call.pressing = successor
+    call.board.deadlines.set((call, "pressing"), now + PRESS)
     successor.call.end(cause, now, keep=(successor,))
     _adopt(call, successor, now)
     call.exchange(leg, successor, now)

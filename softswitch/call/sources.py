@@ -15,14 +15,15 @@ if TYPE_CHECKING:
 def give(call: Call) -> None:
     """Give everybody in a conversation what they are to hear now. Nobody is told twice, so this may be asked at any time."""
     one, other = call.caller, call.peer
-    plain = not call.extra and not call.watchers
+    plain = not call.room and not call.extra and not call.watchers and call.pressing is None
     if plain and other is not None and one.up and other.up and not one.holding and not other.holding:
-        call.room = 0
         one.media.bridge(other.media)
         return
     members = call.members
     talking = [leg for leg in members if leg.up and not leg.holding]
-    if len(talking) == 2 and not call.watchers:
+    if len(talking) == 2 and not call.watchers and call.pressing in talking:
+        _whisper(call, talking)
+    elif len(talking) == 2 and not call.watchers:
         if call.room:
             call.room = 0
             call.board.touch(call)
@@ -37,6 +38,16 @@ def give(call: Call) -> None:
     for leg in members:
         if leg.up and leg.holding:
             leg.media.stop()
+
+
+def _whisper(call: Call, talking: list[Leg]) -> None:
+    """Let two hear each other without the keys that one of them still presses: a key goes along only between two who talk."""
+    if not call.room:
+        call.room = call.board.new_room()
+        call.board.touch(call)
+    one, other = talking
+    one.media.join(call.room, "whisper", other.media.index)
+    other.media.join(call.room, "whisper", one.media.index)
 
 
 def _gather(call: Call, talking: list[Leg]) -> None:

@@ -75,7 +75,7 @@ async def test_baresip_is_called(
 
 
 async def test_both_ends_protected_each_by_its_own_keys(lab: Lab, baresip: StartBaresip) -> None:
-    """Keys in the SDP on one side, DTLS on the other; hold and resume in between."""
+    """Keys in the SDP on one side, DTLS on the other."""
     other = lab.account(13, transport="tls")
     await asyncio.to_thread(lab.set_account, other.user, srtp="dtls")
     alice = await asyncio.to_thread(baresip, lab.account(12, transport="tls"), mediaenc="srtp-mand", seed=1)
@@ -87,6 +87,34 @@ async def test_both_ends_protected_each_by_its_own_keys(lab: Lab, baresip: Start
     await bob.soon("closed")
     assert audio.contains(audio.babble(30, seed=2), alice.heard()) >= HEARD
     assert audio.contains(audio.babble(30, seed=1), bob.heard()) >= HEARD
+
+
+@pytest.mark.parametrize("encryption", MEDIA_ENCRYPTION)
+async def test_hold_and_resume(
+    lab: Lab, baresip: StartBaresip, wirephone: StartWirePhone, music: audio.Signal, encryption: str
+) -> None:
+    """New offers in the middle of the call, with the same keys or with others: the audio goes on."""
+    number = 26 + 2 * MEDIA_ENCRYPTION.index(encryption)
+    phone = await asyncio.to_thread(baresip, lab.account(number, transport="tls"), mediaenc=encryption, seed=1)
+    other = await wirephone(lab.account(number + 1))
+    other.voice = audio.babble(3, seed=2)
+    await asyncio.to_thread(phone.call, other.user)
+    call = await other.next_call()
+    call.answer()
+    await phone.soon("established")
+    await call.media.hears(100)
+    await asyncio.to_thread(phone.hold)
+    held = time.time() + 0.5
+    await asyncio.sleep(TALK)  # what is heard meanwhile is looked at afterwards
+    await asyncio.to_thread(phone.resume)
+    resumed = time.time() + 0.5
+    await asyncio.sleep(TALK)
+    await asyncio.to_thread(phone.hangup)
+    await call.ended()
+    on_hold = call.media.heard(held)[: int((TALK - 1.0) * 8000)]
+    assert audio.contains(music, on_hold) >= HEARD
+    assert audio.contains(audio.babble(30, seed=1), call.media.heard(resumed)) >= HEARD
+    assert audio.contains(other.voice, phone.heard()) >= HEARD
 
 
 # --- a browser --------------------------------------------------------------------------------------------------------
@@ -170,12 +198,13 @@ async def test_a_browser_and_baresip(lab: Lab, webphone: WebPhone, baresip: Star
     assert audio.contains(browser.voice, phone.heard()) >= HEARD
 
 
+@pytest.mark.parametrize("kind", [G711Call, WebCall], ids=["PCMU", "opus"])
 async def test_music_and_a_prompt_for_a_browser(
-    lab: Lab, webphone: WebPhone, music: audio.Signal, greeting: audio.Signal
+    lab: Lab, webphone: WebPhone, music: audio.Signal, greeting: audio.Signal, kind: type[WebCall]
 ) -> None:
     """A prompt begins at its beginning, although the handshake comes after the answer."""
-    browser = await webphone(24, "wss", 1)
-    browser.kind_of_call = G711Call
+    browser = await webphone(24 if kind is WebCall else 25, "wss", 1)
+    browser.kind_of_call = kind
     call = cast(WebCall, browser.call(lab.extensions["music"]))
     await call.answered()
     assert audio.contains(music, (await call.hears(TALK))) >= HEARD

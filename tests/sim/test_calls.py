@@ -60,6 +60,7 @@ def test_records_carry_times_parties_and_statistics() -> None:
     assert 7.5 < legs["callee"].talk_seconds < 8.5
     assert legs["caller"].codec == "PCMA"
     assert legs["caller"].media["packets_received"] == 1
+    assert (legs["caller"].media["codec"], legs["caller"].media["security"]) == ("PCMA", "")
     record = w.switch.named("call.ended")[0]
     assert (record.caller, record.caller_name, record.cause) == ("anna", "Anna", "normal")
     assert 1.9 < record.setup_seconds < 2.2

@@ -218,8 +218,12 @@ def test_taking_over_frees_the_agent() -> None:
     ear = supervised(w)
     assert w.hears(line) == "room:bob"
     w.press(ear, "7")
-    w.run(1)
+    w.run(0.3)
     assert other.state == "ended"
+    assert (w.hears(line), w.hears(ear)) == ("room:sue", "room:anna"), "the key may still be pressed"
+    parts = [port.source.part for port in w.worker.ports.values()]  # type: ignore[attr-defined]
+    assert parts == ["whisper", "whisper"]
+    w.run(1)
     assert (w.hears(line), w.hears(ear)) == ("bridge:sue", "bridge:anna")
     activities = [event.activity for event in w.switch.named("agent.activity") if event.agent == "bob"]
     assert activities[-1] == "wrapup"
@@ -243,7 +247,7 @@ def test_taking_over_the_calling_side() -> None:
     w.run(1)
     ear = supervised(w)
     w.press(ear, "7")
-    w.run(1)
+    w.run(2)
     assert out.state == "ended" and w.hears(carl.lines[0]) == "bridge:sue"
     ear.phone.hang_up(ear)
     w.run(60)
@@ -415,3 +419,43 @@ def test_a_leg_moves_to_the_worker_of_the_room() -> None:
     assert ear.sdp.port == leg.media.port != before and leg.negotiation.ssrc != ssrc
     assert w.hears(ear) == "room:anna+bob"
     assert (w.hears(line), w.hears(other)) == ("room:bob", "room:anna")
+
+
+def test_it_follows_to_another_worker() -> None:
+    """The next call of the phone is served by another media process: the supervisor's media go there."""
+    w = world(workers=2)
+    line, _ = talking(w)
+    ear = supervised(w)
+    first = w.place(line)[0]
+    assert w.place(ear)[0] is first and w.hears(ear) == "room:anna+bob"
+    line.phone.hang_up(line)
+    w.run(0.2)
+    carl, dora = w.phone("carl"), w.phone("max")
+    w.run(1)
+    other = carl.call("bob")
+    w.run(2)
+    if w.place(other)[0] is first:
+        carl.hang_up(other)
+        busy = dora.call("carl")  # takes ports there, so that the next call goes elsewhere
+        w.run(1)
+        assert busy.status in (0, 200)
+        other = dora.call("bob")
+        w.run(2)
+    assert w.place(other)[0] is not first
+    assert w.place(ear)[0] is w.place(other)[0]
+    assert w.hears(ear).startswith("room:bob+")
+    for one in (other, ear):
+        one.phone.hang_up(one)
+    w.run(60)
+
+
+def test_two_calls_of_different_workers_become_one() -> None:
+    w = world(workers=2)
+    line, _, consult, third = two_calls(w)
+    merged(w, line, consult)
+    w.run(1)
+    assert w.hears(line) == "room:bob+carl" and w.hears(third) == "room:anna+bob"
+    assert len({id(w.place(one)[0]) for one in (line, consult, third)}) == 1
+    line.phone.hang_up(line)
+    w.run(1)
+    assert w.hears(third) == "bridge:bob"

@@ -97,7 +97,7 @@ class Wiring:
             source = self.world.listening[effect.flow.listener]
             self.world.transmit(effect.data, source, (effect.flow.host, effect.flow.port))
         elif kind is MediaCommand:
-            self.world.worker.perform(effect.command)
+            self.world.workers[effect.worker].perform(effect.command)
         elif kind is Publish:
             self.publish(effect.event)
         elif kind is CallsChanged:

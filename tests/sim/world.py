@@ -84,6 +84,7 @@ class Worker:
     """A media worker that plays nothing but keeps strict books."""
 
     world: World
+    number: int = 0
     ports: dict[int, Port] = field(default_factory=dict)
     commands: list[object] = field(default_factory=list)
     digits: list[tuple[int, str]] = field(default_factory=list)
@@ -149,7 +150,7 @@ class Worker:
 
     def report(self, after: float, event: Any) -> None:
         if not self.silent:
-            self.world.after(after, lambda: self.world.media_event(event))
+            self.world.after(after, lambda: self.world.media_event(event, self.number))
 
     def leg_of(self, host: str, port: int) -> int | None:
         """The leg that sends to this address."""
@@ -176,9 +177,9 @@ class World:
 
     def __init__(
         self, directory: Directory, *, seed: int = 0, link: Link | None = None, legs: int = 200,
-        codecs: tuple[str, ...] = (), fingerprint: str = "", **policy: Any,
+        codecs: tuple[str, ...] = (), fingerprint: str = "", workers: int = 1, **policy: Any,
     ) -> None:  # fmt: skip
-        """`codecs`, `fingerprint`: what the worker says that it decodes, and of its certificate."""
+        """`legs` of each worker; `codecs`, `fingerprint`: what it says that it decodes, and of its certificate."""
         self.rng = random.Random(seed)
         self.now = 1_000.0
         self.link = link or Link()
@@ -188,15 +189,18 @@ class World:
         self._events: list[tuple[float, int, Callable[[], None]]] = []
         self._sequence = 0
         self._rtp = 30_000
-        self.worker = Worker(self)
+        self.workers = [Worker(self, number) for number in range(workers)]
+        self.worker = self.workers[0]
         self.storage = Storage(self)
         self.down = False  # there is no switch
         self.missed: list[Any] = []  # what the worker has told meanwhile
         self.lives = 1
         self._policy = policy
         self.switch = Wiring(directory, SeededEntropy(random.Random(seed + 1)), self, LISTENERS, policy)
-        self.switch.calls.add_range(0, 40_000, legs, codecs=codecs, fingerprint=fingerprint)
-        self.legs = legs
+        for number in range(workers):
+            base = 40_000 + number * 2 * legs
+            self.switch.calls.add_range(number, base, legs, codecs=codecs, fingerprint=fingerprint)
+        self.legs = legs * workers
 
     # --- death and birth -------------------------------------------------------------------------------------------------
 
@@ -210,6 +214,7 @@ class World:
         entropy = SeededEntropy(random.Random(self.rng.getrandbits(32)))
         if worker_too:
             self.worker, self.missed = Worker(self), []
+            self.workers[0] = self.worker
         self.switch = Wiring(self.switch.switch.directory, entropy, self, LISTENERS, self._policy)
         self.down = False
         self.storage.restore(self.switch)
@@ -263,11 +268,11 @@ class World:
         elif (phone := self.phones.get(target)) is not None:
             phone.receive(data)
 
-    def media_event(self, event: Any) -> None:
+    def media_event(self, event: Any, worker: int = 0) -> None:
         if self.down:
             self.missed.append(event)
         else:
-            self.switch.media(0, event, self.now)
+            self.switch.media(worker, event, self.now)
 
     def rtp_port(self) -> int:
         self._rtp += 2
@@ -292,17 +297,17 @@ class World:
     def hears(self, line: Any) -> str:
         """What the far side of a line is sent by the worker: "bridge:<user>", "music:default", "play:a b", "tone:x",
         "room:<whom it hears there>" ..."""
-        leg = self.worker.leg_of(line.phone.address[0], line.rtp)
+        worker, leg = self.place(line)
         if leg is None:
             return "closed"
-        source: Any = self.worker.ports[leg].source
+        source: Any = worker.ports[leg].source
         kind = type(source)
         if kind is Bridge:
             other = source.peer if source.leg == leg else source.leg
-            peer = self.worker.ports[other].opened
+            peer = worker.ports[other].opened
             return "bridge:" + self._owner(peer.host, peer.port)
         if kind is Join:
-            return "room:" + "+".join(self._heard_in_room(leg, source.room))
+            return "room:" + "+".join(self._heard_in_room(worker, leg, source.room))
         if kind is Music:
             return f"music:{source.name}"
         if kind is Play:
@@ -311,10 +316,18 @@ class World:
             return f"tone:{source.name}"
         return {Echo: "echo", Stop: "stop", type(None): "nothing"}[kind]
 
-    def _heard_in_room(self, leg: int, room: int) -> list[str]:
+    def place(self, line: Any) -> tuple[Worker, int | None]:
+        """The worker that serves a line, and its leg there."""
+        for worker in self.workers:
+            leg = worker.leg_of(line.phone.address[0], line.rtp)
+            if leg is not None:
+                return worker, leg
+        return self.worker, None
+
+    def _heard_in_room(self, worker: Worker, leg: int, room: int) -> list[str]:
         """Who is heard by a member of a room."""
         found = []
-        for one, port in self.worker.ports.items():
+        for one, port in worker.ports.items():
             source: Any = port.source
             if one == leg or type(source) is not Join or source.room != room:
                 continue
@@ -330,9 +343,9 @@ class World:
 
     def press(self, line: Any, digit: str) -> None:
         """The phone sends a telephone-event."""
-        leg = self.worker.leg_of(line.phone.address[0], line.rtp)
+        worker, leg = self.place(line)
         if leg is not None:
-            self.worker.press(leg, digit)
+            worker.press(leg, digit)
 
     def assert_idle(self) -> None:
         """Nothing is left of any call: no leg, no dialog, no port, no deadline, no transaction."""
@@ -341,8 +354,10 @@ class World:
             board.calls, board.legs, board.offers, board.pool.legs, dict(board._devices), board._closing, board.deadlines._at,
             board.by_account,
         )  # fmt: skip
-        assert not self.worker.ports, self.worker.ports
-        assert not self.worker.recordings and not board.recorder.live and not board.recorder.known
+        assert not board.recorder.live and not board.recorder.known
+        for worker in self.workers:
+            assert not worker.ports, worker.ports
+            assert not worker.recordings, worker.recordings
         assert board.pool.free(self.now) == self.legs
         self.switch.assert_idle()
 

@@ -81,7 +81,7 @@ class Site:
             await browser.close()
 
 
-@pytest.fixture(scope="module", params=["epoll", "auto", "reference"])
+@pytest.fixture(scope="module", params=["epoll", "auto"])
 def worker(request: pytest.FixtureRequest) -> Iterator[tuple[MediaClient, Ready]]:
     with start_worker(0, hosts=(HOST,), base_port=free_ports(LEGS), legs=LEGS, relay=request.param) as client:
         (ready,) = (event for event in client.wait_for(Ready) if isinstance(event, Ready))

@@ -56,12 +56,12 @@ def loudness(samples: np.ndarray) -> float:
 
 def likeness(samples: np.ndarray, true: np.ndarray, most_delay: int = 600) -> float:
     """The highest correlation with what it should be, over some delays."""
-    found = []
-    for delay in range(most_delay):
-        late = samples[delay : delay + len(true)].astype(float)
-        early = true[: len(late)].astype(float)
-        found.append(np.dot(late, early) / max(np.linalg.norm(late) * np.linalg.norm(early), 1.0))
-    return float(max(found))
+    whole = np.concatenate((samples, np.zeros(len(true) + most_delay))).astype(float)
+    size = 1 << int(len(whole) + len(true)).bit_length()
+    products = np.fft.irfft(np.fft.rfft(whole, size) * np.conj(np.fft.rfft(true.astype(float), size)), size)
+    energy = np.concatenate((np.zeros(1), np.cumsum(whole**2)))
+    energy = energy[len(true) : len(true) + most_delay] - energy[:most_delay]
+    return float((products[:most_delay] / np.maximum(np.sqrt(energy) * np.linalg.norm(true), 1.0)).max())
 
 
 def at_rate_of(codec: str, clock: int, samples: np.ndarray) -> np.ndarray:

@@ -18,7 +18,7 @@ from tests.unit.media.test_worker import Phone
 from tests.unit.media.twins import audio
 
 
-@pytest.fixture(params=relays("uring", "uring-batch", "epoll", "epoll-batch", "reference"))
+@pytest.fixture(params=relays("tcx", "uring", "uring-batch", "epoll", "epoll-batch", "reference"))
 def switch(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[Switch]:
     if request.param.endswith("-batch"):
         for module in (epoll, uring):

@@ -287,6 +287,30 @@ def test_echo(bench: Bench) -> None:
     assert alice.hear().payload == b"\x11" * 160
 
 
+@pytest.mark.parametrize(("codec", "clock"), [("G722", 8000), ("opus", 48_000)])
+def test_what_is_played_is_coded_for_legs_of_every_codec(bench: Bench, tmp_path: Path, codec: str, clock: int) -> None:
+    alice = bench.phone()
+    path = write_wav(tmp_path / f"{codec}.wav", tone(440, 0.3))
+    bench.client.post(Load(codec, path))
+    bench.client.post(Open(0, *alice.address, codec, 96, 101, clock=clock))
+    bench.client.post(Play(0, 1, (codec,)))
+    bench.wait(PlayDone, lambda event: event.cause == "end")
+    # What it waits for is silence, and is counted in no more than the time that a thread takes.
+    packets = alice.listen(15)
+    while (decoded := _decoded(packets, codec, clock)).max() < 4000:
+        packets += alice.listen(5)
+    packets += alice.listen(10)
+    check_continuous(packets, clock // 50)
+    decoded = _decoded(packets, codec, clock)
+    sounding = decoded[np.flatnonzero(np.abs(decoded) > 4000)[0] :][1600:3200]
+    assert share_of(sounding[::2], 440) > 0.97
+
+
+def _decoded(packets: list[Packet], codec: str, clock: int) -> np.ndarray:
+    plain = codecs.decoder(codecs.codec_of(codec, clock), 16_000)
+    return np.concatenate([plain.decode(packet.payload) for packet in packets]).astype(np.float64)
+
+
 # --- addresses --------------------------------------------------------------------------------------------------------
 
 
