@@ -122,6 +122,7 @@ class Daemon:
         snapshot = await self.store.load()
         self._build(snapshot)
         stack.callback(self.driver.stop)
+        self.switch.expect_recordings(row.call for row in snapshot.recordings)
         await self._restore(snapshot)
         await self.console.start()
         stack.push_async_callback(self.console.close)

@@ -83,7 +83,7 @@ class Recordings:
                 self._adopted[row.recording] = path
             else:
                 self._finished(row, found)
-        if going_on:
+        if open_rows:
             self._daemon.input("recordings", self._daemon.switch.adopt_recordings, going_on)
         await self._strays(known)
         await self.delete_due()

@@ -216,6 +216,10 @@ class Switch:
         self._now = now
         return self.calls.record(call, verb, by, now)
 
+    def expect_recordings(self, calls: Iterable[str]) -> None:
+        """Calls that were being recorded when the switch went; before they are taken back."""
+        self.calls.board.recorder.expect(calls)
+
     def adopt_recordings(self, recordings: Iterable[Recording], now: float) -> None:
         """Recordings that media workers went on with while there was no switch; after the calls were taken back."""
         self._now = now

@@ -241,14 +241,27 @@ class Recorder:
         """What a worker is writing, or was when it went: (recording, file)."""
         return [(one.id, self._file(one)) for one in self.live.values() if one.worker == worker]
 
+    def expect(self, calls: Iterable[str]) -> None:
+        """Calls that were being recorded when the switch went: whether they still are is to be found out (`adopt`)."""
+        for call in calls:
+            self._by_call.setdefault(call, [])
+
     def adopt(self, recordings: Iterable[Recording], now: float) -> None:
         """Recordings that workers went on with while there was no switch. Those whose call is gone are ended."""
         for recording in recordings:
             self.live[recording.id] = recording
             self._by_call.setdefault(recording.call, []).append(recording)
             if recording.call not in self.board.calls:
-                self._by_call.pop(recording.call)
                 self._end(recording, now)
+        for call in list(self._by_call):
+            known = self.board.calls.get(call)
+            if known is None:
+                del self._by_call[call]
+            elif not self._by_call[call]:
+                del self._by_call[
+                    call
+                ]  # Its worker has not outlived the switch: what is left of the call is recorded anew.
+                self.changed(known, now)
 
     # --- inside ----------------------------------------------------------------------------------------------------------
 

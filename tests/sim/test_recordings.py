@@ -214,6 +214,31 @@ def test_a_restart_ends_recordings_of_calls_that_are_gone() -> None:
     hall.assert_idle()
 
 
+def test_a_restart_goes_on_with_what_its_workers_went_on_with() -> None:
+    hall = world()
+    talking(hall)
+    recorder, call = hall.switch.calls.board.recorder, next(iter(hall.switch.calls.board.calls.values()))
+    (record,) = commands(hall)
+    kept = recorder.live.pop(record.record)
+    recorder._by_call.clear()  # As a new switch that has taken the call back would have it.
+    hall.switch.switch.expect_recordings([call.id])
+    call.changed(hall.now)
+    assert len(commands(hall)) == 1  # Not once more.
+    found = Recording(kept.id, call.id, 0, kept.path, "wav", "always", hall.now - 60, -1, -1)
+    hall.switch.switch.adopt_recordings([found], hall.now)
+    call.changed(hall.now)
+    hall.switch.settle(hall.now)
+    assert {one.record for one in commands(hall)} == {record.record}
+    assert recorder.current(call) is found
+
+    recorder.live.clear()
+    recorder._by_call.clear()
+    hall.switch.switch.expect_recordings([call.id])
+    hall.switch.switch.adopt_recordings([], hall.now)  # The worker was gone, too: the rest is another recording.
+    hall.switch.settle(hall.now)
+    assert recorder.current(call) is not None and recorder.current(call) is not found
+
+
 @pytest.mark.parametrize("text", ["../../etc/passwd", "a/b", ".hidden", "x" * 300, "", "\0", "żółw", "+48 600"])
 def test_names_are_safe(text: str) -> None:
     name = safe(text)
