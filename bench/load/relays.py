@@ -31,8 +31,10 @@ from bench.load.rtp_generator import PHONE_PORT, Phone, address, cpu_seconds, in
 CALLS = (100, 500, 1000, 1500)
 KERNEL_CALLS = (2000,)  # only for what does not use the relay's core
 ROUNDS = 3
-SECONDS = 4.0
-WARM_UP = 1.0
+SECONDS = 5.0
+WARM_UP = 2.0
+START = 0.7  # seconds that the generator takes to start
+PACKETS_PER_SECOND = 50
 
 
 Row = dict[str, Any]
@@ -51,9 +53,16 @@ def kernel_seconds() -> float:
     return total / 1e9
 
 
-def _row(report: Any, relay_cpu: float, kernel_cpu: float) -> Row:
-    packets = max(1, report.handled)
-    lasted = report.seconds + WARM_UP
+def _generate(phones: list[Phone], pid: int | None) -> Row:
+    """Load for one round. CPU is read in the midst of it: not while calls are set up or lent to the kernel."""
+    process = in_process(phones, SECONDS, WARM_UP, pin_to=(os.cpu_count() or 1) - 1)
+    time.sleep(WARM_UP + START)
+    kernel, relay, began = kernel_seconds(), cpu_seconds(pid) if pid else 0.0, time.monotonic()
+    time.sleep(SECONDS - 2 * START)
+    relay = (cpu_seconds(pid) if pid else 0.0) - relay
+    kernel, lasted = kernel_seconds() - kernel, time.monotonic() - began
+    report = read_report(process)
+    packets = max(1.0, len(phones) * PACKETS_PER_SECOND * lasted * report.sent_percent / 100)
     return {
         "sent_percent": report.sent_percent,
         "loss_percent": report.loss_percent,
@@ -61,18 +70,10 @@ def _row(report: Any, relay_cpu: float, kernel_cpu: float) -> Row:
         "reordered": report.reordered,
         "p50_ms": report.delay_p50_ms,
         "p99_ms": report.delay_p99_ms,
-        "relay_core_percent": round(100 * relay_cpu / lasted, 1),
-        "relay_us": round(1e6 * relay_cpu / packets, 2),
-        "_total_us": 1e6 * (relay_cpu + kernel_cpu + report.generator_cpu_percent / 100 * lasted) / packets,
+        "relay_core_percent": round(100 * relay / lasted, 1),
+        "relay_us": round(1e6 * relay / packets, 2),
+        "_total_us": 1e6 * (relay + kernel + report.generator_cpu_percent / 100 * lasted) / packets,
     }
-
-
-def _generate(phones: list[Phone], pid: int | None) -> Row:
-    """Load for one round; CPU is read while it lasts."""
-    kernel, relay = kernel_seconds(), cpu_seconds(pid) if pid else 0.0
-    process = in_process(phones, SECONDS, WARM_UP, pin_to=(os.cpu_count() or 1) - 1)
-    report = read_report(process)
-    return _row(report, (cpu_seconds(pid) if pid else 0.0) - relay, kernel_seconds() - kernel)
 
 
 def direct(calls: int) -> Row:

@@ -186,6 +186,7 @@ async def test_what_rings_rings_on_and_can_be_answered_meanwhile(lab: Lab, wirep
     await asyncio.sleep(0.5)
     second.cancel()
     await second.ended(15)
+    await gone.reaches("cancelled", 15)
     assert (second.status, gone.status) == (487, 487)
     await there.hang_up()
     await first.ended()
