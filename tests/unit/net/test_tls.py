@@ -129,7 +129,7 @@ async def test_a_handshake_that_never_ends_is_counted_and_cut(ear: Ear, settings
     for reader, _ in silent:
         assert await ended(reader)
     async with asyncio.timeout(10):
-        while listener.counters.handshakes_failed < len(silent):  # nothing tells when a handshake is given up
+        while listener.counters.handshakes_failed < len(silent):  # noqa: ASYNC110 - nothing tells when
             await asyncio.sleep(0.01)
     await asyncio.sleep(0)
     _, again = await connected(listener, trusting(settings.certificate))
