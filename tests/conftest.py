@@ -31,8 +31,18 @@ def pytest_configure(config: pytest.Config) -> None:
 
 # These run whole processes against the real clock: real telephones, the daemon, a media worker. A machine that is busy with
 # something else makes one of them late now and then. What fails is run again, and the summary names it ("RERUN").
-REAL_TIME = ("tests/interop/", "tests/unit/daemon/", "tests/unit/net/", "tests/unit/media/test_worker",
-             "tests/unit/media/test_tcx")  # fmt: skip
+REAL_TIME = (
+    "tests/interop/",
+    "tests/unit/daemon/",
+    "tests/unit/net/",
+    *(
+        f"tests/unit/media/test_{name}.py"
+        for name in (
+            "attacks", "browser", "dtls", "faults", "handle", "nursery", "relay_choice", "relays_alike", "salvage",
+            "secured_relays", "tcx", "uring", "worker",
+        )
+    ),
+)  # fmt: skip
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
