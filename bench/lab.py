@@ -80,7 +80,7 @@ class Lab:
                 return False
             if time.monotonic() > deadline:
                 self._fail()
-            time.sleep(0.05)
+            time.sleep(0.05)  # The file is another process's: there is nothing to await.
         return True
 
     def _fail(self) -> NoReturn:

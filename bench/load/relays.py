@@ -56,7 +56,7 @@ def kernel_seconds() -> float:
 def _generate(phones: list[Phone], pid: int | None) -> Row:
     """Load for one round. CPU is read in the midst of it: not while calls are set up or lent to the kernel."""
     process = in_process(phones, SECONDS, WARM_UP, pin_to=(os.cpu_count() or 1) - 1)
-    time.sleep(WARM_UP + START)
+    time.sleep(WARM_UP + START)  # What is measured is an interval of time: nothing ends it but the clock.
     kernel, relay, began = kernel_seconds(), cpu_seconds(pid) if pid else 0.0, time.monotonic()
     time.sleep(SECONDS - 2 * START)
     relay = (cpu_seconds(pid) if pid else 0.0) - relay
@@ -110,7 +110,7 @@ def worker(relay: str, calls: int, recorded: bool) -> Row:
     """One round with a worker of our own, in this process."""
     import tempfile
 
-    from bench.load.rtp_generator import WORKER_HOST, free_range, pin
+    from bench.load.rtp_generator import WORKER_HOST, free_range, pin, until_open
     from media.client import start_worker
     from media.control import Bridge, Command, Open, Ready, Record
 
@@ -130,7 +130,7 @@ def worker(relay: str, calls: int, recorded: bool) -> Row:
         if recorded:
             commands += [Record(leg, f"{folder}/{leg}.wav", leg, leg + 1) for leg in range(0, 2 * calls, 2)]
         client.post_all(commands)
-        time.sleep(0.5)
+        until_open(client, 2 * calls)
         row = _generate(phones, ready.pid)
         row["relay"] = ready.relay
         return row

@@ -19,6 +19,7 @@ import ctypes
 import gc
 import json
 import os
+import select
 import socket
 import subprocess
 import sys
@@ -26,10 +27,13 @@ import time
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
+
+if TYPE_CHECKING:
+    from media.client import MediaClient
 
 PHONE_PORT = 4000
 WORKER_HOST = "127.0.9.9"  # of the loopback addresses one that nobody else uses
@@ -219,8 +223,8 @@ class Generator:
             due += PTIME / SLOTS
         cpu = time.process_time() - cpu
         quiet = time.monotonic() + settle
-        while time.monotonic() < quiet:
-            time.sleep(0.002)
+        while (left := quiet - time.monotonic()) > 0:
+            select.select([self._file], [], [], left)
             self._drain()
         gc.enable()
         sent = int((self._counts - before[: len(self._counts)]).sum()) if len(self._order) else 0
@@ -408,6 +412,16 @@ def free_range(ports: int) -> int:
     raise OSError("no range of free ports is long enough")
 
 
+def until_open(client: MediaClient, legs: int) -> None:
+    """Wait until a worker has performed what opens so many legs. It says how many are open once a second."""
+    deadline = time.monotonic() + 30
+    while client.gauges().get("open_legs", 0) < legs:
+        if time.monotonic() > deadline:
+            raise SystemExit(f"the worker has opened {client.gauges().get('open_legs', 0)} of {legs} legs")
+        client.wait(0.05)
+        client.events()
+
+
 def load_worker(
     calls: int, listeners: int, seconds: float, *, codec: tuple[str, str] = ("PCMU", "PCMU"), relay: str = "auto",
     base_port: int = 0, pinned: bool = True, conferences: bool = False,
@@ -444,10 +458,9 @@ def load_worker(
             from media.control import Load
 
             client.post(Load("bench", str(_music_file()), music=True))
-            time.sleep(0.5)
         client.post_all(commands)
         generator = Generator(phones)
-        time.sleep(0.5)
+        until_open(client, legs)
         used = cpu_seconds(ready.pid)
         started = time.monotonic()
         report = generator.run(seconds, settle=0.1)
