@@ -19,26 +19,20 @@ from media.forms import Form
 from media.legs import (
     FRAME,
     FRESH,
-    KIND,
     LAW,
     LIMIT,
     LINE,
     LOOP,
     NEVER,
     NEXT_TICK,
-    OUT_CLOCK,
-    OUT_OCTETS,
-    OUT_SEQ,
-    OUT_STEP,
     OUT_TS,
     POSITION,
     SCALE,
-    SENT,
-    SSRC,
     Legs,
 )
+from media.numbering import number_one, number_rows
 from media.rows import Rows
-from media.rtp import CLOCK_RATE, HEADER, HEADER_SIZE, MARKER, VERSION_2
+from media.rtp import CLOCK_RATE, HEADER_SIZE
 
 TICK = 0.005  # seconds
 TICK_SAMPLES = CLOCK_RATE // 200
@@ -282,23 +276,7 @@ class Player:
                 self._cross(int(due[row]), size), np.uint8
             )
 
-        outbound = legs.outbound.take(due, axis=0)
-        fresh = outbound[:, FRESH]
-        elapsed = np.maximum(outbound[:, OUT_STEP], np.where(fresh, clock - outbound[:, OUT_CLOCK], 0))
-        outbound[:, OUT_SEQ] += 1
-        outbound[:, OUT_TS] += np.where(outbound[:, SENT] > 0, elapsed, 0)
-        first = VERSION_2 << 24 | fresh << 23 | playout[:, KIND] << 16 | outbound[:, OUT_SEQ] & 0xFFFF
-        head = self._heads[:count]
-        head[:, 0] = first.astype(np.uint32).byteswap()
-        head[:, 1] = outbound[:, OUT_TS].astype(np.uint32).byteswap()
-        head[:, 2] = playout[:, SSRC].astype(np.uint32).byteswap()
-        outbound[:, OUT_CLOCK] = clock
-        outbound[:, OUT_STEP] = size
-        outbound[:, SENT] += 1
-        outbound[:, OUT_OCTETS] += size
-        outbound[:, FRESH] = 0
-        legs.outbound.view(LINE)[:, 0][due] = outbound.view(LINE)[:, 0]
-
+        number_rows(legs, due, playout, self._heads[:count], size, clock)
         self._sink.deliver(due, self._rows, HEADER_SIZE + size)
 
     def _send_one(self, leg: int, clock: int) -> None:
@@ -310,25 +288,8 @@ class Player:
         packet = self._scratch[: HEADER_SIZE + octets]
         packet[HEADER_SIZE:] = payload
         legs.next_tick[leg] += size // TICK_SAMPLES
-        fresh = legs.fresh[leg]
-        sequence = legs.out_seq[leg] = legs.out_seq[leg] + 1
-        if legs.sent[leg]:
-            elapsed = clock - legs.out_clock[leg] if fresh else 0
-            legs.out_ts[leg] += max(legs.out_step[leg], elapsed * legs.scale[leg])
-        HEADER.pack_into(
-            packet,
-            0,
-            VERSION_2,
-            MARKER * fresh | legs.kind[leg],
-            sequence & 0xFFFF,
-            legs.out_ts[leg] & 0xFFFFFFFF,
-            legs.ssrc[leg],
-        )
-        legs.out_clock[leg] = clock
-        legs.out_step[leg] = size * legs.scale[leg]
-        legs.sent[leg] += 1
-        legs.out_octets[leg] += octets
-        legs.fresh[leg] = 0
+        scale = legs.scale[leg]
+        number_one(legs, leg, packet, size * scale, scale, octets, clock)
         try:
             self._sink.senders[leg](packet)
         except OSError as error:
