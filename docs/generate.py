@@ -19,7 +19,9 @@ from softswitch import events
 from softswitch.cli import COMMANDS, main
 from softswitch.config import SECTIONS, Config
 from softswitch.decode import encode_value
+from softswitch.directory import DEFAULT_FEATURE_CODES, FEATURES, NAMED_FEATURES
 from softswitch.toml import toml_value
+from softswitch.words import WORDS
 
 FOLDER: Final = Path(__file__).resolve().parent
 DEFAULTS: Final = (str, int, float, type(Path()))  # a default of another type is no value to show
@@ -67,13 +69,24 @@ def _command(command: click.Command, path: str) -> Iterator[str]:
         yield from _command(inner, f"{path} {name}")
 
 
+EVENT_MODULES = [
+    f"softswitch.events.{name}"
+    for name in (
+        "registrations", "calls", "transfers", "rooms", "recordings", "messages", "queues", "callbacks", "phones", "trunks",
+        "facilities", "host",
+    )
+]  # fmt: skip
+
+
 def event_classes() -> list[type[events.Event]]:
     found = [one for one in vars(events).values() if inspect.isclass(one) and issubclass(one, events.Event)]
-    return [one for one in found if one is not events.Event]
+    return sorted(
+        (one for one in found if one is not events.Event), key=lambda one: EVENT_MODULES.index(one.__module__)
+    )
 
 
 def event_names() -> Iterator[str]:
-    """Every event with its fields, in the order of softswitch/events.py."""
+    """Every event with its fields, by what they are about."""
     for cls in event_classes():
         yield f"\n### `{cls.name}`\n\n{inspect.cleandoc(cls.__doc__ or '')}\n"
         comments = _comments(cls)
@@ -81,6 +94,35 @@ def event_names() -> Iterator[str]:
             optional = one.default is not MISSING or one.default_factory is not MISSING
             said = f": {comments[one.name]}" if one.name in comments else ""
             yield f"- `{one.name}` ({one.type}{', may be absent or empty' if optional else ''}){said}"
+
+
+def words() -> Iterator[str]:
+    """The names that expressions of menus know."""
+    yield "| name | |\n|---|---|"
+    for name, word in WORDS.items():
+        of = f".{word.of.upper()}" if word.of else ""
+        fields_ = [f"`{name}{of}.{one}`" for one in word.fields] or [f"`{name}{of}`"]
+        more = f", `{name}.FIELD` (any)" if word.any_field and word.fields else ""
+        shown = [f"`{name}.NAME`"] if word.any_field and not word.fields else fields_
+        yield f"| {', '.join(shown)}{more} | {_cell(word.meaning)} |"
+
+
+def feature_codes() -> Iterator[str]:
+    """Every action, the codes that a new site has for it, and what may follow them."""
+    yield "| dialled | action | |\n|---|---|---|"
+    for action, feature in {**FEATURES, **NAMED_FEATURES}.items():
+        behind = {"": "", "*": "`*`QUEUE"}.get(feature.begins, BEHIND.get(action, "NUMBER"))
+        codes = [code for code, one in DEFAULT_FEATURE_CODES.items() if one == action]
+        dialled = " or ".join(f"`{code}`" for code in codes) or "a code of the site"
+        yield f"| {dialled}{' ' + behind if behind else ''} | `{action}` | {_cell(feature.meaning)} |"
+
+
+# What may stand behind a code where it is not just a number.
+BEHIND: Final = {
+    **{f"forward.{kind}": "NUMBER" for kind in ("always", "busy", "no_answer", "unreachable")},
+    **{f"forward_off.{kind}": "" for kind in ("always", "busy", "no_answer", "unreachable", "all")},
+    "agent.not_ready": "REASON `*`QUEUE",
+}
 
 
 def _comments(cls: type[Any]) -> dict[str, str]:
@@ -97,6 +139,8 @@ PARTS: Final[dict[str, tuple[str, Callable[[], Iterator[str]]]]] = {
     "configuration.md": ("settings", settings),
     "cli.md": ("commands", commands),
     "events.md": ("events", event_names),
+    "feature-codes.md": ("codes", feature_codes),
+    "menus.md": ("words", words),
 }
 
 

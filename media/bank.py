@@ -8,6 +8,7 @@ forms beyond G.711 only those stretches exist that a leg has heard.
 
 from __future__ import annotations
 
+from bisect import insort
 from typing import NamedTuple
 
 import numpy as np
@@ -32,11 +33,12 @@ class Span(NamedTuple):
 
 
 class Bank:
-    """Grows, never shrinks: what a leg still plays stays where it is when a recording is replaced."""
+    """Grows: what a leg still plays stays where it is when a recording is replaced. Only what is `release`d makes room again."""
 
     def __init__(self, capacity: int = _FIRST_CAPACITY) -> None:
         self._data: NDArray[np.uint8] = np.empty((_MATRIX, capacity), np.uint8)
         self._used = 0
+        self._free: list[tuple[int, int]] = []  # released stretches in whole blocks: start and end, in order, none touching
         self._windows: dict[int, NDArray[np.void]] = {}
         self._linear: dict[Form, NDArray[np.uint8]] = {}
         self._packets: dict[int, bytes] = {}  # of Opus, by block
@@ -61,12 +63,46 @@ class Bank:
         return Span(start, start + head.shape[1], length)
 
     def _append(self, codes: Octets) -> int:
-        start, count = self._used, codes.shape[1]
-        if start + count + MAX_FRAME > self._data.shape[1]:
-            self._grow(start + count + MAX_FRAME)
+        count = codes.shape[1]
+        blocks = -(-count // BLOCK) * BLOCK
+        start = self._reuse(blocks)
+        if start < 0:
+            start = self._used
+            if start + count + MAX_FRAME > self._data.shape[1]:
+                self._grow(start + count + MAX_FRAME)
+            self._used = start + blocks
         self._data[:2, start : start + count] = codes
-        self._used = start + -(-count // BLOCK) * BLOCK
         return start
+
+    def _reuse(self, size: int) -> int:
+        """Room of that size that was released; -1: there is none."""
+        for index, (start, end) in enumerate(self._free):
+            if size and end - start >= size:
+                if end - start == size:
+                    del self._free[index]
+                else:
+                    self._free[index] = start + size, end
+                return start
+        return -1
+
+    def release(self, span: Span) -> None:
+        """Nobody plays a recording any more, and nobody will: its room may be used again."""
+        start, end = span.start, span.start + -(-(span.end - span.start) // BLOCK) * BLOCK
+        if start == end:
+            return
+        self._there[:, start // BLOCK : end // BLOCK] = False
+        for block in range(start // BLOCK, end // BLOCK):
+            self._packets.pop(block, None)
+        insort(self._free, (start, end))
+        merged: list[tuple[int, int]] = []
+        for one in self._free:
+            if merged and merged[-1][1] == one[0]:
+                merged[-1] = merged[-1][0], one[1]
+            else:
+                merged.append(one)
+        if merged[-1][1] == self._used:
+            self._used = merged.pop()[0]
+        self._free = merged
 
     def _grow(self, least: int) -> None:
         before = capacity = self._data.shape[1]

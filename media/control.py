@@ -37,6 +37,7 @@ class Open:
     `inband`: keys are heard in the audio, as no telephone-event was agreed.
     `ptime`: milliseconds per packet that we send. `max_ptime`: the longest packet that the peer takes (its maxptime), 0: it said
     nothing; packets of a bridged leg are made anew if they are longer than both.
+    `arming`: counts how often the peer has proven that it moved.
     `send`/`receive`: the SDP direction as seen from us.
     `timeout`: seconds without RTP, while receiving, before RtpTimeout is reported; 0 = never.
 
@@ -77,13 +78,14 @@ class Open:
     candidates: tuple[str, ...] = ()
     rtcp_mux: bool = False
     max_ptime: int = 0
+    arming: int = 0
 
 
 @dataclass(slots=True)
 class Modify:
     """A new offer/answer changed the leg: same fields as Open, the source and the statistics are kept.
 
-    The remote address is armed anew (a latch may happen once more) only if `host`, `port` or `latch_host` differ.
+    The remote address is armed anew (a latch may happen once more) only if `host`, `port`, `latch_host` or `arming` differ.
     """
 
     leg: int
@@ -114,6 +116,7 @@ class Modify:
     candidates: tuple[str, ...] = ()
     rtcp_mux: bool = False
     max_ptime: int = 0
+    arming: int = 0
 
 
 @dataclass(slots=True)
@@ -149,6 +152,20 @@ class Play:
     play: int
     clips: tuple[str, ...]
     repeat: int = 1
+    until_digit: bool = False
+
+
+@dataclass(slots=True)
+class PlayFile:
+    """Play a WAV file once, from `offset` seconds on, to this leg only: as Play, but the worker forgets it afterwards.
+
+    A file that cannot be read is reported by Alarm, and as missing by PlayDone.
+    """
+
+    leg: int
+    play: int
+    path: str
+    offset: float = 0.0
     until_digit: bool = False
 
 
@@ -198,7 +215,9 @@ class Join:
 class Record:
     """Record what legs say, in stereo: `left` and `right`, -1 for a side that is silent. Begins at once.
 
-    `path`: of the file to be written, whose folder is made if it is not there; `form`: "wav" | "opus". The same `record` again
+    `path`: of the file to be written, whose folder is made if it is not there; `form`: "wav" | "opus", or "mono": a WAV file of
+    one channel, which is what `left` says. `silence`: seconds after which Quiet is reported if nothing is said (then also what
+    is silent at the end is left out of the file); 0 = nobody listens. The same `record` again
     changes the legs, as in a transfer, and goes on in the same file. A leg that is closed leaves its side silent. Recording
     never disturbs a call: what the disk does not take in time is left out, counted and reported.
     """
@@ -208,6 +227,7 @@ class Record:
     left: int
     right: int
     form: str = "wav"
+    silence: float = 0.0
 
 
 @dataclass(slots=True)
@@ -264,6 +284,7 @@ Command: TypeAlias = (
     | Bridge
     | Join
     | Play
+    | PlayFile
     | Music
     | Tone
     | Echo
@@ -395,6 +416,15 @@ class Recorded:
     paused: float = 0.0
     lost: float = 0.0
     error: str = ""
+    voiced: float = 0.0  # seconds in which something was said, if Record.silence asked for it
+
+
+@dataclass(slots=True)
+class Quiet:
+    """Nothing has been said into a recording for `Record.silence` seconds. Reported once for each silence."""
+
+    record: int
+    seconds: float
 
 
 @dataclass(slots=True)
@@ -443,6 +473,7 @@ WorkerEvent: TypeAlias = (
     | Audio
     | Quality
     | Recorded
+    | Quiet
     | Statistics
     | Alarm
 )
@@ -461,9 +492,9 @@ MAX_RECORD = 60_000  # octets; a Play of a thousand long names still fits
 
 _KINDS: dict[int, type] = {
     1: Open, 2: Modify, 3: Close, 4: Bridge, 5: Play, 6: Music, 7: Tone, 8: Echo, 9: Stop, 10: SendDigits, 11: Load,
-    12: Join, 13: Record, 14: Pause, 15: Finish,
+    12: Join, 13: Record, 14: Pause, 15: Finish, 16: PlayFile,
     64: Ready, 65: Failed, 66: Stopped, 67: Digit, 68: PlayDone, 69: Latched, 70: RtpTimeout, 71: Statistics, 72: Alarm,
-    73: Secured, 74: Audio, 75: Recorded, 76: Quality,
+    73: Secured, 74: Audio, 75: Recorded, 76: Quality, 77: Quiet,
 }  # fmt: skip
 
 _FORMATS = {"int": "q", "float": "d", "bool": "?"}

@@ -187,7 +187,8 @@ class Engine:
         self._fill_in(leg)
         self.inband.settle(leg, command.inband)
         moved = any(
-            getattr(before, name) != getattr(command, name) for name in ("host", "port", "latch_host", "rtcp_port")
+            getattr(before, name) != getattr(command, name)
+            for name in ("host", "port", "latch_host", "rtcp_port", "arming")
         )
         if moved:
             state.watch.heard_from, state.watch.timed_out = now, False
@@ -293,7 +294,8 @@ class Engine:
 
     def coded(self, piece: Piece) -> None:
         """Part of a recording was coded in another form."""
-        self._bank.store(piece)
+        if not piece.coding.cancelled:
+            self._bank.store(piece)
 
     def _send_digits(self, command: SendDigits, now: float) -> None:
         leg, _ = self.sources.get(command.leg)

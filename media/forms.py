@@ -67,6 +67,7 @@ class Piece:
     form: Form
     position: int
     material: Material
+    coding: Coding
 
 
 @dataclass(slots=True)
@@ -76,13 +77,16 @@ class Coding:
     form: Form
     start: int
     audio: Callable[[], Audio]
+    cancelled: bool = False  # what lay there does so no more
 
     def pieces(self) -> Iterator[Piece]:
         """All of it, in order."""
         audio = self.audio()
         coder = _CODERS[self.form]()
         for at in range(0, len(audio.narrow), PIECE):
-            yield Piece(self.form, self.start + at, coder(audio, at, min(at + PIECE, len(audio.narrow))))
+            if self.cancelled:
+                return
+            yield Piece(self.form, self.start + at, coder(audio, at, min(at + PIECE, len(audio.narrow))), self)
 
 
 Coder: TypeAlias = Callable[[Audio, int, int], Material]

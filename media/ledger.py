@@ -19,6 +19,7 @@ from media.control import (
     Pause,
     Play,
     PlayDone,
+    PlayFile,
     Record,
     Recorded,
     Stop,
@@ -26,8 +27,8 @@ from media.control import (
     WorkerEvent,
 )
 
-Source: TypeAlias = Bridge | Join | Play | Music | Tone | Echo | Stop
-SOURCES: Final = (Bridge, Join, Play, Music, Tone, Echo, Stop)
+Source: TypeAlias = Bridge | Join | Play | PlayFile | Music | Tone | Echo | Stop
+SOURCES: Final = (Bridge, Join, Play, PlayFile, Music, Tone, Echo, Stop)
 
 
 @dataclass(slots=True)
@@ -47,7 +48,7 @@ class Ledger:
         self._records: dict[int, tuple[Record, bool]] = {}
         self._notes: dict[type, Callable[..., None]] = {
             Open: self._open, Modify: self._modify, Close: self._close, Bridge: self._bridge,
-            **dict.fromkeys((Join, Play, Music, Tone, Echo, Stop), self._source),
+            **dict.fromkeys((Join, Play, PlayFile, Music, Tone, Echo, Stop), self._source),
             Record: self._record, Pause: self._pause, Finish: self._finish,
         }  # fmt: skip
 
@@ -61,7 +62,7 @@ class Ledger:
         """An event is told: clips that have been played are no source any more, a recording may have ended early."""
         if isinstance(event, PlayDone):
             entry = self._legs.get(event.leg)
-            if entry is not None and isinstance(entry.source, Play) and entry.source.play == event.play:
+            if entry is not None and isinstance(entry.source, Play | PlayFile) and entry.source.play == event.play:
                 entry.source = None
         elif isinstance(event, Recorded):
             self._records.pop(event.record, None)
@@ -95,7 +96,7 @@ class Ledger:
             if (entry := self._legs.get(leg)) is not None:
                 entry.source = command
 
-    def _source(self, command: Join | Play | Music | Tone | Echo | Stop) -> None:
+    def _source(self, command: Join | Play | PlayFile | Music | Tone | Echo | Stop) -> None:
         if (entry := self._legs.get(command.leg)) is not None:
             entry.source = command
 

@@ -130,7 +130,7 @@ class Library:
         self._digits: dict[tuple[str, int], Span] = {}
         self._starts: list[int] = []  # of everything that was put into the bank here, in order
         self._makers: list[Callable[[], Audio]] = []  # and what gives its audio once more
-        self._begun: set[tuple[int, int]] = set()  # forms and starts that are coded, or about to be
+        self._begun: dict[tuple[int, int], Coding] = {}  # by form and start: what is coded, or about to be
 
     def has(self, name: str, paths: Sequence[str], music: bool) -> bool:
         """Whether these very files are there already under that name."""
@@ -193,8 +193,22 @@ class Library:
 
     def _keep(self, span: Span, maker: Callable[[], Audio]) -> None:
         if span.end > span.start:
-            self._starts.append(span.start)
-            self._makers.append(maker)
+            index = bisect_right(self._starts, span.start)
+            self._starts.insert(index, span.start)
+            self._makers.insert(index, maker)
+
+    def drop(self, name: str) -> None:
+        """Forget a clip that nobody plays any more."""
+        span = self._clips.pop(name, None)
+        self._identities.pop((name, False), None)
+        if span is None or span.end == span.start:
+            return
+        index = bisect_right(self._starts, span.start) - 1
+        del self._starts[index], self._makers[index]
+        for form in Form:
+            if (coding := self._begun.pop((form, span.start), None)) is not None:
+                coding.cancelled = True
+        self._bank.release(span)
 
     def coding(self, form: Form, position: int) -> Coding | None:
         """The work of making what lies at a position playable in a form; None if it was given out already."""
@@ -202,8 +216,8 @@ class Library:
         name = form, self._starts[index]
         if index < 0 or name in self._begun:
             return None
-        self._begun.add(name)
-        return Coding(form, self._starts[index], self._makers[index])
+        coding = self._begun[name] = Coding(form, self._starts[index], self._makers[index])
+        return coding
 
     def code_now(self, form: Form, span: Span) -> None:
         """Make something short playable at once."""

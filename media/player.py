@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from media.bank import Bank, Span
-from media.forms import Form
+from media.forms import BLOCK, Form
 from media.legs import (
     FRAME,
     FRESH,
@@ -181,6 +181,13 @@ class Player:
         self.pause(leg)
         if hearing:
             self.resume(leg)
+
+    def skip(self, leg: int, positions: int) -> None:
+        """Leave out the beginning of the clip that has just been started; as much as there is of it."""
+        legs = self._legs
+        forward = min(max(positions, 0), legs.limit[leg] - legs.position[leg]) // BLOCK * BLOCK
+        if legs.loop[leg] == 0 and legs.position[leg] + forward < legs.limit[leg]:
+            legs.position[leg] += forward
 
     def stop(self, leg: int) -> Source | None:
         """Play nothing to the leg; returns what it heard."""

@@ -67,7 +67,7 @@ class PortPool:
                 self._sockets[family][kind].append(opened)
         deadline = time.monotonic() + PATIENCE
         while refusals and time.monotonic() < deadline:
-            time.sleep(PATIENCE / 10)
+            time.sleep(PATIENCE / 10)  # Nothing tells that another process has let go of a port; no loop runs yet.
             for leg, kind in list(refusals):
                 with contextlib.suppress(OSError):
                     _configure(self._sockets[family][kind][leg], family, host, self._port(leg, kind))

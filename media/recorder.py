@@ -9,7 +9,7 @@ relay hands over, so a call that is recorded is relayed as it is.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Final
 
 import numpy as np
@@ -17,15 +17,15 @@ from numpy.typing import NDArray
 
 from media.codec import Codec
 from media.codecs import codec_of
-from media.control import Alarm, Finish, Modify, Open, Pause, Record, Recorded, WorkerEvent
+from media.control import Alarm, Finish, Modify, Open, Pause, Quiet, Record, Recorded, WorkerEvent
 from media.g711 import CODECS
 from media.rtp import CLOCK_RATE, COMFORT_NOISE, HEADER_SIZE
 from media.studio import Studio
-from media.tape import Begin, Block, Coded, End, Piece
+from media.tape import Begin, Block, Coded, End, Outcome, Piece
 from media.timeline import SEGMENT, WINDOW, TimeLine
 from media.writing import Desk
 
-FORMS: Final = ("wav", "opus")
+FORMS: Final = ("wav", "opus", "mono")
 WIDE: Final = 16_000
 SPREAD: Final = SEGMENT // 4  # samples of time in which all recordings are cut off in turn
 SPARE: Final = 256  # rows for streams that have ended and are not written yet
@@ -133,7 +133,7 @@ class Recorders:
         )
         recording = Recording(command, WIDE if wide else CLOCK_RATE, clock, clock)
         self._recordings[command.record] = recording
-        self._desk.put(Begin(command.record, command.path, command.form, recording.rate))
+        self._desk.put(Begin(command.record, command.path, command.form, recording.rate, command.silence))
         return recording
 
     def _pause(self, command: Pause, now: float) -> None:
@@ -195,7 +195,7 @@ class Recorders:
             command = recording.command
             if leg in recording.legs:
                 left, right = (-1 if leg == one else one for one in recording.legs)
-                recording.command = Record(command.record, command.path, left, right, command.form)
+                recording.command = replace(command, left=left, right=right)
         for track in self._tracks.pop(leg, ()):
             track.ended = int(now * CLOCK_RATE)
         self._several.pop(leg, None)
@@ -345,7 +345,10 @@ class Recorders:
         if self._desk is not None:
             while self._desk.done:
                 outcome = self._desk.done.popleft()
-                self._done(outcome.record, outcome.octets, outcome.error, now)
+                if isinstance(outcome, Outcome):
+                    self._done(outcome, now)
+                elif outcome.record in self._recordings:
+                    self._events.append(Quiet(outcome.record, outcome.seconds))
 
     def _advance(self, clock: int) -> None:
         """Before a new segment is written to, everything of the last but one must have been cut off."""
@@ -418,8 +421,9 @@ class Recorders:
         track.packets = [packet for packet in track.packets if packet[1] >= end]
         return Piece(stream=track.coded, packets=now)
 
-    def _done(self, record: int, octets: int, error: str, now: float) -> None:
+    def _done(self, outcome: Outcome, now: float) -> None:
         """A file is complete, or a recording has failed while it went on."""
+        record, error = outcome.record, outcome.error
         recording = self._recordings.get(record)
         if recording is not None:
             self._finish(Finish(record), now)  # Its legs need not be listened to any more.
@@ -432,11 +436,12 @@ class Recorders:
             Recorded(
                 record,
                 recording.command.path,
-                (recording.end - recording.start) / CLOCK_RATE,
-                octets,
+                (recording.end - recording.start if outcome.count < 0 else outcome.count) / CLOCK_RATE,
+                outcome.octets,
                 recording.paused / CLOCK_RATE,
                 recording.lost / CLOCK_RATE,
                 error,
+                outcome.voiced,
             )
         )
 

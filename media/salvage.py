@@ -69,8 +69,9 @@ def length(path: str | Path) -> float:
         head = os.pread(file, wavfile.HEADER.size, 0)
         if head[:4] == b"OggS":
             return ogg.length(file)
-        rate = wavfile.rate_of(head)
-        return max(os.fstat(file).st_size - wavfile.HEADER.size, 0) / (rate * wavfile.FRAME) if rate else 0.0
+        rate, channels = wavfile.form_of(head)
+        octets = max(os.fstat(file).st_size - wavfile.HEADER.size, 0)
+        return octets / (rate * channels * wavfile.SAMPLE) if rate else 0.0
 
 
 def sync_folder(path: str | Path) -> None:

@@ -7,11 +7,12 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from media.bank import Span
-from media.control import Alarm, Bridge, Echo, Join, Load, Modify, Music, Open, Play, PlayDone, Stop, Tone
+from media.control import Alarm, Bridge, Echo, Join, Load, Modify, Music, Open, Play, PlayDone, PlayFile, Stop, Tone
 from media.latch import Address, Latch
 from media.library import Library, Recording
 from media.player import Loop, Player, Playlist, Source
 from media.rooms import PARTS, Rooms
+from media.rtp import CLOCK_RATE
 from media.session import Leg, Session
 from media.studio import Studio
 from media.survey import Watch
@@ -30,6 +31,7 @@ class Translator(Protocol):
         ...
 
 
+OWN = "\0"  # before the name of what one leg hears alone
 PATIENCE = 0.15  # seconds of silence while a file is read, until the hold tone begins
 
 
@@ -43,7 +45,7 @@ class State:
     remote: Address | None = None  # where it sends and receives, as far as that is known
     transport: Transport | None = None  # between its sockets and the packet path; None: plain RTP
     play: Playlist | None = None
-    waiting: Play | Music | None = None  # for a recording that is being loaded
+    waiting: Play | PlayFile | Music | None = None  # for a recording that is being loaded
     wants: bool = False  # a source was set, and not taken away by Stop
     through: int = -1  # the leg that it hears through the translator
 
@@ -62,8 +64,8 @@ class Sources:
     ) -> None:
         self.states: dict[int, State] = {}  # of the legs that are open
         self.commands: dict[type, Callable[..., None]] = {
-            Bridge: self._bridge, Play: self._play, Music: self._music, Tone: self._tone, Echo: self._echo,
-            Stop: self._stop, Load: self._begin_load, Join: self._join,
+            Bridge: self._bridge, Play: self._play, PlayFile: self._play_file, Music: self._music, Tone: self._tone,
+            Echo: self._echo, Stop: self._stop, Load: self._begin_load, Join: self._join,
         }  # fmt: skip
         self._session = session
         self._player = player
@@ -74,6 +76,7 @@ class Sources:
         self.rooms = Rooms(session, studio, self.settle, self._refuse)
         self._loading: set[str] = set()
         self._hungry: dict[int, float] = {}  # legs that hear nothing while a file is read: until when that may last
+        self._files: dict[int, str] = {}  # legs that hear a file of their own: its name in the library
         self._translator: Translator | None = None
 
     def translate_by(self, translator: Translator) -> None:
@@ -161,6 +164,12 @@ class Sources:
         state.play = None
         state.watch.bereft_at = -1.0
         self._player.stop(leg.number)
+        self._forget_file(leg.number)
+
+    def _forget_file(self, number: int) -> None:
+        """The leg has come to the end of the file that was for it alone, or hears something else."""
+        if (name := self._files.pop(number, None)) is not None:
+            self._library.drop(name)
 
     def bereave(self, speaker: int, now: float) -> None:
         """Nobody hears this leg any more; whoever did is to be given something else soon."""
@@ -191,7 +200,7 @@ class Sources:
                 self._give(leg, state, Loop(self._library.hold))
                 state.waiting = waiting  # It is heard as soon as it is there.
 
-    def _starve(self, leg: Leg, state: State, command: Play | Music, now: float) -> None:
+    def _starve(self, leg: Leg, state: State, command: Play | PlayFile | Music, now: float) -> None:
         self._wait(state, command)
         state.wants = True
         if leg.hears < 0 and not self._player.feeds(leg.number) and self.rooms.room_of(leg.number) < 0:
@@ -204,6 +213,7 @@ class Sources:
             if state is not None and state.play is not None and state.play.play == play:
                 state.play = None
                 self._done(number, play, "end")
+                self._forget_file(number)
         self._player.done.clear()
 
     def stop_by_digit(self) -> None:
@@ -222,12 +232,18 @@ class Sources:
         self._loading.discard(recording.name)
         if recording.codes is None:
             self.alarm("cannot load", f"{recording.name}: {recording.error}")
-        else:
+        elif not recording.name.startswith(OWN) or self._is_awaited(recording.name):
             self._library.add(recording)
         for state in list(self.states.values()):
             if (command := state.waiting) is not None and not self._is_loading(command):
                 state.waiting = None
-                self.commands[type(command)](command, now)
+                if isinstance(command, PlayFile):
+                    self._play_loaded(command, now)
+                else:
+                    self.commands[type(command)](command, now)
+
+    def _is_awaited(self, name: str) -> bool:
+        return any(isinstance(one.waiting, PlayFile) and _name(one.waiting) == name for one in self.states.values())
 
     # --- commands ----------------------------------------------------------------------------------------------------
 
@@ -307,6 +323,24 @@ class Sources:
             self._give(leg, state, Loop(self._library.hold))
             self._done(leg.number, command.play, "missing")
 
+    def _play_file(self, command: PlayFile, now: float) -> None:
+        leg, state = self.get(command.leg)
+        name = _name(command)
+        self._loading.add(name)
+        self._load(Load(name, command.path))
+        self._starve(leg, state, command, now)
+
+    def _play_loaded(self, command: PlayFile, now: float) -> None:
+        name = _name(command)
+        self._play(Play(command.leg, command.play, (name,), until_digit=command.until_digit), now)
+        if self._library.clip(name) is None:
+            return
+        if self.states[command.leg].play is None:
+            self._library.drop(name)  # It was over at once.
+            return
+        self._files[command.leg] = name
+        self._player.skip(command.leg, int(command.offset * CLOCK_RATE))
+
     def _music(self, command: Music, now: float) -> None:
         leg, state = self.get(command.leg)
         if self._is_loading(command):
@@ -331,12 +365,19 @@ class Sources:
             self._loading.add(command.name)
             self._load(command)
 
-    def _is_loading(self, command: Play | Music) -> bool:
+    def _is_loading(self, command: Play | PlayFile | Music) -> bool:
+        if isinstance(command, PlayFile):
+            return _name(command) in self._loading
         names = command.clips if isinstance(command, Play) else (command.name,)
         return not self._loading.isdisjoint(names)
 
-    def _wait(self, state: State, command: Play | Music | None) -> None:
+    def _wait(self, state: State, command: Play | PlayFile | Music | None) -> None:
         """Until the recording is there the leg keeps what it hears. A command that waited already is replaced."""
-        if isinstance(state.waiting, Play):
+        if isinstance(state.waiting, Play | PlayFile):
             self._done(state.waiting.leg, state.waiting.play, "replaced")
         state.waiting = command
+
+
+def _name(command: PlayFile) -> str:
+    """In the library, where no site can give it: ids of plays are never given twice."""
+    return f"{OWN}{command.leg}/{command.play}"

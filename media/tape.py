@@ -1,4 +1,4 @@
-"""One recording as it is written: from what two legs said, in blocks, to a stereo file of WAV or of Opus in Ogg.
+"""One recording as it is written: from what legs said, in blocks, to a file of WAV or of Opus in Ogg.
 
 Lives in the thread that writes. The file is called NAME.part until it is complete and on the disk, and it is locked as long as
 somebody writes it; whatever moment the process dies at, `salvage.repair` makes a good file of it.
@@ -21,6 +21,7 @@ from media.concealment import Concealment
 from media.resample import Downsampler, Upsampler
 from media.rtp import CLOCK_RATE
 from media.salvage import PART, sync_folder
+from media.speech import Speech
 from media.timeline import EMPTY
 
 SHORT_HOLE: Final = 8  # samples that were left out to follow the sender's clock: the last one goes on
@@ -31,6 +32,7 @@ FRAME_MS: Final = 20  # of Opus
 VENDOR: Final = "softswitch"
 MODE: Final = 0o600
 FOLDER_MODE: Final = 0o700
+AFTERWARDS: Final = 0.5  # seconds kept behind the last word, where silence is listened for
 HEADER_SECONDS: Final = 1  # so much more may be in a WAV file than its header says while it is written
 
 
@@ -91,6 +93,7 @@ class Begin:
     path: str
     form: str
     rate: int
+    silence: float = 0.0
 
 
 @dataclass(slots=True)
@@ -128,6 +131,16 @@ class Outcome:
     path: str
     octets: int
     error: str = ""
+    count: int = -1  # samples (1/8000 s) in the file, where it is shorter than what was recorded
+    voiced: float = 0.0
+
+
+@dataclass(slots=True)
+class Hush:
+    """Nothing has been said for so long."""
+
+    record: int
+    seconds: float
 
 
 # --- one side --------------------------------------------------------------------------------------------------------------
@@ -232,7 +245,7 @@ class Sink(Protocol):
     octets: int
 
     def write(self, position: int, frames: NDArray[np.int16]) -> None:
-        """Stereo frames; what lies before them and was not written is silent."""
+        """Frames; what lies before them and was not written is silent."""
         ...
 
     def finish(self, length: int) -> None:
@@ -252,31 +265,33 @@ def write_all(file: int, data: memoryview | bytes, at: int) -> None:
 class WavSink:
     """PCM of 16 bits. What is silent for long takes no room on the disk where the file system can do that."""
 
-    def __init__(self, file: int, rate: int) -> None:
+    def __init__(self, file: int, rate: int, channels: int = wavfile.CHANNELS) -> None:
         self._file = file
         self._rate = rate
+        self._channels = channels
+        self._frame = channels * wavfile.SAMPLE
         self._stated = 0  # from that length on, the header is written anew
         self.octets = 0
         self._state()
 
     def write(self, position: int, frames: NDArray[np.int16]) -> None:
-        at = position * wavfile.FRAME
+        at = position * self._frame
         if at + frames.nbytes > wavfile.MAX_DATA:
             raise OSError("the recording is as long as a WAV file can be")
         write_all(self._file, frames.data.cast("B"), wavfile.HEADER.size + at)
         self.octets = at + frames.nbytes
         if self.octets >= self._stated:
             self._state()
-            self._stated = self.octets + HEADER_SECONDS * self._rate * wavfile.FRAME
+            self._stated = self.octets + HEADER_SECONDS * self._rate * self._frame
 
     def finish(self, length: int) -> None:
-        self.octets = min(length * wavfile.FRAME, wavfile.MAX_DATA // wavfile.FRAME * wavfile.FRAME)
+        self.octets = min(length * self._frame, wavfile.MAX_DATA // self._frame * self._frame)
         os.ftruncate(self._file, wavfile.HEADER.size + self.octets)
         self._state()
 
     def _state(self) -> None:
         """Let the header be true."""
-        write_all(self._file, wavfile.header(self._rate, self.octets), 0)
+        write_all(self._file, wavfile.header(self._rate, self.octets, self._channels), 0)
 
 
 class OpusSink:
@@ -342,6 +357,12 @@ class Tape:
         self.record = job.record
         self.path = job.path
         self._scale = job.rate // CLOCK_RATE
+        self._rate = job.rate
+        self._mono = job.form == "mono"
+        self._silence = job.silence
+        self._speech = Speech(job.rate) if job.silence > 0 else None
+        self._hushed = False  # told since somebody spoke last
+        self._count = -1
         self._voices = (Voice(job.rate), Voice(job.rate))
         self._gapped = False  # something is missing at the end of the last block, or goes on into the next
         os.makedirs(os.path.dirname(job.path), FOLDER_MODE, exist_ok=True)
@@ -352,15 +373,31 @@ class Tape:
             self._sink: Sink = (
                 OpusSink(self._file, job.rate, job.record & 0xFFFFFFFF)
                 if job.form == "opus"
-                else WavSink(self._file, job.rate)
+                else WavSink(self._file, job.rate, 1 if self._mono else wavfile.CHANNELS)
             )
         except BaseException:
             os.unlink(job.path + PART)
             os.close(self._file)
             raise
 
-    def write(self, block: Block) -> None:
-        """Raises OSError."""
+    def write(self, block: Block) -> Hush | None:
+        """Raises OSError. Hush if nothing was said for as long as the recording asks to be told."""
+        frames = self._framed(block)
+        speech = self._speech
+        if frames is not None:
+            if self._mono:
+                frames = np.ascontiguousarray(frames[:, :1])
+            if speech is not None:
+                speech.hear(block.start * self._scale, frames[:, 0])
+            self._sink.write(block.start * self._scale, frames)
+        if speech is None:
+            return None
+        quiet = ((block.start + block.count) * self._scale - speech.spoken_until) / self._rate
+        before, self._hushed = self._hushed, quiet >= self._silence
+        return Hush(self.record, quiet) if self._hushed and not before else None
+
+    def _framed(self, block: Block) -> NDArray[np.int16] | None:
+        """Both sides of a block as they belong in the file; None: silence."""
         frames = block.frames
         if frames is not None and self._scale == 1 and not self._gapped and frames.min() > EMPTY:
             for side, voice in enumerate(self._voices):
@@ -368,10 +405,10 @@ class Tape:
         else:
             frames = self._render(block)
             if frames is None:
-                return
+                return None
         for start, end in block.muted:
             frames[max(start - block.start, 0) * self._scale : max(end - block.start, 0) * self._scale] = 0
-        self._sink.write(block.start * self._scale, frames)
+        return frames
 
     def _render(self, block: Block) -> NDArray[np.int16] | None:
         """Make the two sides one; None: all is silent."""
@@ -391,7 +428,10 @@ class Tape:
         return frames
 
     def finish(self, count: int) -> None:
-        """Complete the file. Raises OSError."""
+        """Complete the file; what was said into it ends with the last word. Raises OSError."""
+        if self._speech is not None:
+            last = self._speech.spoken_until // self._scale + int(AFTERWARDS * CLOCK_RATE)
+            count = self._count = min(count, last)
         self._sink.finish(count * self._scale)
 
     def close(self, error: str = "") -> Outcome:
@@ -404,7 +444,8 @@ class Tape:
         except OSError as failure:
             octets, error = 0, error or explained(failure)
         os.close(self._file)
-        return Outcome(self.record, self.path, octets, error)
+        voiced = self._speech.seconds if self._speech is not None else 0.0
+        return Outcome(self.record, self.path, octets, error, self._count, voiced)
 
 
 def explained(error: Exception) -> str:

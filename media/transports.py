@@ -282,7 +282,7 @@ class Transports:
         if state.latch is None:
             # With ICE anybody may send checks; whose they are is found out when they are attended to.
             checks = state.transport is not None and state.transport.agent is not None and size and packet[0] < 64
-            if source == state.remote or checks:
+            if source == state.remote or checks or _by_another_pair(state, source):
                 return state.transport.unwrap(packet, size, source) if state.transport else size
             leg.foreign += 1
             return 0
@@ -337,7 +337,7 @@ class Transports:
                 self._receive_dtls(leg, state, transport, each, sender, now)
         elif data[0] < 64:
             self._receive_dtls(leg, state, transport, data, source, now)
-        elif source == state.remote:
+        elif source == state.remote or _by_another_pair(state, source):
             self.receive_rtcp(leg.number, data, now)
         else:
             leg.foreign += 1
@@ -416,6 +416,16 @@ class Transports:
                 self._network.send_datagram(number, wrapped)
             else:
                 self._network.send_rtcp(number, wrapped)
+
+
+def _by_another_pair(state: State, source: Address) -> bool:
+    """RFC 8445 section 12.2: media may come by every pair that was validated, as from a browser that has changed its mind and
+    not yet said so. Only where it is authenticated: what was the far end's address may be somebody else's by now.
+    """
+    transport = state.transport
+    if transport is None or transport.agent is None or transport.cipher is None:
+        return False
+    return transport.agent.valid(source)
 
 
 def _credentials(text: str) -> Credentials:

@@ -27,6 +27,7 @@ _FORMAT = Struct("<HHIIHH")
 _CHUNK = Struct("<4sI")
 # What follows the format code in an extensible file's identifier (KSDATAFORMAT_SUBTYPE).
 _SUBTYPE_TAIL = bytes.fromhex("000000001000800000aa00389b71")
+_CODINGS = {PCM: "PCM", FLOAT: "float", A_LAW: "A-law", MU_LAW: "mu-law"}
 _NAMES = {0x0002: "MS ADPCM", 0x0011: "IMA ADPCM", 0x0031: "GSM 6.10", 0x0050: "MPEG", 0x0055: "MP3", 0x0040: "G.721"}
 
 
@@ -40,6 +41,8 @@ class Wav:
 
     rate: int
     signal: Signal
+    channels: int = 1  # in the file
+    coding: str = "PCM, 16 bits"  # in the file
 
     @property
     def seconds(self) -> float:
@@ -125,7 +128,8 @@ def _convert(form: _Format, body: bytes) -> Wav:
     signal = _samples(form, np.frombuffer(body, np.uint8, count * frame))
     if not np.isfinite(signal).all():
         raise WavError("it holds values that are not numbers")
-    return Wav(form.rate, signal.reshape(count, form.channels).mean(axis=1, dtype=np.float32))
+    mixed = signal.reshape(count, form.channels).mean(axis=1, dtype=np.float32)
+    return Wav(form.rate, mixed, form.channels, f"{_CODINGS[form.code]}, {form.bits} bits")
 
 
 def _samples(form: _Format, octets: NDArray[np.uint8]) -> Signal:

@@ -14,7 +14,7 @@ from collections.abc import Callable
 from typing import Final, Protocol
 
 from media.opus import OpusError
-from media.tape import Begin, Block, End, Job, Outcome, Tape, explained
+from media.tape import Begin, Block, End, Hush, Job, Outcome, Tape, explained
 
 MAX_WAITING: Final = 128 << 20  # octets of audio; 4 s of a thousand recordings, minutes of a few
 SWITCH_INTERVAL: Final = 0.0005  # seconds that the packet path waits for this thread at most (CPython's lock)
@@ -23,9 +23,9 @@ _OVERHEAD: Final = 200  # octets that a block takes beside its audio
 
 
 class Desk(Protocol):
-    """Takes what is to be written. `done`: recordings that are complete, or have failed."""
+    """Takes what is to be written. `done`: recordings that are complete, or have failed, or in which nobody speaks."""
 
-    done: deque[Outcome]
+    done: deque[Outcome | Hush]
 
     def put(self, job: Job) -> bool:
         """False: there is no room for this block. The beginning and the end of a recording are always taken."""
@@ -35,11 +35,11 @@ class Desk(Protocol):
 class Writer:
     """Performs jobs, one after the other, on the files of all recordings."""
 
-    def __init__(self, close: Callable[[Tape, str], None], failed: Callable[[Outcome], None]) -> None:
-        """`close(tape, error)`: the file of a recording is written. `failed`: there is none."""
+    def __init__(self, close: Callable[[Tape, str], None], tell: Callable[[Outcome | Hush], None]) -> None:
+        """`close(tape, error)`: the file of a recording is written. `tell`: there is none, or nobody speaks."""
         self._tapes: dict[int, Tape] = {}
         self._close = close
-        self._failed = failed
+        self._tell = tell
 
     def perform(self, job: Job) -> None:
         """What the disk does not take ends the recording, not the call."""
@@ -47,7 +47,7 @@ class Writer:
             try:
                 self._tapes[job.record] = Tape(job)
             except (OSError, OpusError) as error:
-                self._failed(Outcome(job.record, job.path, 0, explained(error)))
+                self._tell(Outcome(job.record, job.path, 0, explained(error)))
             return
         tape = self._tapes.get(job.record)
         if tape is None:
@@ -55,7 +55,8 @@ class Writer:
         trouble = ""
         try:
             if isinstance(job, Block):
-                tape.write(job)
+                if (hush := tape.write(job)) is not None:
+                    self._tell(hush)
             else:
                 tape.finish(job.count)
         except Exception as error:  # Whatever is wrong with one recording, the others go on.
@@ -69,7 +70,7 @@ class WritingDesk:
     """The desk of a worker. `wake` is called when something is done."""
 
     def __init__(self, wake: Callable[[], None], limit: int = MAX_WAITING) -> None:
-        self.done: deque[Outcome] = deque()
+        self.done: deque[Outcome | Hush] = deque()
         self.waiting = 0  # octets in the queue
         self.most = 0
         self._wake = wake
@@ -122,7 +123,7 @@ class WritingDesk:
             tape, error = item
             self._report(tape.close(error))
 
-    def _report(self, outcome: Outcome) -> None:
+    def _report(self, outcome: Outcome | Hush) -> None:
         self.done.append(outcome)
         self._wake()
 

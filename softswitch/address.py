@@ -14,14 +14,23 @@ PLAIN: Final = ("udp", "tcp")  # what an address without a scheme means
 
 @dataclass(slots=True, frozen=True)
 class ListenAddress:
-    """Where to listen: "udp://0.0.0.0:5060", "tls://[::1]:5061". The host is an address literal."""
+    """Where to listen: "udp://0.0.0.0:5060", "tls://[::1]:5061". The host is an address literal.
+
+    With " as 203.0.113.7:5080" behind it: what peers elsewhere must use to reach it; "" and 0 = as for all listeners.
+    """
 
     transport: str
     host: str
     port: int
+    advertised_host: str = ""
+    advertised_port: int = 0
 
     def __str__(self) -> str:
-        return f"{self.transport}://{join(self.host, self.port)}"
+        text = f"{self.transport}://{join(self.host, self.port)}"
+        if self.advertised_host:
+            host, port = self.advertised_host, self.advertised_port
+            text += f" as {join(host, port) if port else host}"
+        return text
 
 
 def join(host: str, port: int) -> str:
@@ -57,11 +66,24 @@ def split_host_port(text: str) -> tuple[str, int]:
 
 def listen_addresses(text: str) -> tuple[ListenAddress, ...]:
     """One entry of `listen`; without a scheme it means UDP and TCP. Raises ValueError."""
+    text, _, advertised = text.partition(" as ")
     transport, scheme, rest = text.rpartition("://")
     if scheme and transport not in TRANSPORTS:
         raise Expected(f"udp://, tcp://, tls://, ws:// or wss:// before the address in {text!r}")
     host, port = split_host_port(rest)
-    return tuple(ListenAddress(one, host, port) for one in ((transport,) if scheme else PLAIN))
+    outside = _advertised(advertised) if advertised else ("", 0)
+    return tuple(ListenAddress(one, host, port, *outside) for one in ((transport,) if scheme else PLAIN))
+
+
+def _advertised(text: str) -> tuple[str, int]:
+    """ "203.0.113.7", "203.0.113.7:5080", "pbx.example.com:5080"; port 0 = not given. Raises ValueError."""
+    text = text.strip()
+    if is_address(text) or is_domain(text):
+        return text, 0
+    host, _, port = text.rpartition(":")
+    if is_domain(host) and 0 < whole(port) <= 65535:
+        return host, int(port)
+    return split_host_port(text)
 
 
 def is_domain(text: str) -> bool:

@@ -10,7 +10,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from softswitch import host
+from softswitch import host, plugins, strategies
 from softswitch.cli.attach import Attached, running
 from softswitch.config import Config, packaged_prompts
 from softswitch.directory import Directory
@@ -39,7 +39,11 @@ def check(config: Config, site: Path | None = None) -> list[Finding]:
     findings = [Finding("settings", "softswitch.toml is in order")]
     if any(one.transport in ("tls", "wss") for one in config.sip.listen):
         findings.append(_finding("tls", lambda: _certificates(config)))
+    if config.mail.host:
+        findings.append(_finding("mail", lambda: _mail(config)))
     findings.append(_finding("prompts", lambda: _prompts(config)))
+    findings.append(_finding("flows", lambda: _flows(config)))
+    findings.append(_finding("strategies", lambda: _strategies(config)))
     findings.append(_finding("site", lambda: _site(config, site)))
     if running(config.paths.socket):
         findings.append(Finding("ports", f"in use by the switch that runs here ({config.paths.socket})"))
@@ -138,7 +142,7 @@ def _certificates(config: Config) -> str:
 
     tls = config.tls
     assert tls.certificate is not None  # the settings were checked
-    Certificates(TlsSettings(tls.certificate, tls.key, tls.folder, tls.clients, tls.client_ca))
+    Certificates(TlsSettings(tls.certificate, tls.key, tls.folder, tls.clients, tls.client_ca, tls.authorities))
     return f"{tls.certificate}: for {', '.join(names_of(tls.certificate)) or 'no host name'}"
 
 
@@ -153,12 +157,32 @@ def _prompts(config: Config) -> str:
     return f"{counts}; {len(found.music)} pieces of music"
 
 
+def _flows(config: Config) -> str:
+    found = plugins.find(config.paths.flows)
+    if found.faults:
+        raise _Wrong(
+            "; ".join(f"{where}: {why}" for where, why in found.faults), "Calls of such a flow go on at its fallback."
+        )
+    return ", ".join(sorted(found.flows)) or "none"
+
+
+def _strategies(config: Config) -> str:
+    found = strategies.find(config.paths.strategies)
+    if found.faults:
+        raise _Wrong(
+            "; ".join(f"{where}: {why}" for where, why in found.faults), "Queues that name it go by the longest idle."
+        )
+    return ", ".join(sorted(found.rankers)) or "none"
+
+
 def _site(config: Config, file: Path | None) -> str:
     from softswitch.setup import stored_site
     from softswitch.store.clips import Clips
     from softswitch.store.site import check_site, read_site
+    from softswitch.store.validate_menus import named_flows
+    from softswitch.uploads import roots
 
-    known = Clips.scan(config.paths.prompts or packaged_prompts())
+    known = Clips.scan(*roots(config))
     current = _site_of_running(config) if running(config.paths.socket) else stored_site(config)
     if file is not None:
         site = read_site(file, current=current, clips=known)
@@ -166,6 +190,16 @@ def _site(config: Config, file: Path | None) -> str:
         raise _Wrong(f"The database {config.paths.database} holds no site.", "Give it one: softswitch apply site.toml")
     else:
         check_site(site := current, clips=known)
+    if missing := sorted(named_flows(site) - plugins.find(config.paths.flows).flows.keys()):
+        raise _Wrong(
+            f"The site names flows that are not there: {', '.join(missing)}.",
+            "paths.flows names the folder of flows in Python; docs/flows.md says how to write one.",
+        )
+    if missing := sorted(strategies.named_strategies(site) - strategies.find(config.paths.strategies).rankers.keys()):
+        raise _Wrong(
+            f"The site names strategies that are not there: {', '.join(missing)}.",
+            "paths.strategies names the folder of strategies in Python; docs/strategies.md says how to write one.",
+        )
     return (
         f"{site.domain}: {len(site.accounts)} accounts, {len(site.agents)} agents, {len(site.queues)} queues, "
         f"{len(site.menus)} menus"
@@ -181,13 +215,23 @@ def _site_of_running(config: Config) -> Directory:
     return parse_site(text)
 
 
+def _mail(config: Config) -> str:
+    mail = config.mail
+    for file in (mail.password_file, mail.ca):
+        if file is not None and not os.access(file, os.R_OK):
+            raise _Wrong(f"{file} cannot be read.", "The section [mail] names it: give this user the right to read it.")
+    return f"{mail.host}:{mail.usual_port}, {'in clear' if mail.security == 'off' else mail.security}"
+
+
 def _folders(config: Config) -> str:
-    for path in (config.paths.database, config.paths.socket, *([config.paths.log] if config.paths.log else [])):
+    kept = (config.recording.folder / "file", config.voicemail.folder / "file")
+    places = (config.paths.database, config.paths.socket, *([config.paths.log] if config.paths.log else []), *kept)
+    for path in places:
         folder = path.parent
         while not folder.exists():
             folder = folder.parent
         if not os.access(folder, os.W_OK | os.X_OK):
-            raise _Wrong(f"{folder} may not be written.", f"{path.name} goes there: give this user the right to.")
+            raise _Wrong(f"{folder} may not be written.", "Files of the switch go there: give this user the right to.")
     return "can be written"
 
 

@@ -7,50 +7,61 @@ import contextlib
 import os
 import signal
 import time
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Collection, Coroutine
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from media.control import Alarm, Failed, Ready, Stopped, WorkerEvent
-from softswitch import host, logs, sounds, takeover
-from softswitch.call.board import Policy
+from softswitch import host, logs, plugins, sounds, strategies, takeover, uploads
 from softswitch.call.revival import Taken
-from softswitch.config import Config, packaged_prompts
+from softswitch.config import Config
 from softswitch.console import Console
 from softswitch.directory import Directory
 from softswitch.driver import Driver
-from softswitch.editing import OPERATIONS
-from softswitch.effects import CallsChanged, CloseFlow, Flow, MediaCommand, Publish, Send
+from softswitch.effects import (
+    CallsChanged,
+    CloseFlow,
+    Expect,
+    Flow,
+    HttpRequest,
+    MediaCommand,
+    Publish,
+    Resolve,
+    Send,
+    SendMail,
+    SendText,
+)
 from softswitch.entropy import SystemEntropy
-from softswitch.errors import SoftswitchError
-from softswitch.events import ConfigChanged, SourceBanned, SourceReleased
+from softswitch.errands import Errands
+from softswitch.errors import SoftswitchError, StoreError
+from softswitch.facilities import Facilities
+from softswitch.housekeeping import BANS_STATE, ENGINE_STATE, LAST_CALLS_STATE, Housekeeping
 from softswitch.mediaplane import MediaPlane, share_ports
 from softswitch.net.address import is_loopback
 from softswitch.net.limits import Limits
 from softswitch.net.network import Network
+from softswitch.net.resolver import DnsSettings, Resolver
 from softswitch.net.tally import Tally
-from softswitch.net.tls import CertificateError, Certificates, TlsSettings
 from softswitch.operations import Operations
 from softswitch.publisher import Publisher
+from softswitch.reception import Reception
 from softswitch.recordings import Recordings
-from softswitch.sip.overload import FIRST, Overload
+from softswitch.reloading import Reloading
 from softswitch.store import Store
-from softswitch.store.clips import Clips
 from softswitch.store.opening import Opening
-from softswitch.switch import Settings, Switch
+from softswitch.store.validate_menus import named_flows
+from softswitch.switch import Switch
 from softswitch.systemd import Notifier
 from softswitch.trace import Trace
+from softswitch.voicemail import STATE as MAILBOXES
+from softswitch.voicemail import TEXTS, Voicemail
 
 if TYPE_CHECKING:
     from softswitch.api.server import HttpServer
     from softswitch.store.records import Snapshot
 
-ENGINE_STATE = "engine"
 DRAIN_POLL = 0.1  # seconds
 BYE_GRACE = 2.0  # seconds for the BYEs of a switch that goes down with calls
-WATCH_SECONDS = 1.0
-PRUNE_SECONDS = 3_600.0
-BANS_STATE = "bans"
 
 
 log = logs.get_logger()
@@ -66,17 +77,19 @@ class Daemon:
         self.messages_out = Tally()
         self.draining = False
         self.serving = False
-        self._bans_kept = 0  # changes of bans that are in the store
         self.alarms: dict[str, str] = {}  # what an operator should know now
         self.since = time.monotonic()
         self.output: logs.Output | None = None
         self._started = started
         self._stop = asyncio.Event()
         self._hurry = asyncio.Event()
-        self._notifier = Notifier()
+        self.notifier = Notifier()
         self._http: HttpServer | None = None
         self._tasks: set[asyncio.Task[None]] = set()
-        self._reloading = asyncio.Lock()
+        self.reloading = Reloading(self)
+        self.housekeeping = Housekeeping(self)
+        self.reload = self.reloading.reload
+        self.edit = self.reloading.edit
 
     # --- life ----------------------------------------------------------------------------------------------------
 
@@ -90,9 +103,10 @@ class Daemon:
             log.info("serving", domain=self.directory.domain, pid=os.getpid(), start_seconds=seconds)
             if self._started is not None:
                 self._started(self)
-            self._notifier.ready(f"serving {self.directory.domain}")
+            self.notifier.ready(f"serving {self.directory.domain}")
             await self._stop.wait()
             await self._drain()
+            self.housekeeping.keep_tape(time.monotonic())
         log.info("stopped")
 
     async def _start(self, stack: contextlib.AsyncExitStack) -> None:
@@ -101,7 +115,7 @@ class Daemon:
         asyncio.get_running_loop().set_exception_handler(self._loop_fault)
         self.console = Console(config.paths.socket, Operations(self).handlers(), self.faults)
         limits = Limits(connections=config.limits.connections, connections_per_host=config.limits.connections_per_host)
-        self.certificates = _certificates(config)
+        self.certificates = host.certificates(config)
         self.network = Network(
             config.sip.listen, self, limits, certificates=self.certificates, origins=config.sip.origins
         )
@@ -122,6 +136,7 @@ class Daemon:
         snapshot = await self.store.load()
         self._build(snapshot)
         stack.callback(self.driver.stop)
+        stack.callback(self.resolver.close)
         self.switch.expect_recordings(row.call for row in snapshot.recordings)
         await self._restore(snapshot)
         await self.console.start()
@@ -130,13 +145,16 @@ class Daemon:
         await self.network.start()
         if self._http is not None:
             self._http.start()
-        self._spawn(self.recordings.take_up(snapshot.recordings))
-        self._spawn(self._watch())
+        self.spawn(self.recordings.take_up(snapshot.recordings))
+        self.spawn(self.voicemail.take_up(snapshot.voicemail))
+        self.errands.start()
+        stack.push_async_callback(self.errands.close)
+        self.spawn(self.facilities.take_up())
+        self.spawn(self.housekeeping.watch())
         stack.callback(self._cancel_tasks)
 
     def _open_trace(self, stack: contextlib.AsyncExitStack) -> None:
         settings = self.config.trace
-        self._primary = {v6: host.primary_address(v6) for v6 in (False, True)}
         mirror = None
         if settings.hep is not None:
             from softswitch.capture import CaptureClient
@@ -153,7 +171,7 @@ class Daemon:
             return listener.host, listener.port
         v6 = ":" in flow.host
         loopback = "::1" if v6 else "127.0.0.1"
-        return (loopback if is_loopback(flow.host) else self._primary[v6]), listener.port
+        return (loopback if is_loopback(flow.host) else host.address_to(flow.host)), listener.port
 
     def _make_media(self) -> MediaPlane:
         config = self.config
@@ -167,41 +185,78 @@ class Daemon:
             raise NoSite(f"The database {self.config.paths.database} holds no site.")
         config, entropy = self.config, SystemEntropy()
         self.site = snapshot.directory
-        self.directory = self._completed(self.site)
-        self._opening = Opening(self.directory, snapshot.calendars, time.time)
+        self.directory = self.completed(self.site)
+        self.opening = Opening(self.directory, snapshot.calendars, time.time)
         self.publisher = Publisher(self.store.publish, self.console, snapshot.next_seq, self.trace.leg)
         self.switch = Switch(
             self.directory,
             host.listeners(config, self.network.listeners),
             entropy,
-            settings=settings(config),
-            is_open=lambda name: self._opening.is_open(name),
+            settings=host.settings(config),
+            is_open=lambda name: self.opening.is_open(name),
             nonce_key=os.urandom(32),  # A new one each time: the counters that detect a replay are in memory, too.
             media_host=host.media_host(config),
             epoch=time.time() - time.monotonic(),
+            now=time.monotonic(),
         )
-        self._load_sounds()
+        self.load_sounds()
+        self.load_flows()
         self.recordings = Recordings(config.recording, self)
-        self.overload = Overload(entropy, self.switch.endpoint.knows)
+        self.gate = self.switch.guard.gate
+        self.trace.known = self.switch.guard.knows
+        self.voicemail = Voicemail(self)
+        kept, texts = (snapshot.states.get(name) for name in (MAILBOXES, TEXTS))
+        self.voicemail.load(snapshot.voicemail, kept and kept.value, texts and texts.value)
+        self.facilities = Facilities(self)
+        self.errands = Errands(self)
+        self.errands.load(snapshot)
+        dns = DnsSettings(config.dns.servers, config.dns.timeout, config.dns.lifetime)
+        self.resolver = Resolver(lambda answer: self.input("dns", self.switch.resolved, answer), dns)
         self.driver = Driver(
             self.switch,
             {
                 Send: self._send,
                 CloseFlow: self.network.close_flow,
+                Resolve: self.resolver.perform,
+                Expect: self.network.expect,
                 MediaCommand: self.media.post,
-                Publish: self.publisher.perform,
+                Publish: self.facilities.perform,
                 CallsChanged: lambda _: self.store.calls_changed(),
+                HttpRequest: self.errands.fetch,
+                SendText: self.errands.text,
+                SendMail: self.errands.mail,
             },
             self.fault,
         )
+        self.load_strategies()
+        self.reception = Reception(self.switch, self.driver, self.fault)
         if config.media.survive > 0:
             self.store.keep_calls(self.switch)
 
-    def _load_sounds(self) -> None:
-        own = self.config.paths.prompts
-        found = sounds.clips(self.site, own)
-        self.media.load([*found, *sounds.music(self.site, own)])
+    def load_sounds(self, again: Collection[str] = ()) -> None:
+        """Let the workers have what the site may play; `again`: names whose files have changed."""
+        own = uploads.roots(self.config)[1:]
+        found = sounds.clips(self.site, *own)
+        self.media.load([*found, *sounds.music(self.site, *own)], again)
         self.switch.set_clips(frozenset(one.name for one in found))
+
+    def load_flows(self) -> None:
+        """Take the flows in Python as they are now; what is wrong with them is logged, and costs nothing else."""
+        found = plugins.find(self.config.paths.flows, self.switch.calls.board.site.flows)
+        self.switch.set_flows(found.flows)
+        for where, why in found.faults:
+            log.error("flow not loaded", source=where, error=why)
+        for name in sorted(named_flows(self.site) - found.flows.keys()):
+            log.warning("there is no such flow", flow=name)
+
+    def load_strategies(self) -> None:
+        """Take the strategies in Python as they are now; a queue whose strategy is not there goes by the longest idle."""
+        found = strategies.find(self.config.paths.strategies)
+        self.input("strategies", self.switch.set_strategies, found.rankers, time.perf_counter)
+        for where, why in found.faults:
+            log.error("strategy not loaded", source=where, error=why)
+        for name in sorted(strategies.named_strategies(self.site) - found.rankers.keys()):
+            log.warning("there is no such strategy", strategy=name)
 
     async def _restore(self, snapshot: Snapshot) -> None:
         """Take up what the last life left: registrations, agents, counters, calls; close the books of what was cut off."""
@@ -210,9 +265,16 @@ class Daemon:
         at = stored.saved_at if stored else now
         events = await self.store.since(state["seq"]) if "seq" in state else []
         state = takeover.queue_state(state, at, events, snapshot)
-        self.switch.queues.restore_state(state, at)
+        self.switch.restore_state(state, at)
+        self.switch.calls.board.phones.restore(state["phones"])
+        if kept := snapshot.states.get(LAST_CALLS_STATE):
+            self.switch.calls.board.phones.restore_last(kept.value)
+        self.facilities.load(snapshot)
         await self.media.wait()
         taken = self._take_back(snapshot)
+        self.input(
+            "callbacks", self.switch.restore_callbacks, takeover.callbacks(snapshot, time.time() - time.monotonic())
+        )
         resumed = {(one["visit"], one["caller"]) for one in state["visits"]}
         recovery = await self.store.recover(resumed=resumed, calls=taken.calls, legs=taken.legs)
         for event in recovery.events:
@@ -236,7 +298,7 @@ class Daemon:
             log.error("calls could not be taken back", calls=taken.broken[:10], count=len(taken.broken))
         return taken
 
-    def _completed(self, directory: Directory) -> Directory:
+    def completed(self, directory: Directory) -> Directory:
         """The site with the addresses of this machine as further names of its domain."""
         names = (*directory.aliases, *host.our_names(self.config, self.network.listeners))
         return replace(directory, aliases=tuple(dict.fromkeys(names)))
@@ -256,22 +318,9 @@ class Daemon:
 
     def received(self, data: bytes, flow: Flow, behind: float) -> None:
         self.messages_in.count(data)
-        if self._tracing:
+        if self._tracing and data[:1] > b"\x03":  # not STUN
             self.trace.note(True, data, flow)
-        if behind >= FIRST and (refusal := self.overload.refuse(data, flow, behind)) is not None:
-            self.network.counters.shed += 1
-            self._send(refusal)
-            return
-        now = time.monotonic()
-        if self.switch.bans and self.switch.bans.drops(flow, now):
-            if flow.transport != "udp":
-                self.network.close_flow(CloseFlow(flow, "banned"))
-            return
-        try:
-            self.switch.receive(data, flow, now)
-        except Exception as error:
-            self.fault("message", error)
-        self.driver.carry_out()
+        self.reception.take(data, flow, behind)
 
     def fault(self, where: str, error: Exception) -> None:
         """An exception of ours: told once, counted, and paid by the one call that it happened to."""
@@ -296,6 +345,15 @@ class Daemon:
         else:
             self.alarms[what] = detail
             log.error(what, detail=detail)
+
+    def stands(self, what: str, detail: str) -> None:
+        """Something that is wrong for as long as there is a detail to tell; it is logged once."""
+        if not detail:
+            self.alarms.pop(what, None)
+        elif what not in self.alarms:
+            self.alarm(what, detail)
+        else:
+            self.alarms[what] = detail
 
     def _loop_fault(self, loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
         """What escaped from a callback or a task, and what the loop itself complains about."""
@@ -350,62 +408,8 @@ class Daemon:
             self.alarm(f"media worker {worker}", event.reason)
         self.input("media", self.switch.media_event, worker, event)
         if isinstance(event, Stopped):
-            self._spawn(self.recordings.salvage(worker))
-
-    # --- reload ----------------------------------------------------------------------------------------------------
-
-    async def reload(self, actor: str = "cli") -> int:
-        """Put the stored site in force; calls and waiting callers are not touched. Returns the site's version."""
-        async with self._reloading:
-            if self.output is not None:
-                self.output.reopen()
-            self._renew_certificates()
-            stored = (await self.store.load()).directory
-            if stored is not None:
-                await self._take(stored, actor)
-            return self.site.version
-
-    def _renew_certificates(self) -> None:
-        """Take certificates that have changed on disk; a broken one leaves the old one in use."""
-        if self.certificates is None:
-            return
-        try:
-            if self.certificates.reload():
-                log.info("certificates in use", certificate=str(self.config.tls.certificate))
-        except CertificateError as error:
-            log.error("certificates not renewed", error=str(error), hint=error.hint)
-
-    async def edit(self, operation: str, options: dict[str, Any]) -> dict[str, Any]:
-        """Carry out an operation of `editing` and put its result in force at once. Raises SoftswitchError."""
-        async with self._reloading:
-            clips = Clips.scan(self.config.paths.prompts or packaged_prompts())
-            done = OPERATIONS[operation](self.site, clips, **options)
-            result = dict(done.result)
-            if done.site is not None:
-                applied = await self.store.apply_site(done.site, actor="cli", expected=self.site.version)
-                await self._take(applied.directory, "cli")
-                result["version"] = applied.version
-            return result
-
-    async def _take(self, site: Directory, actor: str) -> None:
-        """Put a site in force: calls, waiting callers and agents' states are not touched."""
-        calendars = await self.store.calendars(site)
-        before, self.site = self.site.version, site
-        self.directory = self._completed(site)
-        self._opening = Opening(self.directory, calendars, time.time)
-        self.input("configure", self.switch.configure, self.directory)
-        self._load_sounds()
-        if before != site.version:
-            self.publisher.publish(ConfigChanged(actor, f"site version {before} -> {site.version}"))
-        log.info("site in force", version=site.version, actor=actor)
-
-    async def _reload_on_signal(self) -> None:
-        self._notifier.send("RELOADING=1", f"MONOTONIC_USEC={time.monotonic_ns() // 1000}")
-        try:
-            await self.reload("SIGHUP")
-        except SoftswitchError as error:  # The old site stays in force.
-            log.error("reload failed", error=str(error))
-        self._notifier.ready(f"serving {self.directory.domain}")
+            self.spawn(self.recordings.salvage(worker))
+            self.spawn(self.voicemail.salvage(worker))
 
     # --- the end ---------------------------------------------------------------------------------------------------
 
@@ -421,7 +425,7 @@ class Daemon:
         self.switch.drain_mode(True)
         seconds = self.config.shutdown.drain_seconds
         left = self.calls_now()
-        self._notifier.stopping(f"waiting for {left} calls to end")
+        self.notifier.stopping(f"waiting for {left} calls to end")
         log.info("draining", calls=left, seconds=seconds)
         await self._wait_for_calls(seconds, self._hurry)
         remaining = self.switch.call_list(time.monotonic())
@@ -443,62 +447,22 @@ class Daemon:
         loop = asyncio.get_running_loop()
         loop.add_signal_handler(signal.SIGTERM, self.stop)
         loop.add_signal_handler(signal.SIGINT, lambda: self.stop(at_once=True))
-        loop.add_signal_handler(signal.SIGHUP, lambda: self._spawn(self._reload_on_signal()))
+        loop.add_signal_handler(signal.SIGHUP, lambda: self.spawn(self.reloading.on_signal()))
 
-    # --- housekeeping ----------------------------------------------------------------------------------------------
+    # --- tasks ----------------------------------------------------------------------------------------------------
 
-    async def _watch(self) -> None:
-        """Once a second: the state of queues and agents is kept, the service manager hears from us, old records go."""
-        said = pruned = time.monotonic()
-        while True:
-            await asyncio.sleep(WATCH_SECONDS)
-            now = time.monotonic()
-            self.store.alive()
-            if self.publisher.state_changed:
-                self._keep_state(now)
-            if self.recordings.due(now):
-                self._spawn(self.recordings.look())
-            self._keep_bans(now)
-            if now - pruned >= PRUNE_SECONDS:
-                pruned = now
-                self._spawn(self._prune())
-                self._renew_certificates()
-            period = self._notifier.watchdog_seconds
-            if period and now - said >= period - WATCH_SECONDS:
-                self._notifier.alive()
-                said = now
-
-    def _keep_bans(self, now: float) -> None:
-        """Bans outlive a restart; few there are, and they change seldom."""
-        self.switch.bans.tidy(now)
-        counts = self.publisher.counts
-        changes = counts.get(SourceBanned.name, 0) + counts.get(SourceReleased.name, 0)
-        if changes != self._bans_kept:
-            self._bans_kept = changes
-            self.store.save_state(BANS_STATE, self.switch.bans.export(now))
-
-    def _keep_state(self, now: float) -> None:
-        self.publisher.state_changed = False
-        try:
-            self.store.save_state(ENGINE_STATE, self.switch.export_state(now) | {"seq": self.publisher.last})
-        except Exception as error:
-            self.faults("state", error)
-
-    async def _prune(self) -> None:
-        records = self.config.records
-        await self.store.prune(journal_days=records.journal_days, calls_days=records.calls_days)
-        await self.recordings.delete_due()
-        calendars = await self.store.calendars(self.site)  # A new year has holidays, too.
-        self._opening = Opening(self.directory, calendars, time.time)
-
-    def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
+    def spawn(self, work: Coroutine[Any, Any, None]) -> None:
         task = asyncio.get_running_loop().create_task(work)
         self._tasks.add(task)
         task.add_done_callback(self._done)
 
     def _done(self, task: asyncio.Task[None]) -> None:
         self._tasks.discard(task)
-        if not task.cancelled() and (error := task.exception()) is not None:
+        if task.cancelled() or (error := task.exception()) is None:
+            return
+        if isinstance(error, StoreError):  # What it was to do it does the next time.
+            log.error("database", error=str(error), hint=error.hint)
+        else:
             self.faults("task", error if isinstance(error, Exception) else RuntimeError(repr(error)))
 
     def _cancel_tasks(self) -> None:
@@ -506,42 +470,10 @@ class Daemon:
             task.cancel()
 
 
-def _certificates(config: Config) -> Certificates | None:
-    """The certificates for TLS listeners, None without any. Raises CertificateError."""
-    tls = config.tls
-    if tls.certificate is None or not any(one.transport in ("tls", "wss") for one in config.sip.listen):
-        return None
-    return Certificates(TlsSettings(tls.certificate, tls.key, tls.folder, tls.clients, tls.client_ca))
-
-
 class NoSite(SoftswitchError):
     """There is nothing to serve yet."""
 
     hint = "Give it one: softswitch apply site.toml. Or begin with: softswitch init"
-
-
-def settings(config: Config) -> Settings:
-    """What the machines need of softswitch.toml."""
-    return Settings(
-        register_minimum=config.registrar.minimum,
-        register_default=config.registrar.default,
-        register_maximum=config.registrar.maximum,
-        nonce_lifetime=config.registrar.nonce_lifetime,
-        digest_algorithms=config.registrar.digest,
-        calls_at_once=config.limits.calls,
-        calls_per_second=config.limits.calls_per_second,
-        calls=Policy(
-            no_answer_timeout=config.sip.no_answer_timeout,
-            rtp_timeout=config.media.rtp_timeout,
-            rtp_timeout_hold=config.media.rtp_timeout_hold,
-            recordings=str(config.recording.folder),
-            recording_name=config.recording.name,
-            keys_in_clear=config.media.keys_in_clear,
-            media_addresses=host.media_addresses(config),
-        ),
-        node=config.sip.node,
-        server=config.sip.server,
-    )
 
 
 def serve(config: Config, *, started: Callable[[Daemon], None] | None = None) -> None:

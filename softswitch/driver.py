@@ -43,6 +43,13 @@ class Driver:
         finally:
             self._settling = False
 
+    def perform(self, effect: Any) -> None:
+        """Carry out one effect that no machine asked for."""
+        try:
+            self._perform[type(effect)](effect)
+        except Exception as error:
+            self._fault("effect", error)
+
     def _drained(self) -> bool:
         """Carry out all that the machine wants; False if it failed on the way, and there may be more behind that."""
         perform, machine = self._perform, self._machine

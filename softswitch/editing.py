@@ -5,17 +5,20 @@ Each operation takes the site in force and gives the site to put in its place (N
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
-from typing import Any, Final
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import asdict, dataclass, replace
+from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from softswitch.directory import Account, Directory
 from softswitch.entropy import SystemEntropy
-from softswitch.errors import SoftswitchError
+from softswitch.errors import ConfigError, SoftswitchError
 from softswitch.store.clips import Clips
 from softswitch.store.objects import natural
 from softswitch.store.passwords import SHORTEST, digests, generate_password
 from softswitch.store.site import check_site, diff_sites, export_site, parse_site
+
+if TYPE_CHECKING:
+    from softswitch.store.records import SiteVersion
 
 
 class EditError(SoftswitchError):
@@ -29,10 +32,12 @@ class EditError(SoftswitchError):
 
 @dataclass(slots=True)
 class Edit:
-    """What an operation wants: a new site, and its answer."""
+    """What an operation wants: a new site, and its answer. `tried`: the site that a dry run would put in force."""
 
     result: dict[str, Any]
     site: Directory | None = None
+    comment: str = ""
+    tried: Directory | None = None
 
 
 def apply(
@@ -44,7 +49,9 @@ def apply(
     lines = [str(one) for one in changes]
     if site is not None and site.domain != new.domain:
         lines.append("! phones must register with the new domain; passwords were bound to the old one")
-    return Edit({"changes": lines, "dry_run": dry_run}, None if dry_run or not changes else new)
+    return Edit(
+        {"changes": lines, "dry_run": dry_run}, None if dry_run or not changes else new, "", new if dry_run else None
+    )
 
 
 def export(site: Directory | None, clips: Clips | None, *, secrets: bool = True) -> Edit:
@@ -104,6 +111,82 @@ def account_remove(site: Directory | None, clips: Clips | None, *, user: str) ->
     return Edit({"user": user, "name": account.name}, edited)
 
 
+def music_set(
+    site: Directory | None, clips: Clips | None, *, name: str, files: list[str], queue: str = ""
+) -> Edit:  # fmt: skip
+    """Let a class of music be these files, and a queue play it. Without files the class is removed."""
+    current = _existing(site)
+    if queue and queue not in current.queues:
+        raise EditError(
+            f"There is no queue {queue!r}.", f"There are: {', '.join(sorted(current.queues))}.", kind="unknown"
+        )
+    users = [one.name for one in current.queues.values() if one.music == name]
+    if not files and users and name != "default":
+        raise EditError(
+            f"The queue {', '.join(users)} plays the music {name!r}.",
+            "Give it other music first: softswitch prompt add NAME FILE --music --queue QUEUE.",
+        )
+    music = {**current.music, name: tuple(files)}
+    if not files:
+        music.pop(name)
+    queues = dict(current.queues)
+    if queue:
+        queues[queue] = replace(queues[queue], music=name)
+    edited = replace(current, music=music, queues=queues)
+    check_site(edited, clips=clips)
+    return Edit({"music": name, "files": files, "queue": queue}, None if edited == current else edited)
+
+
+# --- versions: these ask the store ---------------------------------------------------------------------------------------
+
+
+async def history(store: Versions, site: Directory | None, clips: Clips | None, *, limit: int = 20) -> Edit:
+    """The last versions of the site, the newest first."""
+    return Edit({"versions": [asdict(one) for one in await store.site_versions(limit)]})
+
+
+async def rollback(
+    store: Versions, site: Directory | None, clips: Clips | None, *, version: int = 0, dry_run: bool = False
+) -> Edit:
+    """The site as it was, as a new version; 0 = before the last change, so that twice is back again.
+
+    What was in force is never refused. What is wrong with it today (a prompt that was deleted since) is told.
+    """
+    current = _existing(site)
+    wanted = version or current.version - 1
+    if wanted < 1:
+        raise EditError("There is no version before this one.", "See: softswitch history", kind="unknown")
+    old = replace(await store.site_at(wanted), version=current.version)
+    lines = [str(one) for one in diff_sites(current, old)]
+    changed = bool(lines)
+    try:
+        check_site(old, file=f"version {wanted}", clips=clips)
+    except ConfigError as error:
+        lines += [f"! {line}" for line in str(error).splitlines()]
+    result = {"changes": lines, "dry_run": dry_run, "back_to": wanted}
+    comment = f"back to version {wanted}"
+    return Edit(result, None if dry_run or not changed else old, comment, old if dry_run else None)
+
+
+class Versions(Protocol):
+    """What a store knows of former sites (`store.Store`)."""
+
+    async def site_versions(self, limit: int = 50) -> list[SiteVersion]: ...
+    async def site_at(self, version: int) -> Directory: ...
+
+
+STORED: Final[Mapping[str, Callable[..., Awaitable[Edit]]]] = {"history": history, "rollback": rollback}
+
+
+async def operate(
+    store: Versions, site: Directory | None, clips: Clips | None, operation: str, options: Mapping[str, Any]
+) -> Edit:
+    """Carry out an operation by its name. Raises SoftswitchError."""
+    if operation in STORED:
+        return await STORED[operation](store, site, clips, **options)
+    return OPERATIONS[operation](site, clips, **options)
+
+
 OPERATIONS: Final[Mapping[str, Callable[..., Edit]]] = {
     "apply": apply,
     "export": export,
@@ -111,6 +194,7 @@ OPERATIONS: Final[Mapping[str, Callable[..., Edit]]] = {
     "account_add": account_add,
     "account_passwd": account_passwd,
     "account_remove": account_remove,
+    "music_set": music_set,
 }
 
 

@@ -1,6 +1,6 @@
 """What is to be done: the closed set of effects and of items that pass between machines.
 
-Effects are performed by the daemon; items are routed by `switch.py` from the machine that drained them to the machine
+Effects are performed by the daemon; items are routed by `switch` from the machine that drained them to the machine
 that wants them. All are cheap value objects (`slots`, not frozen: a frozen one costs 2.5 times as much to build).
 """
 
@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
     from media.control import Command
+    from softswitch.callbacks import Callback
+    from softswitch.directory import Need
     from softswitch.events import Event
 
 
@@ -68,7 +70,74 @@ class CallsChanged:
     """What a restart must know of calls is not what was stored last: ask for it (`Switch.changes`) before the next write."""
 
 
-# --- items: call control <-> queue engine, routed by switch.py --------------------------------------------------------
+@dataclass(slots=True)
+class Resolve:
+    """Ask the DNS about a name of the configuration; the answer is an input, `Switch.resolved` (see `sip.locate`)."""
+
+    kind: str  # "A" | "AAAA" | "SRV" | "NAPTR"
+    name: str  # without a final dot
+
+
+@dataclass(slots=True)
+class Expect:
+    """When this TLS flow, which has no connection, is dialled: the certificate there must be for `name` (RFC 5922)."""
+
+    flow: Flow
+    name: str
+
+
+@dataclass(slots=True)
+class HttpRequest:
+    """Ask a web service in a call's name; the answer is an input, `Switch.errand_done`. At most `timeout` seconds.
+
+    Whoever carries it out keeps a breaker for each host. URL, headers and body may hold what a caller typed as a secret: they
+    are not logged.
+    """
+
+    errand: str
+    call: str
+    method: str  # "GET" | "POST" | "PUT" | "PATCH" | "DELETE"
+    url: str
+    headers: tuple[tuple[str, str], ...] = ()
+    body: bytes = b""
+    timeout: float = 5.0
+
+
+@dataclass(slots=True)
+class SendText:
+    """Send an SMS in a call's name. Answered by `Switch.errand_done`; the call does not wait for it."""
+
+    errand: str
+    call: str
+    to: str
+    text: str
+
+
+@dataclass(slots=True)
+class SendMail:
+    """Send an e-mail in a call's name. Answered by `Switch.errand_done`; the call does not wait for it."""
+
+    errand: str
+    call: str
+    to: tuple[str, ...]
+    subject: str
+    text: str
+
+
+@dataclass(slots=True)
+class ErrandDone:
+    """What became of an errand. An input, not an effect."""
+
+    errand: str
+    result: str = (
+        "ok"  # "ok" (whatever the HTTP status) | "timeout" | "failed" | "refused" (the breaker is open) | "disabled"
+    )
+    status: int = 0  # of HTTP
+    body: bytes = b""  # at most 64 KiB of it
+    detail: str = ""  # why, for events
+
+
+# --- items: call control <-> queue engine, routed by switch ----------------------------------------------------------
 
 
 class Outcome(StrEnum):
@@ -116,6 +185,8 @@ class EnterQueue:
     name: str = ""
     priority: int = 0
     wait_credit: float = 0.0  # seconds counted towards effective wait (ACD-24)
+    preferred: str = ""  # the agent to be tried first, as an account manager (ACD-22)
+    needs: tuple[Need, ...] = ()  # skills this caller asks for; each in place of the queue's of that name (ACD-19)
 
 
 @dataclass(slots=True)
@@ -128,6 +199,31 @@ class LeaveQueue:
 
 
 @dataclass(slots=True)
+class WaitTold:
+    """call -> acd: a caller was told how long they will wait; their record says so (ACD-47)."""
+
+    caller: str
+    seconds: float
+
+
+@dataclass(slots=True)
+class CallerKey:
+    """call -> acd: a caller who waits has pressed a key, which may lead out of the queue (ACD-29)."""
+
+    caller: str
+    key: str
+
+
+@dataclass(slots=True)
+class TellCaller:
+    """acd -> call: say something to a caller who goes on waiting."""
+
+    caller: str
+    queue: str
+    clips: tuple[str, ...]
+
+
+@dataclass(slots=True)
 class RingAgent:
     """acd -> call: ring this agent's device for this caller until answered, failed or withdrawn."""
 
@@ -137,6 +233,10 @@ class RingAgent:
     queue: str
     device: str  # the account (AOR user) or an external number
     timeout: float  # seconds of ringing
+    callback: Callback | None = None  # the caller is not on the line: who answers is to call them
+    confirm: str = (
+        "off"  # "outside" | "always": who answers a number outside, or anywhere, has to accept the call (ACD-34)
+    )
 
 
 @dataclass(slots=True)
@@ -152,6 +252,14 @@ class OfferRinging:
     """call -> acd: the agent's phone rings (first 180)."""
 
     offer: int
+
+
+@dataclass(slots=True)
+class OfferAsked:
+    """call -> acd: somebody picked up, and is asked until `until` whether they take the call: no ring timeout before that."""
+
+    offer: int
+    until: float
 
 
 @dataclass(slots=True)
@@ -191,6 +299,27 @@ class ReleaseCaller:
 
 
 @dataclass(slots=True)
+class PlaceImproved:
+    """acd -> call: a waiting caller who asked to be told of it stands further in front now."""
+
+    caller: str
+
+
+class Standing(NamedTuple):
+    """How a waiting caller stands: what announcements tell."""
+
+    place: int  # from 1
+    waiting: int  # callers without an agent, this one included
+    ringing: bool  # an agent's phone rings for the caller
+    seconds: float  # the expected wait as it is told: with caution, never growing; infinite: nobody knows
+    minutes: int | None  # the same as people say it: 0 = less than one, 31 = more than 30, None = nobody knows
+    mean: float  # the expected wait itself
+    people: int  # agents who serve this caller
+    waited: float
+    limit: int = 0  # while the queue surges: places beyond are told as "more than"; 0 = as ever
+
+
+@dataclass(slots=True)
 class OfferConnected:
     """call -> acd: caller and agent hear each other. Only where the agent is first spoken to (`Queue.agent_greeting`)."""
 
@@ -210,6 +339,7 @@ class ConversationEnded:
     """call -> acd: caller and agent no longer talk (hang-up or transfer); the agent's wrap-up begins."""
 
     offer: int
+    cause: str = ""  # why it broke off, if neither of them has hung up
 
 
 @dataclass(slots=True)
@@ -226,6 +356,7 @@ class OfferResumed:
     at: float
     until: float
     rang: bool = False  # the phone has said so
+    asked: bool = False  # whoever picked up is asked whether they take the call
 
 
 @dataclass(slots=True)
@@ -242,7 +373,10 @@ class ConversationResumed:
 
 @dataclass(slots=True)
 class DeviceBusy:
-    """call -> acd: a leg outside the queues occupies a device (ACD-38). `kind`: "outbound" | "internal" | "consult"."""
+    """call -> acd: a leg outside the queues occupies a device (ACD-38).
+
+    `kind`: "outbound" | "internal" | "trunk" | "consult" | "recall".
+    """
 
     device: str
     kind: str
@@ -253,6 +387,22 @@ class DeviceFree:
     """call -> acd: no leg outside the queues occupies the device any more."""
 
     device: str
+
+
+@dataclass(slots=True)
+class FlowFailed:
+    """call -> registrar: a proxy says that the flow of a binding is gone (430, RFC 5626 section 5.3)."""
+
+    aor: str
+    key: str
+
+
+@dataclass(slots=True)
+class CallerServed:
+    """call -> acd: on this device a caller of a queue was talked to who had come back (a recall): wrap-up begins anew."""
+
+    device: str
+    queue: str
 
 
 @dataclass(slots=True)

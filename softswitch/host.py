@@ -6,14 +6,20 @@ import contextlib
 import gc
 import resource
 from collections.abc import Callable, Sequence
+from functools import lru_cache
 
+from softswitch.address import ListenAddress
+from softswitch.call.board import Policy
 from softswitch.config import Config
 from softswitch.effects import Flow
 from softswitch.net.address import is_loopback
-from softswitch.net.bind import own_addresses
+from softswitch.net.bind import own_address_to, own_addresses
 from softswitch.net.stream import StreamListener
+from softswitch.net.tls import Certificates, TlsSettings
 from softswitch.net.udp import UdpListener
-from softswitch.sip.listener import Listener
+from softswitch.sip.listener import Listener, is_local
+from softswitch.sip.qualify import Qualify
+from softswitch.switch import Settings
 
 WILDCARDS = frozenset({"0.0.0.0", "::"})
 FILES_WANTED = 1 << 20
@@ -48,13 +54,32 @@ def primary_address(v6: bool = False) -> str:
 
 def listeners(config: Config, opened: Sequence[UdpListener | StreamListener]) -> list[Listener]:
     """The SIP layer's view of the listeners: what each calls itself towards peers elsewhere."""
-    return [Listener(one.transport, one.host, one.port, _advertised(config.sip.advertised, one.host)) for one in opened]
+    addresses = tuple(own_addresses())
+    return [
+        Listener(
+            one.transport,
+            one.host,
+            one.port,
+            *_advertised(config, asked),
+            config.nat.local_networks,
+            address_to,
+            addresses,
+        )
+        for one, asked in zip(opened, config.sip.listen, strict=True)
+    ]
 
 
-def _advertised(setting: str, host: str) -> str:
-    if setting != "auto":
-        return setting
-    return primary_address(":" in host) if host in WILDCARDS else ""
+def _advertised(config: Config, asked: ListenAddress) -> tuple[str, int]:
+    """What peers elsewhere use in place of a listener's own address; "" = that one."""
+    if asked.advertised_host:
+        return asked.advertised_host, asked.advertised_port
+    return ("", 0) if config.sip.advertised == "auto" else (config.sip.advertised, 0)
+
+
+@lru_cache(maxsize=16_384)
+def address_to(peer: str) -> str:
+    """Our address that leads to a peer, as the routes stand when it is first asked for."""
+    return own_address_to(peer) or primary_address(":" in peer)
 
 
 def media_hosts(config: Config) -> tuple[str, ...]:
@@ -72,18 +97,18 @@ def media_hosts(config: Config) -> tuple[str, ...]:
 
 def media_host(config: Config) -> Callable[[Flow], str] | None:
     """The address that SDP names for a flow, where the settings say so; None: the one the peer reached us at."""
-    advertised, hosts = config.media.advertised, media_hosts(config)
+    advertised, hosts, local = config.media.advertised, media_hosts(config), config.nat.local_networks
     if advertised == "auto" and config.media.hosts == ("auto",):
         return None
 
     def choose(flow: Flow) -> str:
         if is_loopback(flow.host) and any(one in WILDCARDS for one in hosts):
             return "::1" if ":" in flow.host else "127.0.0.1"
-        if advertised != "auto":
+        if advertised != "auto" and not is_local(flow.host, local):
             return advertised
         same = [one for one in hosts if (":" in one) == (":" in flow.host)]
         chosen = same[0] if same else hosts[0]
-        return primary_address(":" in chosen) if chosen in WILDCARDS else chosen
+        return address_to(flow.host) if chosen in WILDCARDS else chosen
 
     return choose
 
@@ -103,4 +128,42 @@ def our_names(config: Config, opened: Sequence[UdpListener | StreamListener]) ->
     names.update(dict.fromkeys(one.host for one in opened if one.host not in WILDCARDS))
     if config.sip.advertised != "auto":
         names[config.sip.advertised] = None
+    names.update(dict.fromkeys(one.advertised_host for one in config.sip.listen if one.advertised_host))
     return tuple(names)
+
+
+def certificates(config: Config) -> Certificates | None:
+    """The certificates for TLS listeners, None without any. Raises CertificateError."""
+    tls = config.tls
+    if tls.certificate is None or not any(one.transport in ("tls", "wss") for one in config.sip.listen):
+        return None
+    return Certificates(TlsSettings(tls.certificate, tls.key, tls.folder, tls.clients, tls.client_ca, tls.authorities))
+
+
+def settings(config: Config) -> Settings:
+    """What the machines need of softswitch.toml."""
+    return Settings(
+        register_minimum=config.registrar.minimum,
+        register_default=config.registrar.default,
+        register_maximum=config.registrar.maximum,
+        defences=config.security.defences(config.registrar.nonce_lifetime, config.registrar.digest),
+        calls_at_once=config.limits.calls,
+        calls_per_second=config.limits.calls_per_second,
+        calls=Policy(
+            no_answer_timeout=config.sip.no_answer_timeout,
+            rtp_timeout=config.media.rtp_timeout,
+            rtp_timeout_hold=config.media.rtp_timeout_hold,
+            recordings=str(config.recording.folder),
+            voicemail=str(config.voicemail.folder),
+            recording_name=config.recording.name,
+            keys_in_clear=config.media.keys_in_clear,
+            session_expires=config.sip.session_expires,
+            session_minimum=config.sip.session_minimum,
+            reliable_provisional=config.sip.reliable_provisional,
+            media_addresses=media_addresses(config),
+        ),
+        node=config.sip.node,
+        server=config.sip.server,
+        qualify=Qualify(config.nat.qualify, config.nat.qualify_seconds, config.nat.qualify_failures),
+        unreachable=config.nat.unreachable,
+    )

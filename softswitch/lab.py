@@ -28,7 +28,7 @@ from softswitch.setup import (
     stored_site,
     write_private,
 )
-from softswitch.store.demo import LAB_QUEUE, LAB_SUPERVISOR, lab_site
+from softswitch.store.demo import LAB_QUEUE, LAB_SUPERVISOR, lab_site, with_trunks
 from softswitch.store.passwords import generate_password
 
 REPORT: Final = "lab.json"
@@ -60,6 +60,10 @@ class Options:
     media_ports: str = ""
     media_workers: int = 0
     relay: str = "auto"
+    trunks: tuple[str, ...] = ()
+    trunk_user: str = ""
+    trunk_password: str = ""
+    trunk_realm: str = ""
 
 
 @dataclass(slots=True)
@@ -96,6 +100,7 @@ def prepare(options: Options) -> Lab:
         facts = _take_up(options, config, secrets)
     else:
         facts = _make(options, config, secrets, host.primary_address() if sip_host in host.WILDCARDS else sip_host)
+    facts |= _outside(config, options)
     facts |= {"certificate": str(directory / CERTIFICATE_FILE)}
     facts |= {"log": str(directory / LOG), "database": str(config.paths.database), "http_token": config.http.token}
     del facts["tiers"]
@@ -146,6 +151,7 @@ def _configure(options: Options, directory: Path, sip_host: str) -> Config:
         "limits.calls_per_second": 100_000,
         "limits.connections": 50_000,
         "limits.connections_per_host": 50_000,
+        "security.account_rate": 1_000,  # A load generator may be a single account.
         "shutdown.drain_seconds": DRAIN_SECONDS,
     }
     write_private(file, default_toml(values))
@@ -237,7 +243,21 @@ def _take_up(options: Options, config: Config, secrets: Path) -> dict[str, Any]:
 
 def _tuned(site: Directory, options: Options) -> Directory:
     queue = replace(site.queues[LAB_QUEUE], wrap_up=options.wrap_up, ring_timeout=options.ring_timeout)
+    site = with_trunks(site, options.trunks, options.trunk_user, options.trunk_password, options.trunk_realm)
     return replace(site, queues={**site.queues, LAB_QUEUE: queue})
+
+
+def _outside(config: Config, options: Options) -> dict[str, Any]:
+    """What lab.json says of the world outside."""
+    site = stored_site(config)
+    if site is None or not options.trunks:
+        return {}
+    numbers = {number: destination for trunk in site.trunks.values() for number, destination in trunk.dids.items()}
+    trunks = [
+        {"trunk": one.name, "server": one.servers[0], "user": one.user, "password": one.password}
+        for one in site.trunks.values()
+    ]
+    return {"trunks": trunks, "numbers": numbers, "emergency": list(site.emergency_numbers)}
 
 
 def run(options: Options) -> None:

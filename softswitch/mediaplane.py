@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import glob
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -170,9 +170,9 @@ class MediaPlane:
         if slot.worker is not None:
             slot.worker.flush()
 
-    def load(self, sources: Sequence[Load]) -> None:
-        """Make more clips playable, now and in every worker that starts later."""
-        news = [one for one in sources if self._sources.get(one.name) != one]
+    def load(self, sources: Sequence[Load], again: Collection[str] = ()) -> None:
+        """Make more clips playable, now and in every worker that starts later. `again`: names whose files have changed."""
+        news = [one for one in sources if self._sources.get(one.name) != one or one.name in again]
         self._sources.update((one.name, one) for one in news)
         for slot in self._slots:
             if slot.worker is not None and slot.ready is not None:

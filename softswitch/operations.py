@@ -13,11 +13,17 @@ from typing import TYPE_CHECKING, Any
 import softswitch
 from softswitch.address import is_address, split_host_port
 from softswitch.api.source import Readiness, Sample
+from softswitch.callback_operations import CallbackOperations
 from softswitch.capture import pcap as to_pcap
 from softswitch.console import ConsoleError
 from softswitch.effects import AgentCommand
+from softswitch.explaining import Explaining
+from softswitch.facility_operations import facility_operations, facility_samples
+from softswitch.menu_operations import menu_operations
 from softswitch.net.address import join_host_port
 from softswitch.net.stream import StreamListener
+from softswitch.phone_operations import PhoneOperations
+from softswitch.queue_operations import QueueOperations
 from softswitch.sip.bans import Ban, Place
 from softswitch.sip.guesses import network
 from softswitch.store.reports import RecordingFilter
@@ -33,6 +39,8 @@ LATE = 1.0  # seconds of loop lag from which on we are not healthy
 FEW_LEGS = 2  # free media legs that a call needs at least
 RECORD_VERBS = ("start", "stop", "pause", "resume")
 MODES = ("listen", "whisper", "barge")  # of a supervisor
+TRANSFER_VERBS = ("complete", "abort", "swap", "merge", "escalate")
+MAX_NOTE = 512  # characters
 CONFERENCE_VERBS = ("lock", "unlock", "mute", "unmute", "kick")
 VERBS = ("login", "logout", "ready", "ready_once", "not_ready", "end_wrap_up", "extend_wrap_up")
 
@@ -56,11 +64,15 @@ class Operations:
             "recordings": self.recordings,
             "recording": self.recording,
             "record": self.record,
+            "voicemail": self.voicemail,
             "spy": self.spy,
             "merge": self.merge,
+            "transfer": self.transfer,
+            "steer_transfer": self.steer_transfer,
             "conferences": self.conferences,
             "conference": self.conference,
             "registrations": self.registrations,
+            "trunks": self.trunks,
             "trace": self.trace,
             "traces": self.traces,
             "bans": self.bans,
@@ -68,7 +80,14 @@ class Operations:
             "unban": self.unban,
             "edit": self._daemon.edit,
             "reload": self.reload,
+            "sounds": self.sounds,
             "stop": self.stop,
+            **PhoneOperations(self._daemon).handlers(),
+            **Explaining(self._daemon).handlers(),
+            **facility_operations(self._daemon),
+            **menu_operations(self._daemon),
+            **QueueOperations(self._daemon).handlers(),
+            **CallbackOperations(self._daemon).handlers(),
         }
 
     # --- looking -----------------------------------------------------------------------------------------------------
@@ -87,7 +106,7 @@ class Operations:
             "waiting": sum(one["waiting"] for one in board["queues"].values()),
             "listeners": self._listeners(),
             "workers": daemon.media.rows(),
-            "loop_lag": daemon.network.lag,
+            "loop_lag": daemon.network.pulse.lag,
             "faults": daemon.faults.total,
             "events": dict(sorted(daemon.publisher.counts.items())),
             "network": daemon.network.counters.as_dict(),
@@ -140,6 +159,10 @@ class Operations:
     def registrations(self) -> list[dict[str, Any]]:
         return self._daemon.switch.registrations(time.monotonic())
 
+    def trunks(self) -> list[dict[str, Any]]:
+        """The lines to outside."""
+        return self._daemon.switch.trunk_list(time.monotonic())
+
     def traces(self) -> list[dict[str, Any]]:
         """The last calls of which messages are kept."""
         return self._daemon.trace.recent()
@@ -178,14 +201,14 @@ class Operations:
 
     def ban(self, source: str, seconds: float, reason: str = "by hand") -> dict[str, Any]:
         place = _place(source)
-        ban = self._daemon.input("ban", self._daemon.switch.ban, place, reason, seconds, "cli")
+        ban = self._daemon.input("ban", self._daemon.switch.guard.ban, place, reason, seconds, "cli")
         return _ban_row(ban, time.monotonic())
 
     def unban(self, source: str = "") -> int:
         """Lift one ban, or all; how many there were."""
         daemon = self._daemon
         places = [_place(source)] if source else [ban.place for ban in daemon.switch.bans.in_force(time.monotonic())]
-        lifted: int = daemon.input("unban", daemon.switch.unban, places, "cli")
+        lifted: int = daemon.input("unban", daemon.switch.guard.unban, places, "cli")
         if source and not lifted:
             raise ConsoleError(f"{source} is not banned.", "See: softswitch bans", kind="unknown")
         return lifted
@@ -232,6 +255,10 @@ class Operations:
     def _recording(self, record: RecordingRecord) -> dict[str, Any]:
         return asdict(record) | {"file": str(self._daemon.config.recording.folder / record.path)}
 
+    async def voicemail(self, verb: str, **options: Any) -> Any:
+        """Mailboxes and their messages (`voicemail.Voicemail.command`)."""
+        return await self._daemon.voicemail.command(verb, **options)
+
     def record(self, call: str, verb: str) -> dict[str, Any]:
         """Start, stop, pause or resume the recording of a call."""
         daemon = self._daemon
@@ -267,6 +294,31 @@ class Operations:
             raise ConsoleError(f"{call} and {other} cannot be merged: {refusal}.", "See: softswitch calls")
         return {"merged": [call, other]}
 
+    def transfer(
+        self, call: str, to: str, attended: bool = False, by: str = "", note: str = "", customer: str = ""
+    ) -> dict[str, Any]:  # fmt: skip
+        """Lead the other party of a phone elsewhere, at once or after a consultation."""
+        self._known_call(call)
+        switch = self._daemon.switch
+        note, customer = note[:MAX_NOTE], customer[:MAX_NOTE]
+        refusal = self._daemon.input(
+            "transfer",
+            lambda now: switch.transfer(call, to, now, attended=attended, by=by, note=note, customer=customer),
+        )
+        if refusal:
+            raise ConsoleError(f"{call} cannot be transferred: {refusal}.", "See the calls with: softswitch calls")
+        return {"call": call, "to": to, "attended": attended}
+
+    def steer_transfer(self, call: str, verb: str) -> dict[str, Any]:
+        """Complete, abort, swap or merge what was begun; escalate to a supervisor."""
+        if verb not in TRANSFER_VERBS:
+            raise ConsoleError(f"There is no {verb!r} for a transfer.", f"One of: {', '.join(TRANSFER_VERBS)}.")
+        self._known_call(call)
+        refusal = self._daemon.input("transfer", self._daemon.switch.steer_transfer, call, verb)
+        if refusal:
+            raise ConsoleError(f"{call}: {verb} cannot be done: {refusal}.", "See the calls with: softswitch calls")
+        return {"call": call, "verb": verb}
+
     def conference(self, name: str, verb: str, call: str = "") -> dict[str, Any]:
         """Lock or unlock a conference; mute, unmute or remove a member, or all of them."""
         daemon = self._daemon
@@ -283,8 +335,15 @@ class Operations:
         if call not in [one["call"] for one in self.calls()]:
             raise ConsoleError(f"There is no call {call!r}.", "See the ids with: softswitch calls", kind="unknown")
 
-    async def reload(self) -> dict[str, Any]:
+    async def reload(self, dry_run: bool = False) -> dict[str, Any]:
+        if dry_run:
+            return await self._daemon.reloading.preview()
         return {"version": await self._daemon.reload("cli")}
+
+    def sounds(self, again: Sequence[str] = ()) -> dict[str, Any]:
+        """Take prompts and music that were added, replaced (`again`: "pl/welcome", "jazz") or removed."""
+        self._daemon.load_sounds(again)
+        return {"again": list(again)}
 
     def stop(self, at_once: bool = False) -> dict[str, Any]:
         self._daemon.stop(at_once=at_once)
@@ -298,8 +357,8 @@ class Operations:
         reasons = []
         if not daemon.media.all_ready():
             reasons.append("a media worker is being replaced")
-        if daemon.network.lag > LATE:
-            reasons.append(f"the event loop is {daemon.network.lag:.1f} s late")
+        if daemon.network.pulse.lag > LATE:
+            reasons.append(f"the event loop is {daemon.network.pulse.lag:.1f} s late")
         if "listener_lost" in daemon.alarms:
             reasons.append(f"a listener is lost: {daemon.alarms['listener_lost']}")
         if trouble := daemon.store.health().trouble:
@@ -331,16 +390,22 @@ class Operations:
         yield _counter("cpu_seconds", "CPU time of the signalling process.", usage.ru_utime + usage.ru_stime)
         yield _gauge("calls", "Calls now.", status["calls"])
         yield _gauge("registrations", "Bindings now.", status["registrations"])
+        trunks = self.trunks()
+        if trunks:
+            up: Values = {(one["trunk"],): float(one["state"] == "up") for one in trunks}
+            yield Sample("softswitch_trunk_up", "1 = the trunk works.", "gauge", up, ("trunk",))
+            carried: Values = {(one["trunk"],): float(one["calls"]) for one in trunks}
+            yield Sample("softswitch_trunk_calls", "Calls on the trunk now.", "gauge", carried, ("trunk",))
         yield _gauge("media_legs_free", "RTP legs that a call could take.", status["media"]["legs_free"])
         yield _gauge("media_legs_used", "RTP legs in use.", status["media"]["legs_in_use"])
         health = daemon.store.health()
         yield _gauge("store_pending", "Events not yet on disk.", health.pending)
         yield _gauge("store_lag_seconds", "Age of the oldest of them.", health.lag)
         yield _counter("store_dropped", "Events lost because memory ran out.", health.dropped)
-        refused = _by(daemon.overload.refused)
+        refused = _by(daemon.gate.overload.refused)
         yield Sample("softswitch_shed", "Requests refused under overload.", "counter", refused, ("method",))
-        yield _gauge("loop_lag_seconds", "How late the event loop was last.", daemon.network.lag)
-        yield _gauge("loop_lag_worst_seconds", "How late it was at worst.", daemon.network.worst_lag)
+        yield _gauge("loop_lag_seconds", "How late the event loop was last.", daemon.network.pulse.lag)
+        yield _gauge("loop_lag_worst_seconds", "How late it was at worst.", daemon.network.pulse.worst)
         yield _gauge("stream_connections", "TCP connections now.", daemon.network.connections())
         yield _gauge("draining", "1 while no new calls are taken.", int(daemon.draining))
         yield _counter("faults", "Exceptions of ours that were survived.", daemon.faults.total)
@@ -358,6 +423,12 @@ class Operations:
         yield from self._media_samples()
         yield from self._sound_samples()
         yield from self._queue_samples()
+        messages, mails = daemon.voicemail.totals()
+        text = "Messages in mailboxes."
+        yield Sample("softswitch_voicemail_messages", text, "gauge", messages, ("mailbox", "state"))
+        text = "Mails of messages that are not sent."
+        yield Sample("softswitch_voicemail_mails", text, "gauge", mails, ("state",))
+        yield from facility_samples(daemon)
 
     def _media_samples(self) -> Iterator[Sample]:
         rows = self._daemon.media.rows()
@@ -398,7 +469,11 @@ class Operations:
         yield Sample("softswitch_queue_outcomes", "How visits ended.", "counter", outcomes, ("queue", "outcome"))
 
 
-QUEUE_GAUGES = {"waiting": "Callers waiting.", "longest_wait": "Seconds the first caller has waited."}
+QUEUE_GAUGES = {
+    "waiting": "Callers waiting.",
+    "longest_wait": "Seconds the first caller has waited.",
+    "surging": "1 while the queue surges.",
+}
 
 
 def _gauge(name: str, text: str, value: float) -> Sample:

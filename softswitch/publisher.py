@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from typing import Any, Protocol
 
 from softswitch import logs
+from softswitch.acd.chronicle import Chronicle
 from softswitch.effects import Publish
 from softswitch.events import Event, LegStarted
 
@@ -21,9 +22,21 @@ LOGGED = {
     "security.released": "info",
     "media.alarm": "warning",
 }
-# Events after which the state of the queue engine is another.
+# Events after which the state of queues, phones and ring groups is another.
 STATEFUL = frozenset(
-    {"queue.entered", "queue.left", "queue.offered", "queue.connected", "agent.presence", "agent.activity"}
+    {
+        "queue.entered",
+        "queue.left",
+        "queue.offered",
+        "queue.connected",
+        "queue.escalated",
+        "queue.steered",
+        "queue.surge",
+        "agent.presence",
+        "agent.activity",
+        "phone.changed",
+        "group.rang",
+    }
 )
 
 log = logs.get_logger()
@@ -49,6 +62,7 @@ class Publisher:
     ) -> None:
         """`leg(call, call_id)` is told of each leg of a call."""
         self._leg = leg
+        self.chronicle = Chronicle()  # what `softswitch explain` remembers
         self.counts: dict[str, int] = {}  # name -> how many there were
         self.state_changed = False  # since somebody last looked and set it back
         self._record = record
@@ -72,6 +86,7 @@ class Publisher:
         self._sequence += 1
         self.counts[name] = self.counts.get(name, 0) + 1
         self._record(seq, wall, mono, event)
+        self.chronicle.note(mono, event)
         if type(event) is LegStarted:
             self._leg(event.call, event.sip_call_id)
         if name in STATEFUL:

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 from media.salvage import PART, length, repair, unfinished
 from softswitch import logs
 from softswitch.call.recording import Recording
-from softswitch.config import Recording as Settings
+from softswitch.config_sections import Recording as Settings
 from softswitch.events import MediaAlarm, RecordingDeleted, RecordingFinished, RecordingStarted
 
 if TYPE_CHECKING:

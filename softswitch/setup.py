@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from softswitch.config import FILE_NAME, Config, default_toml, load_config, packaged_prompts
+from softswitch.config import FILE_NAME, Config, default_toml, load_config
 from softswitch.directory import Directory, Hours
 from softswitch.entropy import SystemEntropy
 from softswitch.errors import SoftswitchError
@@ -204,16 +204,19 @@ def stored_site(config: Config) -> Directory | None:
 
 def edit_stored(config: Config, operation: str, arguments: Mapping[str, Any], actor: str) -> dict[str, Any]:
     """Carry out an operation of `editing` on the database of a switch that does not run."""
-    from softswitch.editing import OPERATIONS
+    from softswitch.editing import operate
     from softswitch.store.clips import Clips
+    from softswitch.uploads import roots
 
     async def edit() -> dict[str, Any]:
         async with opened(config) as store:
             site = (await store.load()).directory
-            done = OPERATIONS[operation](site, Clips.scan(prompts(config)), **arguments)
+            done = await operate(store, site, Clips.scan(*roots(config)), operation, arguments)
             result = dict(done.result)
+            if done.tried is not None:
+                result["site"] = export_site(done.tried, secrets=False)
             if done.site is not None:
-                result["version"] = (await store.apply_site(done.site, actor=actor)).version
+                result["version"] = (await store.apply_site(done.site, actor=actor, comment=done.comment)).version
             return result
 
     return asyncio.run(edit())
@@ -229,10 +232,6 @@ async def opened(config: Config) -> AsyncIterator[Store]:
         yield store
     finally:
         await store.close()
-
-
-def prompts(config: Config) -> Path:
-    return config.paths.prompts or packaged_prompts()
 
 
 def write_private(path: Path, text: str) -> None:

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 
 from media.control import Command, Open
-from softswitch.acd.recovery import catch_up
+from softswitch.acd.catching_up import catch_up
+from softswitch.call import phones
 from softswitch.call.revival import Kept
+from softswitch.events import AgentActivityChanged, GroupRang
+from softswitch.store.callbacks import open_callbacks
 
 if TYPE_CHECKING:
     from softswitch.events import Event
@@ -23,7 +27,10 @@ def queue_state(
 
     `events`: what was published since; the state is kept once a second, the journal several times.
     """
-    state = catch_up(kept, [(when - at, event) for when, event in events])
+    events = list(events)
+    state = catch_up(kept, [(when - at, _counted_from(at, event)) for when, event in events])
+    state["phones"] = phones.catch_up(kept.get("phones", {}), events)
+    state["turns"] = _turns(kept.get("turns", {}), events)
     state["last_visit"] = max(state["last_visit"], snapshot.last_visit)
     state["last_offer"] += OFFER_GAP
     for name, known in snapshot.agents.items():
@@ -31,6 +38,28 @@ def queue_state(
         if agent is not None and (agent["presence"], agent["reason"]) != (known.presence, known.reason):
             agent.update(presence=known.presence, reason=known.reason, presence_age=at - known.presence_since)
     return state
+
+
+def _turns(kept: Mapping[str, int], events: Iterable[tuple[float, Event]]) -> dict[str, int]:
+    """With which member a ring group begins that rotates: each time with the next one."""
+    turns = dict(kept)
+    for _, event in events:
+        if isinstance(event, GroupRang):
+            name = f"group:{event.group}"
+            turns[name] = turns.get(name, 0) + 1
+    return turns
+
+
+def _counted_from(at: float, event: Event) -> Event:
+    """An event whose times are seconds since then."""
+    if isinstance(event, AgentActivityChanged) and event.until is not None:
+        return replace(event, until=event.until - at)
+    return event
+
+
+def callbacks(snapshot: Snapshot, epoch: float) -> list[dict[str, Any]]:
+    """Who is to be called back, with times of this process's clock. `epoch`: the wall-clock time when it was 0."""
+    return open_callbacks(snapshot.callbacks, lambda wall: wall - epoch)
 
 
 def choose(

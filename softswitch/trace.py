@@ -5,6 +5,7 @@ Noting a message costs a tuple; everything else is done when somebody asks.
 
 from __future__ import annotations
 
+import heapq
 import re
 import time
 from collections import OrderedDict, deque
@@ -15,6 +16,7 @@ from typing import Any, Final, NamedTuple
 from softswitch.effects import Flow
 
 OVERHEAD: Final = 200  # octets that a kept message takes beside its own
+STRANGERS: Final = 1 << 20  # octets at most for what comes from, or goes to, who has proved no account
 CALLS: Final = 50_000  # whose legs are remembered
 RECENT: Final = 20  # dialogs that are listed when nobody says which
 
@@ -66,33 +68,56 @@ def parties_of(data: bytes) -> Party:
     return Party(found["f"], found["t"])
 
 
+class _Ring:
+    """The latest messages, in so many octets."""
+
+    __slots__ = ("_octets", "held", "kept")
+
+    def __init__(self, octets: int) -> None:
+        self.held = 0
+        self.kept: deque[Noted] = deque()
+        self._octets = octets
+
+    def add(self, noted: Noted) -> None:
+        self.kept.append(noted)
+        self.held += len(noted.data) + OVERHEAD
+        while self.held > self._octets:
+            self.held -= len(self.kept.popleft().data) + OVERHEAD
+
+
 class Trace:
-    """The ring. `mirror` is given each message as well (a capture server); it must not raise."""
+    """The rings. `mirror` is given each message as well (a capture server); it must not raise.
+
+    Strangers have a small one of their own: a flood of theirs neither fills the memory nor drives out what phones said. `known`
+    tells who is none, once there is somebody to ask.
+    """
 
     def __init__(self, octets: int, mirror: Callable[[Noted], None] | None = None) -> None:
-        self._octets = octets
+        self.known: Callable[[Flow], bool] = lambda flow: True
         self._mirror = mirror
-        self._held = 0
-        self._ring: deque[Noted] = deque()
+        self._phones = _Ring(octets)
+        self._strangers = _Ring(min(octets // 4, STRANGERS))
         self._legs: OrderedDict[str, list[str]] = OrderedDict()  # call -> Call-IDs of its legs
 
     def __len__(self) -> int:
-        return len(self._ring)
+        return len(self._phones.kept) + len(self._strangers.kept)
 
     @property
     def held(self) -> int:
         """Octets in use."""
-        return self._held
+        return self._phones.held + self._strangers.held
 
     def note(self, incoming: bool, data: bytes, flow: Flow) -> None:
         """Keep a message; the oldest ones make room."""
         noted = Noted(time.time(), incoming, flow, data)
         if self._mirror is not None:
             self._mirror(noted)
-        self._ring.append(noted)
-        self._held += len(data) + OVERHEAD
-        while self._held > self._octets:
-            self._held -= len(self._ring.popleft().data) + OVERHEAD
+        (self._phones if self.known(flow) else self._strangers).add(noted)
+
+    @property
+    def _ring(self) -> list[Noted]:
+        """All that is kept, in order of time."""
+        return list(heapq.merge(self._phones.kept, self._strangers.kept, key=lambda noted: noted.at))
 
     def leg(self, call: str, call_id: str) -> None:
         """A call of ours has a leg with this Call-ID."""
@@ -110,13 +135,14 @@ class Trace:
         """
         if (legs := self._legs.get(what)) is not None:
             return self._of(frozenset(legs))
-        known = [call_id_of(one.data) for one in self._ring]
-        exact = [one for one, call_id in zip(self._ring, known, strict=True) if call_id == what]
+        ring = self._ring
+        known = [call_id_of(one.data) for one in ring]
+        exact = [one for one, call_id in zip(ring, known, strict=True) if call_id == what]
         if exact:
             return self._with_other_legs(what)
         if len(what) >= 6 and (longer := next((each for each in known if each.startswith(what)), "")):
             return self._with_other_legs(longer)
-        for one, call_id in zip(reversed(self._ring), reversed(known), strict=True):
+        for one, call_id in zip(reversed(ring), reversed(known), strict=True):
             if one.data.startswith(b"INVITE ") and what in (parties_of(one.data).source, parties_of(one.data).target):
                 return self._with_other_legs(call_id)
         return []

@@ -27,6 +27,9 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
 
 def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", "needs_shared: reads the reference corpora beside the checkout")
+    config.addinivalue_line(
+        "markers", "virtual: computes in virtual time and opens nothing, so that several run at once"
+    )
 
 
 # These run whole processes against the real clock: real telephones, the daemon, a media worker. A machine that is busy with
@@ -45,10 +48,20 @@ REAL_TIME = (
 )  # fmt: skip
 
 
+# Nothing here depends on the real clock, a port or a process.
+VIRTUAL = (
+    "tests/sim/",
+    *(f"tests/unit/{package}/" for package in ("acd", "call", "sim", "sip", "store")),
+)
+
+
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     for item in items:
-        if item.path.relative_to(ROOT).as_posix().startswith(REAL_TIME):
-            item.add_marker(pytest.mark.flaky(reruns=2, reruns_delay=1))
+        path = item.path.relative_to(ROOT).as_posix()
+        if path.startswith(REAL_TIME):
+            item.add_marker(pytest.mark.flaky(reruns=3, reruns_delay=2))
+        elif path.startswith(VIRTUAL):
+            item.add_marker(pytest.mark.virtual)
     if SHARED.is_dir():
         return
     kept = [

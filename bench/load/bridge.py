@@ -41,7 +41,7 @@ def run(*, calls: tuple[int, ...] = CALLS, seconds: float = SECONDS) -> dict[str
             if count > up:
                 phones.call((2 * i, phones.accounts[2 * i + 1][0]) for i in range(up, count))
                 up = count
-                time.sleep(SETTLE)
+                time.sleep(SETTLE)  # See there: writing behind cannot be awaited from outside.
             report, used = phones.audio(range(2 * count), seconds, WARM_UP)
             lasted = seconds + WARM_UP
             return {

@@ -19,14 +19,14 @@ def run(*, seconds: float = SECONDS, phones: int = 1_000, calls: int = 500) -> d
         time.sleep(2.0)  # Start-up work is not idling.
         progress.note("nothing")
         before, at = lab.cpu(), time.monotonic()
-        time.sleep(seconds)
+        time.sleep(seconds)  # Idling is what is measured.
         percent = 100 * (lab.cpu() - before) / (time.monotonic() - at)
         figures: dict[str, Any] = {"idle_cpu_percent": round(percent, 2), "idle_mib": _mib(lab)}
         with Phones(lab, phones) as them:
             progress.note(f"{phones:,} phones")
             them.register(range(phones))
             before, at = lab.cpu(), time.monotonic()
-            time.sleep(seconds / 2)
+            time.sleep(seconds / 2)  # As above.
             percent = 100 * (lab.cpu() - before) / (time.monotonic() - at)
             figures |= {
                 "registered": phones,

@@ -41,7 +41,7 @@ def listen(count: int, seconds: float, *, talks: bool = False) -> Step:
     """One step, on a switch of its own: silent phones are hung up after a while."""
     with Lab(accounts=count) as lab, Phones(lab, count) as phones:
         phones.call((index, lab.info["extensions"]["music"]) for index in range(count))
-        time.sleep(SETTLE)
+        time.sleep(SETTLE)  # See there: writing behind cannot be awaited from outside.
         before, at = lab.cpu(), time.monotonic()
         report, _ = phones.audio(range(count), seconds, WARM_UP, talks=talks)
         # The music plays all the time, not only while the generator looks.

@@ -209,7 +209,7 @@ class Generator:
         before = np.zeros(count, np.int64)
         while (now := time.clock_gettime(time.CLOCK_MONOTONIC)) < end:
             if now < due:
-                time.sleep(due - now)
+                time.sleep(due - now)  # The load is packets at their times.
             elif now > due + LATE:
                 late += 1
                 due = now  # What could not be sent in time is not sent in a burst: the load is less, and said to be.

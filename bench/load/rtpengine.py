@@ -82,7 +82,7 @@ class Rtpengine:
             except TimeoutError:
                 continue
             except ConnectionRefusedError:
-                time.sleep(0.05)
+                time.sleep(0.05)  # Another process: its port opens without telling.
                 continue
             if answer.startswith(cookie + b" "):
                 return answer

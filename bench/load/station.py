@@ -17,6 +17,7 @@ import struct
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import Protocol
 
 _COMPACT = {"v": "via", "f": "from", "t": "to", "i": "call-id", "m": "contact", "l": "content-length"}
 SO_TIMESTAMPNS = 35
@@ -305,7 +306,17 @@ class Station:
         self.request(dialog.user, "BYE", dialog.target, dialog.local, dialog.remote, dialog.call_id, dialog.cseq)
 
 
-def pump(*stations: Station, seconds: float, until: Callable[[], bool] = lambda: False) -> bool:
+class Served(Protocol):
+    """What `pump` looks after: a socket with timers."""
+
+    socket: socket.socket
+
+    def run_timers(self, now: float) -> None: ...
+    def next_timer(self) -> float | None: ...
+    def receive(self) -> None: ...
+
+
+def pump(*stations: Served, seconds: float, until: Callable[[], bool] = lambda: False) -> bool:
     """Serve several stations for some seconds, or until a condition holds. True if it held."""
     deadline = time.monotonic() + seconds
     while not until():

@@ -20,6 +20,7 @@ from typing import Any
 
 from softswitch.directory import Account, Directory
 from softswitch.effects import Flow, Send
+from softswitch.sip.guard import Defences
 from softswitch.sip.listener import Listener
 from softswitch.switch import Settings, Switch
 
@@ -63,7 +64,7 @@ class _Bench:
         accounts = {user: Account(user, ha1_md5=_ha1(user), max_calls=10_000) for user in ("anna", "bob")}
         self.switch = Switch(
             Directory(DOMAIN, accounts=accounts), (Listener("udp", "127.0.0.1", 5060),), _Entropy(), is_open=lambda _: True,
-            nonce_key=b"k" * 16, settings=Settings(digest_algorithms=("MD5",)),
+            nonce_key=b"k" * 16, settings=Settings(defences=Defences(digest_algorithms=("MD5",), account_rate=1_000_000)),
         )  # fmt: skip
         self.switch.calls.add_range(0, 20_000, 20_000)
         self.now = 100.0

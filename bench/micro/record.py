@@ -50,7 +50,7 @@ def run(folder: Path, calls: int, seconds: float, form: str, *, record: bool = T
     for tick in range(int(seconds * 1000 / 2)):
         due = began + tick * 0.002
         if (nap := due - time.monotonic()) > 0:
-            time.sleep(nap)
+            time.sleep(nap)  # The load is packets at their times.
         group, number = groups[tick % PHASES], tick // PHASES
         count = len(group)
         head = np.empty((count, 3), np.uint32)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
@@ -170,7 +171,7 @@ class Condition(StrEnum):
     BACK_OFF = "backoff"
 
 
-_CONDITIONS = {
+CONDITIONS: Mapping[str, Condition] = {
     Activity.IDLE: Condition.IDLE,
     Activity.RESERVED: Condition.RINGING,
     Activity.OFFERED: Condition.RINGING,
@@ -213,6 +214,11 @@ class Workload:
         if not spells:
             self._seconds = 0.0  # Adding and subtracting floats leaves crumbs.
         return self._seconds
+
+    def handling(self, now: float, *, talking: bool = False) -> float | None:
+        """Mean occupied seconds per queue call of the last hour, without the one that goes on; None if there was none."""
+        answered = sum(at > now - SPELL for at in self._answered) - talking
+        return self.occupied(now) / answered if answered > 0 else None
 
     def calls(self, now: float) -> int:
         """Queue calls answered within the last shift."""
@@ -294,4 +300,4 @@ class AgentState:
             return Condition.UNREACHABLE
         if not self.serving or queue in self.paused_in:
             return Condition.PAUSED
-        return _CONDITIONS[self.activity]
+        return CONDITIONS[self.activity]

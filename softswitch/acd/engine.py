@@ -11,16 +11,27 @@ from collections import Counter
 from collections.abc import Callable, Container, Mapping
 from typing import TYPE_CHECKING, Any
 
-from softswitch.acd import recovery, view
-from softswitch.acd.caller import CallerState
+from softswitch.acd import recovery, steering, view
+from softswitch.acd.acquaintances import Acquaintances
+from softswitch.acd.callbacks import Callbacks
+from softswitch.acd.caller import Caller, CallerState
+from softswitch.acd.custom import PREFIX, Custom, Ranker
 from softswitch.acd.dispatcher import Dispatcher
+from softswitch.acd.escalation import Ladder
 from softswitch.acd.measure import Measure
 from softswitch.acd.queue import QueueState
+from softswitch.acd.review import IsOpen, Review
 from softswitch.acd.roster import Roster
+from softswitch.acd.sections import Sections
+from softswitch.acd.standing import standing
 from softswitch.acd.strategy import DEFAULT, STRATEGIES, Strategy
+from softswitch.acd.surge import Surges
 from softswitch.acd.visits import Visits
+from softswitch.callbacks import CustomerDialled, CustomerMissed, CustomerReached, RequestCallback
 from softswitch.effects import (
     AgentCommand,
+    CallerKey,
+    CallerServed,
     ConversationEnded,
     ConversationHeld,
     ConversationResumed,
@@ -30,6 +41,7 @@ from softswitch.effects import (
     EnterQueue,
     LeaveQueue,
     OfferAnswered,
+    OfferAsked,
     OfferConnected,
     OfferFailed,
     OfferResult,
@@ -38,8 +50,11 @@ from softswitch.effects import (
     Outcome,
     Publish,
     ReleaseCaller,
+    Standing,
+    TellCaller,
+    WaitTold,
 )
-from softswitch.events import Event
+from softswitch.events import CallerLeft, Event
 from softswitch.machine import Deadlines
 
 if TYPE_CHECKING:
@@ -57,45 +72,74 @@ class Engine:
         strategies: Mapping[str, Strategy] = STRATEGIES,
         pause_grace: float = 60.0,
         idle_clock: str = "available",
+        is_open: IsOpen = lambda hours: False,
     ) -> None:
         """`pause_grace`: seconds a pause may last without starting the idle clock anew; `idle_clock`: "available", or
-        "since_call" to leave pauses and contact out of it (C.5)."""
+        "since_call" to leave pauses and contact out of it (C.5); `is_open`: whether an opening-hours scheme is open now."""
         self.queues: dict[str, QueueState] = {}
         self.ignored: Counter[str] = Counter()  # late, double or unknown reports, by what they were about
         self.measure = Measure()
-        self._folds = self.measure.folds
+        self._folds: dict[type, Callable[[Any], None]] = {**self.measure.folds, CallerLeft: self._left}
         self.deadlines: Deadlines[tuple[str, object]] = Deadlines()
-        self._strategies = strategies
+        self._strategies: Mapping[str, Strategy] = strategies
         self._out: list[object] = []  # One list for good: the parts hold its `append`.
         self._dirty: dict[QueueState, None] = {}
         self._closing = False  # whether a queue that is gone still has callers
-        emit = self._out.append
+        self.entropy = entropy
+        self.emit = emit = self._out.append
         self.roster = Roster(emit, self.deadlines, self._dirty, pause_grace=pause_grace, idle_clock=idle_clock)
-        self.visits = Visits(self.publish, emit, self.deadlines, self._dirty)
-        self.dispatcher = Dispatcher(
-            self.visits, self.roster, self.deadlines, self._dirty, self.ignored, self.publish, emit, entropy
+        self.outlook = self.roster.floor.outlook
+        self.acquaintances = Acquaintances()
+        self.sections = Sections(self.roster, self.acquaintances, self.deadlines, self._dirty)
+        self.visits = Visits(self.publish, emit, self.deadlines, self._dirty, self.sections)
+        self.review = review = Review(
+            self.visits, self.sections, self.roster.floor, self.publish, self._strategy, is_open
         )
+        self.dispatcher = Dispatcher(
+            self.visits, self.roster, self.deadlines, self._dirty, self.ignored, self.publish, emit, entropy, review,
+            self.acquaintances,
+        )  # fmt: skip
+        self.surges = Surges(self.deadlines, self.publish)
+        self.ladder = Ladder(self.visits, self.dispatcher, self.deadlines, self.measure, self.publish, emit)
+        self.ladder.estimate = self._estimate
+        self.callbacks = Callbacks(self)
         self._handlers: dict[type, Callable[[Any, float], object]] = {
+            RequestCallback: self.callbacks.request,
+            CustomerDialled: self.callbacks.dialled,
+            CustomerReached: self.callbacks.reached,
+            CustomerMissed: self.callbacks.missed,
             EnterQueue: self.enter,
+            WaitTold: self._told,
+            CallerKey: lambda item, now: self.key(item.caller, item.key, now),
             LeaveQueue: lambda item, now: self.leave(item.caller, now, item.outcome, item.detail),
             OfferRinging: lambda item, now: self.offer_ringing(item.offer, now),
+            OfferAsked: lambda item, now: self.dispatcher.asked(item.offer, item.until, now),
             OfferAnswered: lambda item, now: self.offer_answered(item.offer, now),
             OfferConnected: lambda item, now: self.offer_connected(item.offer, now),
             OfferFailed: lambda item, now: self.offer_failed(item.offer, item.result, now, item.status),
             ConversationHeld: lambda item, now: self.conversation_held(item.offer, item.held, now),
-            ConversationEnded: lambda item, now: self.conversation_ended(item.offer, now),
+            ConversationEnded: lambda item, now: self.conversation_ended(item.offer, now, item.cause),
             OfferResumed: lambda item, now: recovery.resume_offer(self, item, now),
             ConversationResumed: lambda item, now: recovery.resume_conversation(self, item, now),
             DeviceBusy: lambda item, now: self.device_busy(item.device, item.kind, now),
             DeviceFree: lambda item, now: self.device_free(item.device, now),
+            CallerServed: lambda item, now: self.caller_served(item.device, item.queue, now),
             DeviceReachable: lambda item, now: self.device_reachable(item.device, item.reachable, now),
             AgentCommand: self.command,
         }
         self._timers: dict[str, Callable[[Any, float], None]] = {
             "ring": self.dispatcher.timed_out,
             "tier": self._tier_step,
+            "section": self._section_step,
+            "widen": self._widen,
             "wait": self._max_wait,
             "vacant": self._vacancy,
+            "age": self._age,
+            "join": self._join_grace,
+            "rung": lambda caller, now: self.ladder.due(caller),
+            "ladder": self._look_again,
+            "surge": self._weigh,
+            "callback": self.callbacks.timer,
             "wrap_up": lambda name, now: self.roster.floor.wrap_up_over(self.roster.agents[name], now),
             "back_off": lambda name, now: self.roster.floor.back_off_over(self.roster.agents[name], now),
         }
@@ -121,6 +165,8 @@ class Engine:
             self._match(now)
 
     def drain(self) -> list[object]:
+        if not self._out:
+            return []
         out = self._out.copy()
         self._out.clear()
         return out
@@ -131,6 +177,10 @@ class Engine:
         if fold is not None:
             fold(event)
         self._out.append(Publish(event))
+
+    def _left(self, event: CallerLeft) -> None:
+        self.measure.folds[CallerLeft](event)
+        self.outlook.left(event)
 
     # --- configuration -------------------------------------------------------------------------------------------
 
@@ -154,21 +204,42 @@ class Engine:
             self._configure_queue(name, config, now)
         for name, queue in self.queues.items():
             queue.closing = name not in queues
+            self.surges.weigh(queue, now)
+        self.visits.returns.forget(queues)
         self._closing = any(queue.closing for queue in self.queues.values())
+        for name in [name for name, queue in self.queues.items() if queue.closing]:
+            self.callbacks.forget_queue(name, now)
         self.roster.seat(self.queues.values())
+        self.outlook.forget(self.queues, self.roster.agents)
+        self.sections.relay(self.visits.callers.values(), now)
+        for caller in self.visits.callers.values():
+            self.visits.arm_widening(caller, now)
         self.dispatcher.stop_ringing((*removed, *self.roster.agents.values()), now)
         self._dirty.update(dict.fromkeys(self.queues.values()))
         self._match(now)
 
+    def plug_in(self, rankers: Mapping[str, Ranker], now: float, clock: Callable[[], float] | None = None) -> None:
+        """Take the strategies of the site's own in place of those of before (ACD-21). `clock` measures them, in seconds."""
+        own = [Custom(name, rank, self.publish, clock) for name, rank in rankers.items()]
+        built_in = {name: one for name, one in self._strategies.items() if not name.startswith(PREFIX)}
+        self._strategies = {**built_in, **{one.name: one for one in own}}
+        for queue in self.queues.values():
+            self.review.use(queue, self._strategy(queue.config.strategy), now)
+            self._dirty[queue] = None
+        self._match(now)
+
+    def _strategy(self, name: str) -> Strategy:
+        return self._strategies.get(name) or self._strategies[DEFAULT]
+
     def _configure_queue(self, name: str, config: Queue, now: float) -> None:
-        strategy = self._strategies.get(config.strategy) or self._strategies[DEFAULT]
+        strategy = self._strategy(config.strategy)
         queue = self.queues.get(name)
         if queue is None:
             self.queues[name] = QueueState(config, strategy)
         else:
-            steps, max_wait = queue.steps, queue.config.max_wait
+            steps, before = queue.steps, queue.config
             queue.configure(config, strategy)
-            self.visits.relay(queue, steps != queue.steps, max_wait != config.max_wait, now)
+            self.visits.relay(queue, before, steps, now)
         self.measure.configure(config)
 
     def _drop_closed(self) -> None:
@@ -178,6 +249,9 @@ class Engine:
         if closed:
             self.roster.unseat()
             for name in closed:
+                for timer in ("vacant", "ladder", "surge"):
+                    self.deadlines.clear((timer, name))
+                self.visits.stirred.pop(self.queues[name], None)
                 del self.queues[name]
             self.roster.seat(self.queues.values())
             self._dirty.clear()  # Every match was just made; what `seat` marked is nothing new.
@@ -192,6 +266,7 @@ class Engine:
             self.ignored["queue"] += 1
             self._out.append(ReleaseCaller(item.caller, item.queue, Outcome.FAILED))
             return
+        self.callbacks.returned(item.caller, now)
         present = self.visits.callers.get(item.caller)
         if present is not None:
             if present.queue is queue:
@@ -199,8 +274,22 @@ class Engine:
                 self._match(now)  # After a restart a ring may have brought the caller back already.
                 return
             self.dispatcher.depart(present, Outcome.TRANSFERRED_OUT, item.queue, now)
-        self.visits.open(item, queue, now)
+        if self.callbacks.tasks:
+            self.callbacks.called_again(item, now)
+            item.preferred = item.preferred or self.callbacks.preferred(item.queue, item.number)
+        self._admit(item, queue, now)
         self._match(now)
+
+    def _admit(self, item: EnterQueue, queue: QueueState, now: float) -> None:
+        surge = queue.config.surge
+        if not queue.surging or item.caller in self.visits.interrupted:
+            self.visits.open(item, queue, now)
+        elif surge.callback and self.surges.asks(item.caller):
+            self._out.append(
+                ReleaseCaller(item.caller, queue.name, Outcome.CALLBACK_REQUESTED, f"callback:{queue.name}")
+            )
+        elif self.visits.open(item, queue, now) is not None and surge.greeting:
+            self._out.append(TellCaller(item.caller, queue.name, surge.greeting))
 
     def leave(self, caller_id: str, now: float, outcome: Outcome = Outcome.ABANDONED, detail: str = "") -> None:
         """The caller is gone before an agent was connected; ABANDONED is refined into its sub-classes."""
@@ -209,11 +298,33 @@ class Engine:
             if not self.visits.leave_interrupted(caller_id, outcome, now, detail):
                 self.ignored["caller"] += 1
             return
+        if caller.absent:
+            self.ignored["caller"] += 1  # Nobody who is not on the line can hang up.
+            return
+        if caller.callback is not None and outcome is not Outcome.WITHDRAWN:
+            # They answered, waited and hung up: called again, if that is still wanted.
+            self.callbacks.missed(CustomerMissed(caller.id, "hung_up"), now)
+            return
         if outcome is Outcome.ABANDONED:
             outcome, refinement = caller.abandonment(now)
             detail = detail or refinement
         self.dispatcher.depart(caller, outcome, detail, now)
         self._match(now)
+
+    def _told(self, item: WaitTold, now: float) -> None:
+        caller = self.visits.callers.get(item.caller)
+        if caller is not None:
+            caller.told = item.seconds
+
+    def _estimate(self, caller: Caller, now: float) -> float | None:
+        outlook = self.outlook
+        return outlook.caller(caller, now, exact=True).seconds if outlook.knows(caller.queue) else None
+
+    def key(self, caller_id: str, key: str, now: float) -> bool:
+        """A caller who waits presses a key: they leave, if the queue has a way out by it (ACD-29)."""
+        caller = self.visits.callers.get(caller_id)
+        destination = caller.queue.config.exit_keys.get(key, "") if caller is not None else ""
+        return bool(destination) and self.release(caller_id, Outcome.EXIT_KEY, destination, now, key)
 
     def release(self, caller_id: str, outcome: Outcome, destination: str, now: float, detail: str = "") -> bool:
         """Send a caller who has no agent yet elsewhere ("" = hang up); False if there is no such caller."""
@@ -238,6 +349,15 @@ class Engine:
         caller = self.visits.callers.get(caller_id)
         return self.visits.position(caller) if caller else None
 
+    def standing(self, caller_id: str, now: float, told: float = -1.0, people: int = 0) -> Standing | None:
+        """What may be told to a waiting caller who was told `told` seconds (-1 = nothing) when `people` served them."""
+        return standing(self, caller_id, now, told, people)
+
+    def watch_place(self, caller_id: str, below: int) -> None:
+        """Tell by `PlaceImproved` when the caller's place is less than `below`, once; 0 = not any more."""
+        if (caller := self.visits.callers.get(caller_id)) is not None:
+            self.visits.places.watch(caller, below)
+
     def _max_wait(self, caller_id: str, now: float) -> None:
         caller = self.visits.callers.get(caller_id)
         if caller is None:
@@ -250,15 +370,49 @@ class Engine:
         else:
             self.dispatcher.release(caller, Outcome.TIMEOUT, config.on_timeout, now)
 
+    def _age(self, caller_id: str, now: float) -> None:
+        if (caller := self.visits.callers.get(caller_id)) is not None:
+            self.visits.age(caller)
+
+    def _join_grace(self, caller_id: str, now: float) -> None:
+        """Who came while nobody was there has waited for somebody to come (ACD-26)."""
+        caller = self.visits.callers.get(caller_id)
+        if caller is None or caller.state is not CallerState.WAITING:
+            return
+        config = caller.queue.config
+        if caller.queue.is_vacant(now, config.empty_when, now - caller.joined):
+            self.dispatcher.release(caller, Outcome.NO_AGENTS_ON_ENTRY, config.on_no_agents, now)
+
+    def _look_again(self, name: str, now: float) -> None:
+        if (queue := self.queues.get(name)) is not None:
+            self.ladder.look_again(queue)
+
+    def _weigh(self, name: str, now: float) -> None:
+        if (queue := self.queues.get(name)) is not None:
+            self.surges.weigh(queue, now)
+
     def _tier_step(self, caller_id: str, now: float) -> None:
         if (caller := self.visits.callers.get(caller_id)) is not None:
             self.visits.tier_step(caller)
+
+    def _section_step(self, caller_id: str, now: float) -> None:
+        if (caller := self.visits.callers.get(caller_id)) is not None:
+            self.sections.change(caller, now)
+
+    def _widen(self, caller_id: str, now: float) -> None:
+        if (caller := self.visits.callers.get(caller_id)) is not None and caller.state is CallerState.OFFERING:
+            self._dirty[caller.queue] = None
+            self.visits.arm_widening(caller, now)
 
     def _vacancy(self, name: str, now: float) -> None:
         if (queue := self.queues.get(name)) is not None:
             for caller in self.visits.stranded(queue, now):
                 self.dispatcher.release(caller, Outcome.NO_AGENTS_LATER, queue.config.on_no_agents, now)
             self.visits.watch(queue, now)
+
+    def steer(self, verb: str, subject: str, value: str | int, by: str, now: float) -> str:
+        """A supervisor's order about a caller, or a queue (`steering`): "" or the reason why that cannot be."""
+        return steering.STEERING[verb](self, subject, value, by, now)
 
     # --- reports about offers: each is settled by its id ----------------------------------------------------------------
 
@@ -284,9 +438,12 @@ class Engine:
     def conversation_held(self, offer: int, held: bool, now: float) -> None:
         self.dispatcher.held(offer, held, now)
 
-    def conversation_ended(self, offer: int, now: float) -> None:
-        """Caller and agent no longer talk: wrap-up begins."""
+    def conversation_ended(self, offer: int, now: float, cause: str = "") -> None:
+        """Caller and agent no longer talk: wrap-up begins. `cause`: why it broke off, if neither has hung up."""
+        talk = self.dispatcher.offers.get(offer) if cause else None
         self.dispatcher.ended(offer, now)
+        if talk is not None:
+            self.callbacks.dropped(talk.caller, talk.agent.name, cause, now)
         self._match(now)
 
     # --- agents ----------------------------------------------------------------------------------------------------
@@ -310,6 +467,13 @@ class Engine:
         """A leg outside the queues occupies the device (ACD-38)."""
         self.dispatcher.stop_ringing(self.roster.device_outside(device, kind or "internal", now), now)
         self._match(now)
+
+    def caller_served(self, device: str, queue: str, now: float) -> None:
+        """A conversation outside of offers with a caller of a queue is over: wrap-up begins, as after one that was offered."""
+        found = self.queues.get(queue)
+        if found is not None:
+            self.roster.caller_served(device, found, now)
+            self._match(now)
 
     def device_free(self, device: str, now: float) -> None:
         self.roster.device_outside(device, "", now)
@@ -353,12 +517,28 @@ class Engine:
     def shut_down(self, now: float) -> None:
         """Release every caller who has no agent, as `system_shutdown`; conversations go on."""
         for caller in list(self.visits.callers.values()):
+            if caller.absent:
+                continue  # Who is to be called back is called by the next life.
             self.dispatcher.release(caller, Outcome.SYSTEM_SHUTDOWN, "", now)
         self.visits.close_interrupted(now)
 
     # --- the one decision ------------------------------------------------------------------------------------------
 
+    def match(self, now: float) -> None:
+        """Something has changed that was no input of the engine's own."""
+        self._match(now)
+
     def _match(self, now: float) -> None:
         self.dispatcher.match(now)
+        visits = self.visits
+        while visits.fresh or visits.stirred:
+            self.ladder.climb(now)
+            self.dispatcher.match(now)
+        while self.callbacks.pending and self.callbacks.blend(now):
+            self.dispatcher.match(now)
+        if visits.counted:
+            for queue in visits.counted:
+                self.surges.weigh(queue, now)
+            visits.counted.clear()
         if self._closing:
             self._drop_closed()

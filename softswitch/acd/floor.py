@@ -10,6 +10,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from softswitch.acd.agent import ACTIVITY_TABLE, OCCUPIED, TIMED, Activity, ActivityInput, AgentState
+from softswitch.acd.outlook import Outlook
 from softswitch.effects import Publish
 from softswitch.events import AgentActivityChanged
 
@@ -30,6 +31,7 @@ class Floor:
         self._emit = emit
         self._deadlines = deadlines
         self._dirty = dirty
+        self.outlook = Outlook()
 
     # --- wrap-up and back-off ------------------------------------------------------------------------------------
 
@@ -97,6 +99,10 @@ class Floor:
         elapsed = now - agent.activity_since
         if before in OCCUPIED:
             agent.load.add(now, elapsed)
+            if before is Activity.WRAP_UP:
+                self.outlook.wrapped_up(agent, elapsed, now)
+            elif agent.kind != "queue":
+                self.outlook.elsewhere(agent, elapsed)
         after = agent.activity = row[what]
         agent.activity_since = now
         agent.kind = kind
@@ -153,29 +159,31 @@ class Floor:
             if agent.places:
                 self.step_aside(agent)
         elif not agent.places:
-            agent.places = [seat.queue.place(seat) for seat in agent.seats if seat.queue.name not in agent.paused_in]
+            agent.places = [seat.queue.stand(seat) for seat in agent.seats if seat.open]
 
     def step_aside(self, agent: AgentState) -> None:
         for seat, line, entry in agent.places:
             line.remove(entry)
-            seat.queue.idle -= 1
+            queue = seat.queue
+            queue.idle -= 1
+            if queue.sections:
+                queue.step_aside(seat, entry)
         agent.places = []
 
     def unseat(self, agent: AgentState) -> None:
         self.step_aside(agent)
         for seat in agent.seats:
-            seat.queue.presence_changed(seat.tier, -seat.counted)
-            seat.tier.seats.pop(agent.name, None)
+            seat.queue.rise(seat)
         agent.seats = []
 
     def count(self, agent: AgentState) -> None:
         """Keep each tier's number of agents who are there."""
         present = agent.present
         for seat in agent.seats:
-            here = present and seat.queue.name not in agent.paused_in
+            here = present and seat.open
             if here is not seat.counted:
                 seat.counted = here
-                seat.queue.presence_changed(seat.tier, 1 if here else -1)
+                seat.queue.presence_changed(seat, 1 if here else -1)
                 self._dirty[seat.queue] = None
 
     def _touch(self, agent: AgentState) -> None:

@@ -11,8 +11,19 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from softswitch.callbacks import Result
 from softswitch.effects import OfferResult, Outcome
-from softswitch.events import CallerJoined, CallerLeft, Event, OfferEnded
+from softswitch.events import (
+    CallbackAssigned,
+    CallbackCancelled,
+    CallbackCreated,
+    CallbackDone,
+    CallbackExpired,
+    CallerJoined,
+    CallerLeft,
+    Event,
+    OfferEnded,
+)
 
 if TYPE_CHECKING:
     from softswitch.directory import Queue
@@ -56,6 +67,11 @@ class QueueCounts:
     longest_wait: float = 0.0
     offers: Counter[str] = field(default_factory=Counter)  # by result
     ring_seconds: float = 0.0
+    callback_target: float = 3_600.0  # seconds: called back in time
+    callbacks: int = 0  # asked for, by whatever rule
+    callback_results: Counter[str] = field(default_factory=Counter)
+    callback_seconds: float = 0.0  # from the wish to the talk, of those reached
+    callbacks_in_time: int = 0
 
     # --- the fold ------------------------------------------------------------------------------------------------
 
@@ -89,6 +105,11 @@ class QueueCounts:
         return sum(self.outcomes.values())
 
     @property
+    def callbacks_open(self) -> int:
+        """Every callback ends once: asked for = ended + open."""
+        return self.callbacks - sum(self.callback_results.values())
+
+    @property
     def in_progress(self) -> int:
         """offered = sum of outcomes + in progress (A.13)."""
         return self.entered - self.ended
@@ -116,9 +137,19 @@ class QueueCounts:
             Figure("ata", "sum wait(abandoned) / B", self.wait_abandoned, b),
             Figure("abandon_rate", "(B - B_S) / (E - B_S)", b - b_s, e - b_s),
             Figure("abandon_rate_raw", "B / E", b, e),
+            Figure("callback_rate", "reached / (reached + given up)", *self._called_back()),
+            Figure(
+                "callback_sl", "reached in time / (reached + given up)", self.callbacks_in_time, self._called_back()[1]
+            ),
+            Figure("time_to_callback", "sum time(reached) / reached", self.callback_seconds, self._called_back()[0]),
             Figure("offer_accept", "answered / (answered + no_answer + rejected)", *self._accepted()),
         )
         return {figure.name: figure for figure in listed}
+
+    def _called_back(self) -> tuple[int, int]:
+        results = self.callback_results
+        reached = results[Result.REACHED]
+        return reached, reached + results[Result.NOT_REACHED] + results[Result.EXPIRED] + results[Result.FORBIDDEN]
 
     def _accepted(self) -> tuple[int, int]:
         answered = self.offers[OfferResult.ANSWERED]
@@ -141,11 +172,17 @@ class QueueCounts:
             "longest_wait": self.longest_wait,
             "offers": {str(key): count for key, count in self.offers.items()},
             "ring_seconds": self.ring_seconds,
+            "callback_target": self.callback_target,
+            "callbacks": self.callbacks,
+            "callback_results": {str(key): count for key, count in self.callback_results.items()},
+            "callback_seconds": self.callback_seconds,
+            "callbacks_in_time": self.callbacks_in_time,
         }
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> QueueCounts:
-        return cls(**{**data, "outcomes": Counter(data["outcomes"]), "offers": Counter(data["offers"])})
+        counted = {name: Counter(data.get(name, {})) for name in ("outcomes", "offers", "callback_results")}
+        return cls(**{**data, **counted})
 
 
 class Measure:
@@ -157,6 +194,11 @@ class Measure:
             CallerJoined: self._joined,
             CallerLeft: self._left,
             OfferEnded: self._offer_ended,
+            CallbackCreated: self._callback_created,
+            CallbackDone: self._callback_ended,
+            CallbackExpired: self._callback_ended,
+            CallbackCancelled: self._callback_ended,
+            CallbackAssigned: self._callback_assigned,
         }
 
     def configure(self, queue: Queue) -> None:
@@ -164,6 +206,7 @@ class Measure:
         counts = self._counts(queue.name)
         counts.service_level_seconds = queue.service_level_seconds
         counts.short_abandon = queue.short_abandon
+        counts.callback_target = queue.callbacks.target
 
     def _counts(self, queue: str) -> QueueCounts:
         counts = self.queues.get(queue)
@@ -177,10 +220,28 @@ class Measure:
             fold(event)
 
     def _joined(self, event: CallerJoined) -> None:
-        self._counts(event.queue).entered += 1
+        if not event.kind:  # Who is called back has figures of their own.
+            self._counts(event.queue).entered += 1
 
     def _left(self, event: CallerLeft) -> None:
-        self._counts(event.queue).left(event)
+        if not event.kind:
+            self._counts(event.queue).left(event)
+
+    def _callback_created(self, event: CallbackCreated) -> None:
+        self._counts(event.queue).callbacks += 1
+
+    def _callback_assigned(self, event: CallbackAssigned) -> None:
+        """It is the other queue's from now on."""
+        if event.former and event.former != event.queue:
+            self._counts(event.former).callbacks -= 1
+            self._counts(event.queue).callbacks += 1
+
+    def _callback_ended(self, event: CallbackDone | CallbackExpired | CallbackCancelled) -> None:
+        counts = self._counts(event.queue)
+        counts.callback_results[event.outcome] += 1
+        if event.outcome == Result.REACHED:
+            counts.callback_seconds += event.seconds
+            counts.callbacks_in_time += event.seconds <= counts.callback_target
 
     def _offer_ended(self, event: OfferEnded) -> None:
         counts = self._counts(event.queue)

@@ -1,103 +1,77 @@
-"""One queue as the engine holds it: its tiers of seats, its lanes of callers, and the search for who is next.
-
-A *seat* is an agent's membership. A *tier* groups the seats of one level and keeps its idle agents in the strategy's order.
-A *lane* holds the waiting callers for whom the same number of tier steps has passed, so all callers of a lane may use the
-same tiers and only its head need be looked at: a caller who may not use an agent never blocks one who may (ACD-04).
-"""
+"""One queue as the engine holds it: its seats and callers in sections, and the search for who is next."""
 
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, TypeAlias
+from collections.abc import Container, Iterator, Sequence
+from math import inf
+from typing import TYPE_CHECKING, Any
 
-from softswitch.acd.agent import Activity
 from softswitch.acd.caller import Caller, CallerEntry
 from softswitch.acd.line import Line
+from softswitch.acd.section import Key, Place, Seat, Section, Tier, step_of, steps_of
+from softswitch.directory.waiting import AGENTS, TIER
 
 if TYPE_CHECKING:
-    from softswitch.acd.agent import AgentState
     from softswitch.acd.strategy import Strategy
-    from softswitch.directory import Queue
+    from softswitch.directory import Queue, Rung
 
-NEVER = 1_000_000_000  # A lane no caller reaches: the tier opens only because lower ones are busy or empty.
+PROGRESSIVE = "progressive"  # the strategy that rings more phones the longer it rings
+EXCLUDED = "tier_excluded"  # the condition of members in tiers that are not open to a caller
+NEVER_LOOKED = float("-inf")
 
-Place: TypeAlias = "tuple[float, int, str, Seat]"  # (strategy's key, position, agent's name, the seat)
-
-
-@dataclass(slots=True, eq=False)
-class Seat:
-    """An agent's membership in a queue."""
-
-    agent: AgentState
-    queue: QueueState
-    tier: Tier
-    position: int
-    counted: bool = False  # among the tier's present
+__all__ = ["Place", "QueueState", "Seat", "Section", "Tier"]
 
 
-@dataclass(slots=True, eq=False)
-class Tier:
-    """The seats of one level."""
-
-    number: int
-    step: int  # the lane from which on it is open by time
-    label: tuple[str, str]  # the head of an offer's ranking
-    seats: dict[str, Seat] = field(default_factory=dict)
-    idle: Line[Place] = field(default_factory=Line)
-    present: int = 0  # agents logged in and reachable
-    last: tuple[int, str] | None = None  # (position, name) of the last agent rung: the round-robin memory
-    alone: tuple[Tier] = field(init=False)
-
-    def __post_init__(self) -> None:
-        self.alone = (self,)
-
-    def soon(self, now: float, within: float) -> bool:
-        """Whether an agent is free, or ends wrap-up or back-off within so many seconds (ACD-10 *available soon*)."""
-        if self.idle.entries or within <= 0.0:
-            return bool(self.idle.entries)
-        return any(
-            seat.agent.serving
-            and seat.agent.activity in (Activity.WRAP_UP, Activity.BACK_OFF)
-            and seat.queue.config.name not in seat.agent.paused_in
-            and (seat.agent.until or now) - now <= within
-            for seat in self.seats.values()
-        )
-
-
-class QueueState:
+class QueueState(Section):
     """A queue's callers and seats."""
 
     __slots__ = (
-        "_by_time",
         "_plain",
+        "called",
         "closing",
-        "config",
+        "guests",
         "idle",
-        "lanes",
+        "lent",
+        "live_rungs",
+        "looked_at",
+        "may_surge",
         "name",
         "ringing",
+        "sections",
         "steps",
         "strategy",
-        "tiers",
+        "surge_order",
+        "surging",
         "vacant_since",
         "waiting",
         "watched",
+        "widening",
     )
 
     def __init__(self, config: Queue, strategy: Strategy) -> None:
+        super().__init__(config)
         self.name = config.name
-        self.tiers: list[Tier] = []  # ascending
         self.steps: list[float] = []  # waits at which tiers open, ascending
-        self.lanes: list[Line[CallerEntry]] = []
         self.ringing: Line[CallerEntry] = Line()  # callers for whom a phone rings
+        self.sections: dict[Key, Section] = {}  # of callers who may not use every seat
+        self.guests = Tier(0, 0, ())  # seats of agents who are no members, for callers who ask for them by name
+        self.lent: list[Tier] = []  # of members of other queues, for callers whom the ladder brings to them
         self.waiting = 0  # callers in lanes
         self.idle = 0  # offerable seats
+        self.called = 0  # customers of callbacks who are being called: so many seats are kept for them
         self.closing = False  # gone from the configuration; serves those who wait, admits nobody
         self.vacant_since: float | None = None  # since when nobody could answer, where the queue watches that
+        self.looked_at = NEVER_LOOKED  # when all callers were last looked at for the ladder
+        self.surge_order = "auto"  # "on" | "off" by hand, "auto" = by threshold (ACD-27)
+        self.surging = False
         self.configure(config, strategy)
         self.relay((), 0.0)
+
+    @property
+    def positions(self) -> int:
+        """Places behind this one are told as "more than" it (ACD-27); 0 = the queue does not surge, or says nothing of it."""
+        return self.config.surge.positions if self.surging else 0
 
     def __len__(self) -> int:
         """Callers who have no agent yet."""
@@ -108,23 +82,120 @@ class QueueState:
     def configure(self, config: Queue, strategy: Strategy) -> None:
         """Take a policy; callers are re-laid by the engine, seats by the roster."""
         self.config = config
-        self.strategy = strategy
-        memory = {tier.number: tier.last for tier in self.tiers}
+        memory = {tier.number: tier.last for tier in (*self.tiers, *self.lent)}
         numbers = sorted({member.tier for member in config.members})
-        self.steps = _steps(config, numbers[1:])
+        self.steps = steps_of(config, numbers[1:])
         self.tiers = [
-            Tier(number, _step_of(config, number, self.steps, index == 0), (strategy.name, f"tier {number}"))
-            for index, number in enumerate(numbers)
+            Tier(number, step_of(config, number, self.steps, index == 0), ()) for index, number in enumerate(numbers)
         ]
-        for tier in self.tiers:
+        self.lent = []
+        for height, rung in enumerate(self._opening(), 1):
+            self._open_by_rung(rung, height)
+        for tier in (*self.tiers, *self.lent):
             tier.last = memory.get(tier.number)
-        self.watched = config.leave_without_agents
-        self._by_time: dict[int, list[Tier]] = {}  # open tiers by lane, until somebody comes or goes
+        self.guests = Tier(numbers[0] if numbers else 0, 0, ())
+        self.live_rungs = any(not rung.timed for rung in config.escalation)
+        self.may_surge = bool(config.surge.length or config.surge.wait)
+        self._by_time = {}
+        self.use(strategy)
         self._plain = config.tier_mode == "busy" and config.tier_soon <= 0.0
         self.idle = 0
+        self.note_watched()
+        for section in self.sections.values():  # Their callers stay in them; the seats come with the roster.
+            section.reset(config)
+            section.lay_out(self.tiers)
+
+    def use(self, strategy: Strategy) -> None:
+        """Another strategy, while nobody stands in line whose place it would change."""
+        self.strategy = strategy
+        self.widening = self.config.ring_step if strategy.name == PROGRESSIVE else 0.0
+        for tier in self.tiers:
+            tier.label = (strategy.name, f"tier {tier.number}")
+        for tier in self.lent:
+            tier.label = (strategy.name, f"agents of {tier.lender}")
+        self.guests.label = (strategy.name, "guest")
+
+    def note_watched(self) -> None:
+        """Whether there is more to look at than who is free and who waits, before each match."""
+        config = self.config
+        self.watched = bool(
+            config.leave_without_agents
+            or self.live_rungs
+            or config.strategy_rules
+            or any(section.wanted for section in self.sections.values())
+        )
+
+    # --- the ladder --------------------------------------------------------------------------------------------
+
+    def _opening(self) -> list[Rung]:
+        """The rungs that bring further agents; what one of them opens, all above it have open, too."""
+        return [rung for rung in self.config.escalation if rung.kind in (TIER, AGENTS)]
+
+    def height_of(self, climbed: Container[Rung]) -> int:
+        """How far up those rungs somebody is who has climbed these."""
+        return max((height for height, rung in enumerate(self._opening(), 1) if rung in climbed), default=0)
+
+    def _open_by_rung(self, rung: Rung, height: int) -> None:
+        """Note which tier a rung opens: one of our own, or that of the members of another queue, behind all of ours."""
+        if rung.kind == TIER:
+            tier = next((tier for tier in self.tiers if str(tier.number) == rung.target), None)
+        else:
+            tier = next((tier for tier in self.lent if tier.lender == rung.target), None)
+            if tier is None:
+                last = (*self.tiers, *self.lent)[-1:]
+                tier = Tier(last[0].number + 1 if last else 0, 0, (), lender=rung.target)
+                self.lent.append(tier)
+        if tier is not None:
+            tier.rung = tier.rung or height
 
     def tier(self, number: int) -> Tier:
         return next(tier for tier in self.tiers if tier.number == number)
+
+    # --- sections ----------------------------------------------------------------------------------------------
+
+    def section(self, key: Key) -> Section:
+        """The section of this key, made if there is none."""
+        if key == self.key:
+            return self
+        section = self.sections.get(key)
+        if section is None:
+            section = self.sections[key] = Section(self.config, key)
+            section.lanes = [Line() for _ in self.lanes]
+            section.lay_out(self.tiers)
+            for seat in self.seats():
+                self._seat_in(section, seat)
+            self.note_watched()
+        return section
+
+    def _seat_in(self, section: Section, seat: Seat) -> None:
+        section.seat(seat)
+        for standing, _, entry in seat.agent.places:
+            if standing is seat:
+                section.place(seat, entry)
+
+    def seats(self) -> Iterator[Seat]:
+        """Every seat, those of guests last."""
+        for tier in (*self.tiers, *self.lent, self.guests):
+            yield from tier.seats.values()
+
+    def sit(self, seat: Seat) -> None:
+        """An agent, who stands in no line, takes a seat."""
+        seat.tier.seats[seat.agent.name] = seat
+        for section in self.sections.values():
+            section.seat(seat)
+
+    def rise(self, seat: Seat) -> None:
+        """An agent, who stands in no line, gives a seat up."""
+        self.presence_changed(seat, -seat.counted)
+        seat.counted = False
+        for section in self.sections.values():
+            section.unseat(seat)
+        seat.tier.seats.pop(seat.agent.name, None)
+
+    def close_section(self, section: Section) -> None:
+        """Nobody is in it any more."""
+        del self.sections[section.key]
+        self.note_watched()
 
     # --- callers -----------------------------------------------------------------------------------------------
 
@@ -134,116 +205,113 @@ class QueueState:
 
     def relay(self, callers: Sequence[Caller], now: float) -> None:
         """Lay the waiting callers into lanes anew, after the steps changed."""
-        self.lanes = [Line() for _ in range(len(self.steps) + 1)]
+        for section in (self, *self.sections.values()):
+            section.lanes = [Line() for _ in range(len(self.steps) + 1)]
         for caller in callers:
             caller.lane = self.lane_of(now - caller.joined)
         for caller in sorted(callers, key=lambda caller: caller.entry[:3]):
-            self.lanes[caller.lane].add(caller.entry)
+            caller.section.lanes[caller.lane].add(caller.entry)
 
     def enter(self, caller: Caller) -> None:
-        self.lanes[caller.lane].add(caller.entry)
+        caller.section.lanes[caller.lane].add(caller.entry)
         self.waiting += 1
 
     def leave(self, caller: Caller) -> None:
-        self.lanes[caller.lane].remove(caller.entry)
+        caller.section.lanes[caller.lane].remove(caller.entry)
         self.waiting -= 1
 
     def ahead_of(self, caller: Caller) -> int:
         """How many callers without an agent stand before this one."""
-        return self.ringing.ahead_of(caller.entry) + sum(lane.ahead_of(caller.entry) for lane in self.lanes)
+        ahead = self.ringing.ahead_of(caller.entry) + self.waiting_ahead_of(caller)
+        for section in self.sections.values():
+            ahead += section.waiting_ahead_of(caller)
+        return ahead
+
+    def waiting_before(self, priority: int, now: float) -> int:
+        """Behind how many callers for whom no phone rings somebody would stand who came now with this priority."""
+        worth = self.config.priority_seconds
+        last: Any = (0.0, now - priority * worth) if worth else (-priority, inf)
+        return sum(lane.ahead_of(last) for section in (self, *self.sections.values()) for lane in section.lanes)
+
+    def first(self, count: int) -> list[CallerEntry]:
+        """The first callers without an agent, in order."""
+        if len(self.lanes) == 1 and not self.ringing.entries and not self.sections:
+            return self.lanes[0].head(count)
+        lanes = [lane for section in (self, *self.sections.values()) for lane in section.lanes]
+        merged = [entry for line in (self.ringing, *lanes) for entry in line.head(count)]
+        merged.sort()
+        return merged[:count]
 
     def in_order(self) -> list[Caller]:
         """All callers without an agent, first to last."""
-        entries = [entry for lane in (*self.lanes, self.ringing) for entry in lane]
+        lanes = [lane for section in (self, *self.sections.values()) for lane in section.lanes]
+        entries = [entry for lane in (*lanes, self.ringing) for entry in lane]
         entries.sort()
         return [entry[-1] for entry in entries]
 
-    # --- seats -------------------------------------------------------------------------------------------------
+    # --- places ------------------------------------------------------------------------------------------------
 
-    def place(self, seat: Seat) -> tuple[Seat, Line[Place], Place]:
+    def stand(self, seat: Seat) -> tuple[Seat, Line[Place], Place]:
         """Put an offerable agent in line."""
         agent = seat.agent
         entry = (self.strategy.key(agent), seat.position, agent.name, seat)
         seat.tier.idle.add(entry)
         self.idle += 1
+        if self.sections:
+            for section in self.sections.values():
+                section.place(seat, entry)
         return seat, seat.tier.idle, entry
 
-    def is_vacant(self) -> bool:
-        """Whether every member is in one of the conditions that make the queue empty (ACD-26)."""
-        conditions = self.config.empty_when
-        return all(seat.agent.condition(self.name) in conditions for tier in self.tiers for seat in tier.seats.values())
+    def step_aside(self, seat: Seat, entry: Place) -> None:
+        """The same in the sections, after the agent has left the queue's own line."""
+        for section in self.sections.values():
+            section.displace(seat, entry)
 
-    def reason_open(self, tier: Tier) -> str:
-        """Why a tier is open for a caller whose own time has not opened it: the lower ones are empty, or busy."""
-        return "busy" if any(lower.present for lower in self.tiers if lower.number < tier.number) else "empty"
+    def is_vacant(self, now: float, conditions: Container[str], waited: float = 0.0) -> bool:
+        """Whether every member is in one of these conditions (ACD-26). `tier_excluded`: those of tiers that are not open to
+        a caller who has waited so long.
+        """
+        tiers = self.open_tiers(self.lane_of(waited), now) if EXCLUDED in conditions else self.tiers
+        return all(seat.agent.condition(self.name) in conditions for tier in tiers for seat in tier.seats.values())
+
+    @property
+    def leave_when(self) -> tuple[str, ...]:
+        """The conditions that make the queue empty for those who wait already."""
+        return self.config.leave_when or self.config.empty_when
+
+    def presence_changed(self, seat: Seat, by: int) -> None:
+        """An agent of a tier came or went: whether it is empty decides what is open."""
+        seat.tier.present += by
+        self._by_time.clear()
+        for section in self.sections.values():
+            section.count(seat, by)
 
     # --- who is next -------------------------------------------------------------------------------------------
-
-    def open_tiers(self, lane: int, now: float, ringing_in: int | None = None) -> list[Tier]:
-        """The tiers a caller of this lane may use, ascending (ACD-10).
-
-        By time: those whose step has passed, and any above an open but empty one; with `tier_widen` off only the highest
-        of them that has anybody. By load: further tiers upward for as long as nobody in the open ones is available soon.
-        `ringing_in` is the highest tier whose phones already ring for the caller: these count as available.
-        """
-        opened = self._by_time.get(lane)
-        if opened is None:
-            opened = self._by_time[lane] = self._open_by_time(lane)
-        return opened if self.config.tier_mode == "timed" else self._open_by_load(opened, now, ringing_in)
-
-    def _open_by_time(self, lane: int) -> list[Tier]:
-        tiers, opened = self.tiers, list[Tier]()
-        for index, tier in enumerate(tiers):
-            below = tiers[index - 1] if index else None
-            if below is None or tier.step <= lane or (opened and opened[-1] is below and not below.present):
-                opened.append(tier)
-        if not self.config.tier_widen:
-            opened = next(([tier] for tier in reversed(opened) if tier.present), opened)
-        return opened
-
-    def _open_by_load(self, opened: list[Tier], now: float, ringing_in: int | None) -> list[Tier]:
-        """The open tiers, and those that the load opens above them."""
-        if len(opened) == len(self.tiers):
-            return opened
-        within = self.config.tier_soon
-        reached: list[Tier] = []
-        for tier in self.tiers:
-            if tier in opened:
-                reached.append(tier)
-            elif reached and ringing_in is not None:
-                if tier.number <= ringing_in:
-                    reached.append(tier)
-            elif reached and not any(lower.soon(now, within) for lower in reached):
-                reached.append(tier)
-        return reached
-
-    def presence_changed(self, tier: Tier, by: int) -> None:
-        """Agents of a tier came or went: whether it is empty decides what is open."""
-        tier.present += by
-        self._by_time.clear()
-
-    def serving_tiers(self, lane: int, now: float, ringing_in: int | None = None) -> Sequence[Tier]:
-        """The open tiers with somebody to ring, ascending."""
-        return [tier for tier in self.open_tiers(lane, now, ringing_in) if tier.idle.entries]
 
     def candidate(self, now: float) -> tuple[Caller, Sequence[Tier]] | None:
         """The first caller who may use an idle agent, and the tiers to ring; None if there is no such pair."""
         if not self.idle:
             return None
-        best: CallerEntry | None = None
-        tiers: Sequence[Tier] = ()
+        if self.sections:
+            return self._among_sections(now)
         if self._plain and self.waiting:  # One lane; and every tier below the lowest with somebody idle is busy.
             lane = self.lanes[0]
             for tier in self.tiers:
                 if tier.idle.entries:
                     return lane.entries[lane.start][3], tier.alone
+        if self.waiting and (found := self.first_served(now, None)) is not None:
+            return found[0][-1], found[1]
+        return self._joining(now) if self.ringing else None
+
+    def _among_sections(self, now: float) -> tuple[Caller, Sequence[Tier]] | None:
+        """The same, where callers may not all use the same agents."""
+        best: CallerEntry | None = None
+        tiers: Sequence[Tier] = ()
         if self.waiting:
-            for index, lane in enumerate(self.lanes):
-                if not lane.entries:
-                    continue
-                first = lane.entries[lane.start]
-                if (best is None or first < best) and (found := self.serving_tiers(index, now)):
-                    best, tiers = first, found
+            for section in (self, *[section for section in self.sections.values() if section.free]):
+                found = section.first_served(now, best)
+                if found is not None:
+                    best, tiers = found
             if best is not None:
                 return best[-1], tiers
         return self._joining(now) if self.ringing else None
@@ -252,30 +320,9 @@ class QueueState:
         """A caller for whom phones ring and more may: ring all. Only when nobody waits without a phone (ACD-06)."""
         for entry in self.ringing:
             caller = entry[-1]
-            if len(caller.offers) >= self.strategy.width(caller, now):
-                continue
+            if not caller.offers or caller.assigned or len(caller.offers) >= self.strategy.width(caller, now):
+                continue  # Without an offer: a callback whose customer is being called.
             highest = max(offer.tier for offer in caller.offers.values())
-            if tiers := self.serving_tiers(caller.lane, now, highest):
+            if tiers := caller.section.serving_tiers(caller.lane, now, highest):
                 return caller, tiers
         return None
-
-
-def _steps(config: Queue, upper: Sequence[int]) -> list[float]:
-    if config.tier_mode == "busy":
-        return []
-    return sorted({_opens_after(config.tier_after, number, config.tier_mode) for number in upper} - {float("inf")})
-
-
-def _step_of(config: Queue, number: int, steps: Sequence[float], lowest: bool) -> int:
-    if lowest:
-        return 0
-    if config.tier_mode == "busy":
-        return NEVER
-    after = _opens_after(config.tier_after, number, config.tier_mode)
-    return steps.index(after) + 1 if after in steps else NEVER
-
-
-def _opens_after(after: Mapping[int, float], number: int, mode: str) -> float:
-    # A tier without a time of its own: `timed` has no other rule to open it, so it is open from the start;
-    # `both` leaves it to the load.
-    return max(0.0, after.get(number, 0.0 if mode == "timed" else float("inf")))

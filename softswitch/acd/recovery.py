@@ -7,18 +7,16 @@ an idle clock that starts now.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from copy import deepcopy
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from softswitch.acd.agent import Activity, AgentState, Presence
 from softswitch.acd.caller import Caller, CallerState, Offer, OfferState
-from softswitch.acd.measure import Measure
-from softswitch.effects import ConversationResumed, OfferResult, OfferResumed
-from softswitch.events import AgentActivityChanged, AgentPresenceChanged, CallerJoined, CallerLeft, Event, OfferMade
+from softswitch.effects import ConversationResumed, OfferResumed
 
 if TYPE_CHECKING:
     from softswitch.acd.engine import Engine
+    from softswitch.acd.queue import QueueState
     from softswitch.acd.roster import Roster
 
 VERSION = 1
@@ -29,13 +27,21 @@ def export_state(engine: Engine, now: float) -> dict[str, Any]:
         "version": VERSION,
         "last_visit": engine.visits.last,
         "last_offer": engine.dispatcher.last,
+        "pause_grace": engine.roster.pause_grace,
         "agents": {name: _export_agent(agent, now) for name, agent in sorted(engine.roster.agents.items())},
         "queues": {
-            name: {"last": {str(tier.number): list(tier.last) for tier in queue.tiers if tier.last}}
+            name: {
+                "last": {str(tier.number): list(tier.last) for tier in queue.tiers if tier.last},
+                "remembers": bool(queue.config.last_agent_hours),
+                "surge": [queue.surge_order, queue.surging],
+            }
             for name, queue in sorted(engine.queues.items())
         },
+        "returns": engine.visits.returns.export(now),
         "visits": engine.visits.export(now),
+        "acquaintances": engine.acquaintances.export(now),
         "counters": engine.measure.as_dict(),
+        "outlook": engine.outlook.export(now),
     }
 
 
@@ -58,12 +64,26 @@ def restore_state(engine: Engine, data: Mapping[str, Any], now: float, age: floa
         queue = engine.queues.get(name)
         for tier in queue.tiers if queue is not None else ():
             if (last := stored["last"].get(str(tier.number))) is not None:
-                tier.last = (int(last[0]), str(last[1]))
+                tier.last = _place(queue, tier.number, last)
+        if queue is not None and "surge" in stored:
+            queue.surge_order, queue.surging = stored["surge"]
     engine.roster.seat(engine.queues.values())
     engine.visits.restore(data["visits"], exported)
+    engine.acquaintances.restore(data.get("acquaintances", ()), exported)
+    engine.visits.returns.restore(data.get("returns", ()), exported)
     engine.measure.restore(data["counters"])
+    engine.outlook.restore(data.get("outlook", {}), exported)
     for queue in engine.queues.values():
         engine.measure.configure(queue.config)
+
+
+def _place(queue: QueueState | None, tier: int, last: Sequence[Any]) -> tuple[int, str] | None:
+    """The memory of a round robin. The journal knows the agent only: the position is that of the membership."""
+    position, agent = last
+    for member in queue.config.members if queue is not None and position is None else ():
+        if member.agent == agent and member.tier == tier:
+            return member.position, agent
+    return None if position is None else (int(position), str(agent))
 
 
 # --- what goes on, as call control tells ---------------------------------------------------------------------------------
@@ -72,14 +92,19 @@ def restore_state(engine: Engine, data: Mapping[str, Any], now: float, age: floa
 def resume_offer(engine: Engine, item: OfferResumed, now: float) -> None:
     """An agent's phone rings for a caller, as before. Withdrawn if the agent or the queue is gone, or the agent is taken."""
     queue, agent = engine.queues.get(item.queue), engine.roster.agents.get(item.agent)
-    seat = next((seat for seat in agent.seats if seat.queue is queue), None) if agent is not None else None
+    # First the caller, who may have asked for an agent who is no member.
+    engine.callbacks.returned(item.caller, now)
     caller = engine.visits.return_of(item.caller, queue, now) if queue is not None else None
+    seat = next((seat for seat in agent.seats if seat.queue is queue), None) if agent is not None else None
     dispatcher = engine.dispatcher
     dispatcher.last = max(dispatcher.last, item.offer)
     if agent is None or seat is None or caller is None or agent.offer is not None or agent.outside:
         dispatcher.refuse(item, now)
         return
-    dispatcher.resume(Offer(item.offer, caller, agent, seat.queue, seat.tier.number, item.at), item.until)
+    offer = Offer(item.offer, caller, agent, seat.queue, seat.tier.number, item.at, asked=item.asked)
+    caller.rung_first = caller.rung_first or item.at
+    dispatcher.resume(offer, item.until)
+    engine.visits.arm_widening(caller, now)
     engine.roster.resume(
         agent, dispatcher.offers[item.offer], Activity.OFFERED if item.rang else Activity.RESERVED, item.at
     )
@@ -145,66 +170,3 @@ def _restore_agent(roster: Roster, agent: AgentState, stored: Mapping[str, Any],
     if (back_off_until := exported + back_off["left"]) > now:
         roster.floor.begin_back_off(agent, back_off_until, back_off["cause"], now)
     roster.floor.place_by_facts(agent, now)
-
-
-def catch_up(data: Mapping[str, Any], events: Iterable[tuple[float, Event]]) -> dict[str, Any]:
-    """An exported state brought up to the end of the journal: `events` were published after the export, each with the
-    seconds since it. So nothing that was journaled is lost, however seldom the state is exported."""
-    state: dict[str, Any] = deepcopy(dict(data))
-    visits = {visit["caller"]: visit for visit in state["visits"]}
-    measure = Measure()
-    measure.restore(state["counters"])
-    for after, event in events:
-        measure.apply(event)
-        if isinstance(event, CallerJoined):
-            state["last_visit"] = max(state["last_visit"], event.visit)
-            visits[event.caller] = _visit(event, after)
-        elif isinstance(event, CallerLeft):
-            if event.caller in visits and visits[event.caller]["visit"] == event.visit:
-                del visits[event.caller]
-        elif isinstance(event, OfferMade):
-            state["last_offer"] = max(state["last_offer"], event.offer)
-            if event.caller in visits:
-                visits[event.caller]["offers"] += 1
-        elif isinstance(event, AgentPresenceChanged | AgentActivityChanged) and event.agent in state["agents"]:
-            _catch_up_agent(state["agents"][event.agent], event, after)
-    state["visits"] = sorted(visits.values(), key=lambda visit: int(visit["visit"]))
-    state["counters"] = measure.as_dict()
-    return state
-
-
-def _visit(event: CallerJoined, after: float) -> dict[str, Any]:
-    """A visit that began after the export: its wait at that time is less than nothing."""
-    return {
-        "queue": event.queue,
-        "caller": event.caller,
-        "visit": event.visit,
-        "number": event.number,
-        "name": "",
-        "priority": event.priority,
-        "waited": -after,
-        "credit": 0.0,
-        "position_at_entry": event.position,
-        "offers": 0,
-    }
-
-
-def _catch_up_agent(stored: dict[str, Any], event: AgentPresenceChanged | AgentActivityChanged, after: float) -> None:
-    if isinstance(event, AgentActivityChanged):
-        # C.5: the end of a call, of a wrap-up, and an offer that failed or was left start the idle clock.
-        left = event.cause == OfferResult.CANCELLED_AGENT_STATE
-        if left or event.activity == Activity.BACK_OFF or event.previous in (Activity.TALKING, Activity.WRAP_UP):
-            stored["idle_age"] = -after
-        stored["wrap_up"]["left"] = stored["back_off"]["left"] = 0.0
-    elif event.queue:
-        paused = set(stored["paused_in"])
-        stored["paused_in"] = sorted(
-            paused | {event.queue} if event.presence == "not_ready" else paused - {event.queue}
-        )
-    else:
-        if stored["presence"] == Presence.OFFLINE:
-            stored["login_age"] = stored["idle_age"] = -after
-        stored["presence"], stored["reason"], stored["presence_age"] = str(event.presence), event.reason, -after
-        stored["device"] = "" if event.presence == Presence.OFFLINE else event.device
-        if event.presence == Presence.OFFLINE:
-            stored["paused_in"] = []

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Container, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from softswitch.acd.agent import (
@@ -22,7 +22,8 @@ from softswitch.events import AgentPresenceChanged
 
 if TYPE_CHECKING:
     from softswitch.acd.caller import Offer
-    from softswitch.directory import Agent
+    from softswitch.acd.section import Tier
+    from softswitch.directory import Agent, Membership
     from softswitch.machine import Deadlines
 
 RING_INTERVAL = 1.0  # seconds: a phone that fails at once is not tried again sooner, whatever the back-off says
@@ -55,8 +56,8 @@ class Roster:
         self.devices: dict[str, Device] = {}
         self.floor = Floor(emit, deadlines, dirty)
         self._emit = emit
-        self._pause_grace = pause_grace
-        self._presence_moves_clock = idle_clock == "available"
+        # Seconds that a pause may last without starting the idle clock anew; None: pauses never do.
+        self.pause_grace = pause_grace if idle_clock == "available" else None
         self._accounts: Container[str] | None = None
 
     # --- configuration -----------------------------------------------------------------------------------------
@@ -71,6 +72,7 @@ class Roster:
                 continue
             agent = self.agents[name]
             agent.config, agent.removed = config, False
+            agent.outside = self._outside(agent)
             self._come_home(agent, now)
         for agent in self.agents.values():
             regained = self._contact(agent, self._is_reachable(agent.device), now)
@@ -94,15 +96,55 @@ class Roster:
 
     def seat(self, queues: Iterable[QueueState]) -> None:
         """Give every agent their seats; idle clocks and places of round robin stay."""
+        queues = list(queues)
+        members = {queue.name: queue.config.members for queue in queues}
         for queue in queues:
             for member in queue.config.members:
-                agent = self.agents.get(member.agent)
-                if agent is not None and not agent.removed:
-                    tier = queue.tier(member.tier)
-                    tier.seats[agent.name] = seat = Seat(agent, queue, tier, member.position)
-                    agent.seats.append(seat)
+                self._seat(queue, queue.tier(member.tier), member)
+            for tier in queue.lent:
+                for member in members.get(tier.lender, ()):
+                    self._seat(queue, tier, member)
+            for section in list(queue.sections.values()):
+                self._take_in(section.wanted, queue)
         for agent in self.agents.values():
             self.floor.count(agent)
+            self.floor.stand(agent)
+
+    def _seat(self, queue: QueueState, tier: Tier, member: Membership) -> None:
+        """Give a member a seat, unless there is one already: who is of both queues sits in the own one."""
+        agent = self.agents.get(member.agent)
+        if agent is None or agent.removed or any(seat.queue is queue for seat in agent.seats):
+            return
+        seat = Seat(agent, queue, tier, member.position, member.weight)
+        agent.seats.append(seat)
+        queue.sit(seat)
+
+    def invite(self, name: str, queue: QueueState) -> None:
+        """Give an agent who is no member of a queue a seat for those of its callers who ask for them by name."""
+        agent = self._take_in(name, queue)
+        if agent is not None:
+            self.floor.step_aside(agent)
+            self.floor.count(agent)
+            self.floor.stand(agent)
+
+    def _take_in(self, name: str, queue: QueueState) -> AgentState | None:
+        """The agent who now has such a seat; None if there is no need for one."""
+        agent = self.agents.get(name)
+        if agent is None or agent.removed or any(seat.queue is queue for seat in agent.seats):
+            return None
+        seat = Seat(agent, queue, queue.guests, 0)
+        agent.seats.append(seat)
+        queue.sit(seat)
+        return agent
+
+    def bid_farewell(self, name: str, queue: QueueState) -> None:
+        """Nobody asks for that guest of a queue any more."""
+        seat = queue.guests.seats.get(name)
+        if seat is not None:
+            agent = seat.agent
+            self.floor.step_aside(agent)
+            agent.seats.remove(seat)
+            queue.rise(seat)
             self.floor.stand(agent)
 
     def _add(self, config: Agent, now: float) -> None:
@@ -139,7 +181,8 @@ class Roster:
     def _attach(self, agent: AgentState, name: str) -> None:
         device = self._device(name)
         device.agents[agent.name] = agent
-        agent.device, agent.outside, agent.reachable = name, device.outside, self._is_reachable(name)
+        agent.device, agent.reachable = name, self._is_reachable(name)
+        agent.outside = self._outside(agent)
 
     def _release_device(self, agent: AgentState) -> None:
         self.devices[agent.device].agents.pop(agent.name, None)
@@ -204,16 +247,30 @@ class Roster:
     def device_outside(self, name: str, kind: str, now: float) -> list[AgentState]:
         """A leg outside the queues occupies the device, or ("") none does any more. Returns the agents it concerns."""
         device = self._device(name)
+        ended = device.outside and not kind
         device.outside = kind
         agents = list(device.agents.values())
         for agent in agents:
-            ended = agent.outside and not kind
-            agent.outside = kind
+            agent.outside = self._outside(agent)
             if ended:
+                self.floor.step_aside(agent)  # Who may be rung meanwhile stands in line.
                 agent.idle_since = now  # C.5: the end of any handled leg
             self.floor.settle(agent, now, f"{kind} call" if kind else "call ended")
         self._tidy(name)
         return agents
+
+    def _outside(self, agent: AgentState) -> str:
+        """The kind of the leg outside the queues that keeps the agent from queue calls, "" if none does."""
+        return "" if agent.config.call_waiting else self._device(agent.device).outside
+
+    def caller_served(self, name: str, queue: QueueState, now: float) -> None:
+        """Whoever sits at this device has talked to a caller of a queue who had come back to them."""
+        for agent in list(self.devices[name].agents.values()) if name in self.devices else ():
+            own = agent.config.wrap_up
+            seconds = queue.config.wrap_up if own is None else own
+            if seconds > 0.0 and agent.presence is not Presence.OFFLINE and agent.offer is None:
+                self.floor.begin_wrap_up(agent, queue.name, seconds, now)
+                self.floor.settle(agent, now, "recall ended")
 
     def _rivals(self, agent: AgentState, name: str) -> list[AgentState]:
         """Other agents logged in on a device."""
@@ -238,7 +295,7 @@ class Roster:
                 self.floor.extend_wrap_up(agent, now)
             return ""
         if item.queue:
-            return self._queue_command(agent, item)
+            return self._queue_command(agent, item, now)
         if item.verb == "login":
             return self._log_in(agent, item, now)
         what = _PRESENCE_VERBS.get(item.verb)
@@ -262,15 +319,18 @@ class Roster:
         for rival in rivals:  # A phone belongs to one person at a time.
             self.change_presence(rival, PresenceInput.LOGOUT, "device_taken", item.actor, now)
         agent.borrowed = device != agent.config.device
-        if device != agent.device:
+        moved = device != agent.device
+        if moved:
             self._bind(agent, device, now)
         what = PresenceInput.LOGIN_NOT_READY if item.reason else PresenceInput.LOGIN
-        self.change_presence(agent, what, item.reason, item.actor, now)
+        self.change_presence(agent, what, item.reason, item.actor, now, moved)
         return ""
 
-    def _queue_command(self, agent: AgentState, item: AgentCommand) -> str:
+    def _queue_command(self, agent: AgentState, item: AgentCommand, now: float) -> str:
         if all(seat.queue.name != item.queue for seat in agent.seats):
             return "not a member"
+        if agent.presence is Presence.OFFLINE and item.verb in ("login", "ready"):
+            return self._log_in_to(agent, item, now)
         if agent.presence is Presence.OFFLINE:
             return "not logged in"
         if item.verb in ("logout", "not_ready"):
@@ -289,11 +349,28 @@ class Roster:
         )
         return ""
 
-    def change_presence(self, agent: AgentState, what: PresenceInput, reason: str, actor: str, now: float) -> None:
+    def _log_in_to(self, agent: AgentState, item: AgentCommand, now: float) -> str:
+        """Who was logged out logs in to one queue: the others are paused."""
+        others = {seat.queue.name for seat in agent.seats if seat.tier in seat.queue.tiers} - {item.queue}
+        agent.paused_in |= others
+        if refusal := self._log_in(agent, replace(item, verb="login", queue=""), now):
+            agent.paused_in.clear()
+            return refusal
+        for name in sorted(others):
+            self._emit(
+                Publish(AgentPresenceChanged(agent.name, Presence.NOT_READY, "", item.actor, agent.device, name))
+            )
+        return ""
+
+    def change_presence(
+        self, agent: AgentState, what: PresenceInput, reason: str, actor: str, now: float, moved: bool = False
+    ) -> None:
+        """`moved`: the agent is at another device now, which is told even if nothing else has changed."""
         row = PRESENCE_TABLE[agent.presence]
         assert what in row, f"agent {agent.name}: {what} in {agent.presence}"
         before, after = agent.presence, row[what]
-        if after is before and reason == agent.reason and what not in (PresenceInput.LOGIN, PresenceInput.READY):
+        same = after is before and reason == agent.reason and not moved
+        if same and what not in (PresenceInput.LOGIN, PresenceInput.READY):
             return
         was_serving, old_reason = agent.serving, agent.reason
         agent.presence, agent.reason = after, reason
@@ -305,7 +382,7 @@ class Roster:
             self._back_in_service(agent, now)
         if agent.serving:
             agent.missed = 0
-        if after is not before or reason != old_reason or before is Presence.OFFLINE:
+        if after is not before or reason != old_reason or moved:
             agent.presence_since = now
             self._emit(Publish(AgentPresenceChanged(agent.name, after, reason, actor, agent.device)))
         if after is Presence.OFFLINE:
@@ -322,7 +399,7 @@ class Roster:
 
     def _back_in_service(self, agent: AgentState, now: float) -> None:
         """C.5: a pause or a loss of contact longer than the grace starts the idle clock anew."""
-        if self._presence_moves_clock and now - agent.unavailable_since > self._pause_grace:
+        if self.pause_grace is not None and now - agent.unavailable_since > self.pause_grace:
             agent.idle_since = now
 
     def resume(self, agent: AgentState, offer: Offer, activity: Activity, since: float) -> None:
@@ -387,6 +464,7 @@ class Roster:
         seconds = offer.queue.config.wrap_up if own is None else own
         if seconds > 0.0 and agent.presence is not Presence.OFFLINE:
             self.floor.begin_wrap_up(agent, offer.queue.name, seconds, now)
+        self.floor.outlook.talked(agent, offer.queue.name, now - offer.answered, now)
         self._end_of_offer(agent, now, "conversation ended")
 
     def _end_of_offer(self, agent: AgentState, now: float, cause: str) -> None:

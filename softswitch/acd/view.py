@@ -5,6 +5,7 @@ Read only, plain values, durations in seconds.
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from typing import TYPE_CHECKING, Any
 
@@ -14,8 +15,10 @@ from softswitch.acd.caller import Caller, CallerState, Offer
 if TYPE_CHECKING:
     from softswitch.acd.engine import Engine
     from softswitch.acd.queue import QueueState, Seat, Tier
+    from softswitch.directory import Rung
 
 Values = dict[str, Any]
+ESTIMATED = 100  # callers of a queue whose wait is estimated for boards
 
 
 def snapshot(engine: Engine, now: float) -> Values:
@@ -38,7 +41,9 @@ def _queue(engine: Engine, queue: QueueState, now: float) -> Values:
         "closing": queue.closing,
         "waiting": len(callers),
         "longest_wait": max(waits, default=0.0),
-        "callers": [_caller(caller, place, now) for place, caller in enumerate(callers, 1)],
+        "surging": queue.surging,
+        "callbacks": sum(task.queue == queue.name for task in engine.callbacks.tasks.values()),
+        "callers": [_caller(engine, caller, place, now) for place, caller in enumerate(callers, 1)],
         "agents": dict(sorted(Counter(str(seat.agent.condition(queue.name)) for seat in seats).items())),
         "members": [
             {
@@ -51,10 +56,11 @@ def _queue(engine: Engine, queue: QueueState, now: float) -> Values:
         ],
         "counts": counts.as_dict() | {"in_progress": counts.in_progress},
         "figures": {name: figure.as_dict() for name, figure in counts.figures(too_long).items()},
+        "ewt": finite(engine.outlook.newcomer(queue, now).seconds),
     }
 
 
-def _caller(caller: Caller, place: int, now: float) -> Values:
+def _caller(engine: Engine, caller: Caller, place: int, now: float) -> Values:
     return {
         "caller": caller.id,
         "number": caller.number,
@@ -64,8 +70,16 @@ def _caller(caller: Caller, place: int, now: float) -> Values:
         "waited": now - caller.joined,
         "state": str(caller.state),
         "tier": caller.tier,
+        "rungs": len(caller.climbed),
+        "callback": str(caller.callback.kind) if caller.callback is not None else "",
         "offers": [_offer(offer, now) for offer in caller.offers.values()],
+        "ewt": finite(engine.outlook.caller(caller, now).seconds) if place <= ESTIMATED else None,
     }
+
+
+def finite(seconds: float) -> float | None:
+    """An estimate; None: nobody knows."""
+    return seconds if math.isfinite(seconds) else None
 
 
 def _offer(offer: Offer, now: float) -> Values:
@@ -90,7 +104,7 @@ def _agent(agent: AgentState, now: float) -> Values:
         "missed": agent.missed,
         "caller": offer.caller.id if offer else "",
         "queue": offer.queue.name if offer else "",
-        "queues": [seat.queue.name for seat in agent.seats],
+        "queues": [seat.queue.name for seat in agent.seats if seat.tier in seat.queue.tiers],
         "paused_in": sorted(agent.paused_in),
         "calls": agent.load.calls(now),
         "occupied_seconds": agent.load.occupied(now),
@@ -102,7 +116,7 @@ def explain_caller(engine: Engine, caller_id: str, now: float) -> Values | None:
     if caller is None:
         return None
     queue = caller.queue
-    opened = {tier.number for tier in queue.open_tiers(caller.lane, now)}
+    opened = {tier.number for tier in caller.section.open_tiers(caller.lane, now)}
     return {
         "caller": caller.id,
         "queue": queue.name,
@@ -112,12 +126,26 @@ def explain_caller(engine: Engine, caller_id: str, now: float) -> Values | None:
         "priority": caller.priority,
         "strategy": queue.strategy.name,
         "tiers_open": sorted(opened),
+        "waits_for": caller.preferred,
+        "asks_for": dict(caller.section.key[1]),
         "offers": [_offer(offer, now) for offer in caller.offers.values()],
         "members": [
             {"agent": seat.agent.name, "tier": tier.number, **_verdict(seat, caller, tier.number in opened, now)}
-            for tier in queue.tiers
+            for tier in (*queue.tiers, *(tier for tier in queue.lent if tier.rung <= caller.height))
             for seat in tier.seats.values()
         ],
+        "ladder": [_rung(number, rung, caller, now) for number, rung in enumerate(queue.config.escalation, 1)],
+    }
+
+
+def _rung(number: int, rung: Rung, caller: Caller, now: float) -> Values:
+    """A rung of the ladder as it is for this caller; `left`: seconds until it may be climbed, as far as time goes."""
+    return {
+        "rung": number,
+        "trigger": rung.trigger,
+        "action": rung.do or "play",
+        "climbed": rung in caller.climbed,
+        "left": max(0.0, caller.joined + rung.wait - now),
     }
 
 
@@ -129,6 +157,11 @@ def _verdict(seat: Seat, caller: Caller, opened: bool, now: float) -> Values:
     condition = agent.condition(seat.queue.name)
     if condition is not Condition.IDLE:
         return _why_not(agent, condition, now)
+    if caller.section is not seat.queue and not caller.section.fits(seat):
+        if caller.preferred:
+            left = max(0.0, caller.joined + caller.preferred_for - now)
+            return {"reason": "caller_waits_for_another", "agent": caller.preferred, "left": left}
+        return {"reason": "skills", "asked": dict(caller.section.key[1])}
     if not opened:
         return _closed(seat.tier, caller, now)
     if caller.state is CallerState.CONNECTING:

@@ -1,55 +1,18 @@
-"""The life of a leg as a table: its states, what can happen to it, and what each arrow does.
-
-INCOMING     an INVITE has come and has no final response (UAS)
-CALLING      our INVITE is out, nobody has rung (UAC)
-RINGING      ... somebody rings
-CANCELLING   our INVITE is cancelled, its final response is on the way
-ANSWERED     our 2xx is out, its ACK has not come
-DEPARTING    as ANSWERED, and we want to hang up: BYE has to wait for the ACK (RFC 3261 section 15)
-ESTABLISHED  both sides agree that there is a session
-LEAVING      our BYE is out
-ENDED
-"""
+"""The life of a leg as a table: what each input does in each state, and where it leads. The states are explained in `states`."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from enum import StrEnum
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
+from softswitch.call import early, reliable, timer
 from softswitch.call.headers import SDP
+from softswitch.call.states import LegInput, LegState
 from softswitch.events import LegAnswered, LegRinging
 
 if TYPE_CHECKING:
     from softswitch.call.leg import Leg
     from softswitch.sip.message import Message
-
-
-class LegState(StrEnum):
-    INCOMING = "incoming"
-    CALLING = "calling"
-    RINGING = "ringing"
-    CANCELLING = "cancelling"
-    ANSWERED = "answered"
-    DEPARTING = "departing"
-    ESTABLISHED = "established"
-    LEAVING = "leaving"
-    ENDED = "ended"
-
-
-class LegInput(StrEnum):
-    START = "we send INVITE"
-    PROVISIONAL = "1xx"
-    SUCCESS = "2xx"
-    FAILURE = "final failure"  # or none at all
-    CANCEL = "CANCEL"
-    ACK = "ACK"
-    ACK_MISSING = "no ACK"
-    BYE = "BYE"
-    ANSWER = "we answer"
-    HANG_UP = "we hang up"
-    BYE_DONE = "BYE answered"  # or never answered
-    LOST = "nothing to be said"  # after a fault of ours
 
 
 Action: TypeAlias = "Callable[[Leg, float, Any], None]"
@@ -67,8 +30,16 @@ def _accept(leg: Leg, now: float, body: bytes) -> None:
     leg.status = 200
     tx = leg.tx
     leg.unacked[tx.message.cseq] = tx
-    leg.respond(tx, 200, now, leg.board.place(leg.dialog.flow).contact + SDP, body)
+    if leg.reliable is not None:
+        reliable.finished(leg)
+    headers = leg.contact + timer.agree(leg, tx.message, now)
+    leg.respond(tx, 200, now, headers + SDP if body else headers, body)
     leg.board.publish(LegAnswered(leg.call.id, leg.id))
+
+
+def _accept_withheld(leg: Leg, now: float, _: Any) -> None:
+    assert leg.reliable is not None
+    _accept(leg, now, leg.description(leg.reliable.prefer, now))
 
 
 def _refuse(leg: Leg, now: float, final: tuple[int, str]) -> None:
@@ -96,7 +67,6 @@ def _ack_missing(leg: Leg, now: float, _: Any) -> None:
 
 
 def _rings(leg: Leg, now: float, message: Message) -> None:
-    leg.dialog.early(message)
     if not leg.ringing_at:
         leg.ringing_at = now
         leg.board.publish(LegRinging(leg.call.id, leg.id))
@@ -107,13 +77,14 @@ def _answered(leg: Leg, now: float, message: Message) -> None:
     leg.answered_at = now
     leg.status = message.status
     leg.allow = message.header("allow").upper()
-    leg.dialog.confirm(message)
+    body = early.confirmed(leg, message)
     leg.dialog.ack(leg.board.endpoint, leg.tx, message, now)
     # 13.2.1: where a 183 brought the answer already, the 2xx may leave it out, or must repeat it: the newer one counts.
-    if (message.body or not leg.negotiation.agreed) and not leg.take_answer(message.body, now):
+    if (body or not leg.negotiation.agreed) and not leg.take_answer(body, now):
         leg.status = 488
         leg.drop(now, 488, "no_common_codec")
         return
+    timer.answered(leg, message, now)
     leg.board.publish(LegAnswered(leg.call.id, leg.id))
     leg.owner.leg_answered(leg, now)
 
@@ -131,7 +102,7 @@ def _cancel(leg: Leg, now: float, final: tuple[int, str]) -> None:
 
 def _answered_late(leg: Leg, now: float, message: Message) -> None:
     """The 2xx crossed our CANCEL: there is a session that nobody wants."""
-    leg.dialog.confirm(message)
+    early.confirmed(leg, message)
     leg.dialog.ack(leg.board.endpoint, leg.tx, message, now)
     _bye_now(leg, now, None)
 
@@ -172,6 +143,14 @@ TABLE: Final[dict[LegState, dict[LegInput, tuple[Action, LegState]]]] = {
     LegState.INCOMING: {
         LegInput.LOST:        (_finished,      LegState.ENDED),
         LegInput.ANSWER:      (_accept,        LegState.ANSWERED),
+        LegInput.ANSWER_LATER: (_nothing,      LegState.WITHHELD),
+        LegInput.HANG_UP:     (_refuse,        LegState.ENDED),
+        LegInput.CANCEL:      (_cancelled,     LegState.ENDED),
+        LegInput.BYE:         (_left_early,    LegState.ENDED),
+    },
+    LegState.WITHHELD: {
+        LegInput.LOST:        (_finished,      LegState.ENDED),
+        LegInput.PRACK:       (_accept_withheld, LegState.ANSWERED),
         LegInput.HANG_UP:     (_refuse,        LegState.ENDED),
         LegInput.CANCEL:      (_cancelled,     LegState.ENDED),
         LegInput.BYE:         (_left_early,    LegState.ENDED),

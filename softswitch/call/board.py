@@ -8,13 +8,19 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from media.control import Statistics
+from softswitch.call.announcing import Nowhere, Standings
 from softswitch.call.codecs import repertoire
 from softswitch.call.description import Terms
+from softswitch.call.desk import Desk
+from softswitch.call.incall import Keypad
 from softswitch.call.leg import DEADLINES
+from softswitch.call.mailboxes import Mailboxes
 from softswitch.call.media import MediaPool
 from softswitch.call.menu import Site
 from softswitch.call.naming import DEFAULT_NAME
+from softswitch.call.phones import Phones
 from softswitch.call.recording import Recorder
+from softswitch.call.toll import Guard
 from softswitch.directory import Account
 from softswitch.effects import (
     CallsChanged,
@@ -28,15 +34,20 @@ from softswitch.effects import (
     Outcome,
     Publish,
 )
-from softswitch.events import Event, LegEnded, MediaAlarm
+from softswitch.events import Event, LegEnded, MediaAlarm, PromptMissing
 from softswitch.machine import Deadlines
+from softswitch.outside import TRUNK, Trunk
 from softswitch.sip.listener import WILDCARDS, contact, is_loopback, literal, sent_by
+from softswitch.sip.trunks import Trunks
 
 if TYPE_CHECKING:
     from softswitch.call.call import Call
+    from softswitch.call.callback import Attempt
     from softswitch.call.conference import Meeting
+    from softswitch.call.leaving import Leaving
     from softswitch.call.leg import Leg
     from softswitch.call.media import MediaLeg
+    from softswitch.call.park import Parked
     from softswitch.call.queueing import Offer
     from softswitch.call.supervise import Supervision
     from softswitch.directory import Directory
@@ -46,8 +57,9 @@ if TYPE_CHECKING:
 
 _COUNTERS: Final = tuple(name for name in Statistics.__dataclass_fields__ if name != "leg")
 STATISTICS_WAIT: Final = 1.0  # seconds that the record of a leg waits for its last statistics
+LEADS: Final = ("target", "return", "again", "number")  # deadlines of whoever leads a party to somebody
 WORKER_GRACE: Final = 10.0  # seconds that calls wait for the replacement of their media worker
-ALLOW: Final = "Allow: INVITE, ACK, BYE, CANCEL, OPTIONS, INFO, UPDATE\r\n"
+ALLOW: Final = "Allow: INVITE, ACK, BYE, CANCEL, OPTIONS, INFO, UPDATE, PRACK, REFER, NOTIFY\r\n"
 
 
 @dataclass(slots=True, frozen=True)
@@ -62,8 +74,19 @@ class Policy:
     country: str = ""  # of the tones; "" = the site's
     recordings: str = ""  # the folder they go to; "" = nothing is recorded
     recording_name: str = DEFAULT_NAME
+    voicemail: str = ""  # the folder of messages and greetings; "" = there is no voicemail
     media_addresses: tuple[str, ...] = ()  # further ones of ours, where SDP names one outside (candidates for browsers)
+    session_expires: int = 1_800  # of sessions that nobody refreshes (RFC 4028); 0 = no session timers
+    session_minimum: int = 90  # the shortest that a phone may ask for
+    reliable_provisional: str = "media"  # what goes out reliably to phones that can (RFC 3262): "off" | "media" | "all"
     keys_in_clear: bool = False  # SDES keys may travel where the signalling is not encrypted (MED-31)
+
+    @property
+    def extensions(self) -> tuple[str, ...]:
+        """The option tags of what calls support (RFC 3261 section 20.37)."""
+        reliable = ("100rel",) if self.reliable_provisional != "off" else ()
+        timer = ("timer",) if self.session_expires else ()
+        return ("replaces", "norefersub", *reliable, *timer)
 
 
 class Place(NamedTuple):
@@ -78,6 +101,7 @@ _ELSEWHERE: Final = {
     (False, False): "2001:db8::1", (False, True): "::1", (True, False): "192.0.2.1", (True, True): "127.0.0.1",
 }  # fmt: skip
 MAX_TERMS: Final = 20_000  # remembered
+MAX_MISSING: Final = 1_000  # missing clips that are told of, until the prompts change
 NOBODY: Final = Account("")  # a leg without an account
 
 
@@ -97,8 +121,11 @@ class Board:
         is_open: Callable[[str], bool],
         policy: Policy,
         media_host: Callable[[Flow], str] | None = None,
+        trunks: Trunks | None = None,
     ) -> None:
-        self.site = Site(directory, is_open)
+        self.trunks = trunks or Trunks(endpoint, entropy)
+        self.desk = Desk(self.publish, directory, is_open)
+        self.site = Site(directory, self.desk.switches.is_open)
         self.endpoint = endpoint
         self.bindings = bindings
         self.entropy = entropy
@@ -108,25 +135,40 @@ class Board:
         self.deadlines: Deadlines[tuple[Any, str]] = Deadlines()
         self.calls: dict[str, Call] = {}
         self.legs: dict[str, Leg] = {}  # our tag -> the leg
+        self.phones = Phones(self)
+        self.parked: dict[str, Parked] = {}  # number of the place -> the call that waits there
+        self.turns: dict[str, int] = {}  # ring group that begins with another member each time -> the next
+        self.undisturbed: set[Call] = set()  # while which the caller's phone is busy for others
         self.offers: dict[int, Offer] = {}
+        self.callbacks: dict[str, Attempt] = {}  # customers who are being called back, by callback
+        # Why a queue takes no callback of a number: "already" | "full", "" if it does. The switch asks the queue engine.
+        self.callback_refusal: Callable[[str, str], str] = lambda queue, number: ""
         self.watches: dict[str, list[Supervision]] = {}  # the account of a phone -> who watches it
         self.meetings: dict[str, Meeting] = {}
+        self.leaving: dict[str, list[Leaving]] = {}  # legs that have transferred their call away, by account
         self.by_account: Counter[str] = Counter()  # calls that an account has made
         self.changed: dict[Call, None] = {}  # since what a restart must know of them was last asked for
+        self.standings: Standings = Nowhere()  # how waiting callers stand
         self.clips: Container[str] | None = None  # names that workers can play, None = not told
         self.local: frozenset[str] = frozenset(
             host.lower()
             for listener in endpoint.listeners
-            for host in (listener.host, listener.advertised_host)
+            for host in (listener.host, listener.advertised_host, *listener.addresses)
             if host
         )
+        self._supported = f"Supported: {', '.join(policy.extensions)}\r\n"
         self._media_host = media_host
-        self._places: dict[tuple[int, bool, bool], Place] = {}
+        self._places: dict[tuple[int, str, bool], Place] = {}
         self._terms: dict[tuple[str, str, str, int, int], Terms] = {}
         self._devices: Counter[str] = Counter()
         self._closing: dict[tuple[int, int], Closing] = {}
         self._exhausted = False
+        self._missing: set[tuple[str, str]] = set()  # clips that somebody was told of
+        self.moment: Callable[[], float] = lambda: 0.0  # the time of the present input
+        self.guard = Guard(self)
+        self.keypad = Keypad()
         self.recorder = Recorder(self, policy.recordings, policy.recording_name)
+        self.mailboxes = Mailboxes(self, policy.voicemail)
 
     @property
     def directory(self) -> Directory:
@@ -147,16 +189,20 @@ class Board:
                 self.out.append(CallsChanged())
             changed[call] = None
 
-    def place(self, flow: Flow) -> Place:
-        """How we appear to the peer of a flow. Three answers per listener at most, so they are kept."""
-        key = (flow.listener, is_loopback(flow.host), ":" in flow.host)
+    def place(self, flow: Flow, secure: bool = False) -> Place:
+        """How we appear to the peer of a flow; `secure`: by a sips Contact."""
+        key = (flow.listener, flow.host, secure)
         found = self._places.get(key)
         if found is None:
+            if len(self._places) >= MAX_TERMS:
+                self._places.clear()
             listener = self.endpoint.listeners[flow.listener]
             host = sent_by(listener, flow).rpartition(":")[0]
             if self._media_host is not None:
                 host = self._media_host(flow)
-            found = Place(f"Contact: {contact(listener, flow)}\r\n{ALLOW}", literal(host) or host)
+            found = Place(
+                f"Contact: {contact(listener, flow, secure=secure)}\r\n{ALLOW}{self._supported}", literal(host) or host
+            )
             self._places[key] = found
         return found
 
@@ -172,7 +218,9 @@ class Board:
 
     def _new_terms(self, device: str, flow: Flow, worker: int) -> Terms:
         directory, pool = self.directory, self.pool
-        account = directory.accounts.get(device, NOBODY)
+        account: Account | Trunk = directory.accounts.get(device, NOBODY)
+        if device.startswith(TRUNK):
+            account = directory.trunks.get(device[len(TRUNK) :], account)
         sealed = flow.transport in ("tls", "wss")
         return Terms(
             repertoire(account.codecs or directory.codecs, pool.codecs), self._hosts(flow), account.srtp,
@@ -249,30 +297,72 @@ class Board:
     def occupy(self, device: str, kind: str) -> None:
         """A leg outside the queues begins on a device."""
         self._devices[device] += 1
-        if self._devices[device] == 1:
+        if self._devices[device] == 1 and not device.startswith(TRUNK):
             self.out.append(DeviceBusy(device, kind))
 
     def vacate(self, device: str) -> None:
         self._devices[device] -= 1
         if not self._devices[device]:
             del self._devices[device]
-            self.out.append(DeviceFree(device))
+            if not device.startswith(TRUNK):
+                self.out.append(DeviceFree(device))
+
+    def legs_on(self, trunk: str) -> int:
+        """How many calls a trunk carries."""
+        return self._devices[TRUNK + trunk]
+
+    def on_the_phone(self, device: str) -> bool:
+        """Whether a phone of this account is in a call, or rings."""
+        if device in self._devices:
+            return True
+        return any(
+            leg.device == device
+            for offer in self.offers.values()
+            for leg in ((offer.leg,) if offer.leg is not None else offer.fork.legs if offer.fork is not None else ())
+        )
 
     # --- clips -----------------------------------------------------------------------------------------------------------
 
-    def resolve(self, clips: Sequence[str], language: str) -> tuple[str, ...]:
-        """Clip names with their language (IVR-14): the wanted one, else the site's, else English, else any spelling given."""
-        return tuple([self._clip(clip, language) for clip in clips])
+    def resolve(self, clips: Sequence[str], language: str, prompts: str = "", call: str = "") -> tuple[str, ...]:
+        """Clip names with their language (IVR-14): the wanted one, else the site's, else English, else any spelling given.
 
-    def _clip(self, clip: str, language: str) -> str:
+        Of a prompt set where that has the clip. Whoever looks after the prompts is told once of each that is missing.
+        """
+        return tuple([self._clip(clip, language, prompts, call) for clip in clips])
+
+    def _clip(self, clip: str, language: str, prompts: str, call: str) -> str:
         known = self.clips
         wanted = f"{language}/{clip}"
+        if prompts and known is not None and (own := f"{language}/{prompts}/{clip}") in known:
+            return own
         if known is None or wanted in known:
             return wanted
-        for name in (clip, f"{self.directory.language}/{clip}", f"en/{clip}"):
-            if name in known:
-                return name
-        return wanted  # The worker reports what is missing and plays comfort instead.
+        if clip in known:
+            return clip
+        others = [f"{self.directory.language}/{clip}", f"en/{clip}"]
+        if prompts:
+            others.insert(0, f"{self.directory.language}/{prompts}/{clip}")
+        played = next((name for name in others if name in known), "")
+        self.lacks(clip, language, played, call)
+        return played or wanted  # The worker reports what is missing and plays comfort instead.
+
+    def took_clips(self, names: Container[str]) -> None:
+        """There are other clips than before."""
+        self.clips = names
+        self._missing.clear()
+
+    def has_exactly(self, clip: str, language: str, prompts: str = "") -> bool:
+        """Whether a clip is there in this very language, as far as we were told."""
+        known = self.clips
+        if known is None or f"{language}/{clip}" in known or clip in known:
+            return True
+        return bool(prompts) and f"{language}/{prompts}/{clip}" in known
+
+    def lacks(self, clip: str, language: str, played: str, call: str) -> None:
+        """A clip is missing in a language, and `played` is heard instead: whoever looks after the prompts is told, once."""
+        if (clip, language) not in self._missing and len(self._missing) < MAX_MISSING:
+            self._missing.add((clip, language))
+            self.publish(PromptMissing(clip, language, played, call))
 
     def has_clip(self, clip: str, language: str) -> bool:
         """Whether a clip that is nice to have is there, in some language."""
@@ -290,13 +380,17 @@ class Board:
     def forget(self, call: Call, now: float) -> None:
         """Take everything away from a call, whatever state it was left in. No signalling, no records."""
         self.recorder.ended(call, now)
+        self.mailboxes.ended(call, now)
         self.recorder.account(call.id, now)
         for leg in [leg for leg in self.legs.values() if leg.call is call]:
             del self.legs[leg.id]
             for kind in DEADLINES:
                 self.deadlines.clear((leg, kind))
+            self.keypad.forget(leg)
             if leg.occupies and not leg.gone:
                 self.vacate(leg.device)
+            if leg.errand is not None and not leg.gone:
+                self.guard.ended(leg, now)
             if self.pool.legs.get((leg.media.worker, leg.media.index)) is leg.media:
                 leg.media.close(now)
         for watches in list(self.watches.values()):
@@ -306,15 +400,30 @@ class Board:
         for meeting in list(self.meetings.values()):
             if meeting.members.pop(call.id, None) is not None and not meeting.members:
                 del self.meetings[meeting.name]
+        for device, leaving in list(self.leaving.items()):
+            for left in [one for one in leaving if one.call is call]:
+                self.deadlines.clear((left, "leave"))
+                leaving.remove(left)
+            if not leaving:
+                del self.leaving[device]
+        if call.lead is not None:
+            for kind in LEADS:
+                self.deadlines.clear((call.lead, kind))
         for offer in [offer for offer in self.offers.values() if offer.call is call]:
             del self.offers[offer.id]
             self.out.append(ConversationEnded(offer.id) if offer.talking else OfferFailed(offer.id, OfferResult.FAILED))
         call.legs.clear()
+        self.undisturbed.discard(call)
+        for slot in [slot for slot, parked in self.parked.items() if parked.call is call]:
+            self.deadlines.clear((self.parked.pop(slot), "parked"))
         if call.visit is not None and call.visit.waiting:
-            self.out.append(LeaveQueue(call.id, Outcome.FAILED))
-        for fork in (call.fork, *(offer.fork for offer in (call.visit.offers.values() if call.visit else ()))):
-            for kind in ("attempt", "group", "silence"):
-                self.deadlines.clear((fork, kind))
+            call.visit.announcer.stop()
+            self.out.append(LeaveQueue(call.visit.caller, Outcome.FAILED))
+        led = call.lead.fork if call.lead is not None else None
+        for fork in (call.fork, led, *(offer.fork for offer in (call.visit.offers.values() if call.visit else ()))):
+            for kind in ("attempt", "group", "silence", "flow", "asked"):
+                for one in (fork, *(fork.parts if fork is not None else ())):
+                    self.deadlines.clear((one, kind))
         for kind in ("flow", "pressing"):
             self.deadlines.clear((call, kind))
         if self.calls.pop(call.id, None) is not None:
@@ -328,7 +437,9 @@ class Board:
                 media.close(now)
 
     def count(self, user: str, change: int) -> None:
-        """An account begins or ends a call."""
+        """An account begins or ends a call. Those that come from outside are nobody's."""
+        if not user:
+            return
         self.by_account[user] += change
         if not self.by_account[user]:
             del self.by_account[user]
@@ -338,5 +449,6 @@ class Board:
         """Whether nothing is left of any call: for tests, and for a shutdown that waits."""
         return not (
             self.calls or self.legs or self.offers or self.pool.legs or self._devices or self._closing or self.deadlines
-            or self.by_account or self.watches or self.meetings
+            or self.by_account or self.watches or self.meetings or self.leaving or self.keypad.typing or self.undisturbed
+            or self.parked or not self.mailboxes.idle
         )  # fmt: skip

@@ -9,21 +9,33 @@ from __future__ import annotations
 from collections.abc import Collection
 from typing import TYPE_CHECKING, Final
 
-from softswitch.call import conference, sources
-from softswitch.call.flow import Dial, EnterQueue, Flow, Mark, Meet, Runner, Watch
+from softswitch.call import leaving, outward, sources
+from softswitch.call.actions import FAILURES
+from softswitch.call.after import stays, talked_to
+from softswitch.call.dialling import RINGING, failed, put_through
+from softswitch.call.features import begin, phone_flow
+from softswitch.call.flow import Flow, Mark, Runner
 from softswitch.call.fork import Fork, Invitation
-from softswitch.call.headers import ANONYMOUS, party
+from softswitch.call.headers import ANONYMOUS, diversion_lines, party, trail_lines
+from softswitch.call.identity import led_by
 from softswitch.call.leg import FLASH, Leg, LegState
-from softswitch.call.menu import FAILURES, farewell, feature, flow_for
-from softswitch.call.queueing import QueueVisit
+from softswitch.call.menu import farewell, feature, flow_for, resumed
+from softswitch.call.only import NOT_ALLOWED
+from softswitch.call.reach import reach
 from softswitch.call.routing import Destination, agent_of
-from softswitch.call.supervise import Supervision, follow, may_supervise
-from softswitch.effects import AgentCommand
+from softswitch.call.stage import CallStage
+from softswitch.call.supervise import Supervision, follow
+from softswitch.call.visitor import GONE, Visitor
 from softswitch.events import CallBridged, CallEnded, CallHeld, CallResumed, DigitReceived, FlowStep
 
 if TYPE_CHECKING:
     from softswitch.call.board import Board
     from softswitch.call.codecs import Format
+    from softswitch.call.conference import Meeting
+    from softswitch.call.headers import Diversion
+    from softswitch.call.hunt import Hunt
+    from softswitch.call.lead import Lead
+    from softswitch.call.queueing import QueueVisit
     from softswitch.directory import Account
     from softswitch.sip.message import Message
 
@@ -31,6 +43,7 @@ MAX_PATH: Final = 200  # steps of a flow that the record of a call keeps
 
 # How a call that nobody answered ends in its record, by the status the caller got.
 OUTCOMES: Final = {486: "busy", 600: "busy", 487: "cancelled", 603: "rejected", 607: "rejected", 608: "rejected"}
+FEATURES: Final = ("feature", "slot")
 NOT_REACHED: Final = {"no_answer": "no_answer", "rejected": "rejected", "busy": "busy"}
 
 
@@ -38,16 +51,22 @@ class Call:
     """One call from its INVITE to its record."""
 
     __slots__ = (
-        "_caller", "_on_answer", "account", "board", "bridged_at", "caller_name", "caller_number", "dialled",
-        "ended", "extra", "fork", "headers", "hidden", "holding", "id", "language", "legs", "max_forwards", "meeting", "outcome",
-        "path", "peer", "pressing", "reached", "recipe", "room", "runner", "started", "supervision", "unsettled", "visit",
-        "watchers", "worker",
+        "_caller", "_on_answer", "account", "authority", "board", "bridged_at", "caller_name", "caller_number",
+        "connected_at", "context", "dialled", "diversions", "ended", "extra", "fork", "headers", "hidden", "holding",
+        "id", "intercom", "language", "lead", "legs", "max_forwards", "meeting", "origin", "outcome", "path", "path_at", "peer",
+        "pressing", "reached", "recipe", "room", "runner", "secure", "shows", "started", "supervision", "talked",
+        "transfers", "trunk", "unsettled", "visit", "visited", "visitor", "watchers", "worker",
     )  # fmt: skip
 
     def __init__(self, board: Board, account: Account, dialled: str, worker: int, now: float, *, id: str = "") -> None:
         self.board = board
         self.id = id or board.entropy.token()
         self.account = account
+        self.authority = account  # by whose rights the call is led further: after a transfer or a forward, theirs
+        self.diversions: tuple[Diversion, ...] = ()  # by whom it was led further, and why; the latest last
+        self.trunk = ""  # that the caller came in by, else that somebody outside talks by
+        self.shows = ""  # a number of the account that its phone has asked for
+        self.visited: tuple[str, ...] = ()  # who has led it further, "account:101"
         self.caller_number = account.user
         self.caller_name = account.name
         self.dialled = dialled
@@ -62,22 +81,34 @@ class Call:
         self.pressing: Leg | None = None  # whose key is for us only, and may not be let go yet
         self.watchers: list[Supervision] = []  # who listens to the conversation
         self.supervision: Supervision | None = None  # what this caller does to another's conversation
-        self.meeting: conference.Meeting | None = None
-        self.fork: Fork | None = None
+        self.meeting: Meeting | None = None
+        self.fork: Fork | Hunt | None = None
         self.runner: Runner | None = None
         self.visit: QueueVisit | None = None
         self.headers = ""  # of the INVITE that go on to the other side
+        self.intercom = False  # the phone that is called is asked to answer by itself
+        self.secure = False  # a sips URI was called: TLS on every way
         self.hidden = False  # the caller's identity is not shown
         self.max_forwards = 70
         self.path: list[str] = []
+        self.path_at: list[float] = []  # when each was reached, in seconds since the call began
         self.recipe: tuple[str, ...] = ()  # of the flow that the caller is led by (`menu.resumed`)
         self.reached = ""  # the agent who took the call
         self.outcome = ""  # how the attempt to reach somebody failed
-        self.bridged_at = 0.0
+        self.lead: Lead | None = None  # who leads a party of the call to somebody else (`transfer`, `recall`)
+        self.transfers = 0  # times that the call was led on
+        self.context: dict[str, str] = {}  # what travels with it: "note", "customer" (XFR-07)
+        self.origin: tuple[str, ...] = ()  # the caller's number and name, if another party is the caller now
+        self.connected_at = 0.0  # since when anybody talked, for the record
+        self.bridged_at = 0.0  # ... since when those talk who do now
+        self.talked = 0.0  # seconds of talk before that
         self.unsettled = 0  # legs whose record is not published yet
         self.ended: CallEnded | None = None
         self.holding: set[Leg] = set()
-        self._on_answer: Flow | None = None  # for a phone that we ring ourselves
+        self._on_answer: tuple[Flow, tuple[str, ...]] | None = (
+            None  # flow and recipe, for a phone that we ring ourselves
+        )
+        self.visitor = Visitor(self, board.publish, board.out.append, lambda: talked_to(self))
         board.calls[self.id] = self
         board.count(account.user, 1)
         board.touch(self)
@@ -110,9 +141,11 @@ class Call:
     # --- beginning -----------------------------------------------------------------------------------------------------
 
     def start(self, destination: Destination, now: float) -> None:
-        """Put the caller through to an account, or answer and run the flow of any other destination."""
-        if destination.kind == "account":
-            self.ring(destination.name, now)
+        """Ring whoever the destination means, or answer and run the flow of any other."""
+        if destination.kind in RINGING:
+            put_through(self, destination, now)
+        elif destination.kind in FEATURES and begin(self, destination, now):
+            pass  # It was a way to dial, or has taken another call.
         elif self.caller.offer is not None and not self.caller.understands:
             # It speaks nothing that we could play to it.
             self.caller.hang_up(now, 488, "no_common_codec")
@@ -120,8 +153,10 @@ class Call:
         elif destination.kind == "agent":
             agent = agent_of(self.account, self.board.directory)
             self.run(feature(agent, destination, self.account.user), now)
+        elif destination.kind in FEATURES:
+            self.run(phone_flow(self, destination), now)
         else:
-            self.run(flow_for(destination, self.board.site), now, ("to", str(destination)))
+            self.run(flow_for(destination, self.board.site, self.visitor), now, ("to", str(destination)))
 
     def run(self, flow: Flow, now: float, recipe: tuple[str, ...] = ()) -> None:
         """Answer if that has not happened, and lead the caller through a flow. Keys typed before are kept.
@@ -132,66 +167,53 @@ class Call:
         typed = self.runner.digits if self.runner is not None else []
         if self.runner is not None:
             self.runner.stop()
-        self.runner = runner = Runner(flow, self)
+        self.runner = runner = Runner(flow, CallStage(self))
         runner.digits = typed
         self.caller.answer((), now)
         if self.caller.up:  # With a late offer the flow starts when the ACK has brought an address.
             runner.start(now)
 
-    def summon(self, flow: Flow, caller: str, now: float) -> None:
-        """Ring the phone of our own account and lead whoever answers through a flow. `caller`: what the phone shows."""
+    def summon(
+        self, flow: Flow, caller: str, now: float, *, role: str = "supervisor", by_itself: bool = False,
+        recipe: tuple[str, ...] = (),
+    ) -> None:  # fmt: skip
+        """Ring the phone of our own account and lead whoever answers through a flow.
+
+        `caller`: what the phone shows; `by_itself`: it is asked to answer without anybody touching it; `recipe`: as of `run`.
+        """
         board, user = self.board, self.account.user
-        bindings = board.bindings(user, now)
-        self._on_answer = flow
-        if not bindings:
-            self._not_reached(480, "unreachable", now)
-            return
+        self._on_answer = flow, recipe
         domain = board.directory.domain
         invitation = Invitation(
-            "supervisor", user, self.account.name or user, party(caller, self.dialled, domain), party("", user, domain),
-            occupies="internal",
+            role, user, self.account.name or user, party(caller, self.dialled, domain), party("", user, domain),
+            occupies="internal", auto_answer=by_itself,
         )  # fmt: skip
-        self.fork = Fork(board, self, self, invitation, bindings, board.policy.no_answer_timeout)
+        self.fork = reach(board, self, self, invitation, Destination("account", user), board.policy.no_answer_timeout)
         self.fork.start(now)
 
     def _summoned(self, leg: Leg, now: float) -> None:
-        flow, self._on_answer = self._on_answer, None
-        assert flow is not None
+        led, self._on_answer = self._on_answer, None
+        assert led is not None
         self._caller = leg
         leg.owner = self
-        self.run(flow, now)
-
-    def ring(self, user: str, now: float) -> None:
-        """Ring all contacts of an account."""
-        board = self.board
-        account = board.directory.accounts.get(user)
-        if account is None:
-            self._not_reached(404, "not_found", now)
-        elif user == self.account.user:
-            self._not_reached(482, "loop", now)  # SIG-35: nobody calls oneself
-        elif account.do_not_disturb:
-            self._not_reached(486, "busy", now)
-        else:
-            bindings = board.bindings(user, now)
-            if not bindings:
-                self._not_reached(480, "unreachable", now)
-                return
-            domain = board.directory.domain
-            invitation = Invitation(
-                "callee", user, account.name or user, self.identity(), party("", user, domain), self.headers, self.max_forwards,
-                self._caller_speaks(), "internal",
-            )  # fmt: skip
-            self.fork = Fork(board, self, self, invitation, bindings, board.policy.no_answer_timeout)
-            self.fork.start(now)
+        self.run(led[0], now, led[1])
 
     def identity(self, prefix: str = "") -> str:
         """The From value that others see: the account that called, never what its phone claims."""
         if self.hidden:
             return ANONYMOUS
-        name = f"{prefix}{self.caller_name or (self.caller_number if prefix else '')}"
-        return party(name, self.caller_number, self.board.directory.domain)
+        number = self.visitor.shown_number or self.caller_number
+        name = f"{prefix}{self.visitor.shown_name or self.caller_name or (number if prefix else '')}"
+        return party(name, number, self.board.directory.domain)
 
-    def _caller_speaks(self) -> tuple[Format, ...]:
+    @property
+    def trail(self) -> str:
+        """Header lines that tell whoever is rung where the call has been."""
+        domain = self.board.directory.domain
+        lines = diversion_lines(led_by(self), domain)
+        return lines + trail_lines(self.id, self.authority.user, self.transfers, self.context, domain)
+
+    def caller_speaks(self) -> tuple[Format, ...]:
         """What the other side is to prefer: what the caller talks already, then all that the caller has named."""
         negotiation, offer = self.caller.negotiation, self.caller.offer or self.caller.negotiation.remote
         named = offer.wishes if offer is not None else ()
@@ -202,7 +224,10 @@ class Call:
 
     # --- as the owner of a fork ----------------------------------------------------------------------------------------
 
-    def fork_ringing(self, fork: Fork, leg: Leg, now: float) -> None:
+    def fork_ringing(self, fork: Fork | Hunt, leg: Leg, now: float) -> None:
+        if self.lead is not None:
+            self.lead.fork_ringing(fork, leg, now)
+            return
         if self._caller is None:
             return
         caller = self._caller
@@ -214,28 +239,40 @@ class Call:
         else:
             caller.ring(now)
 
-    def fork_answered(self, fork: Fork, leg: Leg, now: float) -> None:
+    def fork_answered(self, fork: Fork | Hunt, leg: Leg, now: float) -> None:
         self.fork = None
         if self._caller is None:
             self._summoned(leg, now)
+            return
+        if self.lead is not None:
+            self.lead.fork_answered(fork, leg, now)
             return
         if self.runner is not None:
             self.runner.stop()
         self.join(leg, now)
 
-    def fork_failed(self, fork: Fork, status: int, cause: str, now: float) -> None:
+    def fork_failed(self, fork: Fork | Hunt, status: int, cause: str, now: float) -> None:
         self.fork = None
-        self._not_reached(status, cause, now)
+        if not failed(self, fork, status, cause, now):
+            self.not_reached(status, cause, now)
 
-    def _not_reached(self, status: int, cause: str, now: float) -> None:
+    def not_reached(self, status: int, cause: str, now: float) -> None:
+        """Nobody is to be had: the status for a caller who was not answered, words for one who was."""
+        if self.lead is not None:
+            self.lead.failed(status, cause, now)
+            return
         self.outcome = NOT_REACHED.get(cause, OUTCOMES.get(status, "failed"))
         if self._caller is None:
             self.end(cause, now)
         elif self.runner is not None and self.runner.active:
             self.runner.resume(cause, now)
         elif self.caller.state is LegState.INCOMING:
-            self.caller.hang_up(now, status, cause)
+            self.caller.hang_up(now, status, cause, NOT_ALLOWED if self.secure and status == 480 else "")
             self.end(cause, now)
+        elif self.runner is None and self.recipe[:1] == ("menu",):
+            self.run(
+                resumed(self.recipe, self.board.site, self.visitor), now, self.recipe
+            )  # It rang through a restart.
         else:
             self.say(FAILURES.get(cause, ("call-failed",)), cause, now)
 
@@ -261,11 +298,26 @@ class Call:
         self.peer = leg
         leg.owner = self
         self.bridged_at = now
+        self.connected_at = self.connected_at or now
         self.caller.answer(leg.negotiation.speaks, now)
         if self.caller.gone:
             return
         self.board.publish(CallBridged(self.id, self.caller.id, leg.id))
         self.changed(now)
+
+    def pause_talk(self, now: float) -> None:
+        """Two no longer talk, and the call goes on."""
+        if self.bridged_at:
+            self.talked += now - self.bridged_at
+            self.bridged_at = 0.0
+
+    def present(self, leg: Leg) -> None:
+        """Somebody else is the caller from now on: it is them whom others see. The record keeps who it was."""
+        self.origin = self.origin or (self.caller_number, self.caller_name)
+        account = self.board.directory.accounts.get(leg.device)
+        self.caller_number = leg.device if account is not None else leg.party
+        self.caller_name = account.name if account is not None else ""
+        self.hidden = False
 
     def refresh(self) -> None:
         """Give everybody in the conversation what they are to hear."""
@@ -274,10 +326,15 @@ class Call:
 
     def changed(self, now: float) -> None:
         """The parties of the conversation, or what they can hear, have changed."""
-        self.board.touch(self)
+        outward.note_trunk(self)
         self.refresh()
         self.align(now)
         self.board.recorder.changed(self, now)
+        self.regrouped(now)
+
+    def regrouped(self, now: float) -> None:
+        """Others than before are in the conversation, or nobody is: whoever listens follows their phone."""
+        self.board.touch(self)
         if self.board.watches:
             follow(self.board, self, now)
 
@@ -320,6 +377,9 @@ class Call:
         if leg is self.caller and runner is not None and not runner.started and leg.up:
             runner.start(now)
             return
+        if leg is self._caller and leg.state is LegState.INCOMING:
+            self.fork_resumed(now)  # Their answer to our offer came with PRACK.
+            return
         if leg.holding is not (leg in self.holding):
             self._hold(leg, now)
         if self.supervision is not None:
@@ -328,6 +388,8 @@ class Call:
             self.meeting.refresh()
         elif self.peer is not None:
             self.changed(now)
+        elif self.lead is not None:
+            self.lead.refresh()
         # Else on hold in a menu or a queue: the worker does not send to them, and the source goes on.
 
     def _hold(self, leg: Leg, now: float) -> None:
@@ -350,14 +412,21 @@ class Call:
         if self.meeting is not None:
             self.meeting.digit(self, digit, now)
             return
+        if self.lead is not None and self.lead.digit(leg, digit, now):
+            return
         if self.peer is not None:
             self.board.recorder.digit(self, leg, digit, now)
-        peer = self.other(leg)
+            if self.board.keypad.digit(self, leg, digit, method, now):
+                return
+        peer = self.partner(leg)
         if peer is not None:
             # From a room no event goes from port to port: it is not for whoever listens.
             peer.send_digit(digit, duration_ms, "room" if self.room and method == "rfc4733" else method, now)
-        elif leg is self.caller and self.runner is not None and not self.waiting and digit != FLASH:
-            self.runner.digit(digit, now)
+        elif leg is self.caller and digit != FLASH:
+            if self.visit is not None and self.visit.waiting:
+                self.visit.key(digit)
+            elif self.runner is not None:
+                self.runner.digit(digit, now)
 
     def leg_played(self, leg: Leg, play: int, cause: str, now: float) -> None:
         if self.visit is not None and self.visit.played(leg, play, cause, now):
@@ -369,10 +438,11 @@ class Call:
             self.runner.play_done(play, cause, now)
 
     def leg_gone(self, leg: Leg, now: float) -> None:
-        if leg not in self.members:
+        if leg not in self.members or (self.lead is not None and self.lead.lost(leg, now)):
             return
         if not self.extra:
-            self.end(leg.cause, now)
+            if not stays(self, leg, now):
+                self.end(leg.cause, now)
             return
         # Three were talking, so two still do.
         self.mark(Mark("left", leg.party))
@@ -389,67 +459,31 @@ class Call:
         """Whether the caller waits in a queue."""
         return self.visit is not None and self.visit.waiting
 
+    def partner(self, leg: Leg) -> Leg | None:
+        """Who hears this leg now, None if nobody or several do."""
+        return self.other(leg) if self.lead is None else self.lead.partner(leg)
+
+    def shield(self, leg: Leg, until: float) -> None:
+        """The keys that a leg presses are for us only, for a moment."""
+        self.pressing = leg
+        self.board.deadlines.set((self, "pressing"), until)
+        self.refresh()
+
     def other(self, leg: Leg) -> Leg | None:
         """Who this leg talks to, None if nobody."""
         if self.peer is None or self.extra:
             return None
         return self.peer if leg is self._caller else self._caller
 
-    # --- as the stage of a flow ----------------------------------------------------------------------------------------
+    # --- what flows and visits do with the caller ------------------------------------------------------------------------
 
     def play(self, clips: tuple[str, ...], interruptible: bool) -> int:
-        return self.caller.media.play_clips(self.board.resolve(clips, self.language), until_digit=interruptible)
+        return self.caller.media.play_clips(
+            self.board.resolve(clips, self.language, self.visitor.prompts, self.id), until_digit=interruptible
+        )
 
     def music(self, name: str) -> None:
         self.caller.media.music(self.board.music(name))
-
-    def echo(self) -> None:
-        self.caller.media.echo()
-
-    def wait_until(self, at: float | None) -> None:
-        if at is None:
-            self.board.deadlines.clear((self, "flow"))
-        else:
-            self.board.deadlines.set((self, "flow"), at)
-
-    def enter_queue(self, step: EnterQueue, now: float) -> None:
-        queue = self.board.directory.queues.get(step.queue)
-        if queue is None:
-            self.mark(Mark("unknown_queue", step.queue))
-            self.say(("unavailable",), "unknown_queue", now)
-            return
-        self.mark(Mark("queue", queue.name))
-        if queue.language:
-            self.language = queue.language
-        self.visit = QueueVisit(self, queue, now)
-        self.visit.enter(step.priority, now)
-
-    def meet(self, step: Meet, now: float) -> str:
-        config = self.board.directory.conferences.get(step.conference)
-        if config is None:
-            return "unknown_conference"
-        self.mark(Mark("conference", config.name))
-        return conference.enter(self, config, step.moderator, now)
-
-    def watch(self, step: Watch, now: float) -> str:
-        if not may_supervise(self.account, step.device, self.board.directory):
-            return "forbidden"
-        self.mark(Mark("supervise", step.device))
-        self.supervision = Supervision(self, step.device, step.mode, step.by, now)
-        self.supervision.begin(now)
-        return ""
-
-    def dial(self, step: Dial, now: float) -> None:
-        self.mark(Mark("dial", step.user))
-        self.caller.media.tone("ringback", self.board.country)
-        self.ring(step.user, now)
-
-    def finish(self, cause: str, now: float) -> None:
-        self.caller.hang_up(now, 480, cause)
-        self.end(cause, now)
-
-    def tell(self, command: AgentCommand) -> None:
-        self.board.out.append(command)
 
     def mark(self, step: Mark) -> None:
         self.board.publish(FlowStep(self.id, step.step, step.detail))
@@ -459,9 +493,7 @@ class Call:
             self.recipe = ("to", step.detail)
         if len(self.path) < MAX_PATH:
             self.path.append(f"{step.step}:{step.detail}" if step.detail else step.step)
-
-    def speak(self, language: str) -> None:
-        self.language = language
+            self.path_at.append(round(max(0.0, self.board.moment() - self.started), 3))
 
     # --- end -----------------------------------------------------------------------------------------------------------
 
@@ -479,12 +511,16 @@ class Call:
         if board.calls.pop(self.id, None) is None:
             return
         board.recorder.ended(self, now)
+        board.mailboxes.ended(self, now)
         board.touch(self)
         board.count(self.account.user, -1)
+        board.undisturbed.discard(self)
         if self.runner is not None:
             self.runner.stop()
         for kind in ("flow", "pressing"):
             board.deadlines.clear((self, kind))
+        if self.lead is not None:
+            self.lead.end(now)
         if self.fork is not None:
             self.fork.cancel(now, cause)
         if self.supervision is not None:
@@ -500,10 +536,13 @@ class Call:
                 leg.hang_up(now, status, cause)
         if self.watchers:
             follow(board, self, now)
+        leaving.discard(board, self, now)
         self.ended = self._record(cause, now)
         self.settled(0)
+        self.lead = None
         self.fork = None
         self.runner = None
+        self.visitor = GONE
         self.holding.clear()
 
     def withdraw(self) -> None:
@@ -528,7 +567,7 @@ class Call:
 
     def _record(self, cause: str, now: float) -> CallEnded:
         caller = self._caller
-        bridged = self.bridged_at
+        bridged = self.connected_at
         answered_at, status, by = (
             (caller.answered_at, caller.status, caller.by) if caller is not None else (0.0, 480, "")
         )
@@ -539,9 +578,13 @@ class Call:
         else:
             outcome = OUTCOMES.get(status, "failed") if by == "remote" else self.outcome or "failed"
         answered = bridged or answered_at
+        talked = self.talked + (now - self.bridged_at if self.bridged_at else 0.0)
+        number, name = self.origin or (self.caller_number, self.caller_name)
         return CallEnded(
-            self.id, self.caller_number, self.caller_name, self.dialled, self.account.user, outcome, status, cause,
-            (answered or now) - self.started, now - answered if answered else 0.0, now - self.started,
+            self.id, number, name, self.dialled, self.account.user, outcome, status, cause,
+            (answered or now) - self.started, talked if bridged else now - answered if answered else 0.0,
+            now - self.started,
             self.visit.config.name if self.visit is not None else "", self.reached, tuple(self.path),
-            *self.board.recorder.account(self.id, now),
+            *self.board.recorder.account(self.id, now), outward.trunk_of(self), tuple(self.path_at),
+            customer=self.context.get("customer", ""),
         )  # fmt: skip

@@ -6,13 +6,19 @@ drives it with a list of digits. Steps of a flow that ends without `Hangup` are 
 
 from __future__ import annotations
 
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from dataclasses import dataclass
-from typing import Final, Protocol, TypeAlias
+from typing import TYPE_CHECKING, Final, Protocol, TypeAlias
 
-from softswitch.effects import AgentCommand
+from softswitch.effects import AgentCommand, ErrandDone
+
+if TYPE_CHECKING:
+    from softswitch.call.mailboxes import Draft
+    from softswitch.directory import Need
 
 MAX_PLAY: Final = 600.0  # seconds after which clips count as played, whatever the worker says
+MAX_FILE: Final = 3_700.0  # ... of a file
+FETCH_GRACE: Final = 1.0  # seconds that whoever asks a web service has to say that its time is over
 MAX_TYPED_AHEAD: Final = 32  # digits kept for later steps
 MAX_STEPS: Final = 1_000  # steps without waiting for anything, before the flow counts as broken
 
@@ -23,7 +29,37 @@ class Play:
 
     clips: tuple[str, ...]
     interruptible: bool = True
+    keep: bool = True  # the digit for the next Gather
     secret: bool = False  # a password is typed before and after: no event tells the keys
+
+
+@dataclass(slots=True)
+class PlayFile:
+    """Play a WAV file of ours. Result: "", or the digit that cut it short, which is not kept. `offset`: seconds left out."""
+
+    path: str
+    offset: float = 0.0
+    started: float = 0.0  # when it began to play
+
+
+@dataclass(slots=True)
+class Record:
+    """Beep, then record the caller. Result: why it ended: a key of `until`, "silence", "long" or "failed".
+
+    What was recorded is then the `draft`, for whoever asked for it to keep or to discard.
+    """
+
+    draft: Draft
+    until: str = "#"
+
+
+@dataclass(slots=True)
+class EnterMailbox:
+    """Go on at a mailbox: leave a message ("leave", "busy"), or open it ("open"; without a name "own" or "any")."""
+
+    mailbox: str
+    verb: str = "leave"
+    draft: str = ""  # the message that goes on after a restart
 
 
 @dataclass(slots=True)
@@ -47,13 +83,65 @@ class EnterQueue:
 
     queue: str
     priority: int = 0
+    wait_credit: float = 0.0  # seconds of waiting that count although they were spent elsewhere
+    preferred: str = ""  # the agent to be tried first (ACD-22)
+    since: float | None = None  # ... or since when they count, in monotonic seconds
+    needs: tuple[Need, ...] = ()  # skills that this caller asks for (ACD-19)
+
+
+@dataclass(slots=True)
+class AskCallback:
+    """Let the caller ask to be called back by a queue; how it goes on is decided there, so there is no result."""
+
+    queue: str
 
 
 @dataclass(slots=True)
 class Dial:
-    """Ring an account while the caller hears ringback. Result: how it failed ("busy", "no_answer" ...); success ends the flow."""
+    """Ring an account, a group or a number outside while the caller hears ringback. Result: how it failed ("busy",
+    "no_answer" ...); success ends the flow."""
 
     user: str
+    kind: str = "account"
+    detail: str = ""
+    timeout: float = 0.0  # seconds, then it counts as "no_answer"; 0 = as long as always
+
+
+@dataclass(slots=True)
+class Fetch:
+    """Ask a web service while the caller hears music. Result: that of `effects.ErrandDone`; the answer stands here then."""
+
+    url: str
+    method: str = "GET"
+    headers: tuple[tuple[str, str], ...] = ()
+    body: bytes = b""
+    timeout: float = 5.0  # seconds
+    errand: str = ""
+    status: int = 0
+    answer: bytes = b""
+
+
+@dataclass(slots=True)
+class Present:
+    """Others see the caller like this from now on; None: as before. No waiting, no result."""
+
+    name: str | None = None
+    number: str | None = None
+
+
+@dataclass(slots=True)
+class Here:
+    """After a restart the menu goes on at this place. No waiting, no result. `way`: as that of `Mark`."""
+
+    place: str
+    way: tuple[str, ...] = ()
+
+
+@dataclass(slots=True)
+class Do:
+    """Do at once what the caller has asked for. Result: "", or why it cannot be."""
+
+    act: Callable[[float], str]
 
 
 @dataclass(slots=True)
@@ -115,7 +203,10 @@ class Language:
     language: str
 
 
-Step: TypeAlias = Play | Gather | EnterQueue | Dial | Meet | Watch | Music | Echo | Hangup | Tell | Mark | Language
+Step: TypeAlias = (
+    Play | PlayFile | Gather | Record | Do | EnterQueue | AskCallback | EnterMailbox | Dial | Fetch | Meet | Watch | Music
+    | Echo | Hangup | Tell | Mark | Language | Present | Here
+)  # fmt: skip
 Flow: TypeAlias = Generator[Step, str, None]
 
 
@@ -123,11 +214,20 @@ class Stage(Protocol):
     """What the runner needs from the call it plays on."""
 
     def play(self, clips: tuple[str, ...], interruptible: bool) -> int: ...
+    def play_file(self, step: PlayFile, now: float) -> int: ...
+    def record(self, step: Record, now: float) -> None: ...
+    def stop_recording(self, step: Record, now: float) -> None: ...
+    def enter_mailbox(self, step: EnterMailbox, now: float) -> None: ...
     def music(self, name: str) -> None: ...
     def echo(self) -> None: ...
     def wait_until(self, at: float | None) -> None: ...
     def enter_queue(self, step: EnterQueue, now: float) -> None: ...
+    def ask_callback(self, step: AskCallback, now: float) -> None: ...
     def dial(self, step: Dial, now: float) -> None: ...
+    def stop_dialling(self, now: float) -> None: ...
+    def fetch(self, step: Fetch, now: float) -> None: ...
+    def present(self, step: Present) -> None: ...
+    def here(self, step: Here) -> None: ...
     def meet(self, step: Meet, now: float) -> str: ...
     def watch(self, step: Watch, now: float) -> str: ...
     def finish(self, cause: str, now: float) -> None: ...
@@ -139,7 +239,7 @@ class Stage(Protocol):
 class Runner:
     """Drives one flow: performs a step, waits for what ends it, sends the result back."""
 
-    __slots__ = ("_flow", "_play", "_stage", "_step", "_typed", "digits", "started")
+    __slots__ = ("_cause", "_flow", "_play", "_stage", "_step", "_typed", "digits", "started")
 
     def __init__(self, flow: Flow, stage: Stage) -> None:
         self._flow: Flow | None = flow
@@ -147,6 +247,7 @@ class Runner:
         self._step: Step | None = None
         self._play = 0  # the clips being played, 0 if none
         self._typed = ""  # what the present Gather has so far
+        self._cause = ""  # the key that has ended the present Record
         self.started = False
         self.digits: list[str] = []  # typed ahead
 
@@ -184,6 +285,14 @@ class Runner:
         if type(step) is Gather:
             self._collect(step, digit, now)
             return
+        if type(step) is Record:
+            if digit in step.until:
+                self._cause = digit
+                self._stage.stop_recording(step, now)
+            return
+        if type(step) is PlayFile or (type(step) is Play and step.interruptible and not step.keep):
+            self._advance(digit, now)
+            return
         if len(self.digits) < MAX_TYPED_AHEAD:
             self.digits.append(digit)
         if type(step) is Play and step.interruptible:
@@ -197,8 +306,16 @@ class Runner:
         step = self._step
         if type(step) is Gather:
             self._listen(step, now)
-        elif type(step) is Play:
+        elif type(step) is Play or type(step) is PlayFile:
             self._advance("", now)
+
+    def recorded(self, step_draft: Draft, cause: str, now: float) -> bool:
+        """The recording of the present step is complete, or has failed. False if it is another step's."""
+        step = self._step
+        if type(step) is not Record or step.draft is not step_draft:
+            return False
+        self._advance(self._cause or cause, now)
+        return True
 
     def expire(self, now: float) -> None:
         """The time of the present step is over."""
@@ -208,20 +325,35 @@ class Runner:
             self._listen(step, now)
         elif type(step) is Gather:
             self._gathered(now)
-        elif type(step) is Play:
+        elif type(step) is Play or type(step) is PlayFile:
             self._play = 0
             self._advance("", now)
+        elif type(step) is Dial:
+            self._stage.stop_dialling(now)
+            self._advance("no_answer", now)
+        elif type(step) is Fetch:
+            self._advance("timeout", now)
 
     def resume(self, result: str, now: float) -> None:
         """A step that another machine carried out has ended."""
         if type(self._step) is Dial:
             self._advance(result, now)
 
+    def fetched(self, done: ErrandDone, now: float) -> bool:
+        """An errand has come to its end; False if it is not what the flow waits for."""
+        step = self._step
+        if type(step) is not Fetch or step.errand != done.errand:
+            return False
+        step.status, step.answer = done.status, done.body
+        self._advance(done.result, now)
+        return True
+
     # --- inside ------------------------------------------------------------------------------------------------------
 
     def _advance(self, result: str | None, now: float) -> None:
         """Send the result of the step and perform the next ones until one waits."""
         self._play = 0
+        self._cause = ""
         self._stage.wait_until(None)
         for _ in range(MAX_STEPS):
             flow = self._flow
@@ -246,12 +378,33 @@ class Runner:
             return self._play_step(step, now)
         if isinstance(step, Gather):
             return self._gather_step(step, now)
+        if isinstance(step, PlayFile):
+            return self._play_file(step, now)
+        if isinstance(step, Record):
+            self.digits.clear()
+            stage.record(step, now)
+            return None
+        if isinstance(step, EnterMailbox):
+            stage.enter_mailbox(step, now)
+            return None
         if isinstance(step, EnterQueue):
             stage.enter_queue(step, now)
             return None
+        if isinstance(step, AskCallback):
+            stage.ask_callback(step, now)
+            return None
         if isinstance(step, Dial):
             stage.dial(step, now)
+            if step.timeout and self._step is step:
+                stage.wait_until(now + step.timeout)
             return None
+        if isinstance(step, Fetch):
+            stage.music("")
+            stage.fetch(step, now)
+            stage.wait_until(now + step.timeout + FETCH_GRACE)
+            return None
+        if isinstance(step, Do):
+            return step.act(now)
         if isinstance(step, Meet):
             return stage.meet(step, now) or None
         if isinstance(step, Watch):
@@ -270,6 +423,10 @@ class Runner:
             stage.tell(step.command)
         elif isinstance(step, Mark):
             stage.mark(step)
+        elif isinstance(step, Here):
+            stage.here(step)
+        elif isinstance(step, Present):
+            stage.present(step)
         else:
             assert kind is Language
             stage.speak(step.language)
@@ -279,9 +436,17 @@ class Runner:
         if not step.clips:
             return ""
         if step.interruptible and self.digits:
-            return self.digits[0]
+            return self.digits[0] if step.keep else self.digits.pop(0)
         self._play = self._stage.play(step.clips, step.interruptible)
         self._stage.wait_until(now + MAX_PLAY)
+        return None
+
+    def _play_file(self, step: PlayFile, now: float) -> str | None:
+        if self.digits:
+            return self.digits.pop(0)
+        step.started = now
+        self._play = self._stage.play_file(step, now)
+        self._stage.wait_until(now + MAX_FILE)
         return None
 
     def _gather_step(self, step: Gather, now: float) -> str | None:

@@ -6,17 +6,21 @@ others are cancelled with a Reason that keeps them from logging a missed call. A
 
 A killed phone leaves its binding behind. When every contact that has said a word has refused, contacts that have been
 silent since the INVITE are given up after `Policy.silence_timeout` rather than after 32 s.
+
+A phone with several flows (RFC 5626) rings on one of them. When that is gone, or carries no word for as long, on the next.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import groupby
-from typing import TYPE_CHECKING, Final, Protocol
+from typing import TYPE_CHECKING, Any, Final, Protocol
 
-from softswitch.call.headers import ELSEWHERE
+from softswitch.call.headers import ELSEWHERE, auto_answer
 from softswitch.call.leg import Leg
+from softswitch.call.only import EVERY, Only
+from softswitch.effects import FlowFailed
 from softswitch.sip.dialog import Dialog
 from softswitch.sip.status import best_response
 
@@ -28,6 +32,8 @@ if TYPE_CHECKING:
     from softswitch.sip.registrar import Binding
 
 NO_ANSWER: Final = "no_answer"
+FLOW_GONE: Final = 430
+KINDS: Final = ("attempt", "group", "silence", "flow")  # of its deadlines
 
 # How a refusal reads to people and to flows.
 CAUSES: Final = {
@@ -49,36 +55,52 @@ class Invitation:
     max_forwards: int = 70
     prefer: tuple[Format, ...] = ()
     occupies: str = ""
+    auto_answer: bool = False  # the phone is asked to answer by itself
+    redirects: bool = False  # a phone may send the call elsewhere (302)
+    only: Only = EVERY  # phones of the device
 
 
 class ForkOwner(Protocol):
-    """Who wants somebody to be reached."""
+    """Who wants somebody to be reached. The fork may be a hunt, which consists of several."""
 
-    def fork_ringing(self, fork: Fork, leg: Leg, now: float) -> None: ...
-    def fork_answered(self, fork: Fork, leg: Leg, now: float) -> None: ...
-    def fork_failed(self, fork: Fork, status: int, cause: str, now: float) -> None: ...
+    def fork_ringing(self, fork: Any, leg: Leg, now: float) -> None: ...
+    def fork_answered(self, fork: Any, leg: Leg, now: float) -> None: ...
+    def fork_failed(self, fork: Any, status: int, cause: str, now: float) -> None: ...
 
 
 class Fork:
     """The legs that ring, and what the others have answered."""
 
-    __slots__ = ("board", "call", "exhausted", "groups", "invitation", "legs", "owner", "rang", "statuses", "timeout")
+    __slots__ = ("board", "call", "exhausted", "groups", "invitation", "legs", "owner", "rang", "redirect",
+                 "spares", "statuses", "timeout")  # fmt: skip
+    parts: Final = ()  # It is one; a hunt consists of several.
 
     def __init__(
-        self, board: Board, call: Call, owner: ForkOwner, invitation: Invitation, bindings: Sequence[Binding], timeout: float
+        self, board: Board, call: Call, owner: ForkOwner, invitation: Invitation, bindings: Sequence[Binding] | None,
+        timeout: float,
     ) -> None:  # fmt: skip
+        """`bindings`: None = those that the device of the invitation has when the attempt is started."""
         self.board = board
         self.call = call
         self.owner = owner
         self.invitation = invitation
-        self.groups = [list(group) for _, group in groupby(bindings, key=lambda binding: binding.q)]
+        self.groups: list[list[Binding]] | None = _groups(bindings) if bindings is not None else None
         self.timeout = timeout  # seconds for the whole attempt
         self.legs: list[Leg] = []
         self.statuses: list[int] = []
         self.rang = False  # somebody rang, in any group
+        self.redirect = ""  # where a phone has sent the call
         self.exhausted = False  # there was no media port for a contact
+        self.spares: dict[Leg, Binding] = {}  # legs whose phone has further flows, and the binding they ring on
+
+    @property
+    def name(self) -> str:
+        """What was called."""
+        return f"account:{self.invitation.device}"
 
     def start(self, now: float) -> None:
+        if self.groups is None:
+            self.groups = _groups(self.invitation.only.choose(self.board.bindings(self.invitation.device, now)))
         self.board.deadlines.set((self, "attempt"), now + self.timeout)
         self._next_group(now)
 
@@ -95,8 +117,14 @@ class Fork:
             self.owner.fork_failed(self, 480, NO_ANSWER, now)
         elif kind == "group":
             self._next_group(now)
+        elif kind == "flow":
+            self._change_flows(now)
         else:
             self._give_up_silent(now)
+
+    def keep(self) -> dict[str, Any]:
+        """What a restart must know besides, as JSON values."""
+        return {}
 
     @property
     def early(self) -> bool:
@@ -124,8 +152,14 @@ class Fork:
             return
         self.legs.remove(leg)
         status = leg.status
+        if self._next_flow(leg, status, now):
+            return
         self.statuses.append(status)
-        if status >= 600:
+        if leg.redirect and self.invitation.redirects:
+            self.redirect = leg.redirect
+            self.cancel(now, "redirected", ELSEWHERE)
+            self._failed(now)
+        elif status >= 600:
             self.cancel(now, "refused")
             self._failed(now)
         elif not self.legs:
@@ -181,9 +215,35 @@ class Fork:
             occupies=invitation.occupies,
         )  # fmt: skip
         self.legs.append(leg)
+        if binding.spare:
+            self.spares[leg] = binding
+            board.deadlines.set((self, "flow"), now + board.policy.silence_timeout)
         routes = "".join(f"Route: {route}\r\n" for route in binding.path) + invitation.headers
+        if invitation.auto_answer:
+            routes += auto_answer(binding.user_agent, board.directory.domain)
         leg.invite(binding.contact, binding.flow, now, routes, invitation.prefer, invitation.max_forwards)
         return leg
+
+    def _next_flow(self, leg: Leg, status: int, now: float) -> bool:
+        """A leg is gone: ring the same phone on its next flow, if the flow was the trouble."""
+        binding = self.spares.pop(leg, None)
+        if binding is None:
+            return False
+        if status == FLOW_GONE:
+            self.board.out.append(FlowFailed(binding.aor, binding.key))
+        elif leg.heard:
+            return False
+        return self._ring(replace(binding.spare[0], spare=binding.spare[1:]), now) is not None
+
+    def _change_flows(self, now: float) -> None:
+        """Phones that have not said a word, though they have other flows: this one leads nowhere any more."""
+        for leg in [leg for leg in self.legs if leg in self.spares and not leg.heard]:
+            self.legs.remove(leg)
+            leg.hang_up(now, 480, "flow_failed", ELSEWHERE)
+            if not self._next_flow(leg, 0, now):
+                self.statuses.append(480)
+        if not self.legs:
+            self._next_group(now)
 
     def _give_up_silent(self, now: float) -> None:
         silent = [leg for leg in self.legs if not leg.heard]
@@ -203,8 +263,12 @@ class Fork:
         self.owner.fork_failed(self, status, cause, now)
 
     def _clear(self) -> None:
-        for kind in ("attempt", "group", "silence"):
+        for kind in KINDS:
             self.board.deadlines.clear((self, kind))
+
+
+def _groups(bindings: Sequence[Binding]) -> list[list[Binding]]:
+    return [list(group) for _, group in groupby(bindings, key=lambda binding: binding.q)]
 
 
 def failure(statuses: Sequence[int]) -> int:

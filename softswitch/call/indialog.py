@@ -10,11 +10,13 @@ import re
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Final
 
+from softswitch.call import reliable, timer
 from softswitch.call.board import ALLOW
 from softswitch.call.body import offer_of
 from softswitch.call.description import Description, NotAcceptable
 from softswitch.call.headers import ACCEPT, ACCEPT_INFO, SDP
-from softswitch.call.leg import Leg, LegInput, LegState
+from softswitch.call.leg import Leg
+from softswitch.call.states import LegInput, LegState
 from softswitch.errors import ParseError
 from softswitch.sip.headers import media_type
 
@@ -24,6 +26,7 @@ if TYPE_CHECKING:
     from softswitch.sip.message import Message
 
 SESSION: Final = frozenset({LegState.ANSWERED, LegState.ESTABLISHED})
+EARLY: Final = frozenset({LegState.INCOMING, LegState.WITHHELD, LegState.RINGING})
 DIGITS: Final = frozenset("0123456789*#ABCD")
 EVENTS: Final = {
     "10": "*",
@@ -49,6 +52,9 @@ def reinvite(leg: Leg, tx: ServerTransaction, message: Message, now: float) -> N
     if len(leg.unacked) >= MAX_UNACKED:
         leg.respond(tx, 500, now, _retry_after(leg))
         return
+    if refusal := timer.too_short(leg.board.policy, message):
+        leg.respond(tx, 422, now, refusal)
+        return
     description = offer_of(leg.board, message, leg.respond, tx, now, leg.negotiation.terms)
     if description is None:
         return
@@ -61,24 +67,35 @@ def reinvite(leg: Leg, tx: ServerTransaction, message: Message, now: float) -> N
         body = leg.negotiation.offer(leg.negotiation.speaks)  # RFC 6337 section 5.3: a full offer, so that hold can end
     leg.unacked[message.cseq] = tx
     tx.owner = leg
-    leg.respond(tx, 200, now, leg.board.place(leg.dialog.flow).contact + SDP, body)
+    headers = f"{leg.contact}{timer.agree(leg, message, now)}{SDP}"
+    leg.respond(tx, 200, now, headers, body)
     leg.owner.leg_changed(leg, now)
 
 
 def update(leg: Leg, tx: ServerTransaction, message: Message, now: float) -> None:
-    """UPDATE (RFC 3311 section 5.2): as re-INVITE, or a mere sign of life."""
-    contact = leg.board.place(leg.dialog.flow).contact
+    """UPDATE (RFC 3311 section 5.2): as re-INVITE, in early dialogs as well, or a mere sign of life."""
+    if refusal := timer.too_short(leg.board.policy, message):
+        leg.respond(tx, 422, now, refusal)
+        return
     description = offer_of(leg.board, message, leg.respond, tx, now, leg.negotiation.terms)
     if description is None:
         return
     if not description.formats:
-        leg.respond(tx, 200, now, contact)
+        body = b""
     elif leg.reinvite is not None or leg.negotiation.offered:
-        leg.respond(tx, 491, now)
-    elif leg.offer is not None or leg.state not in SESSION:
-        leg.respond(tx, 500, now, _retry_after(leg))
-    elif (body := _answer(leg, tx, description, now)) is not None:
-        leg.respond(tx, 200, now, contact + SDP, body)
+        leg.respond(tx, 491, now)  # An offer of ours has no answer yet.
+        return
+    elif leg.offer is not None or not (leg.state in SESSION or (leg.state in EARLY and leg.negotiation.agreed)):
+        leg.respond(tx, 500, now, _retry_after(leg))  # One of theirs has none.
+        return
+    else:
+        answer = _answer(leg, tx, description, now)
+        if answer is None:
+            return
+        body = answer
+    headers = leg.contact + timer.agree(leg, message, now)
+    leg.respond(tx, 200, now, headers + SDP if body else headers, body)
+    if body:
         leg.owner.leg_changed(leg, now)
 
 
@@ -130,14 +147,11 @@ def info(leg: Leg, tx: ServerTransaction, message: Message, now: float) -> None:
 
 
 def options(leg: Leg, tx: ServerTransaction, message: Message, now: float) -> None:
-    leg.respond(tx, 200, now, f"{leg.board.place(leg.dialog.flow).contact}{ACCEPT}Accept-Encoding: identity\r\n")
+    leg.respond(tx, 200, now, f"{leg.contact}{ACCEPT}Accept-Encoding: identity\r\n")
 
 
 def unknown(leg: Leg, tx: ServerTransaction, message: Message, now: float) -> None:
-    if message.method == "PRACK":
-        leg.respond(tx, 481, now)  # RFC 3262 section 3: no reliable response of ours is unacknowledged.
-    else:
-        leg.respond(tx, 405, now, ALLOW)
+    leg.respond(tx, 405, now, ALLOW)
 
 
 HANDLERS: Final[dict[str, Callable[[Leg, ServerTransaction, Message, float], None]]] = {
@@ -146,6 +160,7 @@ HANDLERS: Final[dict[str, Callable[[Leg, ServerTransaction, Message, float], Non
     "BYE": bye,
     "INFO": info,
     "OPTIONS": options,
+    "PRACK": reliable.prack,
 }
 
 
@@ -159,6 +174,7 @@ def acknowledge(leg: Leg, message: Message, now: float) -> None:
         leg.handle(LegInput.ACK, now)
         return
     first = leg.state is LegState.ANSWERED
+    # The offer of a reliable response is answered by PRACK, that of our own re-INVITE by its 2xx.
     if leg.negotiation.offered and leg.reinvite is None:
         taken = leg.take_answer(message.body, now)
         if not taken and first:

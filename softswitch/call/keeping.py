@@ -6,10 +6,14 @@ caller is. Times are monotonic seconds; who stores them knows the clock. What is
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from operator import attrgetter
 from typing import TYPE_CHECKING, Any, Final
 
+from softswitch.call import announcing, hunt
 from softswitch.call.flow import Echo, Music
+from softswitch.call.hunt import Hunt
+from softswitch.call.leaving import lingering
 from softswitch.call.leg import LegState
 from softswitch.call.negotiation import NOT_KEPT
 from softswitch.call.security import Keying
@@ -25,8 +29,9 @@ if TYPE_CHECKING:
 
 VERSION: Final = 1
 CALL: Final = (
-    "bridged_at", "caller_name", "caller_number", "dialled", "headers", "hidden", "id", "language", "max_forwards", "outcome",
-    "path", "reached", "recipe", "room", "started", "worker",
+    "bridged_at", "caller_name", "caller_number", "connected_at", "context", "dialled", "headers", "hidden", "id",
+    "intercom", "language", "max_forwards", "origin", "outcome", "path", "path_at", "reached", "recipe", "room", "shows",
+    "started", "talked", "transfers", "trunk", "visited", "worker",
 )  # fmt: skip
 LEG: Final = (
     "allow", "answered_at", "by", "cause", "device", "gone_at", "heard", "holding", "occupies", "party", "ringing_at",
@@ -35,7 +40,9 @@ LEG: Final = (
 _call_fields: Final = attrgetter(*CALL)
 _leg_fields: Final = attrgetter(*LEG)
 DEADLINES: Final = ("attempt", "group", "silence")
-UNANSWERED: Final = frozenset({LegState.INCOMING, LegState.CALLING, LegState.RINGING, LegState.CANCELLING})
+UNANSWERED: Final = frozenset(
+    {LegState.INCOMING, LegState.WITHHELD, LegState.CALLING, LegState.RINGING, LegState.CANCELLING}
+)
 
 
 def keep(call: Call) -> dict[str, Any] | None:
@@ -46,6 +53,10 @@ def keep(call: Call) -> dict[str, Any] | None:
     kept: dict[str, Any] = {name: value for name, value in zip(CALL, _call_fields(call)) if value}  # noqa: B905
     kept["version"] = VERSION
     kept["account"] = call.account.user
+    if call.authority is not call.account:
+        kept["authority"] = call.authority.user
+    if call.diversions:
+        kept["diversions"] = pack(call.diversions)
     kept["legs"] = {leg.id: _leg(leg) for leg in call.legs}
     if ended:
         kept["ended"] = True
@@ -61,8 +72,19 @@ def keep(call: Call) -> dict[str, Any] | None:
         kept["supervision"] = {"device": watch.device, "mode": watch.mode, "by": watch.by, "started": watch.started}
     if call.meeting is not None:
         kept["meeting"] = _meeting(call.meeting, call.id)
+    if call.lead is not None:
+        lead = call.lead.keep()
+        if lead is not None:
+            kept["lead"] = lead if call.lead.fork is None else lead | {"fork": _fork(call.lead.fork)}
+    leaving = [leg.id for leg in call.legs if lingering(leg) is not None]
+    if leaving:
+        kept["leaving"] = leaving
     if call.fork is not None:
-        kept["fork"] = _fork(call.fork)
+        kept["fork"] = _attempt(call.fork)
+    if call in call.board.undisturbed:
+        kept["undisturbed"] = True
+    if visitor := call.visitor.keep():
+        kept["visitor"] = visitor
     if call.visit is not None:
         kept["visit"] = _visit(call.visit)
     step = call.runner.step if call.runner is not None else None
@@ -85,10 +107,20 @@ def _leg(leg: Leg) -> dict[str, Any]:
     kept["negotiation"] = pack_fields(leg.negotiation, NOT_KEPT)
     if leg.negotiation.keying is Keying.DTLS:
         kept["fingerprint"] = leg.negotiation.terms.fingerprint
+    if leg.errand is not None:
+        kept["errand"] = pack(leg.errand)
     if leg.offer is not None:
         kept["offer"] = pack(leg.offer)
+    if leg.referral is not None:
+        kept["referral"] = leg.referral.keep()
     if leg.unacked:
         kept["unacked"] = {str(cseq): keep_server(tx) for cseq, tx in leg.unacked.items()}
+    if leg.timer is not None:
+        kept["timer"] = pack(leg.timer)
+    if leg.reliable is not None and leg.state in UNANSWERED:
+        kept["reliable"] = pack(leg.reliable)
+    if leg.early is not None and leg.state in UNANSWERED:
+        kept["early"] = {tag: pack(one) for tag, one in leg.early.items()}
     if leg.reinvite is not None:
         kept["reinvite"] = keep_client(leg.reinvite)
     return kept
@@ -108,11 +140,33 @@ def _meeting(meeting: Meeting, call: str) -> dict[str, Any]:
     }
 
 
+def _attempt(attempt: Fork | Hunt) -> dict[str, Any]:
+    if not isinstance(attempt, Hunt):
+        return _fork(attempt)
+    at = attempt.board.deadlines.at
+    return {
+        "hunt": attempt.name,
+        "invitation": pack(attempt.invitation),
+        "timeout": attempt.timeout,
+        "member_timeout": attempt.member_timeout,
+        "in_turn": attempt.in_turn,
+        "begun": attempt.begun,
+        "rang": attempt.rang,
+        "causes": list(attempt.causes),
+        "waiting": pack(attempt.waiting),
+        "forks": [_fork(fork) for fork in attempt.forks],
+        "confirming": sorted(attempt.confirming),
+        "asked": {leg.id: one.until for leg, one in attempt.asked.items()},
+        "deadlines": {kind: at((attempt, kind)) for kind in hunt.DEADLINES},
+    }
+
+
 def _fork(fork: Fork) -> dict[str, Any]:
     at = fork.board.deadlines.at
     return {
         "invitation": pack(fork.invitation),
-        "groups": pack(fork.groups),
+        "groups": pack(fork.groups or ()),
+        **fork.keep(),
         "timeout": fork.timeout,
         "legs": [leg.id for leg in fork.legs],
         "statuses": list(fork.statuses),
@@ -123,12 +177,18 @@ def _fork(fork: Fork) -> dict[str, Any]:
 
 
 def _visit(visit: QueueVisit) -> dict[str, Any]:
+    attempt = visit.attempt
     return {
+        "caller": visit.caller,
+        "callback": asdict(attempt.callback) if attempt is not None else None,
         "queue": visit.config.name,
         "entered": visit.entered,
         "waiting": visit.waiting,
         "priority": visit.priority,
+        "credit": visit.credit,
+        "left_waiting": visit.left_waiting,
         "play": visit.play,
+        "cadence": announcing.keep(visit.announcer.cadence) if visit.waiting else {},
         "talking": visit.talking.id if visit.talking is not None else 0,
         "offers": [_offer(offer) for offer in visit.offers.values()],
     }
@@ -143,4 +203,6 @@ def _offer(offer: Offer) -> dict[str, Any]:
         "rang": offer.rang,
         "at": offer.at,
         "timeout": offer.timeout,
+        "confirm": offer.confirm,
+        "asked": offer.asked.until if offer.asked is not None else 0.0,
     }

@@ -1,7 +1,9 @@
-"""The lamps of phones' keys (BLF): who talks, who rings, which agent is free, how many wait; as RFC 4235 says it.
+"""The lamps of phones' keys (BLF): who talks, who rings, which agent is free, what is parked, which setting is in force.
 
-Everything is learnt from the events that the switch publishes anyway. A resource is an account, an agent or a queue: a key is
-subscribed to `sip:NAME@domain`, where NAME is an account's user, the name of an agent, or the name or the number of a queue.
+What happens is learnt from the events that the switch publishes anyway. A key is subscribed to `sip:NAME@domain`, where NAME is
+whatever could be dialled: an account's user, the name of an agent, the name or the number of a queue or a ring group, a place for
+parked calls, a feature code (the lamp is that of the account that subscribes). RFC 4235: the state is always full, so a phone
+that has missed one NOTIFY is right again with the next.
 """
 
 from __future__ import annotations
@@ -11,26 +13,44 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 from xml.sax.saxutils import escape, quoteattr
 
+from softswitch.call import switch_codes
+from softswitch.call.key_states import IDLE, Known, Shown, agent, agent_feature, feature, group, queue, slot
+from softswitch.call.leg import LegState
+from softswitch.call.replaces import may_pick_up
+from softswitch.call.routing import Destination, agent_of, route
 from softswitch.events import (
     AgentActivityChanged,
     AgentPresenceChanged,
+    CallBridged,
+    CallComeback,
     CallerJoined,
     CallerLeft,
+    CallParked,
+    CallTakenBack,
+    CallUnparked,
     Event,
+    GroupLeft,
+    GroupRang,
+    HoursSwitched,
     LegAnswered,
     LegEnded,
     LegRinging,
     LegStarted,
+    OutageSwitched,
+    PhoneChanged,
 )
 
 if TYPE_CHECKING:
-    from softswitch.directory import Account, Directory
+    from softswitch.call.board import Board
+    from softswitch.call.leg import Leg
+    from softswitch.directory import Account
 
-# What an agent's key shows: steady while they cannot take a call, blinking while they ring.
-AGENT_STATES: Final = {
-    "idle": "terminated", "reserved": "early", "offered": "early", "talking": "confirmed", "holding": "confirmed",
-    "wrapup": "confirmed", "backoff": "confirmed", "unreachable": "confirmed",
+# Kind of destination -> kind of resource, for what may be dialled and watched.
+WATCHED: Final = ("account", "queue", "group", "slot")
+STATES: Final = {
+    "agent": agent, "queue": queue, "group": group, "slot": slot, "feature": feature, "agent_feature": agent_feature,
 }  # fmt: skip
+TALKING: Final = frozenset({LegState.ANSWERED, LegState.ESTABLISHED})
 
 
 @dataclass(slots=True)
@@ -42,6 +62,7 @@ class Part:
     recipient: bool  # it was called
     state: str = "trying"  # "trying" | "early" | "confirmed"
     other: str = ""  # who is at the other end
+    queue: bool = False  # it rings for a caller of a queue
 
 
 class Lamps:
@@ -50,75 +71,89 @@ class Lamps:
     name = "dialog"
     content_type = "application/dialog-info+xml"
 
-    def __init__(self, directory: Directory, changed: Callable[[str], None]) -> None:
-        self._directory = directory
+    def __init__(self, board: Board, known: Known, changed: Callable[[str], None]) -> None:
+        self._board = board
+        self._known = known
         self._changed = changed
         self._parts: dict[str, dict[tuple[str, str], Part]] = {}  # account -> its legs
         self._devices: dict[str, dict[str, str]] = {}  # call -> leg -> account
+        self._where: dict[str, str] = {}  # leg -> the call that it began in
         self._callers: dict[str, str] = {}  # call -> who called
-        self._agents: dict[str, tuple[str, str]] = {}  # agent -> activity, presence
-        self._waiting: dict[str, set[str]] = {}  # queue -> callers
-
-    def configure(self, directory: Directory) -> None:
-        self._directory = directory
+        self._keys: dict[str, set[str]] = {}  # "phone:USER" or "agent:NAME" -> resources of theirs that were asked for
 
     # --- resources ---------------------------------------------------------------------------------------------------
 
     def find(self, user: str, account: Account) -> str | None:
-        directory = self._directory
-        if user in directory.accounts:
-            return f"account:{user}"
-        if user in directory.agents:
-            return f"agent:{user}"
-        if user in directory.queues:
-            return f"queue:{user}"
-        kind, _, target = directory.extensions.get(user, "").partition(":")
-        return f"queue:{target}" if kind == "queue" and target in directory.queues else None
+        directory = self._board.directory
+        for kind, table in (
+            ("account", directory.accounts), ("agent", directory.agents), ("queue", directory.queues),
+            ("group", directory.groups),
+        ):  # fmt: skip
+            if user in table:
+                return f"{kind}:{user}"
+        found = route(user, directory)
+        if not isinstance(found, Destination):
+            return None
+        if found.kind in WATCHED:
+            return f"{found.kind}:{found.name}"
+        if found.kind == "feature":
+            kind, _, name = switch_codes.parts(found.name)
+            whose = f"{kind}:{name}" if kind in switch_codes.KINDS else f"phone:{account.user}"
+            return self._key(whose, f"feature:{account.user}:{found.name}")
+        if found.kind == "agent" and (name := agent_of(account, directory)):
+            return self._key(f"agent:{name}", f"agent_feature:{name}:{found.name}:{found.queue}")
+        return None
+
+    def _key(self, whose: str, resource: str) -> str:
+        self._keys.setdefault(whose, set()).add(resource)
+        return resource
+
+    def parts(self, user: str) -> list[Part]:
+        """What goes on at the phones of an account."""
+        return list(self._parts.get(user, {}).values())
 
     def body(self, resource: str, version: int, account: Account) -> bytes:
         kind, _, name = resource.partition(":")
-        domain = self._directory.domain
         if kind == "account":
+            pickup = may_pick_up(account, name, self._board.directory)
             # Some phones turn a lamp off only when they are told of a dialog that is over.
-            parts = [self._dialog(part, name) for part in self._parts.get(name, {}).values()] or [
+            elements = [self._dialog(part, name, pickup) for part in self.parts(name)] or [
                 _element(name, "recipient", "terminated", "", self._party(name))
             ]
-        elif kind == "agent":
-            parts = [self._agent(name)]
+            entity = name
         else:
-            parts = [self._queue(name)]
-        entity = quoteattr(f"sip:{name}@{domain}")
+            shown: Shown = STATES[kind](self._known, name)
+            entity = shown.entity
+            remote = self._party(*shown.remote) if shown.remote is not None and shown.state != IDLE else ""
+            elements = [_element(f"{kind}-{entity}", "recipient", shown.state, remote, self._party(entity))]
         return (
             '<?xml version="1.0" encoding="UTF-8"?>\r\n<dialog-info xmlns="urn:ietf:params:xml:ns:dialog-info" '
-            f'version="{version}" state="full" entity={entity}>\r\n{"".join(parts)}</dialog-info>\r\n'
+            f'version="{version}" state="full" entity={quoteattr(self._uri(entity))}>\r\n{"".join(elements)}</dialog-info>\r\n'
         ).encode()
 
-    def _dialog(self, part: Part, name: str) -> str:
+    def _dialog(self, part: Part, name: str, pickup: bool) -> str:
         direction = "recipient" if part.recipient else "initiator"
-        return _element(f"{part.call}-{part.leg}", direction, part.state, self._party(part.other), self._party(name))
-
-    def _agent(self, name: str) -> str:
-        activity, presence = self._agents.get(name, ("idle", "offline"))
-        state = AGENT_STATES.get(activity, "confirmed")
-        if state == "terminated" and not presence.startswith("ready"):
-            state = "confirmed"
-        return _element(f"agent-{name}", "recipient", state, "", self._party(name))
-
-    def _queue(self, name: str) -> str:
-        waiting = len(self._waiting.get(name, ()))
+        leg = self._board.legs.get(part.leg)
+        tags = ""
+        if pickup and leg is not None and part.recipient and part.state == "early" and not part.queue:
+            # As the phone sees its dialog with us: what an INVITE with Replaces names to pick the call up (RFC 3891).
+            remote = f" local-tag={quoteattr(leg.dialog.remote_tag)}" if leg.dialog.remote_tag else ""
+            tags = f" call-id={quoteattr(leg.dialog.call_id)}{remote} remote-tag={quoteattr(leg.dialog.local_tag)}"
         return _element(
-            f"queue-{name}", "recipient", "confirmed" if waiting else "terminated",
-            self._party(name, f"{waiting} waiting") if waiting else "", self._party(name),
-        )  # fmt: skip
+            f"{part.call}-{part.leg}", direction, part.state, self._party(part.other), self._party(name), tags
+        )
 
     def _party(self, user: str, display: str = "") -> str:
         if not user:
             return ""
-        known = self._directory.accounts.get(user)
+        known = self._board.directory.accounts.get(user)
         title = display or (known.name if known is not None else "")
-        uri = escape(f"sip:{user}@{self._directory.domain}")
+        uri = self._uri(user)
         shown = f" display={quoteattr(title)}" if title else ""
-        return f"<identity{shown}>{uri}</identity><target uri={quoteattr(uri)}/>"
+        return f"<identity{shown}>{escape(uri)}</identity><target uri={quoteattr(uri)}/>"
+
+    def _uri(self, user: str) -> str:
+        return f"sip:{user.replace('#', '%23')}@{self._board.directory.domain}"
 
     # --- what happens ------------------------------------------------------------------------------------------------
 
@@ -129,19 +164,29 @@ class Lamps:
             handle(self, event)
 
     def _started(self, event: LegStarted) -> None:
-        device, who = event.device, event.device or event.party
         if event.role == "caller":
-            self._callers[event.call] = who
-        if device not in self._directory.accounts:
+            self._callers[event.call] = event.device or event.party
+        self._add(event.call, event.leg, event.role, event.device, event.device or event.party)
+
+    def _add(self, call: str, leg: str, role: str, device: str, who: str) -> None:
+        if device not in self._board.directory.accounts:
             return
-        recipient = event.role != "caller"
-        part = Part(event.call, event.leg, recipient, "early" if recipient else "trying")
-        part.other = self._callers.get(event.call, "") if recipient else ""
+        recipient = role != "caller"
+        part = Part(
+            call, leg, recipient, "early" if recipient else "trying", queue=role == "agent" and not self._shared(call)
+        )
+        part.other = self._callers.get(call, "") if recipient else ""
         if recipient:
-            self._meet(event.call, who)
-        self._parts.setdefault(device, {})[event.call, event.leg] = part
-        self._devices.setdefault(event.call, {})[event.leg] = device
+            self._meet(call, who)
+        self._parts.setdefault(device, {})[call, leg] = part
+        self._devices.setdefault(call, {})[leg] = device
+        self._where[leg] = call
         self._changed(f"account:{device}")
+
+    def _shared(self, call: str) -> bool:
+        """Whether the queue of a call lets others pick it up."""
+        found = self._board.calls.get(call)
+        return found is not None and found.visit is not None and found.visit.config.pickup
 
     def _meet(self, call: str, who: str) -> None:
         """The caller's own key says who is being called."""
@@ -152,46 +197,78 @@ class Lamps:
                 self._changed(f"account:{device}")
 
     def _moved(self, event: LegRinging | LegAnswered) -> None:
-        device = self._devices.get(event.call, {}).get(event.leg)
-        if device is not None:
-            part = self._parts[device][event.call, event.leg]
-            part.state = "confirmed" if isinstance(event, LegAnswered) else "early"
-            self._changed(f"account:{device}")
+        self._move(event.leg, "confirmed" if isinstance(event, LegAnswered) else "early")
+
+    def _move(self, leg: str, state: str) -> None:
+        if (part := self._part(leg)) is not None:
+            part.state = state
+            self._changed(f"account:{self._devices[part.call][leg]}")
+
+    def _part(self, leg: str) -> Part | None:
+        call = self._where.get(leg)
+        return self._parts[self._devices[call][leg]][call, leg] if call is not None else None
+
+    def _bridged(self, event: CallBridged) -> None:
+        """Two talk, who perhaps had called others."""
+        for one, other in ((event.leg, event.peer), (event.peer, event.leg)):
+            part, leg = self._part(one), self._board.legs.get(other)
+            if part is not None and leg is not None and part.other != (leg.device or leg.party):
+                part.other = leg.device or leg.party
+                self._changed(f"account:{self._devices[part.call][one]}")
 
     def _ended(self, event: LegEnded) -> None:
         if event.role == "caller":
             self._callers.pop(event.call, None)
-        legs = self._devices.get(event.call, {})
-        device = legs.pop(event.leg, None)
-        if device is None:
+        call = self._where.pop(event.leg, None)  # A leg may have changed from there to another.
+        if call is None:
             return
+        legs = self._devices[call]
+        device = legs.pop(event.leg)
         if not legs:
-            del self._devices[event.call]
+            del self._devices[call]
+            self._callers.pop(call, None)
         parts = self._parts[device]
-        del parts[event.call, event.leg]
+        del parts[call, event.leg]
         if not parts:
             del self._parts[device]
         self._changed(f"account:{device}")
 
-    def _activity(self, event: AgentActivityChanged) -> None:
-        self._agents[event.agent] = event.activity, self._agents.get(event.agent, ("", "offline"))[1]
-        self._changed(f"agent:{event.agent}")
+    def _taken_back(self, event: CallTakenBack) -> None:
+        """After a restart: the legs of a call are there without having begun."""
+        call = self._board.calls.get(event.call)
+        if call is None:
+            return
+        legs: list[Leg] = sorted(call.legs, key=lambda leg: leg.role != "caller")
+        for leg in [leg for leg in legs if not leg.gone]:
+            if leg.role == "caller":
+                self._callers[call.id] = leg.device or leg.party
+            self._add(call.id, leg.id, leg.role, leg.device, leg.device or leg.party)
+            if leg.state in TALKING:
+                self._move(leg.id, "confirmed")
+        if call.fork is not None and call.fork.name.startswith("group:"):
+            self._changed(call.fork.name)
 
-    def _presence(self, event: AgentPresenceChanged) -> None:
-        if not event.queue:
-            self._agents[event.agent] = self._agents.get(event.agent, ("idle", ""))[0], event.presence
-            self._changed(f"agent:{event.agent}")
+    def _agent(self, event: AgentActivityChanged | AgentPresenceChanged) -> None:
+        for resource in (f"agent:{event.agent}", *self._keys.get(f"agent:{event.agent}", ())):
+            self._changed(resource)
 
-    def _joined(self, event: CallerJoined) -> None:
-        self._waiting.setdefault(event.queue, set()).add(event.caller)
+    def _queue(self, event: CallerJoined | CallerLeft) -> None:
         self._changed(f"queue:{event.queue}")
 
-    def _left(self, event: CallerLeft) -> None:
-        waiting = self._waiting.get(event.queue, set())
-        waiting.discard(event.caller)
-        if not waiting:
-            self._waiting.pop(event.queue, None)
-        self._changed(f"queue:{event.queue}")
+    def _slot(self, event: CallParked | CallUnparked | CallComeback) -> None:
+        self._changed(f"slot:{event.slot}")
+
+    def _group(self, event: GroupRang | GroupLeft) -> None:
+        self._changed(f"group:{event.group}")
+
+    def _phone(self, event: PhoneChanged) -> None:
+        for resource in self._keys.get(f"phone:{event.account}", ()):
+            self._changed(resource)
+
+    def _switched(self, event: HoursSwitched | OutageSwitched) -> None:
+        whose = f"hours:{event.hours}" if isinstance(event, HoursSwitched) else f"outage:{event.outage}"
+        for resource in self._keys.get(whose, ()):
+            self._changed(resource)
 
 
 _HANDLERS: Final[dict[type, Callable[..., None]]] = {
@@ -199,15 +276,25 @@ _HANDLERS: Final[dict[type, Callable[..., None]]] = {
     LegRinging: Lamps._moved,
     LegAnswered: Lamps._moved,
     LegEnded: Lamps._ended,
-    AgentActivityChanged: Lamps._activity,
-    AgentPresenceChanged: Lamps._presence,
-    CallerJoined: Lamps._joined,
-    CallerLeft: Lamps._left,
+    CallBridged: Lamps._bridged,
+    AgentActivityChanged: Lamps._agent,
+    AgentPresenceChanged: Lamps._agent,
+    CallerJoined: Lamps._queue,
+    CallerLeft: Lamps._queue,
+    CallParked: Lamps._slot,
+    CallUnparked: Lamps._slot,
+    CallComeback: Lamps._slot,
+    GroupRang: Lamps._group,
+    GroupLeft: Lamps._group,
+    PhoneChanged: Lamps._phone,
+    HoursSwitched: Lamps._switched,
+    OutageSwitched: Lamps._switched,
+    CallTakenBack: Lamps._taken_back,
 }
 
 
-def _element(id_: str, direction: str, state: str, remote: str, local: str) -> str:
+def _element(id_: str, direction: str, state: str, remote: str, local: str, tags: str = "") -> str:
     sides = f"<local>{local}</local>" if local else ""
     if remote:
         sides += f"<remote>{remote}</remote>"
-    return f'<dialog id={quoteattr(id_)} direction="{direction}"><state>{state}</state>{sides}</dialog>\r\n'
+    return f'<dialog id={quoteattr(id_)}{tags} direction="{direction}"><state>{state}</state>{sides}</dialog>\r\n'

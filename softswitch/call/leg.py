@@ -10,22 +10,31 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
-from softswitch.call.arrows import TABLE, LegInput, LegState
+from softswitch.call import packets, reliable, timer
+from softswitch.call.arrows import TABLE
 from softswitch.call.body import described
 from softswitch.call.description import Description, NotAcceptable
 from softswitch.call.headers import DTMF_RELAY, SDP
 from softswitch.call.keys import Keys
 from softswitch.call.negotiation import Negotiation
 from softswitch.call.security import Keying
+from softswitch.call.states import LegInput, LegState
+from softswitch.effects import CallerServed
 from softswitch.errors import ParseError
 from softswitch.events import LegEnded, LegRinging, LegSecured, LegStarted
+from softswitch.outside import TRUNK
 from softswitch.sip.dialog import Dialog
 
 if TYPE_CHECKING:
     from softswitch.call.board import Board
     from softswitch.call.call import Call
     from softswitch.call.codecs import Format
+    from softswitch.call.early import EarlyDialog
     from softswitch.call.media import MediaLeg
+    from softswitch.call.outward import Errand
+    from softswitch.call.refer import Referral
+    from softswitch.call.reliable import Reliable
+    from softswitch.call.timer import SessionTimer
     from softswitch.effects import Flow
     from softswitch.sip.endpoint import ClientTransaction, ServerTransaction
     from softswitch.sip.message import Message
@@ -35,7 +44,7 @@ __all__ = ["TABLE", "Leg", "LegInput", "LegState", "Owner"]
 
 FLASH: Final = "!"  # the hook, briefly: no key of a menu
 SECURE_GRACE: Final = 5.0  # seconds after a DTLS handshake has failed
-DEADLINES: Final = ("hold", "reoffer", "secure", "probe")
+DEADLINES: Final = ("hold", "reoffer", "secure", "probe", "session", "reliable", "toll")
 ACK_PAUSE: Final = 0.2  # seconds after which a new offer is tried that has to wait for an ACK
 MAX_RETRIES: Final = 5  # of a re-INVITE that meets another one
 
@@ -52,12 +61,14 @@ class Owner(Protocol):
 
 
 class Leg:
-    """One phone's part in a call. `party` is who it is for people; `device` the account it rings on, "" if none."""
+    """One phone's part in a call. `party` is who it is for people; `device` the account it rings on ("trunk:NAME" for a line to
+    outside), "" if none."""
 
     __slots__ = (
-        "allow", "answered_at", "board", "by", "call", "cause", "device", "dialog", "gone_at", "heard",
-        "holding", "keys", "media", "negotiation", "occupies", "offer", "owner", "party", "reinvite",
-        "reinvite_prefer", "retries", "ringing_at", "role", "started", "state", "status", "tx", "unacked",
+        "allow", "answered_at", "board", "by", "call", "cause", "device", "dialog", "early", "errand", "gone_at", "heard",
+        "holding", "hops", "keys", "media", "negotiation", "occupies", "offer", "owner", "party", "redirect", "referral",
+        "reinvite", "reinvite_prefer", "reliable", "retries", "ringing_at", "role", "started", "state", "status", "timer", "tx",
+        "unacked", "updating",
     )  # fmt: skip
 
     def __init__(
@@ -67,9 +78,10 @@ class Leg:
         self.board = board
         self.call = call
         self.owner: Owner = owner
-        self.role = role  # "caller" | "callee" | "agent"
+        self.role = role  # "caller" | "callee" | "agent" | "customer" | "supervisor" | "originator"
         self.party = party
         self.device = device
+        self.errand: Errand | None = None  # what a trunk was asked to do with it
         self.occupies = occupies  # why the device is busy outside the queues, "" if it is not
         self.dialog = dialog
         self.media: MediaLeg = media
@@ -86,12 +98,19 @@ class Leg:
         self.reinvite: ClientTransaction | None = None
         self.reinvite_prefer: tuple[Format, ...] = ()
         self.retries = 0
+        self.updating: ClientTransaction | None = None
+        self.timer: SessionTimer | None = None
+        self.reliable: Reliable | None = None  # of the INVITE that we answer
+        self.early: dict[str, EarlyDialog] | None = None  # of the INVITE that we have sent, by To tag
+        self.hops = 70  # Max-Forwards of that INVITE
         self.started = now
         self.ringing_at = self.answered_at = self.gone_at = 0.0
         self.heard = False  # it has said anything at all
         self.holding = False  # the peer does not listen: it has put us on hold
         self.keys: Keys | None = None  # its recent presses
         self.allow = ""  # the methods that the peer takes, as it says; "" = it does not say
+        self.redirect = ""  # where the phone has sent the call instead of answering
+        self.referral: Referral | None = None  # the last REFER of the peer
         self.status = 0  # the final response of the first INVITE
         self.cause = ""
         self.by = ""
@@ -106,6 +125,11 @@ class Leg:
     def id(self) -> str:
         """Our tag: unguessable, and unique among all legs."""
         return self.dialog.local_tag
+
+    @property
+    def contact(self) -> str:
+        """Our Contact line for the peer, and the capabilities that go with it."""
+        return self.board.place(self.dialog.flow, self.dialog.secure).contact
 
     @property
     def gone(self) -> bool:
@@ -140,13 +164,25 @@ class Leg:
         self, uri: str, flow: Flow, now: float, headers: str, prefer: tuple[Format, ...], max_forwards: int
     ) -> None:
         """Send the first INVITE, with an offer that puts the caller's codecs first."""
+        self.hops = max_forwards
+        packets.heed(self)
+        lines = f"{self.board.place(flow, self.dialog.secure).contact}{headers}{SDP}"
+        self._invite(uri, flow, now, lines, self.negotiation.offer(prefer))
+
+    def _invite(self, uri: str, flow: Flow, now: float, headers: str, body: bytes) -> None:
         dialog = self.dialog
         dialog.local_cseq += 1
+        self.early = None
         self.tx = self.board.endpoint.request(
             "INVITE", uri, flow, now, from_=f"{dialog.local};tag={dialog.local_tag}", to=dialog.remote, call_id=dialog.call_id,
-            cseq=dialog.local_cseq, headers=f"{self.board.place(flow).contact}{headers}{SDP}",
-            body=self.negotiation.offer(prefer), owner=self, max_forwards=max_forwards,
+            cseq=dialog.local_cseq, headers=timer.proposal(self) + headers, body=body, owner=self, max_forwards=self.hops,
         )  # fmt: skip
+
+    def invite_again(self, now: float) -> None:
+        """Send the first INVITE once more, which was refused for something that has been mended since (8.1.3.5)."""
+        tx = self.tx
+        lines = [line for line in tx.head.headers.split("\r\n")[:-1] if not line.startswith(timer.LINES)]
+        self._invite(tx.request_uri, tx.flow, now, "\r\n".join((*lines, "")), self.negotiation.current())
 
     def ring(self, now: float) -> None:
         """Tell the caller that somebody rings: the phone makes the sound, so 180 carries no SDP."""
@@ -155,22 +191,32 @@ class Leg:
             self.board.publish(LegRinging(self.call.id, self.id))
             self._provisional(180, now)
 
+    def forwarded(self, now: float) -> None:
+        """Tell the caller that the call goes on to somebody else."""
+        self._provisional(181, now)
+
     def early_media(self, prefer: tuple[Format, ...], now: float) -> bool:
         """Answer the caller's offer in a 183, so that they hear what comes before the answer. False if that cannot be."""
         if self.state is not LegState.INCOMING:
             return False
         if self.offer is None:
-            return self.up  # Nothing to answer (late offer), or done already.
+            if self.reliable is not None and not self.negotiation.agreed and not self.negotiation.offered:
+                self._provisional(183, now, self.negotiation.offer(prefer))  # The answer comes with PRACK.
+            return self.up  # A late offer, or answered already.
         try:
             body = self._answer_offer(prefer, now)
         except NotAcceptable:
             return False
-        self._provisional(183, now, SDP, body)
+        self._provisional(183, now, body)
         return True
 
     def answer(self, prefer: tuple[Format, ...], now: float) -> None:
         """Answer the caller, with the codec that the other side uses if the caller has it."""
         if self.state is not LegState.INCOMING:
+            return
+        if self.reliable is not None and self.reliable.holds_back:
+            self.reliable.prefer = prefer
+            self.handle(LegInput.ANSWER_LATER, now)
             return
         try:
             body = self.description(prefer, now)
@@ -203,6 +249,12 @@ class Leg:
 
     def respond(self, tx: ServerTransaction, status: int, now: float, headers: str = "", body: bytes = b"") -> None:
         self.board.endpoint.respond(tx, status, now, to_tag=self.dialog.local_tag, headers=headers, body=body)
+
+    def occupy(self, kind: str) -> None:
+        """From now on the phone is on a call outside the queues."""
+        if not self.occupies and not self.gone:
+            self.occupies = kind
+            self.board.occupy(self.device, kind)
 
     def pressed(self, digit: str, duration_ms: int, method: str, now: float) -> None:
         """The phone reports a key: tell the owner, unless it has been told by another way."""
@@ -293,12 +345,19 @@ class Leg:
         if self.reinvite is not None or self.unacked or self.negotiation.offered:
             self._retry_later(now)
             return
+        packets.heed(self)
+        self._reinvite(self.negotiation.offer(prefer, self.negotiation.direction), now)
+
+    def _reinvite(self, body: bytes, now: float) -> None:
         self.reach(now)
-        body = self.negotiation.offer(prefer, self.negotiation.direction)
-        contact = self.board.place(self.dialog.flow).contact
-        self.reinvite = self.dialog.request(
-            self.board.endpoint, "INVITE", now, headers=contact + SDP, body=body, owner=self
-        )
+        headers = f"{self.contact}{timer.proposal(self)}{SDP}"
+        self.reinvite = self.dialog.request(self.board.endpoint, "INVITE", now, headers=headers, body=body, owner=self)
+
+    def reaffirm(self, now: float) -> None:
+        """Send a re-INVITE that changes nothing, as a sign of life. None if another one is under way: that is one as well."""
+        idle = self.reinvite is None and not self.unacked and not self.negotiation.offered
+        if self.state is LegState.ESTABLISHED and self.negotiation.agreed and idle:
+            self._reinvite(self.negotiation.reaffirm(), now)
 
     def relocate(self, worker: int, now: float) -> bool:
         """Move the media to another worker: a new port, offered to the phone. False if there is none left.
@@ -333,6 +392,7 @@ class Leg:
         if self.gone:
             return
         if status < 300:
+            timer.answered(self, response, now)
             try:
                 self.negotiation.accept(described(self.board, response.body, self.negotiation.terms))
             except (ParseError, NotAcceptable):
@@ -342,8 +402,11 @@ class Leg:
             self.connect(now)
             self.owner.leg_changed(self, now)
             return
+        same = self.negotiation.reaffirmed
         self.negotiation.withdraw()
-        if status == 491:
+        if status == 422 and timer.raised(self, response):
+            self.reaffirm(now) if same else self.reoffer(self.reinvite_prefer, now)
+        elif status == 491:
             self._retry_later(now)
         elif self.media.opened is None:
             self.drop(now, status, "no_media")  # It stays where its media no longer are.
@@ -353,9 +416,11 @@ class Leg:
     def reoffer_failed(self, status: int, now: float) -> None:
         """No response to our re-INVITE: the dialog is dead (12.2.1.2)."""
         self.reinvite = None
+        same = self.negotiation.reaffirmed
         if not self.gone:
             self.negotiation.withdraw()
-            self.drop(now, status, "dialog_lost")
+            if not (same and timer.unsent(self, status)):
+                self.drop(now, status, "dialog_lost")
 
     def _retry_later(self, now: float) -> None:
         # 14.1: whoever owns the Call-ID waits 2.1 to 4 s, the other side 0 to 2 s, both in steps of 10 ms.
@@ -372,6 +437,9 @@ class Leg:
         """After a restart a phone on a stream is reached by the connection that it has registered anew."""
         flow = self.dialog.flow
         if flow.transport == "udp" or flow.connection:
+            return
+        if self.device.startswith(TRUNK):
+            self.dialog.flow = self.board.trunks.dialled(self.device.removeprefix(TRUNK), flow)
             return
         found = [
             binding.flow
@@ -395,13 +463,20 @@ class Leg:
 
     # --- inside ------------------------------------------------------------------------------------------------------
 
-    def _provisional(self, status: int, now: float, headers: str = "", body: bytes = b"") -> None:
-        contact = self.board.place(self.dialog.flow).contact
-        self.respond(self.tx, status, now, contact + headers, body)
+    def _provisional(self, status: int, now: float, body: bytes = b"") -> None:
+        headers = self.contact
+        if self.reliable is not None and reliable.suits(self, body):
+            negotiation = self.negotiation
+            if not (self.offer or body or negotiation.agreed or negotiation.offered):
+                body = negotiation.offer()  # 13.2.1: the first response that arrives for certain has the offer.
+            reliable.send(self, status, headers + SDP if body else headers, body, now)
+        else:
+            self.respond(self.tx, status, now, headers + SDP if body else headers, body)
 
     def _answer_offer(self, prefer: tuple[Format, ...], now: float) -> bytes:
         """Answer the peer's waiting offer, and open or change the media leg."""
         assert self.offer is not None
+        packets.heed(self)
         body = self.negotiation.answer(self.offer, prefer)
         self.offer = None
         self.connect(now)
@@ -412,7 +487,8 @@ class Leg:
         if self.offer is not None:
             return self._answer_offer(prefer, now)
         if self.negotiation.agreed:
-            return self.negotiation.current()
+            # RFC 6337 section 2.2: what arrived for certain is not said again.
+            return b"" if self.reliable is not None and self.reliable.described else self.negotiation.current()
         return self.negotiation.offer(prefer)
 
     def take_answer(self, body: bytes, now: float) -> bool:
@@ -436,8 +512,13 @@ class Leg:
         board = self.board
         for name in DEADLINES:
             board.deadlines.clear((self, name))
+        board.keypad.forget(self)
         if self.occupies:
+            if self.occupies == "recall" and self.answered_at and self.call.visit is not None:
+                board.out.append(CallerServed(self.device, self.call.visit.config.name))
             board.vacate(self.device)
+        if self.errand is not None:
+            board.guard.ended(self, now)
         answered = self.answered_at
         ring = (answered or now) - self.ringing_at if self.ringing_at else 0.0
         event = LegEnded(
@@ -456,4 +537,5 @@ class Leg:
             self.board.endpoint.acknowledged(tx, now)  # The peer has hung up instead of sending ACK.
         self.unacked.clear()
         self.tx = None
-        self.reinvite = None
+        self.reinvite = self.updating = None
+        self.early = None

@@ -12,7 +12,21 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field, fields
 from typing import TYPE_CHECKING, Final
 
-from media.control import Bridge, Close, Command, Echo, Join, Modify, Music, Open, Play, SendDigits, Stop, Tone
+from media.control import (
+    Bridge,
+    Close,
+    Command,
+    Echo,
+    Join,
+    Modify,
+    Music,
+    Open,
+    Play,
+    PlayFile,
+    SendDigits,
+    Stop,
+    Tone,
+)
 from softswitch.effects import MediaCommand
 
 if TYPE_CHECKING:
@@ -220,6 +234,13 @@ class MediaLeg:
         """Play clips; returns the id that comes back in PlayDone."""
         self.play = play = self.pool.next_play()
         self.source = Play(self.index, play, clips, repeat, until_digit)
+        self.pool.emit(self.worker, self.source)
+        return play
+
+    def play_file(self, path: str, offset: float = 0.0, *, until_digit: bool = False) -> int:
+        """Play a file of ours once; returns the id that comes back in PlayDone."""
+        self.play = play = self.pool.next_play()
+        self.source = PlayFile(self.index, play, path, offset, until_digit)
         self.pool.emit(self.worker, self.source)
         return play
 

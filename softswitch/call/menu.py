@@ -1,53 +1,44 @@
-"""Menus of the site as flows (IVR-01..04, IVR-07): steps in order, choices, opening hours, destinations.
-
-A menu called by a choice of another is its child: `*` goes back to the parent, `#` repeats. Jumping in a circle without
-a key from the caller ends the call after MAX_JUMPS (IVR-03): a silent line must not stay for ever.
-"""
+"""Destinations of the site as flows: what becomes of a call that we answer ourselves. Menus are walked by `tree`."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from hmac import compare_digest
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
+from softswitch.call import plugin, tree
+from softswitch.call.actions import FAILURES
 from softswitch.call.conference import LOCKED
+from softswitch.call.facts import Facts
 from softswitch.call.flow import (
+    AskCallback,
     Dial,
     Echo,
+    EnterMailbox,
     EnterQueue,
     Flow,
     Gather,
     Hangup,
-    Language,
     Mark,
     Meet,
     Music,
     Play,
-    Step,
     Tell,
     Watch,
 )
 from softswitch.call.routing import Destination, Refusal, parse, route
-from softswitch.directory import ChoiceStep, Directory, GotoStep, HoursStep, Menu, PlayStep
+from softswitch.call.visitor import Somebody, Visitor
+from softswitch.directory import Directory
 from softswitch.effects import AgentCommand
 
+if TYPE_CHECKING:
+    from softswitch.call.plugin import Plugin
+
 PIN_ATTEMPTS: Final = 3
+MAX_HOPS: Final = 100  # menus that call each other by way of flows in Python
 PIN_TIMEOUT: Final = 10.0  # seconds to the first key
-MAX_JUMPS: Final = 20  # changes of menu without a key
 
-_BACK: Final = "<"
-_DONE: Final = ""
-
-# How a failed dial attempt is told to a caller who has already been answered.
-FAILURES: Final = {
-    "busy": ("number-busy",),
-    "no_answer": ("no-answer",),
-    "rejected": ("number-busy",),
-    "unreachable": ("unavailable",),
-    "not_found": ("invalid-number",),
-    "forbidden": ("not-permitted",),
-}
 CONFIRMATIONS: Final = {
     "login": "agent-logged-in",
     "logout": "agent-logged-out",
@@ -58,25 +49,42 @@ CONFIRMATIONS: Final = {
 }
 
 
+QUEUE_CONFIRMATIONS: Final = {
+    "login": "queue-logged-in", "ready": "queue-logged-in", "logout": "queue-logged-out", "not_ready": "queue-paused",
+}  # fmt: skip
+
+
 @dataclass(slots=True)
 class Site:
-    """What flows read: the snapshot of the site, and the clock behind `is_open`."""
+    """What flows read: the snapshot of the site, the clock behind `is_open`, whoever knows more, and flows in Python."""
 
     directory: Directory
     is_open: Callable[[str], bool]
+    facts: Facts = field(default_factory=Facts)
+    flows: Mapping[str, Plugin] = field(default_factory=dict)
 
 
-def flow_for(destination: Destination, site: Site) -> Flow:
-    """The flow for a destination of a call that we answer ourselves."""
+def flow_for(destination: Destination, site: Site, visitor: Visitor | None = None) -> Flow:
+    """The flow for a destination of a call that we answer ourselves. `visitor`: what earlier menus have found out."""
+    visitor = visitor or Visitor(Somebody(language=site.directory.language))
     kind = destination.kind
-    if kind == "menu":
-        yield from _menus(destination.name, site)
+    if kind in ("menu", "flow"):
+        yield from _led(destination, site, visitor)
     elif kind == "queue":
-        yield EnterQueue(destination.name)
+        yield EnterQueue(destination.name, destination.priority or visitor.priority)
+    elif kind == "callback":
+        yield AskCallback(destination.name)
     elif kind in ("extension", "account"):
-        yield from _extension(destination.name, site)
+        yield from _extension(destination.name, site, visitor)
+    elif kind in ("group", "outside"):
+        yield from _put_through(Dial(destination.name, kind, destination.detail))
     elif kind == "conference":
         yield from _conference(destination.name, site)
+    elif kind == "voicemail":
+        box, _, variant = destination.name.partition(":")
+        yield EnterMailbox(box, variant or "leave")
+    elif kind == "mailbox":
+        yield EnterMailbox(destination.name, "open")
     elif kind == "supervise":
         yield from supervise(destination.name, destination.detail or "listen")
     elif kind == "echo":
@@ -95,21 +103,36 @@ def flow_for(destination: Destination, site: Site) -> Flow:
         yield Hangup("unknown_destination")
 
 
-def resumed(recipe: Sequence[str], site: Site) -> Flow:
+def resumed(recipe: Sequence[str], site: Site, visitor: Visitor | None = None) -> Flow:
     """The flow of a caller who was led by one when the switch was restarted (`Call.recipe`)."""
     kind = recipe[0] if recipe else ""
     if kind == "menu":
-        yield from _menus(recipe[1], site, recipe[2:])
+        yield from _led(Destination("menu", recipe[1]), site, visitor or Visitor(Somebody()), recipe[2:])
     elif kind == "to":
-        yield from flow_for(parse(recipe[1]), site)
+        yield from flow_for(parse(recipe[1]), site, visitor)
     elif kind == "say":
         yield from farewell(tuple(recipe[2:]), recipe[1])
+    elif kind == "message":
+        yield EnterMailbox(recipe[1], "leave", recipe[2])
     elif kind == "echo":
         yield Echo()
     elif kind == "music":
         yield Music(recipe[1])
     else:
         yield Hangup()
+
+
+def _led(destination: Destination, site: Site, visitor: Visitor, way: Sequence[str] = ()) -> Flow:
+    """Through a menu or a flow in Python, and on to where it leads."""
+    visitor.hops += 1
+    if visitor.hops > MAX_HOPS:
+        yield Mark("loop", str(destination))
+        yield from farewell(("goodbye",), "menu_loop")
+        return
+    lead = tree.walk if destination.kind == "menu" else plugin.run
+    onward = yield from lead(destination.name, site, visitor, way)
+    if onward is not None:
+        yield from flow_for(onward, site, visitor)
 
 
 def feature(agent: str, destination: Destination, device: str) -> Flow:
@@ -119,8 +142,10 @@ def feature(agent: str, destination: Destination, device: str) -> Flow:
         yield Play(("agent-unknown",), interruptible=False)
         yield Hangup("no_agent")
         return
-    yield Tell(AgentCommand(agent, verb, destination.detail, device if verb == "login" else "", "phone"))
-    yield Play((CONFIRMATIONS.get(verb, "done"),), interruptible=False)
+    device = device if verb == "login" and not destination.queue else ""
+    yield Tell(AgentCommand(agent, verb, destination.detail, device, "phone", destination.queue))
+    said = QUEUE_CONFIRMATIONS if destination.queue else CONFIRMATIONS
+    yield Play((said.get(verb, "done"),), interruptible=False)
     yield Hangup()
 
 
@@ -162,84 +187,23 @@ def farewell(clips: tuple[str, ...], cause: str) -> Flow:
     yield Hangup(cause)
 
 
-def _extension(dialled: str, site: Site) -> Flow:
+def _extension(dialled: str, site: Site, visitor: Visitor) -> Flow:
     """Ring somebody for a caller who was answered already; say why if it fails."""
     target = route(dialled, site.directory)
     if isinstance(target, Refusal):
         failure = "not_found" if target.status == 404 else "failed"
     elif target.kind != "account":
         # An alias of something that plays by itself; `route` has already refused circles of aliases.
-        yield from flow_for(target, site)
+        yield from flow_for(target, site, visitor)
         return
     else:
-        failure = yield Dial(target.name)
+        yield from _put_through(Dial(target.name))
+        return
     yield Play(FAILURES.get(failure, ("call-failed",)), interruptible=False)
     yield Hangup(failure)
 
 
-def _menus(name: str, site: Site, way: Sequence[str] = ()) -> Flow:
-    """Run a menu and those it leads to, with the way back on a stack."""
-    stack = list(way)
-    jumps = 0
-    while jumps < MAX_JUMPS:
-        menu = site.directory.menus.get(name)
-        if menu is None:
-            yield Mark("unknown_menu", name)
-            yield from farewell(("unavailable",), "unknown_menu")
-            return
-        yield Mark("menu", name, tuple(stack))
-        if menu.language:
-            yield Language(menu.language)
-        keyed, target = yield from _menu(menu, bool(stack), site)
-        jumps = 0 if keyed else jumps + 1
-        if target == _BACK:
-            name = stack.pop()
-            continue
-        destination = parse(target)
-        if destination.kind != "menu":
-            yield Mark("destination", target or "hangup")
-            yield from flow_for(destination if target else Destination("hangup"), site)
-            return
-        if keyed:
-            stack.append(name)
-        name = destination.name
-    yield Mark("loop", name)
-    yield from farewell(("goodbye",), "menu_loop")
-
-
-def _menu(menu: Menu, child: bool, site: Site) -> Generator[Step, str, tuple[bool, str]]:
-    """The steps of one menu; returns (whether a key led out of it, where to), `_DONE` = nowhere: hang up."""
-    for step in menu.steps:
-        if isinstance(step, PlayStep):
-            yield Play(step.clips, step.interruptible)
-        elif isinstance(step, HoursStep):
-            if not site.is_open(step.hours):
-                return False, step.closed
-        elif isinstance(step, GotoStep):
-            return False, step.destination
-        else:
-            keyed, target = yield from _choice(step, child)
-            return keyed, target
-    return False, _DONE
-
-
-def _choice(step: ChoiceStep, child: bool) -> Generator[Step, str, tuple[bool, str]]:
-    """Ask for one key until it means something (IVR-01). `#` repeats and does not count as an attempt, up to a limit."""
-    attempts = repeats = 0
-    while attempts < max(1, step.attempts):
-        digit = yield Gather(step.clips, step.timeout)
-        target = step.choices.get(digit) if digit else None
-        if target is not None:
-            yield Mark("choice", digit)
-            return True, target
-        if digit == "*" and child:
-            return True, _BACK
-        if digit == "#" and repeats < MAX_JUMPS:
-            repeats += 1
-            continue
-        attempts += 1
-        clips = step.on_invalid if digit else step.on_timeout
-        if clips and attempts < step.attempts:
-            yield Play(clips)
-    yield Mark("no_choice")
-    return False, step.otherwise
+def _put_through(step: Dial) -> Flow:
+    failure = yield step
+    yield Play(FAILURES.get(failure, ("call-failed",)), interruptible=False)
+    yield Hangup(failure)

@@ -53,6 +53,9 @@ class Negotiation:
     receive_dtmf_type: int = -1
     noise_type: int = -1
     ptime: int = 20
+    wish: int = 0  # milliseconds per packet that the other side of the call wants to receive, 0: it does not say
+    limit: int = 0  # ... and the most that it takes
+    arming: int = 0  # times that the peer has proven to have moved
     direction: str = "sendrecv"  # our view, as last said
     types: dict[str, int] = field(default_factory=dict)  # key of a codec -> the number with which we receive it
     protocol: str = ""
@@ -76,6 +79,8 @@ class Negotiation:
     declined: set[str] = field(default_factory=set)  # codecs that the peer did not choose when they stood first
     version: int = 0
     last: str = ""  # our description as it stands, without its first two lines
+    stood: str = ""  # ... before the offer that waits for its answer
+    reaffirmed: bool = False  # that offer changes nothing
     previous: str = "sendrecv"
 
     # --- what was agreed -----------------------------------------------------------------------------------------------
@@ -132,7 +137,8 @@ class Negotiation:
         else:
             plan = codecs.first_plan(tuple(prefer), terms.repertoire, events)
         self.types = plan.types.copy()
-        self.offered = True
+        self.offered, self.reaffirmed = True, False
+        self.stood = self.last
         self.previous = self.direction
         self.proposed = plan.keys
         self.direction = direction
@@ -141,6 +147,16 @@ class Negotiation:
         elif self.keying is Keying.SDES:
             self.proposed_keys = (Crypto(self.tag, self.suite, self.send_key),)
         return self._build(plan.lines, "actpass")
+
+    def reaffirm(self) -> bytes:
+        """An offer that changes nothing: our description as it stands, with its version (RFC 3264 section 8)."""
+        assert self.format is not None, "something has been agreed"
+        self.offered = self.reaffirmed = True
+        self.previous, self.stood = self.direction, self.last
+        self.proposed = (self.format.key,)
+        if self.keying is Keying.SDES:
+            self.proposed_keys = (Crypto(self.tag, self.suite, self.send_key),)
+        return self.current()
 
     def answer(self, remote: Description, prefer: Sequence[Format] = ()) -> bytes:
         """The answer to the peer's offer: one codec, and events if it has them. NotAcceptable if there can be none."""
@@ -153,7 +169,7 @@ class Negotiation:
         self.format = chosen
         number = chosen.payload_type
         self.receive_type = number  # 6.1: the same number in both directions
-        self.ptime = codecs.packet_time(chosen, remote.ptime, remote.maxptime)
+        self.ptime = codecs.packet_time(chosen, remote.ptime or self.wish, remote.maxptime)
         self.protocol = remote.protocol
         self.before, self.after = remote.before, remote.after
         self.types[chosen.key] = number
@@ -181,9 +197,11 @@ class Negotiation:
         if chosen is None:
             raise NotAcceptable(305, "Incompatible media format")
         self._take_keys(remote)
+        if self.reaffirmed and self.remote is not None:
+            remote.formats = self.remote.formats  # It was asked about one of them only.
+        self.by_peer = self.by_peer and self.reaffirmed
         self.remote = remote
-        self.offered = False
-        self.by_peer = False
+        self.offered = self.reaffirmed = False
         if chosen.key != self.proposed[0]:
             self.declined.add(self.proposed[0])
         self.format = chosen
@@ -192,12 +210,13 @@ class Negotiation:
         named = self.types.get(f"{EVENTS}/{clock}", -1)
         self.dtmf_type, self.receive_dtmf_type = (number, named) if named >= 0 else (-1, -1)
         self.noise_type = remote.noise if codecs.NOISE in self.types else -1
-        self.ptime = codecs.packet_time(chosen, remote.ptime, remote.maxptime)
+        self.ptime = codecs.packet_time(chosen, remote.ptime or self.wish, remote.maxptime)
 
     def withdraw(self) -> None:
         """Our offer was refused: what was agreed before it stands (RFC 3261 section 14.1)."""
-        self.offered = False
+        self.offered = self.reaffirmed = False
         self.direction = self.previous
+        self.last = self.stood or self.last
 
     def move(self, port: int, terms: Terms, ssrc: int) -> None:
         """Receive at another port, of another worker, from the next offer on: another stream, with keys of its own."""
@@ -225,6 +244,7 @@ class Negotiation:
             timeout, self.ssrc, remote.rtcp_port, format.clock, format.fmtp, self.noise_type,
             self.dtmf_type < 0 and self.terms.dtmf in ("auto", "inband"),
         )  # fmt: skip
+        opened.max_ptime, opened.arming = remote.maxptime, self.arming
         if self.mux:
             opened.rtcp_mux = True
         if self.keying is Keying.SDES:
@@ -348,11 +368,14 @@ class Negotiation:
         formats, attributes = codecs.written(lines)
         host = self.host
         family = "IP6" if ":" in host else "IP4"
+        format = self.format if not self.offered else None
+        asked = codecs.packet_time(format or codecs.OURS["PCMA"], self.wish, self.limit) if self.wish else self.ptime
+        longest = f"a=maxptime:{self.limit}\r\n" if self.limit else ""
         head, paths = self._paths(setup) if self.keying or self.mux or self.mid is not None else ("", "")
         text = (
             f" IN {family} {host}\r\ns=-\r\nc=IN {family} {host}\r\nt=0 0\r\n{head}{self.before}"
-            f"m=audio {self.port} {self.protocol} {formats}\r\n{attributes}{paths}a=ptime:{self.ptime}\r\n"
-            f"a={self.direction}\r\n{self.after}"
+            f"m=audio {self.port} {self.protocol} {formats}\r\n{attributes}{paths}a=ptime:{asked}\r\n"
+            f"{longest}a={self.direction}\r\n{self.after}"
         )
         # RFC 3264 section 8: the version goes up by one exactly when the description changes.
         if text != self.last:

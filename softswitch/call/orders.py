@@ -1,20 +1,34 @@
-"""What operators, pages and programs may order about conversations: supervise one, make one of two, steer a conference.
+"""What operators, pages and programs may order about conversations: begin one, supervise one, make one of two, steer a
+conference.
 
 Each gives "" when it is done, or the reason why it cannot be.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from softswitch.call.call import Call
-from softswitch.call.menu import supervise
+from softswitch.call.dialplan import EMERGENCY
+from softswitch.call.features import set_forward
+from softswitch.call.flow import Mark
+from softswitch.call.menu import flow_for, supervise
 from softswitch.call.merge import merge
+from softswitch.call.phones import SWITCHES
+from softswitch.call.reach import OUTSIDE
+from softswitch.call.routing import Refusal, route
 from softswitch.call.supervise import may_supervise
+from softswitch.call.toll import policy_of
 from softswitch.events import CallStarted
 
 if TYPE_CHECKING:
     from softswitch.call.board import Board
+
+
+# What somebody may be put through to who has not dialled themselves: no code of a phone.
+CALLED: Final = frozenset({
+    "account", "extension", "group", OUTSIDE, "queue", "menu", "flow", "conference", "voicemail", "echo", "music", "play",
+})  # fmt: skip
 
 
 def spy(board: Board, call: str, account: str, mode: str, by: str, now: float) -> str:
@@ -31,12 +45,61 @@ def spy(board: Board, call: str, account: str, mode: str, by: str, now: float) -
     return ""
 
 
+def originate(board: Board, account: str, number: str, by: str, by_itself: bool, now: float) -> tuple[str, str]:
+    """Ring the phone of `account`, and call a number for whoever answers, as if they had dialled it (OUT-11).
+
+    (The call's id, ""), or ("", why not). `by_itself`: the phone is asked to answer without anybody touching it.
+    """
+    found = board.directory.accounts.get(account)
+    if found is None:
+        return "", "there is no such account"
+    destination = route(number, board.directory)
+    if isinstance(destination, Refusal):
+        return "", f"{number} leads nowhere ({destination.cause})"
+    if destination.kind not in CALLED:
+        return "", f"{number} is no number to be called"
+    if destination.kind in ("account", "extension") and destination.name == account:
+        return "", "nobody calls themselves"
+    asked = destination.kind == OUTSIDE and destination.detail != EMERGENCY
+    if asked and (refusal := board.guard.refuses(destination.name, policy_of(found, board.directory))):
+        return "", f"{account} may not call {number} ({refusal})"
+    if board.by_account[account] >= found.max_calls:
+        return "", f"{account} is in {found.max_calls} calls already"
+    media = board.allocate(now, spare=1)  # Where there is room for both.
+    if media is None:
+        return "", "no media port is free"
+    worker = media.worker
+    media.close(now)
+    call = Call(board, found, number, worker, now)
+    board.publish(CallStarted(call.id, call.caller_number, call.caller_name, number, account))
+    call.mark(Mark("originated", by))
+    call.summon(
+        flow_for(destination, board.site, call.visitor), number, now, role="originator", by_itself=by_itself,
+        recipe=("to", str(destination)),
+    )  # fmt: skip
+    return call.id, ""
+
+
 def merge_calls(board: Board, call: str, other: str, now: float) -> str:
     """Make one conversation of two that the same phone is in."""
     one, two = board.calls.get(call), board.calls.get(other)
     if one is None or two is None:
         return "there is no such call"
     return merge(one, two, now)
+
+
+def phone(board: Board, account: str, setting: str, value: str, by: str) -> str:
+    """Put a setting of an account's phone in force: "on" or "off" of a switch, or where to forward to ("" = nowhere)."""
+    found = board.directory.accounts.get(account)
+    if found is None:
+        return "there is no such account"
+    if setting not in SWITCHES:
+        refusal = set_forward(board, found, setting.removeprefix("forward_"), value, by)
+        return "calls cannot be led there" if refusal else ""
+    if value not in ("on", "off"):
+        return "it is on or off"
+    board.phones.set(account, setting, value, by)
+    return ""
 
 
 def conference(board: Board, name: str, verb: str, call: str, by: str, now: float) -> str:

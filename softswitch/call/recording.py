@@ -161,9 +161,10 @@ class Recorder:
             if leg is not None and (account := accounts.get(leg.device)) is not None:
                 said.append(account)
         strongest = max(said, key=lambda one: STRENGTH[one.record], default=None)
+        ordered = {"on": "always", "off": "off"}.get(call.visitor.record, "")  # by a menu
         if strongest is None:
-            return Rule()
-        return Rule(strongest.record, strongest.recording_format, strongest.recording_days)
+            return Rule(ordered or "off")
+        return Rule(ordered or strongest.record, strongest.recording_format, strongest.recording_days)
 
     def may(self, call: Call, leg: Leg) -> bool:
         """Whether a party of a call may record it: the agent of a queue that allows it, or a phone whose account does."""

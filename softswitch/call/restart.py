@@ -20,7 +20,7 @@ YOUNG: Final = 0.25  # seconds
 
 def unanswered(call: Call) -> bool:
     """Whether nobody has answered, neither we nor the phone that we ring for a supervisor."""
-    return call.summoning or call.caller.state is LegState.INCOMING
+    return call.summoning or call.caller.state in (LegState.INCOMING, LegState.WITHHELD)
 
 
 class Restart:

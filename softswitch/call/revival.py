@@ -11,16 +11,26 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
-from media.control import Bridge, Close, Echo, Finish, Join, Music, Open, Play, Record, Stop, Tone
+from media.control import Bridge, Close, Echo, Finish, Join, Music, Open, Play, PlayFile, Record, Stop, Tone
+from softswitch.call import announcing, reliable, timer
 from softswitch.call.call import Call
+from softswitch.call.callback import Attempt
 from softswitch.call.conference import Meeting
+from softswitch.call.confirm import Confirmation
+from softswitch.call.early import EarlyDialog
 from softswitch.call.fork import Fork, Invitation
+from softswitch.call.hunt import Hunt, Party
 from softswitch.call.keeping import CALL, LEG, VERSION
+from softswitch.call.leading import led
+from softswitch.call.leaving import Leaving
 from softswitch.call.leg import Leg, LegInput, LegState
 from softswitch.call.media import MediaLeg
 from softswitch.call.menu import resumed
+from softswitch.call.outward import OutwardAttempt
 from softswitch.call.queueing import Offer, QueueVisit
+from softswitch.call.refer import Referral
 from softswitch.call.supervise import Supervision
+from softswitch.callbacks import Callback
 from softswitch.directory import Account
 from softswitch.effects import ConversationResumed, EnterQueue, MediaCommand, OfferFailed, OfferResult, OfferResumed
 from softswitch.events import CallTakenBack
@@ -35,12 +45,13 @@ PROBE_AFTER: Final = 1.0  # seconds until the peers of sessions are asked whethe
 PROBE_WITHIN: Final = 3.0  # all of them, spread over so long
 # What fields were that are not text, if they were left out.
 EMPTY: Final[dict[str, Any]] = {
-    "answered_at": 0.0, "bridged_at": 0.0, "gone_at": 0.0, "heard": False, "hidden": False, "holding": False,
-    "max_forwards": 0, "path": (), "recipe": (), "ringing_at": 0.0, "room": 0, "started": 0.0, "status": 0, "worker": 0,
+    "answered_at": 0.0, "bridged_at": 0.0, "connected_at": 0.0, "context": {}, "gone_at": 0.0, "heard": False, "hidden": False,
+    "holding": False, "intercom": False, "max_forwards": 0, "origin": (), "path": (), "path_at": (), "recipe": (),
+    "ringing_at": 0.0, "room": 0, "started": 0.0, "status": 0, "talked": 0.0, "transfers": 0, "visited": (), "worker": 0,
 }  # fmt: skip
 CSEQ_GAP: Final = 16  # requests that may have gone out after the last time that the call was kept
 DAMAGED: Final = (PackingError, KeyError, TypeError, ValueError, AttributeError, IndexError)
-SOURCES: Final = (Bridge, Join, Play, Music, Tone, Echo, Stop)
+SOURCES: Final = (Bridge, Join, Play, PlayFile, Music, Tone, Echo, Stop)
 
 Standing = Mapping[int, Iterable["Command"]]
 
@@ -74,7 +85,7 @@ def take_back(board: Board, calls: Iterable[Kept], standing: Standing, now: floa
     """Revive every call that can be, and end what workers do for others."""
     ports, records = _ports(standing)
     board.pool.skip_plays(
-        max((port.source.play for port in ports.values() if isinstance(port.source, Play)), default=0)
+        max((port.source.play for port in ports.values() if isinstance(port.source, Play | PlayFile)), default=0)
     )
     taken = Taken()
     revivals = []
@@ -93,7 +104,12 @@ def take_back(board: Board, calls: Iterable[Kept], standing: Standing, now: floa
     for (worker, index), _ in ports.items():
         if (worker, index) not in board.pool.legs:
             board.out.append(MediaCommand(worker, Close(index)))
-    board.out.extend(MediaCommand(worker, Finish(record)) for worker, record in records)
+    spoken = {int(one.call.recipe[2]) for one in revivals if not one.ended and one.call.recipe[:1] == ("message",)}
+    for worker, record in records:
+        if record.record in spoken:  # A message that goes on, as its speaker has noticed nothing.
+            board.mailboxes.standing[record.record] = worker, record.path
+        else:
+            board.out.append(MediaCommand(worker, Finish(record.record)))
     # The order matters: an agent who talks or is rung must not be given to a caller who waits.
     for revival in revivals:
         revival.tell_talking()
@@ -111,13 +127,14 @@ def take_back(board: Board, calls: Iterable[Kept], standing: Standing, now: floa
         meeting.refresh()
     for revival in revivals:
         revival.go_on()
+    board.mailboxes.let_go()
     for revival in revivals:
         if revival.call.legs:
             board.touch(revival.call)
     return taken
 
 
-def _ports(standing: Standing) -> tuple[dict[tuple[int, int], _Port], list[tuple[int, int]]]:
+def _ports(standing: Standing) -> tuple[dict[tuple[int, int], _Port], list[tuple[int, Record]]]:
     ports: dict[tuple[int, int], _Port] = {}
     records = []
     for worker, commands in standing.items():
@@ -125,7 +142,7 @@ def _ports(standing: Standing) -> tuple[dict[tuple[int, int], _Port], list[tuple
             if isinstance(command, Open):
                 ports[worker, command.leg] = _Port(command)
             elif isinstance(command, Record):
-                records.append((worker, command.record))
+                records.append((worker, command))
             elif isinstance(command, SOURCES):
                 found = [command.leg, command.peer] if isinstance(command, Bridge) else [command.leg]
                 for leg in found:
@@ -149,6 +166,7 @@ class Revival:
         self._now = now
         self._built = False
         self._picked_up: list[Offer] = []
+        self._asked: list[Confirmation] = []  # who is asked whether they take a call
 
     # --- putting it together -----------------------------------------------------------------------------------------
 
@@ -164,10 +182,16 @@ class Revival:
         self._built = True
         for name in CALL:
             setattr(call, name, kept.get(name, EMPTY.get(name, "")))
-        call.path = list(call.path)
-        call.recipe = tuple(call.recipe)
+        if "authority" in kept:
+            user = str(kept["authority"])
+            call.authority = board.directory.accounts.get(user) or Account(user)
+        call.diversions = unpack(kept["diversions"]) if "diversions" in kept else ()
+        call.path, call.path_at = list(call.path), list(call.path_at)
+        call.visitor.restore(kept.get("visitor", {}))
+        call.recipe, call.visited = tuple(call.recipe), tuple(call.visited)
         call.started += self._shift
-        call.bridged_at = self._time(call.bridged_at)
+        call.bridged_at, call.connected_at = self._time(call.bridged_at), self._time(call.connected_at)
+        call.context, call.origin = dict(call.context), tuple(call.origin)
         for tag, leg in kept["legs"].items():
             self.legs[tag] = self._leg(tag, leg)
         if self.ended:
@@ -177,10 +201,19 @@ class Revival:
         call.peer = self.legs.get(kept["peer"])
         call.extra = [self.legs[tag] for tag in kept.get("extra", ()) if tag in self.legs]
         call.holding.update(self.legs[tag] for tag in kept.get("held", ()) if tag in self.legs)
+        if "undisturbed" in kept:
+            board.undisturbed.add(call)
         if "fork" in kept:
-            call.fork = self._fork(kept["fork"], call)
+            call.fork = self._attempt(kept["fork"], call)
         if "visit" in kept:
             call.visit = self._visit(kept["visit"])
+        for tag in kept.get("leaving", ()):
+            if not self.legs[tag].gone:
+                Leaving(self.legs[tag], self._now)
+        if "lead" in kept:
+            call.lead = lead = led(call, kept["lead"], self.legs, self._shift, self._now)
+            if "fork" in kept["lead"]:
+                lead.fork = self._fork(kept["lead"]["fork"], lead)
 
     def discard(self) -> None:
         """Nothing of the call is to stay, as if it had never been kept."""
@@ -221,25 +254,68 @@ class Revival:
         if not gone:
             unpack_into(leg.negotiation, kept["negotiation"])
             leg.offer = unpack(kept["offer"]) if "offer" in kept else None
+            self._extensions(leg, kept)
+            leg.errand = unpack(kept["errand"]) if "errand" in kept else None
+            board.guard.began(leg)
+            if "referral" in kept:
+                Referral.resume(leg, kept["referral"])
             port = self._ports.get((media.worker, media.index))
             if port is not None:
                 media.opened, media.source = port.opened, port.source
         return leg
 
+    def _attempt(self, kept: dict[str, Any], owner: Any) -> Fork | Hunt:
+        if "hunt" not in kept:
+            return self._fork(kept, owner)
+        invitation, waiting = unpack(kept["invitation"]), unpack(kept["waiting"])
+        if not isinstance(invitation, Invitation) or not all(isinstance(one, Party) for one in waiting):
+            raise PackingError("a hunt")
+        hunt = Hunt(self.board, self.call, owner, invitation, kept["hunt"], [], kept["timeout"])
+        hunt.restore(kept, waiting, self._shift)
+        hunt.forks = [self._fork(one, hunt) for one in kept["forks"]]
+        for tag, until in kept.get("asked", {}).items():
+            self._asked.append(hunt.ask(self.legs[tag], until + self._shift))
+        self._deadlines(hunt, kept)
+        return hunt
+
+    def _deadlines(self, attempt: Fork | Hunt, kept: dict[str, Any]) -> None:
+        for kind, at in kept["deadlines"].items():
+            if at is not None:
+                self.board.deadlines.set((attempt, kind), max(at + self._shift, self._now))
+
+    def _extensions(self, leg: Leg, kept: dict[str, Any]) -> None:
+        if "timer" in kept:
+            session = unpack(kept["timer"])
+            session.expires_at = self._time(session.expires_at)
+            timer.resume(leg, session, self._now)
+        if "reliable" in kept:
+            leg.reliable = unpack(kept["reliable"])
+            leg.reliable.waiting = list(leg.reliable.waiting)
+        if "early" in kept:
+            leg.early = {tag: unpack(one) for tag, one in kept["early"].items()}
+            for one in leg.early.values():
+                if not isinstance(one, EarlyDialog):
+                    raise PackingError("an early dialog")
+                # The one that is heard is the leg's own.
+                one.dialog = leg.dialog if one.dialog.remote_tag == leg.dialog.remote_tag else one.dialog
+
     def _fork(self, kept: dict[str, Any], owner: Any) -> Fork:
         invitation = unpack(kept["invitation"])
         if not isinstance(invitation, Invitation):
             raise PackingError("an invitation")
-        fork = Fork(self.board, self.call, owner, invitation, (), kept["timeout"])
+        fork: Fork
+        if "destination" in kept:
+            to, ways = unpack(kept["destination"]), unpack(kept["ways"])
+            fork = OutwardAttempt(self.board, self.call, owner, invitation, to, kept["timeout"], ways)
+        else:
+            fork = Fork(self.board, self.call, owner, invitation, (), kept["timeout"])
         fork.groups = [list(group) for group in unpack(kept["groups"])]
         fork.legs = [self.legs[tag] for tag in kept["legs"]]
         fork.statuses = list(kept["statuses"])
         fork.rang, fork.exhausted = kept["rang"], kept["exhausted"]
         for leg in fork.legs:
             leg.owner = fork
-        for kind, at in kept["deadlines"].items():
-            if at is not None:
-                self.board.deadlines.set((fork, kind), max(at + self._shift, self._now))
+        self._deadlines(fork, kept)
         return fork
 
     def _visit(self, kept: dict[str, Any]) -> QueueVisit | None:
@@ -249,14 +325,22 @@ class Revival:
         entered = self._time(kept["entered"])
         visit = QueueVisit(self.call, config, entered)
         visit.waiting, visit.play, visit.priority = kept["waiting"], kept["play"], kept["priority"]
+        visit.announcer.cadence = announcing.kept(kept.get("cadence", {}), self._time)
+        visit.credit, visit.left_waiting = kept.get("credit", 0.0), kept.get("left_waiting", False)
+        visit.caller = kept.get("caller", self.call.id)
+        if kept.get("callback"):
+            visit.attempt = Attempt(self.call, visit, Callback(**kept["callback"]))
+            self.board.callbacks[visit.caller] = visit.attempt
         self.call.visit = visit
         if visit.waiting:
             self.entered = entered
         for one in kept["offers"]:
             offer = Offer(self.board, self.call, one["id"], one["agent"], self._time(one["at"]), one["timeout"])
             offer.rang = one["rang"]
-            offer.leg = self.legs.get(one["leg"])
-            if one["fork"] is None and offer.id != kept["talking"]:
+            offer.leg, offer.confirm = self.legs.get(one["leg"]), one.get("confirm", False)
+            if one.get("asked") and offer.leg is not None:
+                self._asked.append(offer.ask(offer.leg, one["asked"] + self._shift, self._now))
+            elif one["fork"] is None and offer.id != kept["talking"]:
                 del self.board.offers[offer.id]
                 self._picked_up.append(offer)
                 continue
@@ -287,9 +371,18 @@ class Revival:
         if visit is None:
             return
         for offer in (*visit.offers.values(), *self._picked_up):
-            until = offer.at + offer.timeout
+            until = offer.asked.until if offer.asked is not None else offer.at + offer.timeout
             self.board.out.append(
-                OfferResumed(offer.id, self.call.id, offer.agent, visit.config.name, offer.at, until, offer.rang)
+                OfferResumed(
+                    offer.id,
+                    visit.caller,
+                    offer.agent,
+                    visit.config.name,
+                    offer.at,
+                    until,
+                    offer.rang,
+                    offer.asked is not None,
+                )
             )
 
     def tell_waiting(self) -> None:
@@ -297,7 +390,7 @@ class Revival:
         visit, call = self._waiting(), self.call
         if visit is not None:
             self.board.out.append(
-                EnterQueue(call.id, visit.config.name, call.caller_number, call.caller_name, visit.priority)
+                EnterQueue(visit.caller, visit.config.name, call.caller_number, call.caller_name, visit.priority)
             )
 
     def _waiting(self) -> QueueVisit | None:
@@ -330,34 +423,39 @@ class Revival:
     def go_on(self) -> None:
         """What everybody hears, and what comes next for them."""
         call, now = self.call, self._now
+        for one in self._asked:
+            one.ask()
         if not self._alive or call.supervision is not None or call.meeting is not None:
             return
         if call.peer is not None:
             call.changed(now)
+        elif call.lead is not None:
+            call.lead.refresh()
         elif call.fork is not None:
             call.fork_resumed(now)
         elif call.caller.state is LegState.INCOMING:
             call.caller.hang_up(now, 503, "system_restart")
             call.end("system_restart", now, 503)
         elif call.visit is not None and call.visit.waiting:
-            call.visit.resume()
+            call.visit.resume(now)
         elif "visit" in self._kept and call.visit is None:
             call.say(("unavailable",), "unknown_queue", now)
         elif "meeting" in self._kept:
             call.say(("unavailable",), "unknown_conference", now)
         else:
-            call.run(resumed(call.recipe, self.board.site), now, call.recipe)
+            call.run(resumed(call.recipe, self.board.site, call.visitor), now, call.recipe)
 
     def _resume(self, leg: Leg, kept: dict[str, Any]) -> None:
         board, now, state = self.board, self._now, leg.state
         stream = leg.dialog.flow.transport != "udp"
         tx = kept.get("tx") if not stream else None
-        if state is LegState.INCOMING:
+        if state in (LegState.INCOMING, LegState.WITHHELD):
             if tx is None:
                 leg.handle(LegInput.LOST, now)
                 leg.drop(now, 503, "connection_lost")
                 return
             leg.tx = board.endpoint.revive_server(tx, leg, now)
+            reliable.resume(leg, now)
         elif state in (LegState.CALLING, LegState.RINGING, LegState.CANCELLING):
             if tx is None:
                 leg.handle(LegInput.FAILURE, now, 503)

@@ -14,6 +14,9 @@ if TYPE_CHECKING:
 
 def give(call: Call) -> None:
     """Give everybody in a conversation what they are to hear now. Nobody is told twice, so this may be asked at any time."""
+    if call.lead is not None:
+        call.lead.refresh()
+        return
     one, other = call.caller, call.peer
     plain = not call.room and not call.extra and not call.watchers and call.pressing is None
     if plain and other is not None and one.up and other.up and not one.holding and not other.holding:
@@ -38,6 +41,39 @@ def give(call: Call) -> None:
     for leg in members:
         if leg.up and leg.holding:
             leg.media.stop()
+
+
+def hold(call: Call, leg: Leg) -> None:
+    """Music for one who waits while others talk."""
+    if leg.up and leg.holding:
+        leg.media.stop()
+    elif leg.up:
+        leg.media.music(call.board.music(call.visit.config.music if call.visit is not None else "default"))
+
+
+def pair(call: Call, one: Leg, other: Leg) -> None:
+    """Let two talk while a third one waits. Whoever supervises one of them hears them."""
+    talking = [leg for leg in (one, other) if leg.up and not leg.holding]
+    if len(talking) == 2 and (call.pressing in talking and not call.watchers):
+        _whisper(call, talking)
+    elif len(talking) == 2 and not call.watchers:
+        one.media.bridge(other.media)
+    elif len(talking) == 2:
+        _gather(call, talking)
+    else:
+        for leg in (one, other):
+            hold(call, leg)
+        if call.watchers:
+            _gather(call, [])
+
+
+def alone(call: Call, *, ringing: bool = False) -> None:
+    """Give the one party of a call, which is being led to somebody, what it is to hear meanwhile."""
+    leg = call.caller
+    if ringing and leg.up and not leg.holding:
+        leg.media.tone("ringback", call.board.country)
+    else:
+        hold(call, leg)
 
 
 def _whisper(call: Call, talking: list[Leg]) -> None:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from softswitch.call import sound
+from softswitch.call.outward import trunk_of
+from softswitch.call.phones import SETTINGS
 
 if TYPE_CHECKING:
     from softswitch.call.board import Board
@@ -30,15 +32,19 @@ def _call(board: Board, call: Call, now: float) -> Values:
         "caller_name": call.caller_name,
         "dialled": call.dialled,
         "account": call.account.user,
+        "trunk": trunk_of(call),
         "state": _state(call),
         "seconds": now - call.started,
         "talking_seconds": now - call.bridged_at if call.peer is not None and call.bridged_at else 0.0,
         "queue": call.visit.config.name if call.visit is not None else "",
         "agent": call.reached,
+        "transfers": call.transfers,
         "path": list(call.path),
         "recording": _recording(board, call, now),
         "worker": call.worker,
         "conference": call.meeting.name if call.meeting is not None else "",
+        "parked": next((slot for slot, parked in board.parked.items() if parked.call is call), ""),
+        "diversions": [f"{one.number} {one.reason}" for one in call.diversions],
         "supervises": call.supervision.device if call.supervision is not None else "",
         "supervised_by": [watcher.call.account.user for watcher in call.watchers],
         "legs": [_leg(leg) for leg in call.members],
@@ -53,6 +59,8 @@ def _recording(board: Board, call: Call, now: float) -> Values | None:
 
 
 def _state(call: Call) -> str:
+    if call.lead is not None:
+        return call.lead.state
     if call.peer is not None:
         return "talking"
     if call.supervision is not None:
@@ -71,6 +79,7 @@ def _leg(leg: Leg) -> Values:
         "leg": leg.id,
         "role": leg.role,
         "party": leg.party,
+        "device": leg.device,
         "state": str(leg.state),
         "codec": leg.negotiation.codec,
         "security": leg.negotiation.security,
@@ -88,6 +97,34 @@ def conferences(board: Board, now: float) -> list[Values]:
         empty = {"conference": name, "title": config.title, "locked": False, "muted": config.muted, "seconds": 0.0}
         found.append(meeting.view(now) if meeting is not None else {**empty, "members": []})
     return found
+
+
+def parked(board: Board, now: float) -> list[Values]:
+    """The calls that wait in parking places."""
+    return [
+        {
+            "slot": one.slot,
+            "call": one.call.id,
+            "party": one.call.caller.party,
+            "by": one.by,
+            "seconds": now - one.since,
+            "comes_back_in": max(0.0, (board.deadlines.at((one, "parked")) or now) - now),
+        }
+        for one in sorted(board.parked.values(), key=lambda one: (len(one.slot), one.slot))
+    ]
+
+
+def phones(board: Board) -> list[Values]:
+    """What holds for the phones of all accounts; `overruled`: which of it is not the site's."""
+    return [
+        {
+            "account": user,
+            "name": account.name,
+            **{name: board.phones.setting(account, name) for name in SETTINGS},
+            "overruled": sorted(board.phones.overruled(user)),
+        }
+        for user, account in board.directory.accounts.items()
+    ]
 
 
 def media(board: Board, now: float) -> Values:

@@ -37,6 +37,11 @@ from softswitch.cli.run import explained
 @click.option(
     "--log-level", type=click.Choice(["debug", "info", "warning", "error"]), default="info", show_default=True
 )
+@click.option("--trunk", "trunks", multiple=True, metavar="HOST:PORT",
+              help="A provider to call outside by, and to take calls from; several: tried in this order.")  # fmt: skip
+@click.option("--trunk-user", default="", help="Register at the trunks as this user.")
+@click.option("--trunk-password", default="", help="The password that goes with it.")
+@click.option("--trunk-realm", default="", help="The realm of the trunks.  [default: their registrar's]")
 @click.option("--allow-public", is_flag=True, help="Allow addresses that others can reach.")
 def lab(
     listen: str,
@@ -52,6 +57,10 @@ def lab(
     relay: str | None,
     log_level: str,
     allow_public: bool,
+    trunks: tuple[str, ...],
+    trunk_user: str,
+    trunk_password: str,
+    trunk_realm: str,
 ) -> None:
     """Run a throwaway switch: generated accounts, agents, and the extensions echo, music, prompt, ivr, queue, conference.
 
@@ -61,7 +70,7 @@ def lab(
 
     options = Options(
         listen, http, accounts, agents, tiers, directory, wrap_up, ring_timeout, allow_public, log_level, media_ports,
-        media_workers, relay or "auto",
+        media_workers, relay or "auto", trunks, trunk_user, trunk_password, trunk_realm,
     )  # fmt: skip
     with explained():
         run(options)

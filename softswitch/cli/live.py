@@ -9,7 +9,11 @@ from typing import Any
 import rich_click as click
 
 from softswitch.cli.context import attach as attached
-from softswitch.cli.output import Failure, config_option, emit, json_option, seconds, table
+from softswitch.cli.forecast import forecast, hours_option
+from softswitch.cli.output import Failure, config_option, emit, json_option, seconds, show_changes, table
+
+TAPE = "queue.tape"  # long, and for programs: people see it if they ask for it by name
+
 
 # --- status --------------------------------------------------------------------------------------------------------
 
@@ -72,7 +76,7 @@ def _show_queues(queues: list[dict[str, Any]]) -> None:
         rows.append([
             one["name"], one["waiting"], seconds(one["longest_wait"]) if one["waiting"] else None, agents.get("idle", 0),
             agents.get("talking", 0), len(one["members"]), counts["entered"], outcomes.get("answered", 0), abandoned,
-            _percent(one["figures"].get("service_level", {}).get("value")),
+            _percent(one["figures"].get("service_level", {}).get("value")), _wait(one["ewt"]),
         ])  # fmt: skip
     table(
         "",
@@ -87,6 +91,7 @@ def _show_queues(queues: list[dict[str, Any]]) -> None:
             ">answered",
             ">abandoned",
             ">in time",
+            ">expected",
         ],
         rows,
         empty="There are no queues. Add one to the site and run: softswitch apply site.toml",
@@ -95,11 +100,14 @@ def _show_queues(queues: list[dict[str, Any]]) -> None:
 
 def _show_queue(one: dict[str, Any]) -> None:
     _show_queues([one])
+    if one["surging"]:
+        click.secho("The queue surges.", fg="yellow")
     table(
-        "Callers", [">place", "number", ">waits", ">priority", "state", "rings at", "call"],
+        "Callers", [">place", "number", ">waits", ">expected", ">priority", "state", "rings at", "call"],
         [
             [
-                caller["position"], caller["number"], seconds(caller["waited"]), caller["priority"], caller["state"],
+                caller["position"], caller["number"], seconds(caller["waited"]), _wait(caller["ewt"]), caller["priority"],
+                caller["state"],
                 ", ".join(offer["agent"] for offer in caller["offers"]), caller["caller"],
             ]
             for caller in one["callers"]
@@ -114,6 +122,28 @@ def _show_queue(one: dict[str, Any]) -> None:
             for member in one["members"]
         ],
         empty="No agent serves this queue.",
+    )  # fmt: skip
+    _show_ladder(one.get("first", {}).get("ladder", []))
+
+
+def _wait(ewt: float | None) -> str:
+    """The expected wait of somebody."""
+    return "-" if ewt is None else seconds(ewt)
+
+
+def _show_ladder(rungs: list[dict[str, Any]]) -> None:
+    """What is still to be done for the first caller, if nobody takes the call."""
+    if not rungs:
+        return
+    table(
+        "Ladder of the first caller", [">rung", "when", "what", "how far"],
+        [
+            [
+                one["rung"], one["trigger"], one["action"],
+                "climbed" if one["climbed"] else f"in {seconds(one['left'])}" if one["left"] else "as soon as that is so",
+            ]
+            for one in rungs
+        ],
     )  # fmt: skip
 
 
@@ -230,10 +260,10 @@ def calls(context: click.Context, config: Path | None, as_json: bool) -> None:
 
 def _show_calls(found: list[dict[str, Any]]) -> None:
     table(
-        "", ["call", "caller", "dialled", "state", "queue", "with", ">for"],
+        "", ["call", "caller", "dialled", "trunk", "state", "queue", "with", ">for"],
         [
             [
-                one["call"], one["caller"], one["dialled"], one["state"], one["queue"],
+                one["call"], one["caller"], one["dialled"], one["trunk"], one["state"], one["queue"],
                 one["agent"] or ", ".join(leg["party"] for leg in one["legs"][1:]), seconds(one["seconds"]),
             ]
             for one in found
@@ -271,12 +301,23 @@ def registrations(account: str | None, config: Path | None, as_json: bool) -> No
 
 def _show_registrations(found: list[dict[str, Any]]) -> None:
     table(
-        "", ["account", "contact", "from", ">expires in", "phone"],
+        "", ["account", "contact", "from", ">expires in", ">round trip", "phone"],
         [
-            [one["aor"], one["contact"], one["source"], seconds(one["expires_in"]), one["user_agent"]] for one in found
+            [
+                one["aor"], one["contact"], f"{one['transport']} {one['source']}", seconds(one["expires_in"]),
+                _round_trip(one), one["user_agent"],
+            ]
+            for one in found
         ],
         empty="No phone is registered.",
     )  # fmt: skip
+
+
+def _round_trip(one: dict[str, Any]) -> str | None:
+    """What OPTIONS has shown; nothing for a phone that is not asked (`nat.qualify`)."""
+    if not one["reachable"]:
+        return "no answer"
+    return None if one["rtt_ms"] is None else f"{one['rtt_ms']:.0f} ms"
 
 
 # --- following, reloading, the prompt ------------------------------------------------------------------------------------
@@ -293,7 +334,7 @@ def events(only: str, config: Path | None, as_json: bool) -> None:
     with attached(config) as switch:
         try:
             for event in switch.events():
-                if event["event"].startswith(only):
+                if event["event"].startswith(only) and (as_json or only or event["event"] != TAPE):
                     emit_event(event, as_json)
         except KeyboardInterrupt:
             return
@@ -316,12 +357,17 @@ def emit_event(event: dict[str, Any], as_json: bool) -> None:
 
 
 @click.command()
+@click.option("--dry-run", is_flag=True, help="Only show what would change, and which calls and agents it touches.")
+@hours_option
 @config_option
 @json_option
-def reload(config: Path | None, as_json: bool) -> None:
+def reload(dry_run: bool, hours: float, config: Path | None, as_json: bool) -> None:
     """Read the site again; calls and callers in queues are not touched."""
     with attached(config) as switch:
-        emit(switch.call("reload"), as_json, lambda one: click.echo(f"Site version {one['version']} is in force."))
+        if dry_run:
+            emit(forecast(switch.call("reload", dry_run=True), config, hours), as_json, show_changes)
+        else:
+            emit(switch.call("reload"), as_json, lambda one: click.echo(f"Site version {one['version']} is in force."))
 
 
 @click.command()

@@ -100,3 +100,24 @@ def seconds(value: float | None) -> str:
     if whole < 86_400:
         return f"{whole // 3600}:{whole % 3600 // 60:02d}:{whole % 60:02d}"
     return f"{whole // 86_400} d {whole % 86_400 // 3600} h"
+
+
+def show_changes(result: dict[str, Any]) -> None:
+    """What a change of the site does, or would do; and to whom."""
+    colours = {"+": "green", "-": "red", "~": "yellow", "!": "magenta"}
+    for line in result["changes"]:
+        click.secho(line, fg=colours.get(line[:1]))
+    for one in result.get("affected", ()):
+        click.secho(one["text"], fg="magenta")
+    for line in result.get("replay", ()):
+        click.secho(line, fg="cyan")
+    if offers := result.get("replayed_offers"):
+        click.echo(f"? That is the record of {offers} offers, played again under it, with 95 % confidence.")
+    elif "replay" in result:
+        click.echo("? No call to a queue was recorded in that time: nothing to play again under it.")
+    if not result["changes"]:
+        click.echo("No change.")
+    elif result["dry_run"]:
+        click.echo("Nothing was changed (dry run).")
+    else:
+        click.echo(f"Site version {result['version']} is in force.")

@@ -39,7 +39,7 @@ def _show(found: list[dict[str, Any]]) -> None:
         "", ["recording", "started", ">lasts", ">MB", "queue", "agent", "caller", "state"],
         [
             [
-                one["recording"], _moment(one["started_at"]), seconds(one["seconds"]) if one["ended_at"] else "",
+                one["recording"], moment(one["started_at"]), seconds(one["seconds"]) if one["ended_at"] else "",
                 f"{one['octets'] / 1e6:.1f}", one["queue"], one["agent"], one["caller"], _state(one),
             ]
             for one in found
@@ -60,7 +60,7 @@ def _state(one: dict[str, Any]) -> str:
     return f"{one['lost_seconds']:.1f} s lost" if one["lost_seconds"] else "complete"
 
 
-def _moment(wall: float) -> str:
+def moment(wall: float) -> str:
     return datetime.fromtimestamp(wall).astimezone().strftime("%Y-%m-%d %H:%M:%S")
 
 
@@ -77,7 +77,7 @@ def recording_show(recording: int, config: Path | None, as_json: bool) -> None:
 def _show_one(one: dict[str, Any]) -> None:
     for name, value in one.items():
         if name.endswith("_at") and value is not None:
-            value = _moment(value)
+            value = moment(value)
         click.echo(f"{name.replace('_', ' '):16} {'' if value is None else value}")
 
 

@@ -15,7 +15,7 @@ from softswitch.cli.output import config_option, emit, json_option, seconds, tab
 
 @click.group()
 def call() -> None:
-    """Join in a call: supervise it, make one of two."""
+    """Begin a call, join in one: supervise it, make one of two."""
 
 
 @call.command("spy")
@@ -32,6 +32,22 @@ def call_spy(call: str, account: str, mode: str, config: Path | None, as_json: b
     with attached(config) as switch:
         done = switch.call("spy", call=call, account=account, mode=mode)
     emit(done, as_json, lambda one: click.echo(f"{one['account']} is rung to {one['mode']}."))
+
+
+@call.command("originate")
+@click.argument("account")
+@click.argument("number")
+@click.option("--auto-answer", is_flag=True, help="Ask the phone to answer by itself (a headset).")
+@config_option
+@json_option
+def call_originate(account: str, number: str, auto_answer: bool, config: Path | None, as_json: bool) -> None:
+    """Ring the phone of ACCOUNT, and call NUMBER for whoever answers, as if they had dialled it.
+
+    What the account may not call it does not call this way either.
+    """
+    with attached(config) as switch:
+        done = switch.call("originate", account=account, number=number, auto_answer=auto_answer)
+    emit(done, as_json, lambda one: click.echo(f"{one['account']} is rung for {one['number']}: call {one['call']}."))
 
 
 @call.command("merge")

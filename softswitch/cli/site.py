@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Sequence
+from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import rich_click as click
 
 from softswitch.cli.attach import Attached, running
 from softswitch.cli.context import configuration
-from softswitch.cli.output import UNKNOWN, WRONG_CONFIG, Failure, config_option, emit, json_option, table
+from softswitch.cli.forecast import forecast, hours_option
+from softswitch.cli.output import UNKNOWN, WRONG_CONFIG, Failure, config_option, emit, json_option, show_changes, table
 from softswitch.errors import ConfigError, SoftswitchError
 
 if TYPE_CHECKING:
     from softswitch.config import Config
+
+CHANGES_SHOWN: Final = 2  # of a version in a list
 
 
 def edit(config: Path | None, operation: str, **arguments: Any) -> dict[str, Any]:
@@ -122,10 +127,11 @@ def _show_password(made: dict[str, Any], *, given: bool) -> None:
 
 @click.command()
 @click.argument("file", type=click.Path(path_type=Path))
-@click.option("--dry-run", is_flag=True, help="Only show what would change.")
+@click.option("--dry-run", is_flag=True, help="Only show what would change, and which calls and agents it touches.")
+@hours_option
 @config_option
 @json_option
-def apply(file: Path, dry_run: bool, config: Path | None, as_json: bool) -> None:
+def apply(file: Path, dry_run: bool, hours: float, config: Path | None, as_json: bool) -> None:
     """Put the site in FILE (site.toml; - for standard input) in force, all of it or nothing.
 
     Accounts without a password keep theirs. Waiting callers and calls are not disturbed.
@@ -139,19 +145,48 @@ def apply(file: Path, dry_run: bool, config: Path | None, as_json: bool) -> None
     except (OSError, UnicodeDecodeError) as error:
         raise Failure(f"{file} cannot be read: {error}.", "It must be a text file in UTF-8.") from None
     result = edit(config, "apply", text=text, file=str(file), dry_run=dry_run)
-    emit(result, as_json, _show_changes)
+    emit(forecast(result, config, hours), as_json, show_changes)
 
 
-def _show_changes(result: dict[str, Any]) -> None:
-    colours = {"+": "green", "-": "red", "~": "yellow", "!": "magenta"}
-    for line in result["changes"]:
-        click.secho(line, fg=colours.get(line[:1]))
-    if not result["changes"]:
-        click.echo("No change.")
-    elif result["dry_run"]:
-        click.echo("Nothing was changed (dry run).")
-    else:
-        click.echo(f"Site version {result['version']} is in force.")
+@click.command()
+@click.option("--limit", default=20, show_default=True, help="How many versions.")
+@config_option
+@json_option
+def history(limit: int, config: Path | None, as_json: bool) -> None:
+    """Show the versions of the site: who changed it when, and what."""
+    emit(edit(config, "history", limit=limit), as_json, lambda one: _show_versions(one["versions"]))
+
+
+def _show_versions(versions: list[dict[str, Any]]) -> None:
+    table(
+        "", [">version", "when", "by", "what"],
+        [[one["version"], _when(one["at"]), one["actor"], one["comment"] or _brief(one["changes"])] for one in versions],
+        empty="The site was never changed.",
+    )  # fmt: skip
+
+
+def _when(at: float) -> str:
+    return datetime.fromtimestamp(at).strftime("%Y-%m-%d %H:%M:%S")
+
+
+def _brief(changes: Sequence[str]) -> str:
+    more = f" and {len(changes) - CHANGES_SHOWN} more" if len(changes) > CHANGES_SHOWN else ""
+    return "; ".join(changes[:CHANGES_SHOWN]) + more
+
+
+@click.command()
+@click.argument("version", type=int, default=0)
+@click.option("--dry-run", is_flag=True, help="Only show what would change, and which calls and agents it touches.")
+@hours_option
+@config_option
+@json_option
+def rollback(version: int, dry_run: bool, hours: float, config: Path | None, as_json: bool) -> None:
+    """Put a former VERSION of the site in force again (`softswitch history`); without one, undo the last change.
+
+    It becomes a new version, so that a rollback can be undone the same way. Waiting callers and calls are not disturbed.
+    """
+    result = edit(config, "rollback", version=version, dry_run=dry_run)
+    emit(forecast(result, config, hours), as_json, show_changes)
 
 
 def _write(output: Path, text: str) -> None:

@@ -4,12 +4,18 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import itertools
 import os
 import socket
 from pathlib import Path
 
 from softswitch.errors import SoftswitchError
 from softswitch.net.address import join_host_port
+
+# Linux: IP_MTU_DISCOVER, IPV6_MTU_DISCOVER and IP_PMTUDISC_DONT, which Python does not name everywhere.
+MTU_DISCOVER = 10
+MTU_DISCOVER_V6 = 23
+PMTUDISC_DONT = 0
 
 
 class ListenError(SoftswitchError):
@@ -26,6 +32,10 @@ def open_udp(host: str, port: int, *, receive_buffer: int) -> socket.socket:
     try:
         for option in (socket.SO_RCVBUF, socket.SO_SNDBUF):
             sock.setsockopt(socket.SOL_SOCKET, option, receive_buffer)  # The kernel caps it at net.core.[rw]mem_max.
+        with contextlib.suppress(OSError):
+            # A long request to a phone that cannot be dialled stays on UDP: whoever has to may cut it into fragments.
+            level = (socket.IPPROTO_IPV6, MTU_DISCOVER_V6) if ":" in host else (socket.IPPROTO_IP, MTU_DISCOVER)
+            sock.setsockopt(*level, PMTUDISC_DONT)
         sock.bind((host, port))
     except OSError as error:
         sock.close()
@@ -104,13 +114,29 @@ def has_ipv6() -> bool:
 
 
 def own_addresses() -> list[str]:
-    """Addresses of this machine that a phone could use: found by asking the routing table, no packet is sent."""
+    """Addresses of this machine that a phone could use; first those that lead to the world."""
+    found = [one for target in ("192.0.2.1", "2001:db8::1") if (one := own_address_to(target))]
+    return list(dict.fromkeys((*found, *_interface_addresses(), "127.0.0.1")))
+
+
+def own_address_to(peer: str) -> str:
+    """Our address that leads to a peer, "" if there is no way: asks the routing table, no packet is sent."""
+    kind = socket.AF_INET6 if ":" in peer else socket.AF_INET
+    with contextlib.suppress(OSError), socket.socket(kind, socket.SOCK_DGRAM) as probe:
+        probe.connect((peer, 9))
+        return str(probe.getsockname()[0])
+    return ""
+
+
+def _interface_addresses() -> list[str]:
+    """The IPv4 addresses of all interfaces, as the kernel's table of routes has them."""
     found: list[str] = []
-    for kind, target in ((socket.AF_INET, "192.0.2.1"), (socket.AF_INET6, "2001:db8::1")):
-        with contextlib.suppress(OSError), socket.socket(kind, socket.SOCK_DGRAM) as probe:
-            probe.connect((target, 9))
-            found.append(probe.getsockname()[0])
-    return [*found, "127.0.0.1"]
+    with contextlib.suppress(OSError):
+        lines = Path("/proc/net/fib_trie").read_text().splitlines()
+        for line, after in itertools.pairwise(lines):
+            if "/32 host LOCAL" in after and "|-- " in line:
+                found.append(line.rpartition(" ")[2])
+    return [one for one in dict.fromkeys(found) if not one.startswith("127.")]
 
 
 def port_owner(port: int, transport: str) -> str:

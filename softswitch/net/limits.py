@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, fields
+from typing import Final
+
+PULSE_SECONDS: Final = 0.02
+QUIET_SECONDS: Final = 0.25  # between beats while nobody asks: fifty wake-ups a second are one percent of a processor
 
 
 @dataclass(slots=True, frozen=True)
@@ -11,9 +15,9 @@ class Limits:
 
     connections: int = 10_000  # stream connections in all
     connections_per_host: int = 1_024  # ... from one address
-    first_message: float = 10.0  # a connection that has said nothing whole is cut after this
-    half_message: float = 10.0  # a message that has begun must be whole after this
-    handshake: float = 10.0  # to agree on TLS
+    first_message: float = 8.0  # a connection that has said nothing whole is cut after this, and a second at most
+    half_message: float = 8.0  # a message that has begun must be whole after this, and a second at most
+    handshake: float = 8.0  # to agree on TLS
     ping: float = 30.0  # a WebSocket that was quiet this long is asked whether it is still there
     idle: float = 7_200.0  # no traffic at all; twice the longest usual registration
     write_buffer: int = 1 << 20  # unsent bytes of a peer that does not read
@@ -39,7 +43,6 @@ class Counters:
     send_errors: int = 0
     receive_errors: int = 0
     reopened: int = 0
-    shed: int = 0
     stream_messages_received: int = 0
     stream_messages_sent: int = 0
     connections_accepted: int = 0
@@ -57,3 +60,56 @@ class Counters:
 
     def as_dict(self) -> dict[str, int]:
         return {field.name: getattr(self, field.name) for field in fields(self)}
+
+
+class Census:
+    """How many connections there are, in all and from each address, over all listeners."""
+
+    __slots__ = ("_hosts", "_limits", "total")
+
+    def __init__(self, limits: Limits) -> None:
+        self.total = 0
+        self._limits = limits
+        self._hosts: dict[str, int] = {}
+
+    def is_full(self, host: str) -> bool:
+        """Whether one more connection from there would be one too many."""
+        limits = self._limits
+        return self.total >= limits.connections or self._hosts.get(host, 0) >= limits.connections_per_host
+
+    def came(self, host: str) -> None:
+        self.total += 1
+        self._hosts[host] = self._hosts.get(host, 0) + 1
+
+    def went(self, host: str) -> None:
+        self.total -= 1
+        self._hosts[host] -= 1
+        if not self._hosts[host]:
+            del self._hosts[host]
+
+
+class Pulse:
+    """How late the loop runs, by a heart that should beat every PULSE_SECONDS as long as anybody asks, else slower."""
+
+    __slots__ = ("_asked", "due", "lag", "worst")
+
+    def __init__(self) -> None:
+        self.lag = 0.0  # seconds by which the last beat was late
+        self.worst = 0.0
+        self.due = 0.0  # when the next beat should come; 0 = the heart has not begun to beat
+        self._asked = False  # since the last beat
+
+    def beat(self, now: float) -> float:
+        """Seconds to the next beat."""
+        if self.due:
+            self.lag = max(0.0, now - self.due)
+            self.worst = max(self.worst, self.lag)
+        pause = PULSE_SECONDS if self._asked else QUIET_SECONDS
+        self._asked = False
+        self.due = now + pause
+        return pause
+
+    def lateness(self, now: float) -> float:
+        """Seconds that what is handled now has waited for the loop, as well as that can be said."""
+        self._asked = True
+        return max(self.lag, now - self.due) if self.due else 0.0

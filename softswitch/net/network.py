@@ -7,14 +7,14 @@ import time
 from collections.abc import Collection, Sequence
 from typing import Protocol
 
-from softswitch.effects import CloseFlow, Send
+from softswitch.effects import CloseFlow, Expect, Send
 from softswitch.net.bind import ListenError
-from softswitch.net.limits import Counters, Limits
+from softswitch.net.limits import Census, Counters, Limits, Pulse
 from softswitch.net.stream import StreamListener
 from softswitch.net.tls import Certificates
 from softswitch.net.udp import UdpListener, Upcall
 
-HEARTBEAT_SECONDS = 0.25
+CHECK_SECONDS = 0.24  # between two looks at the sockets
 
 
 class ListenAddress(Protocol):
@@ -44,14 +44,14 @@ class Network:
         self.certificates = certificates
         self._origins = origins
         self.counters = Counters()
-        self.lag = 0.0  # seconds by which the loop was last late
-        self.worst_lag = 0.0
+        self.pulse = Pulse()
         self.listeners: list[UdpListener | StreamListener] = []
         self._limits = limits or Limits()
+        self._census = Census(self._limits)
         self._upcall = upcall
         self._addresses = addresses
         self._beat: asyncio.TimerHandle | None = None
-        self._due = 0.0
+        self._checked_at = 0.0
 
     def open(self) -> None:
         """Bind everything, so that a busy port is known before anything else starts. Raises ListenError."""
@@ -88,7 +88,7 @@ class Network:
             kind = WebSocketListener
         listener = kind(
             index, host, port, self._upcall, limits=self._limits, counters=self.counters, transport=transport,
-            certificates=self.certificates if transport in ("tls", "wss") else None,
+            certificates=self.certificates if transport in ("tls", "wss") else None, census=self._census, pulse=self.pulse,
         )  # fmt: skip
         if kind is not StreamListener:
             listener.origins = self._origins  # type: ignore[attr-defined]
@@ -101,8 +101,7 @@ class Network:
                 listener.start()
             else:
                 await listener.start()
-        self._due = time.monotonic() + HEARTBEAT_SECONDS
-        self._beat = asyncio.get_running_loop().call_later(HEARTBEAT_SECONDS, self._heartbeat)
+        self._heartbeat()
 
     def send(self, effect: Send) -> None:
         """Perform a Send."""
@@ -118,6 +117,12 @@ class Network:
         if 0 <= effect.flow.listener < len(self.listeners):
             self.listeners[effect.flow.listener].close_flow(effect.flow, effect.reason)
 
+    def expect(self, effect: Expect) -> None:
+        """Perform an Expect."""
+        listener = self.listeners[effect.flow.listener]
+        if isinstance(listener, StreamListener):
+            listener.expect(effect.flow, effect.name)
+
     def close(self) -> None:
         if self._beat is not None:
             self._beat.cancel()
@@ -131,12 +136,10 @@ class Network:
 
     def _heartbeat(self) -> None:
         now = time.monotonic()
-        self.lag = max(0.0, now - self._due)
-        self.worst_lag = max(self.worst_lag, self.lag)
-        for listener in self.listeners:
-            if isinstance(listener, UdpListener):
-                listener.check()
-            else:
-                listener.set_lag(self.lag)
-        self._due = now + HEARTBEAT_SECONDS
-        self._beat = asyncio.get_running_loop().call_later(HEARTBEAT_SECONDS, self._heartbeat)
+        pause = self.pulse.beat(now)
+        if now - self._checked_at >= CHECK_SECONDS:
+            self._checked_at = now
+            for listener in self.listeners:
+                if isinstance(listener, UdpListener):
+                    listener.check()
+        self._beat = asyncio.get_running_loop().call_later(pause, self._heartbeat)

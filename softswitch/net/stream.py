@@ -17,14 +17,15 @@ from typing import Final, Protocol, cast
 from softswitch.effects import Flow
 from softswitch.net.address import sendable
 from softswitch.net.bind import open_tcp
-from softswitch.net.limits import Counters, Limits
-from softswitch.net.tls import Certificates
+from softswitch.net.limits import Census, Counters, Limits, Pulse
+from softswitch.net.tls import CertificateError, Certificates
 from softswitch.net.udp import Upcall
 from softswitch.sip.stream import PONG, Framer
 
 READ_SIZE: Final = 65_536
 SWEEP_SECONDS: Final = 1.0
 BACKLOG: Final = 1024
+MAX_EXPECTED: Final = 4_096
 
 
 class Framing(Protocol):
@@ -144,8 +145,8 @@ class Connection(asyncio.BufferedProtocol):
 class StreamListener:
     """One listening address with all connections accepted on it and dialled from it.
 
-    `transport`: "tcp" | "tls" | "ws" | "wss"; with `certificates` connections are secured by TLS. Only plain TCP is ever dialled:
-    a phone has no certificate that we could check, and a browser does not listen.
+    `transport`: "tcp" | "tls" | "ws" | "wss"; with `certificates` connections are secured by TLS. Dialled are plain TCP, and TLS
+    where we know whose certificate to expect (`expect`): a phone has none that we could check, and a browser does not listen.
     """
 
     def __init__(
@@ -159,7 +160,10 @@ class StreamListener:
         counters: Counters,
         transport: str = "tcp",
         certificates: Certificates | None = None,
+        census: Census | None = None,
+        pulse: Pulse | None = None,
     ) -> None:
+        """`census` and `pulse` are those of all listeners together."""
         self.transport = transport
         self.certificates = certificates
         self.index = index
@@ -167,13 +171,15 @@ class StreamListener:
         self.port = port
         self.upcall = upcall
         self.limits = limits or Limits()
+        self._census = census or Census(self.limits)
+        self._pulse = pulse or Pulse()
         self.counters = counters
         self.buffer = memoryview(bytearray(READ_SIZE))  # One for all: its content is taken before the next read.
         self._family = socket.AF_INET6 if ":" in host else socket.AF_INET
         self._connections: dict[int, Connection] = {}
         self._by_peer: dict[tuple[str, int], Connection] = {}
-        self._per_host: dict[str, int] = {}
         self._dialling: dict[tuple[str, int], _Dial] = {}
+        self._expected: dict[tuple[str, int], str] = {}  # TLS servers that may be dialled, and what their names must be
         self._handshakes: dict[
             asyncio.Task[None], str
         ] = {}  # connections that are being secured, with their peers' hosts
@@ -183,7 +189,6 @@ class StreamListener:
         self._server: asyncio.Server | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
         self._sweeper: asyncio.TimerHandle | None = None
-        self._lag = 0.0
 
     # --- life ----------------------------------------------------------------------------------------------------
 
@@ -215,13 +220,13 @@ class StreamListener:
             except OSError:
                 return  # No more, or no file left: the next one comes when one is.
             accepted.setblocking(False)
-            if self._full(host):
+            if self._census.is_full(host):
                 self.counters.connections_refused += 1
                 accepted.close()
                 continue
             task = self._loop.create_task(self._secure(accepted))
             self._handshakes[task] = host
-            self._per_host[host] = self._per_host.get(host, 0) + 1
+            self._census.came(host)
             task.add_done_callback(self._handshake_over)
 
     async def _secure(self, accepted: socket.socket) -> None:
@@ -236,17 +241,7 @@ class StreamListener:
             accepted.close()
 
     def _handshake_over(self, task: asyncio.Task[None]) -> None:
-        self._forget_host(self._handshakes.pop(task))
-
-    def _full(self, host: str) -> bool:
-        """Whether one more connection from there would be one too many."""
-        count = len(self._connections) + len(self._handshakes)
-        return count >= self.limits.connections or self._per_host.get(host, 0) >= self.limits.connections_per_host
-
-    def _forget_host(self, host: str) -> None:
-        self._per_host[host] -= 1
-        if not self._per_host[host]:
-            del self._per_host[host]
+        self._census.went(self._handshakes.pop(task))
 
     def close(self) -> None:
         if self._sweeper is not None:
@@ -267,10 +262,7 @@ class StreamListener:
 
     def behind(self) -> float:
         """How late the loop runs: a stream's backlog cannot be seen, the loop's delay can."""
-        return self._lag
-
-    def set_lag(self, seconds: float) -> None:
-        self._lag = seconds
+        return self._pulse.lateness(time.monotonic())
 
     # --- sending -------------------------------------------------------------------------------------------------
 
@@ -282,6 +274,8 @@ class StreamListener:
                 connection = None
         else:
             connection = self._by_peer.get((flow.host, flow.port))
+            if connection is not None and self.certificates is not None and not connection.dialled:
+                connection = None  # Who has called us has not shown who they are.
             if connection is None:
                 self._dial(data, flow)
                 return
@@ -308,7 +302,7 @@ class StreamListener:
         peer = (flow.host, flow.port)
         dial = self._dialling.get(peer)
         if dial is None:
-            if self.transport != "tcp":
+            if self.transport != "tcp" and peer not in self._expected:
                 self.counters.flows_gone += 1
                 self._report(flow)
                 return
@@ -326,6 +320,12 @@ class StreamListener:
         else:
             self.counters.dial_failed += 1
 
+    def expect(self, flow: Flow, name: str) -> None:
+        """When this place is dialled, the certificate there must be for `name`."""
+        if len(self._expected) >= MAX_EXPECTED:
+            del self._expected[next(iter(self._expected))]
+        self._expected[flow.host, flow.port] = name
+
     async def _connect(self, flow: Flow) -> None:
         assert self._loop is not None
         peer = (flow.host, flow.port)
@@ -334,9 +334,14 @@ class StreamListener:
         try:
             async with asyncio.timeout(self.limits.dial):
                 _, connection = await self._loop.create_connection(
-                    lambda: Connection(self, dialled=True), flow.host, flow.port, local_addr=local
-                )
-        except (OSError, TimeoutError):
+                    lambda: Connection(self, dialled=True), flow.host, flow.port, local_addr=local,
+                    ssl=self.certificates.dialling() if self.certificates is not None else None,
+                    server_hostname=self._expected.get(peer, flow.host) if self.certificates is not None else None,
+                )  # fmt: skip
+        except CertificateError as error:
+            self.counters.dial_failed += 1
+            self.upcall.alarm("certificates", str(error))
+        except (OSError, TimeoutError):  # ssl.SSLError, too
             self.counters.dial_failed += 1
         dial = self._dialling.pop(peer)
         if connection is None or connection.flow.connection == 0:
@@ -353,12 +358,12 @@ class StreamListener:
             connection.cut("gone before it was accepted")
             return
         host, port = peer[0], peer[1]
-        if self.certificates is None and self._full(host):
+        if (self.certificates is None or connection.dialled) and self._census.is_full(host):
             self.counters.connections_refused += 1
             connection.cut("too many connections")
             return
         self._last_number += 1
-        self._per_host[host] = self._per_host.get(host, 0) + 1
+        self._census.came(host)
         connection.flow = Flow(self.transport, host, port, self.index, self._last_number)
         self._connections[self._last_number] = connection
         self._by_peer[host, port] = connection
@@ -374,7 +379,7 @@ class StreamListener:
             return
         if self._by_peer.get((flow.host, flow.port)) is connection:
             del self._by_peer[flow.host, flow.port]
-        self._forget_host(flow.host)
+        self._census.went(flow.host)
         self.upcall.flow_failed(flow)
 
     def _sweep(self) -> None:

@@ -1,4 +1,4 @@
-"""Certificates for TLS listeners (RFC 3261 section 26.2.1): loaded, chosen by the name asked for, read again when changed."""
+"""Certificates for TLS (RFC 3261 section 26.2.1): ours by name, read again when changed; those of servers we dial."""
 
 from __future__ import annotations
 
@@ -30,6 +30,7 @@ class TlsSettings:
     """Where certificates are. `key` None: in the file of the certificate. `folder`: further ones, `*.pem` with chain and key.
 
     `clients`: whether clients must show a certificate that `client_ca` has signed: "off" | "optional" | "required".
+    `authorities`: who signs the certificates of servers that we dial; None: those whom the system trusts.
     """
 
     certificate: Path
@@ -37,15 +38,17 @@ class TlsSettings:
     folder: Path | None = None
     clients: str = "off"
     client_ca: Path | None = None
+    authorities: Path | None = None
 
 
 class Certificates:
-    """The TLS context that new connections get. `reload` replaces it; connections that are up keep theirs."""
+    """The TLS contexts that new connections get. `reload` replaces them; connections that are up keep theirs."""
 
     def __init__(self, settings: TlsSettings) -> None:
         """Raises CertificateError."""
         self._settings = settings
         self.context: ssl.SSLContext
+        self._dialling: ssl.SSLContext | None = None
         self._seen: tuple[Any, ...] = ()
         self.reload()
 
@@ -71,12 +74,29 @@ class Certificates:
                     connection.context = context
 
             main.sni_callback = choose
-        self.context, self._seen = main, seen
+        self.context, self._seen, self._dialling = main, seen, None
         return True
+
+    def dialling(self) -> ssl.SSLContext:
+        """For connections that we dial: the server's certificate must be for the name dialled; ours is shown if it asks.
+
+        Made when first needed: reading whom the system trusts takes a while. Raises CertificateError.
+        """
+        if self._dialling is None:
+            settings = self._settings
+            try:
+                context = ssl.create_default_context(cafile=settings.authorities)
+                context.load_cert_chain(settings.certificate, settings.key, password=lambda: b"")
+            except OSError as error:
+                name = settings.authorities or settings.certificate
+                raise CertificateError(f"{name}: {error.strerror or error}.") from None
+            context.minimum_version = ssl.TLSVersion.TLSv1_2
+            self._dialling = context
+        return self._dialling
 
     def _files(self) -> Sequence[Path]:
         settings = self._settings
-        single = (settings.certificate, settings.key, settings.client_ca)
+        single = (settings.certificate, settings.key, settings.client_ca, settings.authorities)
         return [*(path for path in single if path is not None), *_more(settings.folder)]
 
 

@@ -181,7 +181,8 @@ class Authenticator:
         self._turn(now_ms)
         if not max(self._floor, now_ms - self._lifetime_ms) <= at <= now_ms:
             return False
-        request = f"{message.call_id} {message.cseq} {message.branch}"
+        # A copy is sent by the same socket: what was overheard is of no use to a neighbour behind the same router.
+        request = f"{message.call_id} {message.cseq} {message.branch} {message.flow.port}"
         proof = credentials.response.lower()
         known = self._seen.get(proof) or self._seen_before.get(proof)
         if known is None:

@@ -2,8 +2,9 @@
 
 Only what its sender has proved to receive counts against an address: a wrong password over a nonce that we sent there. So nobody
 can have somebody else banned by writing a false source address. A flow that has proved an account is never cut off, whoever
-else shares its address; on loopback, which all programs of a machine share, a ban is for one socket. A scanner that says its name
-costs nobody anything: its own socket is banned at once.
+else shares its address. Where somebody has proved one - an office behind a router - a ban is for one socket, so that a phone with
+a wrong password locks out nobody but itself; so it is on loopback, which all programs of a machine share. A scanner that says its
+name costs nobody anything: its own socket is banned at once. Trunks and the networks of the operator are never banned.
 
 Each ban of the same place is four times as long as the one before it, up to a day.
 """
@@ -63,12 +64,29 @@ def is_scanner(agent: str) -> bool:
     return agent.lower().startswith(SCANNERS)
 
 
-class Bans:
-    """Who is not listened to. `proven`: whether a flow has proved an account."""
+def _nobody(host: str) -> bool:
+    return False
 
-    def __init__(self, proven: Callable[[Flow], bool], limits: BanLimits = BanLimits()) -> None:
+
+class Bans:
+    """Who is not listened to.
+
+    `proven`: whether a flow has proved an account; `lives_at`: whether any flow of a host has; `spared`: whether a host is never
+    cut off.
+    """
+
+    def __init__(
+        self,
+        proven: Callable[[Flow], bool],
+        limits: BanLimits = BanLimits(),
+        *,
+        lives_at: Callable[[str], bool] = _nobody,
+        spared: Callable[[str], bool] = _nobody,
+    ) -> None:
         self.dropped = 0
         self._proven = proven
+        self._lives_at = lives_at
+        self._spared = spared
         self._limits = limits
         self._strikes: Buckets[Place] = Buckets(limits.strikes, limits.forgiven, limits.places)
         self._bans: dict[Place, Ban] = {}  # those that are over stay for as long as they lasted, to count the next one
@@ -81,7 +99,7 @@ class Bans:
         """Whether what came over this flow is not to be looked at."""
         bans = self._bans
         ban = bans.get((network(flow.host), 0)) or bans.get((flow.host, flow.port))
-        if ban is None or ban.until <= now or self._proven(flow):
+        if ban is None or ban.until <= now or self._proven(flow) or self._spared(flow.host):
             return False
         ban.dropped += 1
         self.dropped += 1
@@ -89,15 +107,18 @@ class Bans:
 
     def strike(self, flow: Flow, now: float) -> Ban | None:
         """Credentials of this flow were wrong; the ban, if this was once too often."""
-        if self._proven(flow):
+        if self._proven(flow) or self._spared(flow.host):
             return None
-        place = (flow.host, flow.port) if is_loopback(flow.host) else (network(flow.host), 0)
+        shared = is_loopback(flow.host) or self._lives_at(flow.host)
+        place = (flow.host, flow.port) if shared else (network(flow.host), 0)
         self._strikes.add(place, now)
         return self.ban(place, "wrong passwords", now) if self._strikes.is_full(place, now) else None
 
     def scanner(self, flow: Flow, agent: str, now: float) -> Ban | None:
         """A scanner has said its name."""
-        return None if self._proven(flow) else self.ban((flow.host, flow.port), f"calls itself {agent[:40]}", now)
+        if self._proven(flow) or self._spared(flow.host):
+            return None
+        return self.ban((flow.host, flow.port), f"calls itself {agent[:40]}", now)
 
     def ban(self, place: Place, reason: str, now: float, seconds: float = 0.0) -> Ban:
         """Ban a place, for a time that grows with each ban unless it is given."""

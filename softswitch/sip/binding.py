@@ -14,6 +14,7 @@ from softswitch.sip.listener import default_port, literal, valid_destination
 from softswitch.sip.uri import Address, Uri, uri_host_port
 
 _DIALLED: Final = frozenset({"tcp", "tls"})
+_NOT_KEPT: Final = frozenset({"expires", "q", "pub-gruu", "temp-gruu"})  # of a Contact: what is ours to say
 
 
 @dataclass(slots=True)
@@ -34,11 +35,28 @@ class Binding:
     received: tuple[str, int] = ("", 0)  # the source of the REGISTER
     updated_at: float = 0.0
     parameters: str = ""
+    key: str = ""  # what tells it from the other bindings of its AOR: the contact, or with Outbound instance and reg-id
+    unreachable: bool = False  # it does not answer OPTIONS
+    rtt: float = -1.0  # seconds until it answered the last one, negative = never asked
+    spare: tuple[Binding, ...] = ()  # other flows to the same phone
+
+    def __post_init__(self) -> None:
+        self.key = self.key or self.contact
+
+    @property
+    def outbound(self) -> bool:
+        """Whether it is one of possibly several flows of its phone (RFC 5626)."""
+        return self.reg_id != "" and self.key == outbound_key(self.instance, self.reg_id)
 
     @property
     def behind_nat(self) -> bool:
         """Whether the contact names another host than the one the REGISTER came from."""
         return literal(uri_host_port(self.contact)[0]) != self.received[0]
+
+
+def outbound_key(instance: str, reg_id: str) -> str:
+    """What tells the flows of phones with Outbound apart (RFC 5626 section 6)."""
+    return f"{instance} {reg_id}"
 
 
 @dataclass(slots=True, frozen=True)
@@ -71,9 +89,7 @@ def _read_anew(value: str) -> tuple[Contact, ...]:
             raise ParseError("contact is no SIP URI")
         parameters = address.parameters
         kept = "".join(
-            f";{name}={text}" if text else f";{name}"
-            for name, text in parameters.items()
-            if name not in ("expires", "q")
+            f";{name}={text}" if text else f";{name}" for name, text in parameters.items() if name not in _NOT_KEPT
         )
         contact = Contact(
             # Headers in a contact would become headers of the requests we send there (19.1.5, RFC 4475 section 3.3.14).

@@ -116,6 +116,11 @@ class Dialog:
         """The dialog-to-be of a request that we send (12.1.2). `from_` and `to` have no tag; `cseq` is the last one used."""
         return cls(call_id, local_tag, "", from_, to, cseq, -1, target or addr_uri(to), (), flow)
 
+    @property
+    def secure(self) -> bool:
+        """Whether it was begun by a sips URI: whoever is called by one, or calls one, has a sips Contact (8.1.1.8, 12.1.1)."""
+        return self.remote_target[:5].lower() == "sips:"
+
     def early(self, response: Message) -> None:
         """A provisional response with a To tag: the dialog is early. Without one it changes nothing."""
         if response.to_tag:

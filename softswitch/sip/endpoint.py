@@ -25,7 +25,7 @@ one; the To tag of such answers is a function of the request, and the ACK they c
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -48,6 +48,7 @@ from softswitch.sip.items import (
 )
 from softswitch.sip.listener import Listener, reply_flow, valid_destination
 from softswitch.sip.message import Message
+from softswitch.sip.modest import MAX_AMPLIFICATION, shortened
 from softswitch.sip.timers import NEVER
 from softswitch.sip.transaction import ClientTransaction, Core, Counters, Input, ServerTransaction
 from softswitch.sip.uri import tag
@@ -58,7 +59,6 @@ __all__ = [
 ]  # fmt: skip
 
 RETRY_AFTER: Final = 5  # seconds, at least; up to four times as long, so that clients do not come back in step
-MAX_AMPLIFICATION: Final = 1.5  # bytes of the answer to a malformed request, per byte of the request
 MAX_KEEPALIVE: Final = 4  # bytes: CRLF CRLF, four NULs and their like are pings, not messages
 
 
@@ -79,6 +79,10 @@ def _place(message: Message) -> str:
     return f"{message.from_tag} {message.call_id} {message.cseq} {via} {message.uri} {message.flow.host} "
 
 
+def _nobody(flow: Flow) -> bool:
+    return False
+
+
 class Endpoint:
     """All transactions of this host, and the requests and responses that belong to none."""
 
@@ -93,7 +97,9 @@ class Endpoint:
         schemes: Iterable[str] = DEFAULT_SCHEMES,
         supported: Iterable[str] = (),
         limits: Limits = Limits(),
+        verified: Callable[[Flow], bool] = _nobody,
     ) -> None:
+        """`verified`: whether a flow is known to be whose it says, so that it may be given long answers."""
         self._entropy = entropy
         self.listeners = tuple(listeners)
         self._identifiers = Identifiers(entropy, self.listeners, node)
@@ -101,8 +107,11 @@ class Endpoint:
         self._agent = f"User-Agent: {server}\r\n" if server else ""
         self._admission = Admission(methods, schemes, supported)
         self._limits = limits
+        self._verified = verified
         self._core = Core(self._server)
         self._slim: list[ServerTransaction | ClientTransaction] = []
+        # (Request-URI, flow, now) -> what they really are, and Route lines: the location service knows (`Location.way`).
+        self.way: Callable[[str, Flow, float], tuple[str, Flow, str]] | None = None
 
     @property
     def counters(self) -> Counters:
@@ -295,11 +304,7 @@ class Endpoint:
         if not tx.awaits(Input.REJECT):  # A provisional response has gone out: the final must be sent reliably.
             self.respond(tx, status, now, headers=headers, body=body)
             return
-        message = tx.message
-        data = wire.response(
-            message, status, to_tag=self._identifiers.stateless_tag(message), headers=headers, body=body
-        )
-        tx.handle(Input.REJECT, now, data)
+        tx.handle(Input.REJECT, now, self._modest(tx.message, status, headers, body))
 
     def ignore(self, tx: ServerTransaction, now: float) -> None:
         """Give no answer, and forget: for who only asks whether there is anybody. A CANCEL or retransmission is news again."""
@@ -311,10 +316,20 @@ class Endpoint:
         if message.method != "ACK":
             self._reply(message, status, headers, wire.MAX_MESSAGE)
 
+    def _modest(self, message: Message, status: int, headers: str, body: bytes = b"") -> bytes:
+        """A stateless answer, cut to what its receiver may be sent; nothing if it should get none."""
+        tag = self._identifiers.stateless_tag(message)
+        data = wire.response(message, status, to_tag=tag, headers=headers, body=body)
+        flow = message.flow
+        if flow.transport != "udp" or len(data) <= MAX_AMPLIFICATION * message.size or self._verified(flow):
+            return data
+        left = shortened(message, status, headers, len(data))
+        return b"" if left is None else wire.response(message, status, to_tag=tag, headers=left, body=body)
+
     def _reply(self, message: Message, status: int, headers: str, limit: int) -> None:
-        data = wire.response(message, status, to_tag=self._identifiers.stateless_tag(message), headers=headers)
+        data = self._modest(message, status, headers)
         flow = reply_flow(message)
-        if len(data) <= limit and valid_destination(flow.host, flow.port):
+        if data and len(data) <= limit and valid_destination(flow.host, flow.port):
             self._core.out.append(Send(data, flow))
         else:
             self._core.counters.unsendable += 1
@@ -342,6 +357,10 @@ class Endpoint:
         max_forwards: int = 70,
     ) -> ClientTransaction:
         """Send a request. `from_` and `to` are complete header values, `headers` complete lines (with Route, Contact ...)."""
+        if self.way is not None:
+            uri, flow, routes = self.way(uri, flow, now)
+            if routes and "Route:" not in headers:
+                headers = routes + headers
         via, branch = self._identifiers.via(flow)
         data = wire.request(
             method, uri, via=via, from_=from_, to=to, call_id=call_id, cseq=cseq, headers=headers + self._agent, body=body,
@@ -378,6 +397,10 @@ class Endpoint:
         body: bytes = b"",
     ) -> None:
         """Acknowledge a 2xx (13.2.2.4): kept, and sent again for each copy of that 2xx."""
+        if self.way is not None:
+            uri, flow, routes = self.way(uri, flow, now)
+            if routes and "Route:" not in headers:
+                headers = routes + headers
         via, _ = self._identifiers.via(flow)
         data = wire.request(
             "ACK",

@@ -9,6 +9,7 @@ is not ours to judge - a nonce that we never gave to that address - counts for n
 from __future__ import annotations
 
 import ipaddress
+from collections import Counter
 from collections.abc import Hashable
 from dataclasses import dataclass
 from functools import lru_cache
@@ -54,6 +55,11 @@ class Buckets(Generic[K]):
             if len(self._levels) > self._places or not self._level(oldest, now):
                 del self._levels[oldest]
 
+    def take(self, name: K, amount: float, now: float) -> None:
+        """Take something out of the bucket of a name again."""
+        if name in self._levels:
+            self._levels[name] = (max(0.0, self._level(name, now) - amount), now)
+
     def clear(self, name: K) -> None:
         """Empty the bucket of a name."""
         self._levels.pop(name, None)
@@ -76,6 +82,7 @@ class Guesses:
         self._flows: Buckets[Flow] = Buckets(limits.flow_burst, limits.flow_rate, limits.places)
         self._hosts: Buckets[str] = Buckets(limits.host_burst, limits.host_rate, limits.places)
         self._proven: dict[Flow, str] = {}
+        self._homes: Counter[str] = Counter()  # network -> flows from there that have proved an account
 
     def admits(self, flow: Flow, user: str, now: float) -> bool:
         """Whether credentials for `user` that came over `flow` are to be judged."""
@@ -88,12 +95,29 @@ class Guesses:
 
     def succeeded(self, flow: Flow, user: str) -> None:
         """The flow has proved that it is the account's."""
-        proven = self._proven
-        if proven.get(flow) != user:
-            proven.pop(flow, None)
-            proven[flow] = user
-            if len(proven) > self._limits.proven:
-                del proven[next(iter(proven))]
+        if self._proven.get(flow) != user:
+            self.forget(flow)
+            self._proven[flow] = user
+            self._homes[network(flow.host)] += 1
+            if len(self._proven) > self._limits.proven:
+                self.forget(next(iter(self._proven)))
+
+    def forget(self, flow: Flow) -> None:
+        """The flow is nobody's any more: its connection is gone, or its account."""
+        if self._proven.pop(flow, None) is not None:
+            home = network(flow.host)
+            self._homes[home] -= 1
+            if not self._homes[home]:
+                del self._homes[home]
+
+    def forget_account(self, user: str) -> None:
+        """An account is no more: what it has proved counts for nothing."""
+        for flow in [flow for flow, owner in self._proven.items() if owner == user]:
+            self.forget(flow)
+
+    def lives_at(self, host: str) -> bool:
+        """Whether anybody from there has proved an account: an office behind one address, or a machine with many phones."""
+        return network(host) in self._homes
 
     def proven(self, flow: Flow) -> bool:
         """Whether the flow has proved an account."""

@@ -8,10 +8,11 @@ from typing import Final
 
 from softswitch.effects import Flow
 from softswitch.machine import Entropy
-from softswitch.sip.listener import Listener, is_loopback, sent_by
+from softswitch.sip.listener import Listener, sent_by
 from softswitch.sip.message import Message
 
 COOKIE: Final = "z9hG4bK"
+MAX_VIAS: Final = 20_000  # peers whose Via is kept ready
 
 
 class Identifiers:
@@ -29,7 +30,7 @@ class Identifiers:
         self._node = node
         self._stateless = f"{node}-"
         self._key = (entropy.token() + entropy.token()).encode()
-        self._vias: dict[tuple[int, bool, bool], str] = {}
+        self._vias: dict[tuple[int, str], str] = {}
 
     def tag(self) -> str:
         return self._node + self._entropy.token()
@@ -45,9 +46,11 @@ class Identifiers:
     def via(self, flow: Flow) -> tuple[str, str]:
         """A Via value for a request on this flow, and the fresh branch in it."""
         branch = f"{COOKIE}{self._node}{self._entropy.token()}"
-        place = (flow.listener, is_loopback(flow.host), ":" in flow.host)
+        place = (flow.listener, flow.host)
         start = self._vias.get(place)
         if start is None:
+            if len(self._vias) >= MAX_VIAS:
+                self._vias.clear()
             listener = self._listeners[flow.listener]
             start = f"SIP/2.0/{listener.transport.upper()} {sent_by(listener, flow)};rport;branch="
             self._vias[place] = start

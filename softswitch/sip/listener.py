@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Final
@@ -15,7 +16,7 @@ from softswitch.sip.uri import uri_host_port
 
 DEFAULT_PORT: Final = 5060
 DEFAULT_TLS_PORT: Final = 5061
-_SECURE: Final = frozenset({"tls", "wss"})
+SECURE: Final = frozenset({"tls", "wss"})
 WILDCARDS: Final = frozenset({"", "0.0.0.0", "::"})
 _octet = r"(?:25[0-5]|2[0-4][0-9]|1[0-9]{2}|[1-9]?[0-9])"
 _is_ipv4 = re.compile(rf"{_octet}(?:\.{_octet}){{3}}").fullmatch
@@ -23,18 +24,25 @@ _is_ipv4 = re.compile(rf"{_octet}(?:\.{_octet}){{3}}").fullmatch
 
 @dataclass(slots=True, frozen=True)
 class Listener:
-    """One bound address. `advertised_*` is what peers elsewhere must use to reach it; "" and 0 mean the bound one."""
+    """One bound address. `advertised_*` is what peers elsewhere must use to reach it; "" and 0 mean the bound one.
+
+    Peers in the `local` networks ("192.168.0.0/16") are on our side of the router: they use our own address. Where a listener is
+    bound to all addresses, `own` tells which one leads to a peer, and `addresses` are those there are.
+    """
 
     transport: str  # "udp" | "tcp" | "tls" | "ws" | "wss"
     host: str
     port: int
     advertised_host: str = ""
     advertised_port: int = 0
+    local: tuple[str, ...] = ()
+    own: Callable[[str], str] | None = None
+    addresses: tuple[str, ...] = ()
 
 
 def default_port(transport: str) -> int:
     """The port a sent-by or URI without one means (RFC 3261 section 18.2.2)."""
-    return DEFAULT_TLS_PORT if transport in _SECURE else DEFAULT_PORT
+    return DEFAULT_TLS_PORT if transport in SECURE else DEFAULT_PORT
 
 
 @lru_cache(maxsize=4096)
@@ -73,20 +81,39 @@ def is_loopback(host: str) -> bool:
     return address.startswith("127.") or address == "::1"
 
 
-@lru_cache(maxsize=4096)
-def _sent_by(listener: Listener, loopback: bool, ipv6: bool) -> str:
-    host, port = listener.host, listener.port
-    if loopback and (host in WILDCARDS or is_loopback(host)):
-        host = ("::1" if ipv6 else "127.0.0.1") if host in WILDCARDS else host
-    else:
-        host = listener.advertised_host or host
-        port = listener.advertised_port or port
+@lru_cache(maxsize=256)
+def _networks(local: tuple[str, ...]) -> tuple[ipaddress.IPv4Network | ipaddress.IPv6Network, ...]:
+    return tuple(ipaddress.ip_network(one) for one in local)
+
+
+@lru_cache(maxsize=16_384)
+def is_local(host: str, local: tuple[str, ...]) -> bool:
+    """Whether an address literal is in one of these networks."""
+    address = ipaddress.ip_address(host)
+    return any(address.version == network.version and address in network for network in _networks(local))
+
+
+def _place(listener: Listener, peer: str) -> tuple[str, int]:
+    host, everywhere = listener.host, listener.host in WILDCARDS
+    if is_loopback(peer) and (everywhere or is_loopback(host)):
+        return (("::1" if ":" in peer else "127.0.0.1") if everywhere else host), listener.port
+    if listener.advertised_host and not is_local(peer, listener.local):
+        return listener.advertised_host, listener.advertised_port or listener.port
+    if everywhere:
+        host = listener.own(peer) if listener.own is not None else listener.advertised_host or host
+    return host, listener.port
+
+
+@lru_cache(maxsize=16_384)
+def _sent_by(listener: Listener, peer: str) -> str:
+    host, port = _place(listener, peer)
     return f"[{host}]:{port}" if ":" in host and host[0] != "[" else f"{host}:{port}"
 
 
 def sent_by(listener: Listener, flow: Flow) -> str:
-    """Our "host:port" as the peer of `flow` must write it: loopback for a loopback peer, else the advertised address."""
-    return _sent_by(listener, is_loopback(flow.host), ":" in flow.host)
+    """Our "host:port" as the peer of `flow` must write it: loopback for a loopback peer, our own address for one in a local
+    network, else the advertised one."""
+    return _sent_by(listener, flow.host)
 
 
 _TRANSPORT: Final = {
@@ -94,9 +121,14 @@ _TRANSPORT: Final = {
 }  # fmt: skip
 
 
-def contact(listener: Listener, flow: Flow, user: str = "") -> str:
-    """Our Contact value for the peer of `flow`: a URI that leads back to this listener. `user` is already escaped."""
+def contact(listener: Listener, flow: Flow, user: str = "", *, secure: bool = False) -> str:
+    """Our Contact value for the peer of `flow`: a URI that leads back to this listener. `user` is already escaped.
+
+    `secure`: a sips URI, in dialogs that were begun by one (RFC 3261 section 12.1.1); "transport=tls" says nothing more then.
+    """
     at = f"{user}@" if user else ""
+    if secure and listener.transport in SECURE:
+        return f"<sips:{at}{sent_by(listener, flow)}{_TRANSPORT[listener.transport].removesuffix(';transport=tls')}>"
     return f"<sip:{at}{sent_by(listener, flow)}{_TRANSPORT[listener.transport]}>"
 
 

@@ -51,7 +51,7 @@ class Message:
     """
 
     __slots__ = (
-        "body", "branch", "call_id", "cseq", "cseq_method", "flow", "from_tag", "headers", "method", "reason", "status",
+        "body", "branch", "call_id", "cseq", "cseq_method", "flow", "from_tag", "headers", "method", "reason", "size", "status",
         "to_tag", "uri",
     )  # fmt: skip
 
@@ -65,6 +65,7 @@ class Message:
     headers: dict[str, tuple[str, ...]]
     method: str
     reason: str
+    size: int  # bytes on the wire
     status: int
     to_tag: str
     uri: str
@@ -114,6 +115,7 @@ def parse(data: bytes, flow: Flow) -> Message:
     m.flow = flow
     m.method = m.reason = m.uri = ""
     m.status = 0
+    m.size = len(data)
     try:
         if len(data) > MAX_MESSAGE:
             raise ParseError("message too large", status_hint=513)
@@ -132,7 +134,7 @@ def parse(data: bytes, flow: Flow) -> Message:
         if length is None or length[0] != str(len(m.body)):
             _cut_body(m, length)
     except ParseError as error:
-        error.partial = _partial(head, flow)
+        error.partial = _partial(head, flow, len(data))
         raise
     return m
 
@@ -295,7 +297,7 @@ def _tag_of(value: str) -> str:
     return text
 
 
-def _partial(head: bytes, flow: Flow) -> Message | None:
+def _partial(head: bytes, flow: Flow, size: int) -> Message | None:
     """What an answer to a broken request needs, None where no answer may go: not a request, an ACK, no Via.
 
     Any of From, To, Call-ID and CSeq that is missing or unusable is "" here and absent from the answer.
@@ -324,6 +326,7 @@ def _partial(head: bytes, flow: Flow) -> Message | None:
         headers.setdefault(key, ("",))
     m = Message()
     m.flow = flow
+    m.size = size
     m.headers = headers
     m.method = m.cseq_method = method
     m.uri = m.reason = m.branch = ""

@@ -1,32 +1,35 @@
-"""The registrar and its location service (RFC 3261 section 10, RFC 3327 Path, RFC 5626 instances).
+"""The registrar: what a REGISTER may ask for, and what becomes of it (RFC 3261 section 10).
 
-A binding is reached over the flow it was registered on. A stream flow that fails takes its binding along - unless the phone
-named an address of its own that can be dialled, in which case the binding stays until dialling fails too. After a restart no
-connection is left, so restored stream bindings are dialled in the same way. Binding changes come out as `Publish` of BindingAdded
-and BindingRemoved, which a journal can hand back to `restore`.
+With it RFC 3327 (Path), RFC 5626 (Outbound: several flows of one phone, each with a reg-id), RFC 5627 (public GRUUs, for phones
+that ask for them) and RFC 5630 (a sips Contact only where the way is encrypted). What is bound is kept by `location`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
 from softswitch.directory import Account
-from softswitch.effects import DeviceReachable, Flow, Publish
+from softswitch.effects import Publish
 from softswitch.errors import ParseError
-from softswitch.events import BindingAdded, BindingRemoved
-from softswitch.machine import Deadlines
+from softswitch.events import BindingAdded, BindingReachable
 from softswitch.sip import headers as views
-from softswitch.sip.binding import Binding, Contact, dialled_flow, read_contacts
-from softswitch.sip.listener import WILDCARDS, Listener, peer_flow
+from softswitch.sip.binding import Binding, Contact, outbound_key, read_contacts
+from softswitch.sip.grammar import number
+from softswitch.sip.gruu import public_gruu
+from softswitch.sip.listener import SECURE, WILDCARDS, Listener, peer_flow
+from softswitch.sip.location import Location
 from softswitch.sip.message import Message
-from softswitch.sip.uri import Uri, addr_uri, unescape, uri_user
+from softswitch.sip.uri import Uri, addr_uri, unescape, uri_host_port, uri_user
 
 __all__ = ["Binding", "Registrar"]
 
-SUPPORTED: Final = "Supported: path\r\n"  # Outbound (RFC 5626) is not claimed: there is no STUN on our UDP ports.
+SUPPORTED: Final = "Supported: path, outbound, gruu\r\n"
 MAX_PATH: Final = 8
+MAX_REG_ID: Final = 2**31 - 1
+FLOW_TIMER: Final = 120  # seconds: how often a phone with Outbound pings a stream (RFC 5626 section 6)
 
 
 class _Refused(Exception):
@@ -38,8 +41,16 @@ class _Refused(Exception):
         self.headers = headers
 
 
-class Registrar:
-    """Bindings of all AORs of this site; an AOR is the user of an account."""
+@dataclass(slots=True, frozen=True)
+class _Asked:
+    """What the phone understands, as its REGISTER says."""
+
+    outbound: bool
+    gruu: bool
+
+
+class Registrar(Location):
+    """Answers REGISTERs; the bindings are those of the location service that it is."""
 
     def __init__(
         self,
@@ -49,140 +60,98 @@ class Registrar:
         maximum: int = 7_200,
         listeners: Sequence[Listener] = (),
         epoch: float | None = None,
+        unreachable: str = "skip",
     ) -> None:
         """`listeners` are our own addresses, which nobody may register; `epoch` is the wall-clock time (Unix seconds) when
         the monotonic clock was 0, for the Date header of answers."""
+        super().__init__(unreachable)
         self._minimum = minimum
         self._default = min(max(default, minimum), maximum)
         self._maximum = maximum
         self._ours = frozenset(place for listener in listeners for place in _places(listener))
         self._epoch = epoch
         self._date = (-1, "")
-        self._aors: dict[str, dict[str, Binding]] = {}  # AOR -> contact URI -> binding
-        self._by_flow: dict[Flow, dict[tuple[str, str], Binding]] = {}  # stream flows only
-        self._deadlines: Deadlines[tuple[str, str]] = Deadlines()
-        self._out: list[object] = []
-
-    # --- the machine's three verbs ---
-
-    def next_deadline(self) -> float | None:
-        return self._deadlines.next()
-
-    def expire(self, now: float) -> None:
-        for aor, contact in self._deadlines.due(now):
-            self._remove(self._aors[aor][contact], "expired")
-
-    def drain(self) -> list[object]:
-        out, self._out = self._out, []
-        return out
 
     # --- inputs ---
 
     def register(self, message: Message, account: Account, now: float) -> tuple[int, str]:
         """Process a REGISTER that the account has authenticated: (status, header lines of the answer)."""
+        asked = _asked(message)
         try:
-            self._update(message, account, now)
+            outbound = self._update(message, account, asked, now)
         except _Refused as refused:
             return refused.status, refused.headers
         except ParseError:
             return 400, ""
-        headers = self._contacts(account.user, now) + SUPPORTED
+        headers = self._contacts(account.user, message if asked.gruu else None, now) + SUPPORTED
+        if outbound:
+            headers += "Require: outbound\r\n"
+            if message.flow.transport != "udp":
+                headers += f"Flow-Timer: {FLOW_TIMER}\r\n"
         path = message.headers.get("path")
         if path is not None:  # RFC 3327 section 5.3: the UA learns which path was stored.
             headers += "".join(f"Path: {value}\r\n" for value in path)
         return 200, headers + self._date_line(now)
 
-    def remove(self, aor: str, cause: str = "admin", *, contact: str = "") -> int:
-        """Remove one binding of an AOR, or all; how many there were."""
-        found = [b for b in self._aors.get(aor, {}).values() if not contact or b.contact == contact]
-        for binding in found:
-            self._remove(binding, cause)
-        return len(found)
-
-    def restore(self, rows: Iterable[BindingAdded], now: float) -> None:
-        """Take back what a journal kept, at start. Publishes nothing; the engine is told which devices are reachable."""
-        for row in rows:
-            if row.expires_at <= now:
-                continue
-            flow = Flow(*row.flow)
-            binding = Binding(
-                row.aor, row.contact, flow, row.expires_at, row.call_id, row.cseq, row.q, row.instance, row.reg_id,
-                row.user_agent, tuple(row.path), (flow.host, flow.port), now, row.parameters,
-            )  # fmt: skip
-            if flow.transport != "udp":
-                binding.flow = dialled_flow(binding) or flow._replace(connection=0)
-            self._store(binding)
-
-    def flow_failed(self, flow: Flow, now: float) -> None:
-        """A connection was closed or could not be opened: its bindings move to an address that can be dialled, or end."""
-        for binding in list(self._by_flow.get(flow, {}).values()):
-            dialled = dialled_flow(binding)
-            if dialled is None or dialled == flow:
-                self._remove(binding, "flow_failed")
-            else:
-                self._unlink(binding)
-                binding.flow = dialled
-                self._link(binding)
-
-    # --- questions ---
-
-    def bindings(self, aor: str, now: float) -> list[Binding]:
-        """The reachable contacts of an AOR: the preferred first (q), and among equals the newest."""
-        found = [binding for binding in self._aors.get(aor, {}).values() if binding.expires_at > now]
-        if len(found) > 1:
-            found.sort(key=lambda binding: (-binding.q, -binding.updated_at))
-        return found
-
-    def aors(self) -> list[str]:
-        """All AORs with a binding."""
-        return list(self._aors)
-
-    def __len__(self) -> int:
-        """The number of bindings."""
-        return len(self._deadlines)
-
     # --- RFC 3261 section 10.3 ---
 
-    def _update(self, message: Message, account: Account, now: float) -> None:
+    def _update(self, message: Message, account: Account, asked: _Asked, now: float) -> bool:
+        """Change what is bound; whether a flow of Outbound is among it."""
         if _aor_user(message.header("to")) != account.user:
             raise _Refused(403)
         values = message.headers.get("contact")
         if values is None:
-            return
+            return False
         bound = self._aors.get(account.user, {})
         if "*" in values:
             self._remove_all(message, bound, values)
-            return
+            return False
         wanted = [contact for value in values for contact in read_contacts(value)]
         if any((contact.host, contact.port) in self._ours for contact in wanted):
             raise _Refused(403)  # A request for this contact would come back to us for ever.
+        if message.flow.transport not in SECURE and any(contact.uri[:5].lower() == "sips:" for contact in wanted):
+            raise _Refused(403, _warning(381, "SIPS Required"))  # RFC 5630: this way is not encrypted.
         path = _path(message) if "path" in message.headers else ()
+        flows = [_key(contact, asked) for contact in wanted]
+        outbound = any(flows)
+        if outbound:
+            self._check_outbound(message, path, flows)
         # Nothing is changed before everything is known to be in order (step 7: all or nothing).
-        plan = [(contact, self._interval(contact, message), self._match(contact, bound)) for contact in wanted]
+        plan = [
+            (contact, self._interval(contact, message), self._match(contact, key, message, bound))
+            for contact, key in zip(wanted, flows, strict=True)
+        ]
         for _, _, known in plan:
             for binding in known:
                 _check_order(binding, message)
         if len(plan) > 1 or len(bound) > 1 or not plan[0][2]:  # not the one phone that comes back
             self._make_room(plan, bound, account)
-        for contact, seconds, known in plan:
-            self._bind(contact, seconds, known, message, path, account.user, now)
-        if not self._aors.get(account.user, True):
-            self._forget(account.user)
+        for (contact, seconds, known), key in zip(plan, flows, strict=True):
+            self._bind(contact, key, seconds, known, message, path, account.user, now)
+        self._tell(account.user)
+        return outbound
+
+    def _check_outbound(self, message: Message, path: tuple[str, ...], flows: list[str]) -> None:
+        """RFC 5626 section 6: one flow in a request, and every proxy on the way must know what a flow is."""
+        if sum(key != "" for key in flows) > 1:
+            raise _Refused(400)
+        if len(views.header_list(message, "via")) > 1 and not (path and _has_ob(path[-1])):
+            raise _Refused(439)
 
     def _make_room(
         self, plan: list[tuple[Contact, int, list[Binding]]], bound: dict[str, Binding], account: Account
     ) -> None:
         """Refuse more contacts than the account may have, or give up its oldest."""
-        replaced = {binding.contact for _, _, known in plan for binding in known}
+        replaced = {binding.key for _, _, known in plan for binding in known}
         added = {contact.uri for contact, seconds, _ in plan if seconds}
-        left = [binding for uri, binding in bound.items() if uri not in replaced]
+        left = [binding for key, binding in bound.items() if key not in replaced]
         surplus = len(left) + len(added) - account.max_contacts
         if surplus <= 0 or not added:
             return
         if not account.replace_oldest or surplus > len(left):
             raise _Refused(403)
         for binding in sorted(left, key=lambda binding: binding.updated_at)[:surplus]:
-            self._remove(binding, "replaced", quiet=True)
+            self._remove(binding, "replaced")
 
     def _interval(self, contact: Contact, message: Message) -> int:
         """Seconds that the binding may live (10.3 step 7); 0 asks for its removal."""
@@ -191,28 +160,18 @@ class Registrar:
             raise _Refused(423, f"Min-Expires: {self._minimum}\r\n")
         return min(seconds, self._maximum)
 
-    def _match(self, contact: Contact, bound: dict[str, Binding]) -> list[Binding]:
-        """The bindings a contact replaces: the same URI (19.1.4), and the same instance of a phone that came back."""
-        known = bound.get(contact.uri)
-        found = [known] if known is not None else []
-        if len(bound) == len(found):
-            return found
-        uri = None
-        for binding in bound.values():
-            if binding is known:
-                continue
-            if contact.instance and (binding.instance, binding.reg_id) == (contact.instance, contact.reg_id):
-                found.append(binding)
-                continue
-            if known is None:
-                uri = uri or Uri.parse(contact.uri)
-                if Uri.parse(binding.contact) == uri:
-                    found.append(binding)
-        return found
+    def _match(self, contact: Contact, key: str, message: Message, bound: dict[str, Binding]) -> list[Binding]:
+        """The bindings a contact replaces: the same flow, the same URI (19.1.4), the same instance of a phone that came back."""
+        known = bound.get(key or contact.uri)
+        if known is not None and (len(bound) == 1 and not _twin(known, contact, message)):
+            return [known]
+        uri = Uri.parse(contact.uri)
+        return [one for one in bound.values() if _replaces(contact, key, uri, one) and not _twin(one, contact, message)]
 
     def _bind(
         self,
         contact: Contact,
+        key: str,
         seconds: int,
         known: list[Binding],
         message: Message,
@@ -220,31 +179,46 @@ class Registrar:
         aor: str,
         now: float,
     ) -> None:
-        refreshed = False
+        before: Binding | None = None
         for binding in known:
             if seconds and binding.contact == contact.uri:
-                refreshed = True
+                before = binding
                 self._unlink(binding)  # The new one takes its place below.
+                self._aors[aor].pop(binding.key, None)
+                self._deadlines.clear((aor, binding.key))
             else:
                 # Moved to another URI: the AOR stays reachable, so nobody hears of the moment between.
-                self._remove(binding, "replaced" if seconds else "unregistered", quiet=True)
+                self._remove(binding, "replaced" if seconds else "unregistered")
         if not seconds:
             return
         source = message.flow
+        there = self._aors.get(aor, {}).get(key or contact.uri)
+        if there is not None and (there.call_id, there.cseq) == (message.call_id, message.cseq):
+            self._unlink(there)  # The same contact twice in one request: the last one counts.
+        elif there is not None:
+            key = f"{contact.uri} {source.host}"  # The twin of another phone: see `_twin`.
         binding = Binding(
-            aor, contact.uri, peer_flow(contact.uri, source), now + seconds, message.call_id, message.cseq, contact.q,
-            contact.instance, contact.reg_id, message.header("user-agent"), path, (source.host, source.port), now,
-            contact.parameters,
+            aor, contact.uri, source if path else peer_flow(contact.uri, source), now + seconds, message.call_id, message.cseq,
+            contact.q, contact.instance, contact.reg_id, message.header("user-agent"), path, (source.host, source.port), now,
+            contact.parameters, key or contact.uri,
         )  # fmt: skip
-        self._store(binding)
+        self._store(binding, now)
+        self._tell(aor)
+        for old in known:
+            self._follow(old, binding)
+        if before is not None:
+            binding.rtt = before.rtt
         self._out.append(
             Publish(
                 BindingAdded(
                     aor, binding.contact, binding.expires_at, tuple(binding.flow), binding.call_id, binding.cseq, binding.q,
-                    binding.instance, binding.user_agent, binding.path, refreshed, binding.reg_id, binding.parameters,
+                    binding.instance, binding.user_agent, binding.path, before is not None, binding.reg_id, binding.parameters,
+                    "" if binding.key == binding.contact else binding.key,
                 )
             )
         )  # fmt: skip
+        if before is not None and before.unreachable:
+            self._out.append(Publish(BindingReachable(aor, binding.contact, 0.0)))
 
     def _remove_all(self, message: Message, bound: dict[str, Binding], values: tuple[str, ...]) -> None:
         # 10.3 step 6: the star stands alone, and only with an Expires of zero.
@@ -254,14 +228,24 @@ class Registrar:
             _check_order(binding, message)
         for binding in list(bound.values()):
             self._remove(binding, "unregistered")
+        self._tell(_aor_user(message.header("to")))
 
-    def _contacts(self, aor: str, now: float) -> str:
+    def _contacts(self, aor: str, message: Message | None, now: float) -> str:
+        """All that is bound; with GRUUs for the phone whose REGISTER is `message`, which has asked for them."""
         lines = []
-        for binding in self.bindings(aor, now):
+        of = self._gruu_base(message) if message is not None else ""
+        for binding in self.every(aor, now):
             q = f";q={binding.q:g}" if binding.q != 1.0 else ""
             left = max(1, round(binding.expires_at - now))
-            lines.append(f"Contact: <{binding.contact}>{binding.parameters};expires={left}{q}\r\n")
+            gruu = public_gruu(of, binding.instance) if of and binding.instance else ""
+            own = f';pub-gruu="{gruu}"' if gruu else ""
+            lines.append(f"Contact: <{binding.contact}>{binding.parameters};expires={left}{q}{own}\r\n")
         return "".join(lines)
+
+    def _gruu_base(self, message: Message) -> str:
+        """The AOR that GRUUs are made of: as the phone writes it, if that leads to us; else ""."""
+        aor = addr_uri(message.header("to")).partition(";")[0].partition("?")[0]
+        return aor if uri_host_port(aor)[0].strip("[]") in self.domains else ""
 
     def _date_line(self, now: float) -> str:
         if self._epoch is None:
@@ -274,44 +258,6 @@ class Registrar:
             self._date = (second, text)
         return self._date[1]
 
-    # --- the location service ---
-
-    def _store(self, binding: Binding) -> None:
-        bound = self._aors.get(binding.aor)
-        if bound is None:
-            bound = self._aors[binding.aor] = {}
-            self._out.append(DeviceReachable(binding.aor, True))
-        bound[binding.contact] = binding
-        self._deadlines.set((binding.aor, binding.contact), binding.expires_at)
-        self._link(binding)
-
-    def _remove(self, binding: Binding, cause: str, *, quiet: bool = False) -> None:
-        """`quiet`: the caller tells whether the device is still reachable."""
-        bound = self._aors[binding.aor]
-        if bound.get(binding.contact) is not binding:
-            return  # Two contacts of one request replaced the same binding.
-        self._unlink(binding)
-        self._deadlines.clear((binding.aor, binding.contact))
-        del bound[binding.contact]
-        self._out.append(Publish(BindingRemoved(binding.aor, binding.contact, cause)))
-        if not bound and not quiet:
-            self._forget(binding.aor)
-
-    def _forget(self, aor: str) -> None:
-        del self._aors[aor]
-        self._out.append(DeviceReachable(aor, False))
-
-    def _link(self, binding: Binding) -> None:
-        if binding.flow.transport != "udp":
-            self._by_flow.setdefault(binding.flow, {})[binding.aor, binding.contact] = binding
-
-    def _unlink(self, binding: Binding) -> None:
-        found = self._by_flow.get(binding.flow)
-        if found is not None:
-            found.pop((binding.aor, binding.contact), None)
-            if not found:
-                del self._by_flow[binding.flow]
-
 
 _DAYS: Final = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 _MONTHS: Final = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
@@ -319,7 +265,8 @@ _MONTHS: Final = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep",
 
 def _places(listener: Listener) -> list[tuple[str, int]]:
     """Every host and port that leads to a listener."""
-    hosts = [listener.host, "127.0.0.1", "::1"] if listener.host in WILDCARDS else [listener.host]
+    everywhere = listener.host in WILDCARDS
+    hosts = [listener.host, "127.0.0.1", "::1", *listener.addresses] if everywhere else [listener.host]
     advertised = listener.advertised_host or listener.host, listener.advertised_port or listener.port
     return [(host, listener.port) for host in hosts] + [advertised]
 
@@ -343,3 +290,54 @@ def _path(message: Message) -> tuple[str, ...]:
     for value in path:
         addr_uri(value)
     return tuple(path)
+
+
+def _asked(message: Message) -> _Asked:
+    values = message.headers.get("supported")
+    if values is None:
+        return _Asked(False, False)
+    options = {option.strip(" \t").lower() for value in values for option in value.split(",")}
+    return _Asked("outbound" in options, "gruu" in options)
+
+
+def _key(contact: Contact, asked: _Asked) -> str:
+    """The key of a flow of Outbound (RFC 5626 section 6), "" for a contact that is none."""
+    if not asked.outbound or not contact.reg_id or not contact.instance:
+        return ""
+    if not number(contact.reg_id, MAX_REG_ID):
+        raise ParseError("reg-id is not positive")
+    return outbound_key(contact.instance, contact.reg_id)
+
+
+def _replaces(contact: Contact, key: str, uri: Uri, binding: Binding) -> bool:
+    """Whether a contact takes the place of a binding."""
+    same = contact.instance != "" and contact.instance == binding.instance
+    if key or binding.outbound:
+        # Flows of one phone stand beside each other; a phone that takes up Outbound, or gives it up, is still one phone.
+        return binding.key == key if key and binding.outbound else same
+    return (
+        (same and contact.reg_id == binding.reg_id)
+        or binding.contact == contact.uri
+        or Uri.parse(binding.contact) == uri
+    )
+
+
+def _twin(binding: Binding, contact: Contact, message: Message) -> bool:
+    """Whether a binding with the same URI is another phone's: two homes may use the same private addresses.
+
+    It came from another NAT, with another Call-ID, and is not known to be the same instance.
+    """
+    return (
+        binding.received[0] != message.flow.host
+        and binding.behind_nat
+        and binding.call_id != message.call_id
+        and not (contact.instance and contact.instance == binding.instance)
+    )
+
+
+def _has_ob(route: str) -> bool:
+    return any(one.partition("=")[0].strip(" \t").lower() == "ob" for one in addr_uri(route).split(";")[1:])
+
+
+def _warning(code: int, text: str) -> str:
+    return f'Warning: {code} softswitch "{text}"\r\n'

@@ -83,6 +83,7 @@ def revive_server(core: Core, kept: dict[str, Any], owner: Any, now: float) -> S
     message = Message()
     message.flow = Flow(*kept["flow"])
     message.method, message.reason, message.status, message.body = "INVITE", "", 0, b""
+    message.size = 0
     if "message" in kept:
         for name in _MESSAGE:
             setattr(message, name, kept["message"][name])

@@ -18,7 +18,7 @@ def _released() -> Message:
     message.headers = {}
     message.branch = message.call_id = message.cseq_method = message.from_tag = message.to_tag = ""
     message.method = message.reason = message.uri = ""
-    message.cseq = message.status = 0
+    message.cseq = message.status = message.size = 0
     message.body = b""
     return message
 

@@ -21,6 +21,7 @@ from softswitch.sip.grammar import number
 
 if TYPE_CHECKING:
     from softswitch.directory import Account
+    from softswitch.effects import Flow
     from softswitch.sip.endpoint import ClientTransaction, Endpoint, RequestFailed, RequestReceived, ResponseReceived
     from softswitch.sip.listener import Listener
     from softswitch.sip.message import Message
@@ -218,6 +219,13 @@ class Notifier:
         for subscription in self._by_resource.get((package, resource), ()):
             if not subscription.ended:
                 self._notify(subscription, now)
+
+    def tells(self, package: str, resource: str, account: str, flow: Flow) -> bool:
+        """Whether the phone at the end of a flow is told of a resource as a subscriber."""
+        return any(
+            one.account.user == account and one.dialog.flow[:3] == flow[:3] and not one.ended
+            for one in self._by_resource.get((package, resource), ())
+        )
 
     def withdraw(self, account: str, now: float) -> None:
         """The account is no more: its subscriptions end."""

@@ -18,15 +18,17 @@ class Clips:
     music: frozenset[str]
 
     @classmethod
-    def scan(cls, root: Path) -> Clips:
-        """The clips below `root`: pl/welcome.wav is the clip "welcome" in "pl"."""
-        languages = {
-            folder.name: frozenset(file.relative_to(folder).with_suffix("").as_posix() for file in _audio(folder))
-            for folder in (root.iterdir() if root.is_dir() else ())
-            if folder.is_dir() and folder.name != MUSIC
-        }
-        music = root / MUSIC
-        return cls(languages, frozenset(file.relative_to(music).as_posix() for file in _audio(music)))
+    def scan(cls, *roots: Path) -> Clips:
+        """The clips below all `roots`: pl/welcome.wav is the clip "welcome" in "pl"."""
+        languages: dict[str, frozenset[str]] = {}
+        music: frozenset[str] = frozenset()
+        for root in roots:
+            for folder in sorted(root.iterdir()) if root.is_dir() else ():
+                if folder.is_dir() and folder.name != MUSIC:
+                    names = (file.relative_to(folder).with_suffix("").as_posix() for file in _audio(folder))
+                    languages[folder.name] = languages.get(folder.name, frozenset()).union(names)
+            music = music.union(file.relative_to(root / MUSIC).as_posix() for file in _audio(root / MUSIC))
+        return cls(languages, music)
 
     def has(self, clip: str) -> bool:
         """In any language: a caller hears the fallback rather than silence (IVR-14)."""
@@ -37,4 +39,6 @@ class Clips:
 
 
 def _audio(folder: Path) -> list[Path]:
-    return [file for file in folder.rglob("*") if file.suffix.lower() in AUDIO] if folder.is_dir() else []
+    if not folder.is_dir():
+        return []
+    return [file for file in folder.rglob("*") if file.suffix.lower() in AUDIO and not file.name.startswith(".")]

@@ -5,16 +5,19 @@ No password is built in: they come from the injected source of randomness and ar
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
 from softswitch.directory import (
     Account,
     Agent,
+    Announce,
     ChoiceStep,
     Conference,
     Directory,
+    GotoStep,
+    HangupStep,
     Hours,
     HoursStep,
     Membership,
@@ -24,6 +27,7 @@ from softswitch.directory import (
     Span,
 )
 from softswitch.machine import Entropy
+from softswitch.outside import Policy, Route, Trunk
 from softswitch.store.passwords import digests, generate_password
 
 WEEKDAYS: Final = (0, 1, 2, 3, 4)
@@ -34,6 +38,8 @@ MUSIC: Final = "811"
 LAB_ACCOUNTS: Final = 1000  # the first account's number
 LAB_QUEUE: Final = "queue"
 LAB_CONFERENCE: Final = "conference"
+LAB_POLICY: Final = "lab"  # of all accounts but the supervisor's: calls anywhere outside, without limits
+LAB_NUMBERS: Final = "+4822555"  # of the numbers of its trunks, followed by four digits
 LAB_SUPERVISOR: Final = "supervisor"  # an account that may supervise everybody
 
 
@@ -66,35 +72,48 @@ class NewSite:
 # --- the hotline of a new installation -----------------------------------------------------------------------------
 
 
+@dataclass(slots=True, frozen=True)
+class _Words:
+    """What the demo calls its things in a language."""
+
+    hours: str
+    queue: str
+    title: str
+    office: str
+    service: str
+
+
+_WORDS: Final[Mapping[str, _Words]] = {
+    "pl": _Words("Standardowe", "infolinia", "Infolinia", "Biuro", "Serwis"),
+    "en": _Words("Standard", "helpline", "Helpline", "Office", "Service"),
+}
+FIRST_LINE, SECOND_LINE = 0, 1  # tiers: the second is rung while everybody in the first is busy
+
+
 def demo_site(entropy: Entropy, domain: str, language: str = "pl") -> NewSite:
-    """A working hotline (ADM-04): open Mon-Fri 08-20, greeting, "press 1" -> queue infolinia, else a closed message."""
+    """A working hotline (ADM-04): the tree that most call centres begin with, and a queue served by two lines of agents.
+
+    Open Mon-Fri 08-20: branch 2, a welcome, the key 1, what to do when unsure, then the queue. Else branch 3: a message.
+    """
+    words = _WORDS[language]
     people = (
-        ("101", "Anna Nowak", "anna"),
-        ("102", "Piotr Kowalski", "piotr"),
-        ("103", "Biuro", ""),
-        ("104", "Serwis", ""),
+        ("101", "Anna Nowak", "anna", FIRST_LINE),
+        ("102", "Piotr Kowalski", "piotr", SECOND_LINE),
+        ("103", words.office, "", 0),
+        ("104", words.service, "", 0),
     )
-    credentials = tuple(Credential(user, generate_password(entropy), name, agent) for user, name, agent in people)
-    hours = Hours("Standardowe", (Span(WEEKDAYS, 8 * 60, 20 * 60),), timezone="Europe/Warsaw", holidays="pl")
+    credentials = tuple(
+        Credential(user, generate_password(entropy), name, agent, tier) for user, name, agent, tier in people
+    )
+    hours = Hours(words.hours, (Span(WEEKDAYS, 8 * 60, 20 * 60),), timezone="Europe/Warsaw", holidays="pl")
     queue = Queue(
-        "infolinia",
-        title="Infolinia",
-        members=tuple(Membership(one.agent) for one in credentials if one.agent),
+        words.queue,
+        title=words.title,
+        members=tuple(Membership(one.agent, one.tier) for one in credentials if one.agent),
+        strategy="longest_idle",
+        announce=Announce(position="own"),
     )
-    menu = Menu(
-        "hotline",
-        (
-            HoursStep(hours.name, closed="play:closed"),
-            PlayStep(("welcome",)),
-            ChoiceStep(
-                ("menu-main", "menu-help"),
-                {"1": f"queue:{queue.name}"},
-                attempts=2,
-                on_timeout=("no-choice",),
-                otherwise=f"queue:{queue.name}",
-            ),
-        ),
-    )
+    menu = _hotline(hours.name, f"queue:{queue.name}")
     directory = Directory(
         domain=domain,
         accounts=_accounts(credentials, domain),
@@ -107,6 +126,30 @@ def demo_site(entropy: Entropy, domain: str, language: str = "pl") -> NewSite:
         country="pl",
     )
     return NewSite(directory, credentials, {"hotline": HOTLINE, "queue": DIRECT, "echo": ECHO, "music": MUSIC})
+
+
+def _hotline(hours: str, queue: str) -> Menu:
+    """The tree. What is played in branch 2 may be cut by a key; who presses none is put through as promised."""
+    return Menu(
+        "hotline",
+        (HoursStep(hours, closed="branch:3"), GotoStep("branch:2")),
+        branches={
+            "2": (
+                PlayStep(("welcome",)),
+                PlayStep(("menu-main",)),
+                PlayStep(("menu-help",)),
+                ChoiceStep(
+                    (),
+                    {"1": queue, "#": "repeat"},
+                    attempts=2,
+                    on_invalid=("not-understood", "menu-main"),
+                    on_timeout=("no-choice", "menu-main"),
+                    otherwise=queue,
+                ),
+            ),
+            "3": (PlayStep(("closed",), interruptible=False), HangupStep("closed")),
+        },
+    )
 
 
 # --- the lab -------------------------------------------------------------------------------------------------------
@@ -141,18 +184,43 @@ def lab_site(
         "queue": to_queue,
         "conference": f"conference:{LAB_CONFERENCE}",
     }
-    found = _accounts(people, domain, max_calls=10_000)
-    found[LAB_SUPERVISOR] = replace(found[LAB_SUPERVISOR], supervises=("*",))
+    found = {user: replace(one, policy=LAB_POLICY) for user, one in _accounts(people, domain, max_calls=10_000).items()}
+    found[LAB_SUPERVISOR] = replace(found[LAB_SUPERVISOR], supervises=("*",), policy="")
     directory = Directory(
         domain=domain,
         accounts=found,
         conferences={LAB_CONFERENCE: Conference(LAB_CONFERENCE, max_members=0)},
+        policies={LAB_POLICY: Policy(LAB_POLICY, ("*",), ("",), (), 10_000, 0, 0, 0)},
         extensions=extensions,
         menus={menu.name: menu},
         queues={queue.name: queue},
         agents={one.agent: Agent(one.agent, one.user, one.name, auto_ready=True) for one in people if one.agent},
     )
     return NewSite(directory, tuple(people), {name: name for name in extensions})
+
+
+def with_trunks(
+    site: Directory, servers: Sequence[str], user: str = "", password: str = "", realm: str = ""
+) -> Directory:
+    """A lab's site with these trunks, in the order they are tried; all accounts and extensions have a number outside.
+
+    With a `user` it registers at them.
+    """
+    special = {f"{LAB_NUMBERS}{index:04d}": f"extension:{name}" for index, name in enumerate(sorted(site.extensions))}
+    direct = {
+        f"{LAB_NUMBERS}{one}": f"extension:{one}" for one in site.accounts if one.isdigit() and len(one) == 4
+    }  # fmt: skip
+    trunks = {
+        name: Trunk(
+            name, (server,), register=bool(user), user=user, password=password, realm=realm, ping=5.0, answer_within=3.0,
+            dids={**special, **direct} if not index else {}, caller_number=f"{LAB_NUMBERS}0000", clip_no_screening=True,
+            expires=60,
+        )
+        for index, server in enumerate(servers)
+        for name in (f"trunk{index + 1}",)
+    }  # fmt: skip
+    routes = {"all": Route("all", ("+",), tuple(trunks))} if trunks else {}
+    return replace(site, trunks=trunks, routes=routes)
 
 
 def _accounts(people: Iterable[Credential], domain: str, max_calls: int = 4) -> dict[str, Account]:

@@ -7,10 +7,11 @@ from collections.abc import Awaitable, Callable, Iterable
 from typing import Any, Final
 
 from softswitch.effects import Flow
-from softswitch.events import BindingAdded, Event
+from softswitch.events import AgentActivityChanged, BindingAdded, Event
 from softswitch.store import statements as sql
 from softswitch.store.projection import Row
 from softswitch.store.records import (
+    CallbackRecord,
     JournalEntry,
     LeftOpen,
     Moment,
@@ -19,7 +20,7 @@ from softswitch.store.records import (
     StoredCall,
     StoredState,
 )
-from softswitch.store.reports import call_record, recording_record, visit_record
+from softswitch.store.reports import call_record, recording_record, visit_record, voicemail_record
 
 # After a restart numbering goes on with a gap: the last numbers may have been seen by listeners and never written.
 SEQUENCE_GAP: Final = 1_000_000
@@ -61,6 +62,8 @@ async def load(rows: Rows, now: Moment, boot: str, alive: float = 0.0) -> tuple[
         None, bindings, {one.agent: one for one in agents}, states, last_seq + SEQUENCE_GAP, last_visit, calls=live,
         outage=now.wall - at,
     )  # fmt: skip
+    snapshot.callbacks = [CallbackRecord(*row) for row in await rows(sql.LOAD_CALLBACKS)]
+    snapshot.voicemail = [voicemail_record(row) for row in await rows(sql.LOAD_VOICEMAIL)]
     snapshot.recordings = [recording_record(row) for row in await rows(sql.OPEN_RECORDINGS)]
     return snapshot, LeftOpen(at, last_seq, calls, visits, expired)
 
@@ -73,9 +76,13 @@ def events_after(seq: int, journal: Iterable[JournalEntry], now: Moment, boot: s
         if one.seq > seq and cls is not None:
             known = {name: value for name, value in one.payload.items() if name in cls.__dataclass_fields__}
             try:
-                found.append((now.mono_of(one.wall, one.mono, boot), cls(**known)))
+                event = cls(**known)
             except TypeError:  # Written by another version.
                 continue
+            at = now.mono_of(one.wall, one.mono, boot)
+            if isinstance(event, AgentActivityChanged) and event.until is not None:
+                event.until += at - one.mono
+            found.append((at, event))
     return found
 
 
@@ -89,17 +96,23 @@ def binding(row: Row, now: Moment, boot: str) -> BindingAdded | None:
     expires_at = min(now.mono_of(wall, mono, boot), now.mono + granted)
     if expires_at <= now.mono:
         return None
+    places = json.loads(flow)
+    further = places[5] if len(places) > 5 else {}
+    own = further.get("contact", "")
     return BindingAdded(
         aor,
-        contact,
+        own or contact,
         expires_at,
-        Flow(*json.loads(flow)),
+        Flow(*places[:5]),
         call_id,
         cseq,
         q,
         instance,
         user_agent,
         tuple(json.loads(path)),
+        reg_id=further.get("reg_id", ""),
+        parameters=further.get("parameters", ""),
+        key=contact if own else "",
     )
 
 

@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import AsyncIterator, Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
@@ -16,6 +16,7 @@ from softswitch.errors import StoreError
 from softswitch.events import Event
 from softswitch.store import loading
 from softswitch.store import statements as sql
+from softswitch.store.callbacks import summarise, write_callback
 from softswitch.store.diff import diff_objects
 from softswitch.store.journal import Journal, Keeper
 from softswitch.store.moment import present
@@ -25,6 +26,8 @@ from softswitch.store.projection import Batch, Row
 from softswitch.store.records import (
     Applied,
     Books,
+    CallbackRecord,
+    CallbackSummary,
     CallRecord,
     Health,
     JournalEntry,
@@ -36,6 +39,7 @@ from softswitch.store.records import (
     SiteVersion,
     Snapshot,
     VisitRecord,
+    VoicemailRecord,
 )
 from softswitch.store.recovery import recover
 from softswitch.store.reports import (
@@ -53,11 +57,12 @@ from softswitch.store.reports import (
     recording_record,
     summary_of,
     visit_record,
+    voicemail_record,
 )
 
-NOT_ENDED: Row = (None, 0, "", 0, "", 0.0, 0.0, 0.0, "", "", "[]")
+NOT_ENDED: Row = (None, 0, "", 0, "", 0.0, 0.0, 0.0, "", "", "[]", "")
 NOT_RECORDED: Row = (None, 0.0, 0, 0.0, 0.0, "", 0, None)
-NOT_LEFT: Row = (None, "", 0.0, 0, "", "")
+NOT_LEFT: Row = (None, "", 0.0, 0, "", "", None)
 NO_PRESENCE: Row = ("offline", "", "", 0.0, 0.0)
 NO_ACTIVITY: Row = ("", 0.0, 0.0, None, None)
 DAY = 86_400.0
@@ -72,6 +77,9 @@ class Tables:
     legs: dict[int, Row] = field(default_factory=dict)
     visits: dict[tuple[int, str], Row] = field(default_factory=dict)
     recordings: dict[int, Row] = field(default_factory=dict)
+    voicemail: dict[int, Row] = field(default_factory=dict)
+    surveys: dict[int, Row] = field(default_factory=dict)
+    callbacks: dict[str, Row] = field(default_factory=dict)
     bindings: dict[tuple[str, str], Row] = field(default_factory=dict)
     presences: dict[str, Row] = field(default_factory=dict)
     activities: dict[str, Row] = field(default_factory=dict)
@@ -98,6 +106,7 @@ class MemoryReports:
             if which.since <= one.started_at < which.until
             and (not which.queue or one.queue == which.queue)
             and (not which.agent or one.agent == which.agent)
+            and (not which.trunk or one.trunk == which.trunk)
             and (not which.outcome or one.outcome == which.outcome)
             and (not which.number or which.number in (one.caller, one.dialled))
             and (which.before is None or one.seq < which.before)
@@ -136,6 +145,26 @@ class MemoryReports:
             and one.started_at + one.days * DAY < now
         ][:limit]
 
+    async def voicemail(self) -> list[VoicemailRecord]:
+        return sorted(
+            map(voicemail_record, self._tables.voicemail.values()), key=lambda one: (one.started_at, one.message)
+        )
+
+    async def callbacks(
+        self, *, queue: str = "", number: str = "", since: float = 0.0, until: float = FOREVER, limit: int = 1000
+    ) -> list[CallbackRecord]:
+        found = [
+            one
+            for one in (CallbackRecord(*row) for row in self._tables.callbacks.values())
+            if since <= one.created_at < until and queue in ("", one.queue) and number in ("", one.number)
+        ]
+        return sorted(found, key=lambda one: (-one.created_at, one.callback))[:limit]
+
+    async def callback_summary(
+        self, *, since: float = 0.0, until: float = FOREVER, targets: Mapping[str, float] | None = None
+    ) -> list[CallbackSummary]:
+        return summarise(await self.callbacks(since=since, until=until, limit=1 << 30), targets or {})
+
     async def visits(
         self, *, queue: str = "", since: float = 0.0, until: float = FOREVER, limit: int = 1000
     ) -> list[VisitRecord]:
@@ -170,6 +199,13 @@ class MemoryReports:
             )
             result.append(summary_of(queue, row))
         return result
+
+    async def events_named(
+        self, names: Collection[str], *, since: float = 0.0, until: float = FOREVER
+    ) -> AsyncIterator[JournalEntry]:
+        for entry in await self.events(limit=1 << 30):
+            if entry.name in names and since <= entry.wall < until:
+                yield entry
 
     async def events(self, *, after: int = 0, limit: int = 1000) -> list[JournalEntry]:
         return [one for one in self._entries() if one.seq > after][:limit]
@@ -246,7 +282,7 @@ class MemoryStore:
             tables.calls.setdefault(call, row + NOT_ENDED)
         for call, row in batch.calls_ended.items():
             old = tables.calls.get(call)
-            if old is None or old[7] is None:
+            if old is None or old[8] is None:
                 tables.calls[call] = (old or row)[:3] + row[3:]
         for row in batch.legs:
             tables.legs.setdefault(row[0], row)
@@ -266,6 +302,12 @@ class MemoryStore:
             known = tables.recordings.get(number)
             if known is not None and known[19] is None:
                 tables.recordings[number] = (*known[:19], row[0])
+        for what, row in batch.voicemail:
+            _voicemail(tables.voicemail, what, row)
+        for what, row in batch.callbacks:
+            write_callback(tables.callbacks, what, row)
+        for row in batch.surveys:
+            tables.surveys.setdefault(row[0], row)
         for key, found in batch.bindings.items():
             if found is None:
                 tables.bindings.pop(key, None)
@@ -329,10 +371,14 @@ class MemoryStore:
             sql.LAST_CALL: lambda: [(max((row[0] for row in tables.calls.values()), default=None),)],
             sql.LAST_LEG: lambda: [(max(tables.legs, default=None),)],
             sql.LAST_VISIT: lambda: [(max((visit for visit, _ in tables.visits), default=None),)],
-            sql.OPEN_CALLS: lambda: sorted(row for row in tables.calls.values() if row[7] is None),
+            sql.OPEN_CALLS: lambda: sorted(row for row in tables.calls.values() if row[8] is None),
             sql.OPEN_RECORDINGS: lambda: sorted(
                 (row for row in tables.recordings.values() if row[12] is None), key=lambda row: row[11]
             ),
+            sql.LOAD_CALLBACKS: lambda: sorted(
+                (row for row in tables.callbacks.values() if row[18] is None), key=lambda row: (row[11], row[0])
+            ),
+            sql.LOAD_VOICEMAIL: lambda: sorted(tables.voicemail.values(), key=lambda row: (row[7], row[0])),
             sql.OPEN_VISITS: lambda: sorted(row for row in tables.visits.values() if row[8] is None),
         }
         return answers[statement]()
@@ -405,9 +451,11 @@ class MemoryStore:
         wall, tables, removed = (now or present()).wall, self.tables, 0
         rules: tuple[tuple[int, dict[Any, Row], Callable[[Row, float], bool]], ...] = (
             (journal_days, tables.journal, lambda row, before: row[3] < before),
-            (calls_days, tables.calls, lambda row, before: row[2] < before and row[7] is not None),
+            (calls_days, tables.calls, lambda row, before: row[2] < before and row[8] is not None),
             (calls_days, tables.legs, lambda row, before: row[6] < before),
+            (calls_days, tables.callbacks, lambda row, before: row[11] < before and row[18] is not None),
             (calls_days, tables.visits, lambda row, before: row[5] < before and row[8] is not None),
+            (calls_days, tables.surveys, lambda row, before: row[1] < before),
         )
         for days, table, old in rules:
             gone = [key for key, row in table.items() if days and old(row, wall - days * DAY)]
@@ -418,3 +466,24 @@ class MemoryStore:
 
     async def reports(self) -> MemoryReports:
         return MemoryReports(self.tables)
+
+
+def _voicemail(table: dict[int, Row], what: str, row: Row) -> None:
+    """What a statement of `statements.VOICEMAIL` does."""
+    number = row[0] if what in ("begun", "left", "discarded", "purged") else row[-1]
+    known = table.get(number)
+    if what == "begun":
+        table.setdefault(number, row)
+    elif what == "left":
+        if known is None or known[8] is None:
+            table[number] = row if known is None else (*row[:7], known[7], *row[8:])
+    elif known is None:
+        return
+    elif what == "purged" or (what == "discarded" and known[8] is None):
+        del table[number]
+    elif what == "heard":
+        table[number] = (*known[:11], row[0], *known[12:])
+    elif what == "deleted":
+        table[number] = (*known[:12], row[0], *known[13:])
+    elif what == "mailed":
+        table[number] = (*known[:13], row[0], row[1], *known[15:])

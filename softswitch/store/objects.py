@@ -16,11 +16,9 @@ from softswitch.decode import (
     Rule,
     decode,
     encode,
-    field_types,
     number_in,
     one_of,
     text,
-    tidy,
     whole,
     whole_in,
 )
@@ -28,19 +26,37 @@ from softswitch.directory import (
     DEFAULT_FEATURE_CODES,
     Account,
     Agent,
-    ChoiceStep,
     Conference,
     Directory,
-    GotoStep,
+    Group,
     Hours,
-    HoursStep,
-    Membership,
+    Mailbox,
+    Member,
     Menu,
-    PlayStep,
+    Notice,
+    Number,
+    NumberList,
+    Outage,
+    Parking,
     Queue,
-    Step,
+    Screening,
 )
+from softswitch.outside import Policy, Rewrite, Route, Trunk
 from softswitch.store import hours_text
+from softswitch.store.entry_objects import ENTRY_RULES
+from softswitch.store.menu_objects import MENU_RULES
+from softswitch.store.queue_objects import QUEUE_RULES
+from softswitch.store.rules import (
+    CODEC_LIST,
+    DTMF,
+    PIN,
+    RECORD,
+    RECORDING_DAYS,
+    RECORDING_FORMAT,
+    SECONDS,
+    SRTP,
+    hex_digits,
+)
 
 Body: TypeAlias = dict[str, Any]
 Objects: TypeAlias = dict[tuple[str, str], Body]
@@ -52,139 +68,145 @@ NAMED: Final[Mapping[str, tuple[str, type, str]]] = {
     "queue": ("queues", Queue, "name"),
     "hours": ("hours", Hours, "name"),
     "menu": ("menus", Menu, "name"),
+    "number": ("numbers", Number, "number"),
     "conference": ("conferences", Conference, "name"),
+    "mailbox": ("mailboxes", Mailbox, "name"),
+    "group": ("groups", Group, "name"),
+    "parking": ("parking", Parking, "name"),
+    "trunk": ("trunks", Trunk, "name"),
+    "route": ("routes", Route, "name"),
+    "policy": ("policies", Policy, "name"),
+    "list": ("lists", NumberList, "name"),
+    "screening": ("screenings", Screening, "name"),
+    "outage": ("outages", Outage, "name"),
+    "notice": ("notices", Notice, "name"),
 }
-SETTINGS: Final = ("domain", "language", "country", "codecs", "aliases")
+ALWAYS: Final = ("domain", "language", "country", "codecs", "aliases")  # written even where they have their default
+SETTINGS: Final = (
+    *ALWAYS, "emergency", "outside_prefix", "max_outside_calls", "max_outside_minutes", "transfer_timeout", "transfer_sound",
+    "recall_timeout", "recall_attempts", "recall_pause", "recall_fallback", "call_codes", "caller_codes",
+    "timezone", "show_customers",
+)  # fmt: skip
 KINDS: Final = ("site", *NAMED, "extension", "music", "feature_code")
 HA1: Final = ("ha1_md5", "ha1_sha256")  # what an account keeps of its password
 PINS: Final = ("pin", "moderator_pin")
-STRATEGIES: Final = ("longest_idle", "ring_all", "linear", "round_robin", "random", "fewest_calls", "least_busy")
-EMPTY_WHEN: Final = ("logged_out", "unreachable", "paused", "in_use", "ringing", "wrapup", "backoff")
-CHOICE_KEYS: Final = frozenset("0123456789*#")
+TRUNK_PASSWORD: Final = ("trunk", "password")  # kept as it is: whoever asks for it names the realm
 
-STEPS_EXPECTED: Final = 'a list of steps such as [{ play = "welcome" }, { goto = "queue:sales" }]'
-MEMBERS_EXPECTED: Final = 'a list of agents such as [{ agent = "anna", tier = 0 }]'
+GROUP_STRATEGIES: Final = ("simultaneous", "sequence", "random", "rotating", "memory")
+PHONES_EXPECTED: Final = 'a list of phones such as [{ to = "101", delay = 10 }]'
+REWRITE_EXPECTED: Final = 'a list of rules such as [{ match = "0(.*)", to = "+48\\\\1" }]'
 
 # --- rules ---------------------------------------------------------------------------------------------------------
 
 
-def _read_hex(length: int) -> Rule:
-    def read(value: object) -> str:
-        digest = text(value).lower()
-        if digest and (len(digest) != length or not set(digest) <= set("0123456789abcdef")):
-            raise ValueError
-        return digest
-
-    return Rule(f"{length} hex digits", read)
+def _read_phones(value: object, problems: Problems, key: str) -> tuple[Member | None, ...]:
+    if not isinstance(value, (list, tuple)):
+        problems.add(key, value, PHONES_EXPECTED)
+        return ()
+    tables = [{"to": one} if isinstance(one, str) else one for one in value]
+    return tuple(decode(Member, one, problems, key=f"{key}[{index}]", rules=RULES) for index, one in enumerate(tables))
 
 
-def _read_pin(value: object) -> str:
-    pin = text(value)
-    if pin and not (pin.isascii() and pin.isdigit() and 4 <= len(pin) <= 12):
-        raise ValueError
-    return pin
+def _read_rewrite(value: object, problems: Problems, key: str) -> tuple[Rewrite | None, ...]:
+    if not isinstance(value, (list, tuple)):
+        problems.add(key, value, REWRITE_EXPECTED)
+        return ()
+    return tuple(decode(Rewrite, one, problems, key=f"{key}[{index}]", rules=RULES) for index, one in enumerate(value))
 
 
-def _read_empty_when(value: object) -> tuple[str, ...]:
-    if not isinstance(value, (list, tuple)) or not set(value) <= set(EMPTY_WHEN):
+def _read_expression(value: object) -> str:
+    expression = text(value)
+    try:
+        re.compile(expression)
+    except re.error as error:
+        raise Expected(f"a regular expression ({error})") from None
+    return expression
+
+
+_is_mail_address = re.compile(
+    r"[A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]{1,64}@[A-Za-z0-9-]{1,63}(\.[A-Za-z0-9-]{1,63})+", re.ASCII
+).fullmatch
+
+
+def _read_addresses(value: object) -> tuple[str, ...]:
+    if not isinstance(value, (list, tuple)) or not all(_is_mail_address(text(one)) for one in value):
         raise ValueError
     return tuple(value)
 
 
-def _read_steps(value: object, problems: Problems, key: str) -> tuple[Step | None, ...]:
-    if not isinstance(value, (list, tuple)):
-        problems.add(key, value, STEPS_EXPECTED)
-        return ()
-    return tuple(read_step(one, problems, f"{key}[{index}]") for index, one in enumerate(value))
-
-
-def _read_members(value: object, problems: Problems, key: str) -> tuple[Membership | None, ...]:
-    if not isinstance(value, (list, tuple)):
-        problems.add(key, value, MEMBERS_EXPECTED)
-        return ()
-    tables = [{"agent": one} if isinstance(one, str) else one for one in value]  # A bare name is tier 0.
-    return tuple(
-        decode(Membership, one, problems, key=f"{key}[{index}]", rules=RULES) for index, one in enumerate(tables)
-    )
-
-
-# Spellings of the codecs that we speak, and "*": any other, passed through between phones that share it.
-CODECS: Final = {name.lower(): name for name in ("opus", "G722", "PCMA", "PCMU", "L16")}
-CODECS_EXPECTED: Final = 'a list of codecs such as ["opus", "G722", "PCMA", "PCMU", "*"]'
-
-
-def _read_codecs(value: object) -> tuple[str, ...]:
-    if not isinstance(value, (list, tuple)):
-        raise ValueError
-    names = tuple(CODECS.get(text(one).lower(), text(one)) for one in value)
-    if len(set(names)) != len(names) or not all(one == "*" or _is_codec(one) for one in names):
-        raise ValueError
-    if names and not any(one in CODECS.values() for one in names):
-        raise Expected("at least one of " + ", ".join(CODECS.values()))
-    return names
-
-
-_is_codec = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,31}").fullmatch
-
-
-def _read_optional(rule: Rule) -> Rule:
-    return Rule(rule.expected, rule.read, lambda value: None if value is None else tidy(value))
-
-
-PIN: Final = Rule("4 to 12 digits in quotes", _read_pin)
-SECONDS: Final = number_in(0, 86_400, "seconds")
-RECORD: Final = one_of("off", "always", "on_demand")
-RECORDING_FORMAT: Final = one_of("wav", "opus")
-RECORDING_DAYS: Final = whole_in(0, 36_500, "days")
+NUMBER_FORMAT: Final = one_of("e164", "plain", "international", "national")
+PHONES: Final = Rule(PHONES_EXPECTED, tuple, lambda members: [encode(one) for one in members], _read_phones)
 RULES: Final[Mapping[tuple[type, str], Rule]] = {
-    (Account, "ha1_md5"): _read_hex(32),
-    (Account, "ha1_sha256"): _read_hex(64),
+    **QUEUE_RULES,
+    **MENU_RULES,
+    **ENTRY_RULES,
+    (Account, "forward_after"): number_in(3, 600, "seconds"),
+    (Account, "redirects"): one_of("inside", "any", "ignore"),
+    (Account, "follow_me"): PHONES,
+    (Group, "members"): PHONES,
+    (Group, "strategy"): one_of(*GROUP_STRATEGIES),
+    (Group, "timeout"): number_in(3, 3_600, "seconds"),
+    (Group, "member_timeout"): number_in(3, 600, "seconds"),
+    (Member, "delay"): number_in(0, 600, "seconds"),
+    (Member, "timeout"): number_in(0, 600, "seconds"),
+    (Parking, "first"): whole_in(1, 99_999_999),
+    (Parking, "last"): whole_in(1, 99_999_999),
+    (Parking, "timeout"): number_in(5, 86_400, "seconds"),
+    (Parking, "ring_timeout"): number_in(3, 600, "seconds"),
+    (Account, "ha1_md5"): hex_digits(32),
+    (Account, "ha1_sha256"): hex_digits(64),
     (Account, "max_contacts"): whole_in(1, 100),
     (Account, "max_calls"): whole_in(1, 10_000),
-    (Account, "codecs"): Rule(CODECS_EXPECTED, _read_codecs, list),
-    (Account, "srtp"): one_of("off", "optional", "required", "dtls"),
-    (Account, "dtmf"): one_of("auto", "rfc4733", "info", "inband"),
+    (Account, "codecs"): CODEC_LIST,
+    (Account, "srtp"): SRTP,
+    (Account, "dtmf"): DTMF,
     (Account, "record"): RECORD,
     (Account, "recording_format"): RECORDING_FORMAT,
     (Account, "recording_days"): RECORDING_DAYS,
-    (Queue, "record"): RECORD,
-    (Queue, "recording_format"): RECORDING_FORMAT,
-    (Queue, "recording_days"): RECORDING_DAYS,
+    (Account, "mwi"): one_of("auto", "subscribe", "off"),
+    (Mailbox, "pin"): PIN,
+    (Mailbox, "max_seconds"): number_in(10, 3_600, "seconds"),
+    (Mailbox, "min_seconds"): number_in(0, 60, "seconds"),
+    (Mailbox, "silence"): number_in(2, 60, "seconds"),
+    (Mailbox, "max_messages"): whole_in(1, 10_000),
+    (Mailbox, "days"): RECORDING_DAYS,
+    (Mailbox, "email"): Rule('a list of addresses such as ["anna@example.com"]', _read_addresses, list),
+    (Trunk, "srtp"): SRTP,
+    (Trunk, "dtmf"): DTMF,
+    (Trunk, "codecs"): CODEC_LIST,
+    (Trunk, "expires"): whole_in(60, 86_400, "seconds"),
+    (Trunk, "did_from"): one_of("auto", "request_uri", "to", "p_called_party_id"),
+    (Trunk, "format"): NUMBER_FORMAT,
+    (Trunk, "caller_format"): NUMBER_FORMAT,
+    (Trunk, "strip"): whole_in(0, 20),
+    (Trunk, "identity"): one_of("pai", "rpid", "both", "from"),
+    (Trunk, "diversion"): one_of("diversion", "history-info", "both", "off"),
+    (Trunk, "max_calls"): whole_in(0, 100_000),
+    (Trunk, "calls_per_second"): number_in(0, 10_000),
+    (Trunk, "ping"): number_in(0, 3_600, "seconds"),
+    (Trunk, "answer_within"): number_in(1, 32, "seconds"),
+    (Trunk, "rewrite"): Rule(REWRITE_EXPECTED, tuple, lambda rules: [encode(one) for one in rules], _read_rewrite),
+    (Rewrite, "match"): Rule("a regular expression", _read_expression),
+    (Policy, "max_calls"): whole_in(0, 10_000),
+    (Policy, "calls_per_minute"): whole_in(0, 10_000),
+    (Policy, "calls_per_day"): whole_in(0, 1_000_000),
+    (Policy, "minutes_per_day"): whole_in(0, 1_000_000),
+    (Policy, "closed"): one_of("deny", "national"),
+    (Directory, "max_outside_calls"): whole_in(0, 100_000),
+    (Directory, "max_outside_minutes"): whole_in(0, 100_000_000),
     (Conference, "pin"): PIN,
     (Conference, "moderator_pin"): PIN,
     (Conference, "max_members"): whole_in(0, 10_000),
-    (Agent, "wrap_up"): _read_optional(SECONDS),
-    (Agent, "ring_timeout"): _read_optional(number_in(3, 600, "seconds")),
-    (Agent, "pin"): PIN,
     (Hours, "spans"): Rule(hours_text.SPANS_EXPECTED, hours_text.read_spans, hours_text.write_spans),
     (Hours, "special_days"): Rule(hours_text.SPECIAL_EXPECTED, hours_text.read_special, hours_text.write_special),
     (Hours, "override"): one_of("", "open", "closed"),
-    (Menu, "steps"): Rule(STEPS_EXPECTED, tuple, lambda steps: [write_step(one) for one in steps], _read_steps),
-    (Membership, "tier"): whole_in(0, 1_000),
-    (Membership, "position"): whole_in(0, 1_000_000),
-    (Queue, "members"): Rule(MEMBERS_EXPECTED, tuple, lambda members: [encode(one) for one in members], _read_members),
-    (Queue, "strategy"): one_of(*STRATEGIES),
-    (Queue, "tier_mode"): one_of("busy", "timed", "both"),
-    (Queue, "ring_timeout"): number_in(3, 600, "seconds"),
-    (Queue, "wrap_up"): SECONDS,
-    (Queue, "max_length"): whole_in(0, 1_000_000),
-    (Queue, "max_wait"): SECONDS,
-    (Queue, "no_answer_delay"): SECONDS,
-    (Queue, "reject_delay"): SECONDS,
-    (Queue, "busy_delay"): SECONDS,
-    (Queue, "unreachable_delay"): SECONDS,
-    (Queue, "short_abandon"): SECONDS,
-    (Queue, "service_level_seconds"): SECONDS,
-    (Queue, "service_level_target"): number_in(0, 1),
-    (Queue, "max_no_answer"): whole_in(0, 1_000),
-    (Queue, "empty_when"): Rule("a list of " + ", ".join(f'"{one}"' for one in EMPTY_WHEN), _read_empty_when, list),
-    (Queue, "tier_soon"): SECONDS,
-    (Queue, "no_agents_grace"): SECONDS,
-    (Queue, "wrap_up_max"): SECONDS,
-    (Queue, "weight"): whole_in(-1_000_000, 1_000_000),
-    (ChoiceStep, "timeout"): number_in(0.5, 600, "seconds"),
-    (ChoiceStep, "attempts"): whole_in(1, 20),
-    (Directory, "codecs"): Rule(CODECS_EXPECTED, _read_codecs, list),
+    (Account, "transfer_timeout"): SECONDS,
+    (Directory, "transfer_timeout"): number_in(3, 600, "seconds"),
+    (Directory, "transfer_sound"): one_of("music", "ringback"),
+    (Directory, "recall_timeout"): number_in(3, 600, "seconds"),
+    (Directory, "recall_attempts"): whole_in(1, 20),
+    (Directory, "recall_pause"): SECONDS,
+    (Directory, "codecs"): CODEC_LIST,
     (Directory, "language"): Rule('a language code such as "pl"', lambda value: _code(value, 8)),
     (Directory, "country"): Rule('a country code such as "pl"', lambda value: _code(value, 2)),
 }
@@ -197,54 +219,6 @@ def _code(value: object, longest: int) -> str:
     return code
 
 
-# --- steps of menus ------------------------------------------------------------------------------------------------
-
-# The key that says which step it is, and the fields that go by another name than in the dataclass.
-STEPS: Final[Mapping[str, tuple[type, dict[str, str]]]] = {
-    "play": (PlayStep, {"play": "clips"}),
-    "choice": (ChoiceStep, {"choice": "choices", "prompt": "clips"}),
-    "hours": (HoursStep, {}),
-    "goto": (GotoStep, {"goto": "destination"}),
-}
-
-
-def read_step(value: object, problems: Problems, key: str) -> Step | None:
-    """A step from its table; what is wrong goes to `problems`."""
-    kind = next((one for one in STEPS if isinstance(value, Mapping) and one in value), "")
-    if not isinstance(value, Mapping) or not kind:
-        problems.add(key, value, "a table with one of the keys " + ", ".join(STEPS))
-        return None
-    cls, names = STEPS[kind]
-    back = {field: name for name, field in names.items()}
-    data: dict[str, object] = {}
-    known = [back.get(field, field) for field in field_types(cls)]
-    for name, one in dict[str, Any](value).items():
-        if name not in known:
-            problems.unknown(f"{key}.{name}", one, known)
-        elif name in ("play", "prompt", "on_invalid", "on_timeout") and isinstance(one, str):
-            data[names.get(name, name)] = [one]  # One clip needs no brackets.
-        else:
-            data[names.get(name, name)] = one
-    if cls is ChoiceStep:
-        data.setdefault("clips", [])
-    step: Step | None = decode(cls, data, problems, key=key, rules=RULES)
-    if isinstance(step, ChoiceStep):
-        for digit in step.choices:
-            if digit not in CHOICE_KEYS:
-                problems.add(f"{key}.choice", digit, "keys 0-9, * or #")
-    return step
-
-
-def write_step(step: Step) -> Body:
-    kind = next(one for one, (cls, _) in STEPS.items() if type(step) is cls)
-    back = {field: name for name, field in STEPS[kind][1].items()}
-    body = {back.get(field, field): one for field, one in encode(step, rules=RULES).items()}
-    first = {kind: body.pop(kind)}
-    if body.get("prompt") == []:
-        del body["prompt"]
-    return first | body
-
-
 # --- directory <-> objects -------------------------------------------------------------------------------------------
 
 
@@ -255,8 +229,9 @@ def natural(name: str) -> tuple[Any, ...]:
 
 def to_objects(directory: Directory) -> Objects:
     """The whole site in canonical order."""
-    settings = encode(directory, rules=RULES, defaults=True)
-    objects: Objects = {("site", ""): {name: settings[name] for name in SETTINGS}}
+    settings, changed = encode(directory, rules=RULES, defaults=True), encode(directory, rules=RULES)
+    shown = [name for name in SETTINGS if name in ALWAYS or name in changed]
+    objects: Objects = {("site", ""): {name: settings[name] for name in shown}}
     for kind, (field, _, name_field) in NAMED.items():
         table = getattr(directory, field)
         for name in sorted(table, key=natural):
@@ -281,7 +256,7 @@ def from_objects(
     Only the form is checked here; what they mean together is `validate`'s.
     """
     data: dict[str, Any] = {"version": version, **objects.get(("site", ""), {})}
-    tables: dict[str, dict[str, Any]] = {field: {} for field, _, _ in NAMED.values()}
+    tables: dict[str, Any] = {field: {} for field, _, _ in NAMED.values()}
     tables |= {"extensions": {}, "music": {}}
     codes: dict[str, str] = {}
     before = len(problems.found)
@@ -300,11 +275,7 @@ def from_objects(
     if settings is None or len(problems.found) > before:
         return None
     return Directory(
-        domain=settings.domain,
-        language=settings.language,
-        country=settings.country,
-        codecs=settings.codecs,
-        aliases=settings.aliases,
+        **{name: getattr(settings, name) for name in SETTINGS},
         version=whole(version),
         feature_codes=codes or DEFAULT_FEATURE_CODES,
         **tables,

@@ -10,7 +10,7 @@ from datetime import UTC, date, datetime
 from typing import Final, TypeAlias
 
 from softswitch.directory import Directory
-from softswitch.hours import is_open
+from softswitch.hours import holiday_of, is_open, next_change, next_opening
 
 Calendar: TypeAlias = Mapping[str, str]  # "2026-12-25" -> the name of the holiday
 Calendars: TypeAlias = Mapping[str, Calendar]  # by country, lower case
@@ -58,6 +58,24 @@ class Opening:
         """An unknown scheme is open: a caller should rather reach somebody than nobody."""
         hours = self._hours.get(name)
         return hours is None or is_open(hours, datetime.fromtimestamp(self._clock(), UTC), self._is_holiday)
+
+    def next_opening(self, name: str, wall: float) -> datetime | None:
+        """The first moment from a Unix time on at which the calendar of a scheme is open, in its zone; None: never."""
+        hours = self._hours.get(name)
+        return next_opening(hours, datetime.fromtimestamp(wall, UTC), self._is_holiday) if hours is not None else None
+
+    def next_change(self, name: str) -> tuple[datetime, bool] | None:
+        """When the calendar of a scheme opens or closes next, and whether it is open from then on."""
+        hours = self._hours.get(name)
+        return next_change(hours, self._now(), self._is_holiday) if hours is not None else None
+
+    def is_holiday(self, name: str) -> bool:
+        """Whether a scheme is closed today because of a public holiday."""
+        hours = self._hours.get(name)
+        return hours is not None and holiday_of(hours, self._now(), self._is_holiday)
+
+    def _now(self) -> datetime:
+        return datetime.fromtimestamp(self._clock(), UTC)
 
     def _is_holiday(self, country: str, day: date) -> bool:
         return day.isoformat() in self._days.get(country.lower(), ())

@@ -18,6 +18,13 @@ from softswitch.events import (
     AgentPresenceChanged,
     BindingAdded,
     BindingRemoved,
+    CallbackAssigned,
+    CallbackAttempted,
+    CallbackCancelled,
+    CallbackCreated,
+    CallbackDone,
+    CallbackExpired,
+    CallbackMissed,
     CallEnded,
     CallerJoined,
     CallerLeft,
@@ -27,6 +34,15 @@ from softswitch.events import (
     RecordingDeleted,
     RecordingFinished,
     RecordingStarted,
+    SurveyAnswered,
+    VoicemailBegun,
+    VoicemailDeleted,
+    VoicemailDiscarded,
+    VoicemailHeard,
+    VoicemailLeft,
+    VoicemailMailed,
+    VoicemailPurged,
+    VoicemailRestored,
 )
 
 Row: TypeAlias = tuple[Any, ...]
@@ -51,6 +67,22 @@ BOOKS: Final = frozenset(
         RecordingStarted,
         RecordingFinished,
         RecordingDeleted,
+        VoicemailBegun,
+        VoicemailLeft,
+        VoicemailDiscarded,
+        VoicemailHeard,
+        VoicemailDeleted,
+        VoicemailRestored,
+        VoicemailMailed,
+        VoicemailPurged,
+        SurveyAnswered,
+        CallbackCreated,
+        CallbackAttempted,
+        CallbackMissed,
+        CallbackAssigned,
+        CallbackDone,
+        CallbackExpired,
+        CallbackCancelled,
     }
 )
 
@@ -73,7 +105,10 @@ class Batch:
     recordings_started: dict[int, Row] = field(default_factory=dict)
     recordings_ended: dict[int, Row] = field(default_factory=dict)
     recordings_deleted: dict[int, Row] = field(default_factory=dict)
+    voicemail: list[tuple[str, Row]] = field(default_factory=list)  # what happened (`statements.VOICEMAIL`), in order
+    surveys: list[Row] = field(default_factory=list)
     kept: dict[str, Row | None] = field(default_factory=dict)  # calls that go on; None: it is over
+    callbacks: list[tuple[str, Row]] = field(default_factory=list)  # what happened (`statements.CALLBACKS`), in order
     last_seq: int = 0
     count: int = 0
 
@@ -174,6 +209,18 @@ def _call_started(batch: Batch, seq: int, wall: float, mono: float, event: CallS
         clean(event.caller_name),
         clean(event.dialled),
         clean(event.account),
+        clean(event.trunk),
+    )
+
+
+def _path(event: CallEnded) -> str:
+    """The nodes of the menus, each with its time: [["menu:hotline", 0.02], ...]."""
+    if len(event.path_seconds) != len(event.path):
+        return to_json(event.path) if event.path else "[]"
+    return (
+        to_json([[node, finite(at)] for node, at in zip(event.path, event.path_seconds, strict=True)])
+        if event.path
+        else "[]"
     )
 
 
@@ -187,6 +234,7 @@ def _call_ended(batch: Batch, seq: int, wall: float, mono: float, event: CallEnd
         clean(event.caller_name),
         clean(event.dialled),
         clean(event.account),
+        clean(event.trunk),
         wall,
         seq,
         event.outcome,
@@ -197,7 +245,8 @@ def _call_ended(batch: Batch, seq: int, wall: float, mono: float, event: CallEnd
         finite(event.total_seconds),
         clean(event.queue),
         clean(event.agent),
-        to_json(event.path) if event.path else "[]",
+        _path(event),
+        clean(event.customer),
     )
 
 
@@ -223,6 +272,8 @@ def _leg_ended(batch: Batch, seq: int, wall: float, mono: float, event: LegEnded
 
 
 def _caller_joined(batch: Batch, seq: int, wall: float, mono: float, event: CallerJoined) -> None:
+    if event.kind:
+        return  # Callbacks have a table of their own.
     batch.visits_entered[event.visit, event.caller] = (
         event.visit,
         clean(event.caller),
@@ -236,6 +287,8 @@ def _caller_joined(batch: Batch, seq: int, wall: float, mono: float, event: Call
 
 
 def _caller_left(batch: Batch, seq: int, wall: float, mono: float, event: CallerLeft) -> None:
+    if event.kind:
+        return
     entered = batch.visits_entered.pop((event.visit, event.caller), None)
     batch.visits_left[event.visit, event.caller] = (
         *(
@@ -257,18 +310,19 @@ def _caller_left(batch: Batch, seq: int, wall: float, mono: float, event: Caller
         event.offers,
         clean(event.agent),
         clean(event.detail),
+        None if event.told is None else finite(event.told),
     )
 
 
 def _binding_added(batch: Batch, seq: int, wall: float, mono: float, event: BindingAdded) -> None:
     remaining = event.expires_at - mono
-    batch.bindings[event.aor, event.contact] = (
+    batch.bindings[event.aor, event.key or event.contact] = (
         clean(event.aor),
-        clean(event.contact),
+        clean(event.key or event.contact),
         wall + remaining,
         event.expires_at,
         remaining,
-        to_json(event.flow),
+        to_json([*event.flow, _further(event)]),
         clean(event.call_id),
         event.cseq,
         event.q,
@@ -279,7 +333,13 @@ def _binding_added(batch: Batch, seq: int, wall: float, mono: float, event: Bind
 
 
 def _binding_removed(batch: Batch, seq: int, wall: float, mono: float, event: BindingRemoved) -> None:
-    batch.bindings[event.aor, event.contact] = None
+    batch.bindings[event.aor, event.key or event.contact] = None
+
+
+def _further(event: BindingAdded) -> dict[str, str]:
+    """What else belongs to a binding, if it has it: with Outbound the key is not the contact."""
+    found = {"reg_id": event.reg_id, "parameters": event.parameters, "contact": event.contact if event.key else ""}
+    return {name: clean(value) for name, value in found.items() if value}
 
 
 def _presence(batch: Batch, seq: int, wall: float, mono: float, event: AgentPresenceChanged) -> None:
@@ -332,6 +392,86 @@ def _recording_deleted(batch: Batch, seq: int, wall: float, mono: float, event: 
     batch.recordings_deleted[event.recording] = (wall, event.recording)
 
 
+def _message_begun(batch: Batch, seq: int, wall: float, mono: float, event: VoicemailBegun) -> None:
+    texts = (event.mailbox, event.call, event.path, event.caller, event.caller_name, event.queue)
+    row = (event.message, *map(clean, texts), wall, None, 0.0, 0, 0, None, "", "", "", 0)
+    batch.voicemail.append(("begun", row))
+
+
+def _message_left(batch: Batch, seq: int, wall: float, mono: float, event: VoicemailLeft) -> None:
+    texts = (event.mailbox, event.call, event.path, event.caller, event.caller_name, event.queue)
+    row = (
+        event.message, *map(clean, texts), event.left_at, event.left_at, finite(event.seconds), event.octets, 0, None,
+        "due" if event.mail else "", "", clean(event.forwarded_from), int(event.interrupted),
+    )  # fmt: skip
+    batch.voicemail.append(("left", row))
+
+
+def _message_discarded(batch: Batch, seq: int, wall: float, mono: float, event: VoicemailDiscarded) -> None:
+    batch.voicemail.append(("discarded", (event.message,)))
+
+
+def _message_heard(batch: Batch, seq: int, wall: float, mono: float, event: VoicemailHeard) -> None:
+    batch.voicemail.append(("heard", (1, event.message)))
+
+
+def _message_deleted(batch: Batch, seq: int, wall: float, mono: float, event: VoicemailDeleted) -> None:
+    batch.voicemail.append(("deleted", (wall, event.message)))
+
+
+def _message_restored(batch: Batch, seq: int, wall: float, mono: float, event: VoicemailRestored) -> None:
+    batch.voicemail.append(("deleted", (None, event.message)))
+
+
+def _message_mailed(batch: Batch, seq: int, wall: float, mono: float, event: VoicemailMailed) -> None:
+    batch.voicemail.append(("mailed", ("failed" if event.error else "sent", clean(event.error), event.message)))
+
+
+def _message_purged(batch: Batch, seq: int, wall: float, mono: float, event: VoicemailPurged) -> None:
+    batch.voicemail.append(("purged", (event.message,)))
+
+
+def _survey_answered(batch: Batch, seq: int, wall: float, mono: float, event: SurveyAnswered) -> None:
+    texts = map(clean, (event.queue, event.agent, event.customer))
+    batch.surveys.append(
+        (seq, wall, clean(event.call), clean(event.survey), clean(event.question), event.score, *texts)
+    )
+
+
+def _callback_created(batch: Batch, seq: int, wall: float, mono: float, event: CallbackCreated) -> None:
+    then = wall - mono
+    texts = (event.queue, event.number, event.caller_name, event.kind, event.mode, event.owner)
+    row = (
+        clean(event.callback), *map(clean, texts), event.priority, clean(event.call), clean(event.language),
+        clean(event.note), wall, event.joined + then, finite(event.credit), event.due + then, event.expires + then,
+        0, "", None, "", "", 0.0,
+    )  # fmt: skip
+    batch.callbacks.append(("created", row))
+
+
+def _callback_attempted(batch: Batch, seq: int, wall: float, mono: float, event: CallbackAttempted) -> None:
+    batch.callbacks.append(("attempt", (event.attempt, clean(event.callback))))
+
+
+def _callback_missed(batch: Batch, seq: int, wall: float, mono: float, event: CallbackMissed) -> None:
+    due = None if event.due is None else event.due + wall - mono
+    batch.callbacks.append(("missed", (clean(event.cause), due, clean(event.callback))))
+
+
+def _callback_assigned(batch: Batch, seq: int, wall: float, mono: float, event: CallbackAssigned) -> None:
+    then = wall - mono
+    row = (clean(event.queue), clean(event.owner), event.due + then, event.expires + then, clean(event.callback))
+    batch.callbacks.append(("assigned", row))
+
+
+def _callback_ended(
+    batch: Batch, seq: int, wall: float, mono: float, event: CallbackDone | CallbackExpired | CallbackCancelled
+) -> None:
+    agent = event.agent if isinstance(event, CallbackDone) else ""
+    row = (wall, clean(event.outcome), clean(agent), finite(event.seconds), clean(event.callback))
+    batch.callbacks.append(("ended", row))
+
+
 PROJECTIONS: Final[dict[type, Callable[[Batch, int, float, float, Any], None]]] = {
     CallStarted: _call_started,
     CallEnded: _call_ended,
@@ -345,4 +485,20 @@ PROJECTIONS: Final[dict[type, Callable[[Batch, int, float, float, Any], None]]] 
     RecordingStarted: _recording_started,
     RecordingFinished: _recording_finished,
     RecordingDeleted: _recording_deleted,
+    VoicemailBegun: _message_begun,
+    VoicemailLeft: _message_left,
+    VoicemailDiscarded: _message_discarded,
+    VoicemailHeard: _message_heard,
+    VoicemailDeleted: _message_deleted,
+    VoicemailRestored: _message_restored,
+    VoicemailMailed: _message_mailed,
+    VoicemailPurged: _message_purged,
+    CallbackCreated: _callback_created,
+    CallbackAttempted: _callback_attempted,
+    CallbackMissed: _callback_missed,
+    CallbackAssigned: _callback_assigned,
+    CallbackDone: _callback_ended,
+    CallbackExpired: _callback_ended,
+    CallbackCancelled: _callback_ended,
+    SurveyAnswered: _survey_answered,
 }

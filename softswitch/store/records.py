@@ -75,6 +75,8 @@ class Snapshot:
     calendars: dict[str, dict[str, str]] = field(default_factory=dict)  # see opening.py
     recordings: list[RecordingRecord] = field(default_factory=list)  # that were not finished
     calls: list[StoredCall] = field(default_factory=list)
+    voicemail: list[VoicemailRecord] = field(default_factory=list)
+    callbacks: list[CallbackRecord] = field(default_factory=list)  # that have not ended
     outage: float = 0.0  # seconds since the last sign of life of the process before
 
 
@@ -138,6 +140,7 @@ class CallRecord:
     caller_name: str
     dialled: str
     account: str
+    trunk: str = ""  # that it came in by; of a call from inside, that it went out by
     ended_at: float | None = None
     end_seq: int = 0  # the number of the event that ended it; its events are from `seq` to here
     outcome: str = ""
@@ -149,6 +152,8 @@ class CallRecord:
     queue: str = ""
     agent: str = ""
     path: tuple[str, ...] = ()
+    customer: str = ""
+    path_seconds: tuple[float, ...] = ()  # when each node of `path` was reached, since the call began; () = not known
 
 
 @dataclass(slots=True, frozen=True)
@@ -198,6 +203,86 @@ class RecordingRecord:
 
 
 @dataclass(slots=True, frozen=True)
+class CallbackRecord:
+    """Somebody who is or was to be called back; `ended_at` is None as long as they are. `outcome`: `callbacks.Result`."""
+
+    callback: str
+    queue: str
+    number: str
+    name: str
+    kind: str
+    mode: str
+    owner: str
+    priority: int
+    call: str
+    language: str
+    note: str
+    created_at: float
+    joined_at: float
+    credit: float
+    due_at: float
+    expires_at: float
+    attempts: int = 0
+    cause: str = ""
+    ended_at: float | None = None
+    outcome: str = ""
+    agent: str = ""
+    seconds: float = 0.0
+
+
+@dataclass(slots=True, frozen=True)
+class CallbackSummary:
+    """What became of the callbacks of a queue that were asked for in a time. Seconds from the wish to the talk."""
+
+    queue: str
+    asked: int
+    results: dict[str, int]
+    open: int
+    mean_seconds: float | None  # of those reached; None: nobody was
+    longest_seconds: float
+    in_time: int
+
+
+@dataclass(slots=True, frozen=True)
+class VoicemailRecord:
+    """A message. `path` is below the folder of voicemail; `left_at` is None while it is spoken; `deleted_at`: it can be restored.
+
+    `mail`: "" | "due" | "sent" | "failed", and then `mail_error` says why.
+    """
+
+    message: int
+    mailbox: str
+    call: str
+    path: str
+    caller: str
+    caller_name: str
+    queue: str
+    started_at: float
+    left_at: float | None = None
+    seconds: float = 0.0
+    octets: int = 0
+    heard: bool = False
+    deleted_at: float | None = None
+    mail: str = ""
+    mail_error: str = ""
+    forwarded_from: str = ""
+    interrupted: bool = False
+
+
+@dataclass(slots=True, frozen=True)
+class SurveyFigures:
+    """The answers to one question of a survey, of one agent or queue (`group`), or of all ("")."""
+
+    survey: str
+    question: str
+    group: str
+    answers: int
+    mean: float
+    lowest: int
+    highest: int
+
+
+@dataclass(slots=True, frozen=True)
 class VisitRecord:
     """One visit of a caller to a queue. `left_at` is None while they wait."""
 
@@ -215,6 +300,7 @@ class VisitRecord:
     offers: int = 0
     agent: str = ""
     detail: str = ""
+    told: float | None = None  # seconds that they were last told they would wait
 
 
 @dataclass(slots=True, frozen=True)

@@ -22,6 +22,7 @@ from softswitch.events import (
     LegEnded,
     LegStarted,
 )
+from softswitch.outside import TRUNK
 from softswitch.store.records import CallRecord, JournalEntry, LeftOpen, Recovery, VisitRecord
 
 CAUSE: Final = "system_restart"
@@ -42,6 +43,8 @@ class _Traces:
     bridged: dict[str, float] = field(default_factory=dict)  # call -> when first
     queue: dict[str, str] = field(default_factory=dict)  # call -> the queue it entered last
     agent: dict[str, str] = field(default_factory=dict)  # call -> who took it from there
+    tried: dict[str, str] = field(default_factory=dict)  # call -> the trunk that it was sent to last
+    trunk: dict[str, str] = field(default_factory=dict)  # call -> the trunk of the first who talked by one
 
 
 def recover(
@@ -74,17 +77,28 @@ def _trace(journal: Iterable[JournalEntry], calls: Collection[str]) -> _Traces:
         leg: tuple[str, str] = (one.call, str(one.payload.get("leg", "")))
         if one.name == LegStarted.name:
             traces.legs[leg] = _Leg(one)
+            if trunk := _trunk(one):
+                traces.tried[one.call] = trunk
         elif one.name == LegEnded.name:
             traces.legs.pop(leg, None)
         elif one.name == LegAnswered.name and leg in traces.legs:
             traces.legs[leg].answered = one.wall
         elif one.name == CallBridged.name:
             traces.bridged.setdefault(one.call, one.wall)
+            for party in (leg, (one.call, str(one.payload.get("peer", "")))):
+                if party in traces.legs and (trunk := _trunk(traces.legs[party].started)):
+                    traces.trunk.setdefault(one.call, trunk)
         elif one.name == CallerJoined.name:
             traces.queue[one.call] = str(one.payload["queue"])
         elif one.name == CallerConnected.name:
             traces.agent[one.call] = str(one.payload["agent"])
     return traces
+
+
+def _trunk(leg: JournalEntry) -> str:
+    """The trunk that a leg is on, "" for one on a phone."""
+    device = str(leg.payload.get("device", ""))
+    return device.removeprefix(TRUNK) if device.startswith(TRUNK) else ""
 
 
 def _leg_ended(leg: _Leg, at: float) -> LegEnded:
@@ -120,6 +134,7 @@ def _call_ended(call: CallRecord, at: float, traces: _Traces) -> CallEnded:
         total_seconds=max(0.0, at - call.started_at),
         queue=traces.queue.get(call.call, ""),
         agent=traces.agent.get(call.call, ""),
+        trunk=call.trunk or traces.trunk.get(call.call, traces.tried.get(call.call, "") if bridged is None else ""),
     )
 
 

@@ -3,26 +3,40 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Iterable, Mapping, Sequence
+import sqlite3
+from collections.abc import AsyncIterator, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar, Final
 
 import aiosqlite
 
+from softswitch.directory import Queue
 from softswitch.store import statements
-from softswitch.store.database import open_for_reading
+from softswitch.store.callbacks import summarise
+from softswitch.store.database import explain, open_for_reading
 from softswitch.store.projection import MICRO
 from softswitch.store.records import (
     Books,
+    CallbackRecord,
+    CallbackSummary,
     CallRecord,
     JournalEntry,
     LegRecord,
     QueueSummary,
     RecordingRecord,
     VisitRecord,
+    VoicemailRecord,
 )
-from softswitch.store.statements import CALL_COLUMNS, LEG_COLUMNS, RECORDING_COLUMNS, VISIT_COLUMNS, select
+from softswitch.store.statements import (
+    CALL_COLUMNS,
+    CALLBACK_COLUMNS,
+    LEG_COLUMNS,
+    RECORDING_COLUMNS,
+    VISIT_COLUMNS,
+    VOICEMAIL_COLUMNS,
+    select,
+)
 
 LAST_SEQ: Final = (1 << 63) - 1
 PAGE: Final = 64  # blocks of the journal read at once
@@ -48,6 +62,7 @@ class CallFilter:
     number: str = ""
     queue: str = ""
     agent: str = ""
+    trunk: str = ""
     outcome: str = ""
     since: float = 0.0
     until: float = FOREVER
@@ -90,7 +105,10 @@ class CallDetails:
 
 def call_record(row: Sequence[Any]) -> CallRecord:
     values = dict(zip(CALL_COLUMNS, row, strict=True))
-    return CallRecord(**values | {"path": tuple(json.loads(values["path"]))})
+    nodes = json.loads(values["path"])
+    seconds = tuple(one[1] for one in nodes if isinstance(one, list))
+    path = tuple(one[0] if isinstance(one, list) else one for one in nodes)
+    return CallRecord(**values | {"path": path, "path_seconds": seconds if len(seconds) == len(path) else ()})
 
 
 def leg_record(row: Sequence[Any]) -> LegRecord:
@@ -101,6 +119,11 @@ def leg_record(row: Sequence[Any]) -> LegRecord:
 def recording_record(row: Sequence[Any]) -> RecordingRecord:
     values = dict(zip(RECORDING_COLUMNS, row, strict=True))
     return RecordingRecord(**values | {"interrupted": bool(values["interrupted"])})
+
+
+def voicemail_record(row: Sequence[Any]) -> VoicemailRecord:
+    values = dict(zip(VOICEMAIL_COLUMNS, row, strict=True))
+    return VoicemailRecord(**values | {name: bool(values[name]) for name in ("heard", "interrupted")})
 
 
 def visit_record(row: Sequence[Any]) -> VisitRecord:
@@ -165,18 +188,30 @@ _SUMMARY: Final = (
     " sum(CASE WHEN outcome = 'answered' THEN waited END), max(CASE WHEN left_at IS NOT NULL THEN waited END)"
     " FROM queue_visits WHERE entered_at >= ? AND entered_at < ? AND queue = ?"
 )
+_QUEUE_BODY: Final = "SELECT body FROM site_objects WHERE kind = 'queue' AND name = ? ORDER BY since DESC LIMIT 1"
+_CONTACTS: Final = (
+    "SELECT visit.entered_at, visit.waited, visit.outcome, coalesce(call.talk_seconds, 0.0)"
+    " FROM queue_visits AS visit LEFT JOIN calls AS call ON call.call = visit.call"
+    " WHERE visit.queue = ? AND visit.entered_at >= ? AND visit.entered_at < ? AND visit.left_at IS NOT NULL"
+    " ORDER BY visit.entered_at"
+)
+_JOURNAL: Final = (
+    "SELECT first_seq, first_wall, first_mono, events FROM journal"
+    " WHERE first_seq > ? AND last_wall >= ? AND first_wall < ? ORDER BY first_seq LIMIT ?"
+)
 
 
 class Reports:
     """Reads the records of a database, also while another process writes it."""
 
-    def __init__(self, connection: aiosqlite.Connection) -> None:
+    def __init__(self, connection: aiosqlite.Connection, path: Path) -> None:
         self._connection = connection
+        self._path = path
 
     @classmethod
     async def open(cls, path: Path) -> Reports:
         """Raises StoreError. Needs no lock: a CLI may look while the daemon runs."""
-        return cls(await open_for_reading(path))
+        return cls(await open_for_reading(path), path)
 
     async def close(self) -> None:
         await self._connection.close()
@@ -185,10 +220,10 @@ class Reports:
         """The newest calls first, those in progress included."""
         which = which or CallFilter()
         clauses, values = ["started_at >= ?", "started_at < ?"], [which.since, which.until]
-        for column, value in (("queue", which.queue), ("agent", which.agent), ("outcome", which.outcome)):
-            if value:
+        for column in ("queue", "agent", "trunk", "outcome"):
+            if value := getattr(which, column):
                 clauses.append(f"{column} = ?")
-                values.append(value)  # type: ignore[arg-type]
+                values.append(value)
         if which.number:
             clauses.append("(caller = ? OR dialled = ?)")
             values += [which.number, which.number]  # type: ignore[list-item]
@@ -239,6 +274,30 @@ class Reports:
         """Recordings whose files are to be deleted by now (Unix time)."""
         return [recording_record(row) for row in await self._rows(statements.DUE_RECORDINGS, [now, limit])]
 
+    async def voicemail(self) -> list[VoicemailRecord]:
+        """All messages, the oldest first: those that are being spoken and those that are deleted included."""
+        return [voicemail_record(row) for row in await self._rows(statements.LOAD_VOICEMAIL, [])]
+
+    async def callbacks(
+        self, *, queue: str = "", number: str = "", since: float = 0.0, until: float = FOREVER, limit: int = 1000
+    ) -> list[CallbackRecord]:
+        """Callbacks by the time at which they were asked for, the newest first; those that are open included."""
+        clauses = [
+            "created_at >= ?",
+            "created_at < ?",
+            *(["queue = ?"] * bool(queue)),
+            *(["number = ?"] * bool(number)),
+        ]
+        values = [since, until, *([queue] * bool(queue)), *([number] * bool(number)), limit]
+        rest = f"WHERE {' AND '.join(clauses)} ORDER BY created_at DESC, callback LIMIT ?"
+        return [CallbackRecord(*row) for row in await self._rows(select("callbacks", CALLBACK_COLUMNS, rest), values)]
+
+    async def callback_summary(
+        self, *, since: float = 0.0, until: float = FOREVER, targets: Mapping[str, float] | None = None
+    ) -> list[CallbackSummary]:
+        """What became of them, by queue. `targets`: seconds within which they count as in time, 3600 where none is named."""
+        return summarise(await self.callbacks(since=since, until=until, limit=1 << 30), targets or {})
+
     async def visits(
         self, *, queue: str = "", since: float = 0.0, until: float = FOREVER, limit: int = 1000
     ) -> list[VisitRecord]:
@@ -246,6 +305,18 @@ class Reports:
         clause, values = ("AND queue = ?", [since, until, queue]) if queue else ("", [since, until])
         rest = f"WHERE entered_at >= ? AND entered_at < ? {clause} ORDER BY entered_at DESC, visit DESC LIMIT {limit:d}"
         return [visit_record(row) for row in await self._rows(select("queue_visits", VISIT_COLUMNS, rest), values)]
+
+    async def contacts(
+        self, queue: str, *, since: float = 0.0, until: float = FOREVER
+    ) -> list[tuple[float, float, str, float]]:
+        """(entered at, waited, outcome, seconds of talk) of every visit that is over, for planning."""
+        return [(row[0], row[1], row[2], row[3]) for row in await self._rows(_CONTACTS, [queue, since, until])]
+
+    async def wrap_up(self, queue: str) -> float:
+        """Seconds of wrap-up that a queue of the site gives its agents; of one that is gone, what queues have by default."""
+        rows = await self._rows(_QUEUE_BODY, [queue])
+        body = json.loads(rows[0][0]) if rows else {}
+        return float(body.get("wrap_up", Queue(queue).wrap_up))
 
     async def books(self, *, since: float = 0.0, until: float = FOREVER) -> list[Books]:
         """The books of every queue: offered = sum of outcomes + in progress."""
@@ -276,5 +347,19 @@ class Reports:
             after = entries[-1].seq
         return found[:limit]
 
+    async def events_named(
+        self, names: Collection[str], *, since: float = 0.0, until: float = FOREVER
+    ) -> AsyncIterator[JournalEntry]:
+        """Events of these names by the clock, the oldest first, as far back as the journal reaches."""
+        after = -1
+        while blocks := await self._rows(_JOURNAL, [after, since, until, PAGE]):
+            after = blocks[-1][0]
+            for entry in journal_entries([block[1:] for block in blocks]):
+                if entry.name in names and since <= entry.wall < until:
+                    yield entry
+
     async def _rows(self, sql: str, values: Sequence[Any]) -> list[Any]:
-        return list(await self._connection.execute_fetchall(sql, values))
+        try:
+            return list(await self._connection.execute_fetchall(sql, values))
+        except sqlite3.Error as error:
+            raise explain(error, self._path) from None

@@ -94,6 +94,7 @@ calls = Table(
     text("caller_name"),
     text("dialled"),
     text("account"),
+    Column("trunk", Text, nullable=False, server_default=""),
     seconds("ended_at", nullable=True),
     number("end_seq"),
     text("outcome"),
@@ -105,6 +106,7 @@ calls = Table(
     text("queue"),
     text("agent"),
     text("path"),
+    Column("customer", Text, nullable=False, server_default=""),
 )
 Index("calls_started_at", calls.c.started_at)
 Index("calls_open", calls.c.seq, sqlite_where=calls.c.ended_at.is_(None), postgresql_where=calls.c.ended_at.is_(None))
@@ -146,6 +148,7 @@ queue_visits = Table(
     number("offers"),
     text("agent"),
     text("detail"),
+    seconds("told", nullable=True),
     PrimaryKeyConstraint("visit", "call"),
 )
 Index("queue_visits_entered_at", queue_visits.c.entered_at)
@@ -189,6 +192,65 @@ Index(
     postgresql_where=recordings.c.ended_at.is_(None),
 )
 
+voicemail = Table(
+    "voicemail",
+    metadata,
+    Column("message", BigInteger().with_variant(Integer, "sqlite"), primary_key=True, autoincrement=False),
+    text("mailbox"),
+    text("call"),
+    text("path"),
+    text("caller"),
+    text("caller_name"),
+    text("queue"),
+    seconds("started_at"),
+    seconds("left_at", nullable=True),
+    seconds("seconds"),
+    number("octets"),
+    number("heard"),
+    seconds("deleted_at", nullable=True),
+    text("mail"),
+    text("mail_error"),
+    text("forwarded_from"),
+    number("interrupted"),
+)
+Index("voicemail_mailbox", voicemail.c.mailbox)
+Index("voicemail_caller", voicemail.c.caller)
+
+callbacks = Table(
+    "callbacks",
+    metadata,
+    Column("callback", Text, primary_key=True),
+    text("queue"),
+    text("number"),
+    text("name"),
+    text("kind"),
+    text("mode"),
+    text("owner"),
+    number("priority"),
+    text("call"),
+    text("language"),
+    text("note"),
+    seconds("created_at"),
+    seconds("joined_at"),
+    seconds("credit"),
+    seconds("due_at"),
+    seconds("expires_at"),
+    number("attempts"),
+    text("cause"),
+    seconds("ended_at", nullable=True),
+    text("outcome"),
+    text("agent"),
+    seconds("seconds"),
+)
+Index("callbacks_created_at", callbacks.c.created_at)
+Index("callbacks_number", callbacks.c.number)
+Index(
+    "callbacks_open",
+    callbacks.c.callback,
+    sqlite_where=callbacks.c.ended_at.is_(None),
+    postgresql_where=callbacks.c.ended_at.is_(None),
+)
+
 agent_state = Table(
     "agent_state",
     metadata,
@@ -204,6 +266,37 @@ agent_state = Table(
     seconds("until_at", nullable=True),
     seconds("until_mono", nullable=True),
 )
+
+customers = Table(
+    "customers",
+    metadata,
+    Column("customer", Text, primary_key=True),
+    text("name"),
+    text("language"),
+    number("vip"),
+    text("segment"),
+    text("manager"),
+    text("fields"),
+    seconds("changed_at"),
+)
+
+customer_numbers = Table("customer_numbers", metadata, Column("number", Text, primary_key=True), text("customer"))
+Index("customer_numbers_customer", customer_numbers.c.customer)
+
+survey_answers = Table(
+    "survey_answers",
+    metadata,
+    Column("seq", BigInteger().with_variant(Integer, "sqlite"), primary_key=True, autoincrement=False),
+    seconds("at"),
+    text("call"),
+    text("survey"),
+    text("question"),
+    number("score"),
+    text("queue"),
+    text("agent"),
+    text("customer"),
+)
+Index("survey_answers_at", survey_answers.c.at)
 
 # What a restart must know of each call that goes on: JSON of `call.keeping`, with monotonic times of `saved_mono`'s clock.
 live_calls = Table(

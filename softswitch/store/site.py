@@ -1,7 +1,8 @@
 """site.toml <-> Directory: reading with every check, writing in one stable layout, and what changed between two sites.
 
 The file is made for git: `export` always writes the same site as the same text, without defaults, in natural order. Passwords are
-accepted as `password = "..."` and leave only as digests; an account without either keeps the password it has.
+accepted as `password = "..."` and leave only as digests; an account without either keeps the password it has. So does a trunk,
+whose password leaves only in a full export.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from softswitch.directory import Directory
 from softswitch.errors import ConfigError
 from softswitch.store.clips import Clips
 from softswitch.store.diff import Change, diff_sites
-from softswitch.store.objects import HA1, NAMED, PINS, SETTINGS, Objects, from_objects, to_objects
+from softswitch.store.objects import HA1, NAMED, PINS, SETTINGS, TRUNK_PASSWORD, Objects, from_objects, to_objects
 from softswitch.store.passwords import SHORTEST, digests
 from softswitch.store.validate import validate
 from softswitch.toml import read_toml, toml_key, toml_value
@@ -71,6 +72,10 @@ def _site(data: Mapping[str, Any], file: str, current: Directory | None, clips: 
     for (kind, name), body in objects.items():
         if kind == "account":
             _password(name, body, str(domain), current, problems)
+        elif kind == "trunk" and "password" not in body:
+            before = current.trunks.get(name) if current is not None else None
+            if before is not None and before.password:
+                body["password"] = before.password
     site = from_objects(objects, problems, current.version if current else 0)
     problems.check()
     assert site is not None  # from_objects() reports why it gives none
@@ -141,9 +146,21 @@ def export_site(site: Directory, *, secrets: bool = True) -> str:
     for (kind, name), body in objects.items():
         if kind in NAMED:
             if not secrets:
-                body = {key: value for key, value in body.items() if key not in (*HA1, *PINS)}
-            lines += ["", f"[{kind}.{toml_key(name)}]", *_body_lines(body)]
+                body = {key: value for key, value in body.items() if key not in (*HA1, *PINS, TRUNK_PASSWORD[1])}
+            lines += _table_lines(f"{kind}.{toml_key(name)}", body)
     return "\n".join(lines) + "\n"
+
+
+def _table_lines(name: str, body: Mapping[str, Any]) -> Iterator[str]:
+    """A table; what would be too long for a line of it is a table of its own, such as the branches of a menu."""
+    own = {key: value for key, value in body.items() if isinstance(value, Mapping) and _is_long(key, value)}
+    yield from ("", f"[{name}]", *_body_lines({key: value for key, value in body.items() if key not in own}))
+    for key, value in own.items():
+        yield from _table_lines(f"{name}.{toml_key(key)}", value)
+
+
+def _is_long(key: str, value: Mapping[str, Any]) -> bool:
+    return len(toml_key(key)) + len(toml_value(value)) + 3 > WIDTH
 
 
 def _body_lines(body: Mapping[str, Any]) -> Iterator[str]:

@@ -19,6 +19,7 @@ from softswitch.errors import StoreError
 from softswitch.events import Event
 from softswitch.store import loading
 from softswitch.store import statements as sql
+from softswitch.store.customers import Customers
 from softswitch.store.database import Lock, create_private, explain, is_state, open_database, transaction
 from softswitch.store.diff import diff_objects
 from softswitch.store.journal import Journal, Keeper
@@ -296,6 +297,8 @@ class Store:
             (calls_days, sql.PRUNE_CALLS),
             (calls_days, sql.PRUNE_LEGS),
             (calls_days, sql.PRUNE_VISITS),
+            (calls_days, sql.PRUNE_CALLBACKS),
+            (calls_days, sql.PRUNE_SURVEYS),
         ):
             count = -1 if days else 0
             while count:
@@ -304,6 +307,11 @@ class Store:
                     count = cursor.rowcount
                 removed += count
         return removed
+
+    @property
+    def customers(self) -> Customers:
+        """Customers' cards, and the figures of surveys."""
+        return Customers(self._connection, self._writing, self.path)
 
     async def reports(self) -> Reports:
         """Questions to the records, on a connection of their own."""
@@ -327,6 +335,9 @@ def rows_of(batch: Batch) -> list[tuple[str, list[Row]]]:
         (sql.RECORDING_STARTED, list(batch.recordings_started.values())),
         (sql.RECORDING_ENDED, list(batch.recordings_ended.values())),
         (sql.RECORDING_DELETED, list(batch.recordings_deleted.values())),
+        *((sql.VOICEMAIL[what], [row]) for what, row in batch.voicemail),
+        *((sql.CALLBACKS[what], [row]) for what, row in batch.callbacks),
+        (sql.SURVEY_ANSWERED, batch.surveys),
         (sql.BINDING_ADDED, [row for row in batch.bindings.values() if row is not None]),
         (sql.BINDING_REMOVED, [key for key, row in batch.bindings.items() if row is None]),
         (sql.AGENT_PRESENCE, list(batch.presences.values())),
@@ -340,7 +351,17 @@ def rows_of(batch: Batch) -> list[tuple[str, list[Row]]]:
 
 def _objects(rows: list[Any]) -> Objects:
     ordered = sorted(rows, key=lambda row: (KINDS.index(row[0]), natural(row[1])))
-    return {(kind, name): json.loads(body) for kind, name, body in ordered}
+    return {(kind, name): _body(kind, name, body) for kind, name, body in ordered}
+
+
+def _body(kind: str, name: str, body: str) -> Any:
+    try:
+        return json.loads(body)
+    except ValueError as error:
+        raise StoreError(
+            f"The site in the database is damaged: {kind} {name}: {error}.",
+            hint="Put a site in its place: softswitch apply site.toml. Or restore a copy of the database.",
+        ) from None
 
 
 def _directory(objects: Objects, version: int) -> Directory:

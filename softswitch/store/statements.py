@@ -7,11 +7,11 @@ from __future__ import annotations
 
 from typing import Final
 
-REVISION: Final = "0003"  # the newest migration; a database that says so needs no alembic at start
+REVISION: Final = "0008"  # the newest migration; a database that says so needs no alembic at start
 
 CALL_COLUMNS: Final = (
-    "seq", "call", "started_at", "caller", "caller_name", "dialled", "account", "ended_at", "end_seq", "outcome", "status",
-    "cause", "setup_seconds", "talk_seconds", "total_seconds", "queue", "agent", "path",
+    "seq", "call", "started_at", "caller", "caller_name", "dialled", "account", "trunk", "ended_at", "end_seq", "outcome",
+    "status", "cause", "setup_seconds", "talk_seconds", "total_seconds", "queue", "agent", "path", "customer",
 )  # fmt: skip
 LEG_COLUMNS: Final = (
     "seq", "call", "leg", "role", "party", "sip_call_id", "ended_at", "status", "cause", "ended_by", "ring_seconds",
@@ -19,11 +19,21 @@ LEG_COLUMNS: Final = (
 )  # fmt: skip
 VISIT_COLUMNS: Final = (
     "visit", "call", "queue", "number", "priority", "entered_at", "position", "waiting", "left_at", "outcome", "waited",
-    "offers", "agent", "detail",
+    "offers", "agent", "detail", "told",
 )  # fmt: skip
 RECORDING_COLUMNS: Final = (
     "recording", "call", "path", "queue", "agent", "caller", "form", "mode", "started_by", "days", "worker", "started_at",
     "ended_at", "seconds", "octets", "paused_seconds", "lost_seconds", "error", "interrupted", "deleted_at",
+)  # fmt: skip
+VOICEMAIL_COLUMNS: Final = (
+    "message", "mailbox", "call", "path", "caller", "caller_name", "queue", "started_at", "left_at", "seconds", "octets",
+    "heard", "deleted_at", "mail", "mail_error", "forwarded_from", "interrupted",
+)  # fmt: skip
+SURVEY_COLUMNS: Final = ("seq", "at", "call", "survey", "question", "score", "queue", "agent", "customer")
+CUSTOMER_COLUMNS: Final = ("customer", "name", "language", "vip", "segment", "manager", "fields", "changed_at")
+CALLBACK_COLUMNS: Final = (
+    "callback", "queue", "number", "name", "kind", "mode", "owner", "priority", "call", "language", "note", "created_at",
+    "joined_at", "credit", "due_at", "expires_at", "attempts", "cause", "ended_at", "outcome", "agent", "seconds",
 )  # fmt: skip
 BINDING_COLUMNS: Final = (
     "aor", "contact", "expires_at", "expires_mono", "granted", "flow", "call_id", "cseq", "q", "instance", "user_agent",
@@ -55,9 +65,9 @@ JOURNAL: Final = insert(
 )
 # The part of a call that is known when it starts; the rest gets the values of "not ended".
 CALL_STARTED: Final = (
-    "INSERT INTO calls (seq, call, started_at, caller, caller_name, dialled, account, end_seq, outcome, status, cause,"
+    "INSERT INTO calls (seq, call, started_at, caller, caller_name, dialled, account, trunk, end_seq, outcome, status, cause,"
     " setup_seconds, talk_seconds, total_seconds, queue, agent, path)"
-    " VALUES (?, ?, ?, ?, ?, ?, ?, 0, '', 0, '', 0, 0, 0, '', '', '[]') ON CONFLICT (call) DO NOTHING"
+    " VALUES (?, ?, ?, ?, ?, ?, ?, ?, 0, '', 0, '', 0, 0, 0, '', '', '[]') ON CONFLICT (call) DO NOTHING"
 )
 CALL_ENDED: Final = insert("calls", CALL_COLUMNS, "call", CALL_COLUMNS[3:], "calls.ended_at IS NULL")
 LEG_ENDED: Final = insert("legs", LEG_COLUMNS, "seq")
@@ -78,6 +88,34 @@ RECORDING_ENDED: Final = (
     " WHERE recording = ? AND ended_at IS NULL"
 )
 RECORDING_DELETED: Final = "UPDATE recordings SET deleted_at = ? WHERE recording = ? AND deleted_at IS NULL"
+# What happens to messages of mailboxes, by a word for it: in the order in which it happened.
+VOICEMAIL: Final = {
+    "begun": insert("voicemail", VOICEMAIL_COLUMNS, "message"),
+    "left": insert(
+        "voicemail",
+        VOICEMAIL_COLUMNS,
+        "message",
+        (*VOICEMAIL_COLUMNS[1:7], *VOICEMAIL_COLUMNS[8:]),
+        "voicemail.left_at IS NULL",
+    ),
+    "discarded": "DELETE FROM voicemail WHERE message = ? AND left_at IS NULL",
+    "heard": "UPDATE voicemail SET heard = ? WHERE message = ?",
+    "deleted": "UPDATE voicemail SET deleted_at = ? WHERE message = ?",
+    "mailed": "UPDATE voicemail SET mail = ?, mail_error = ? WHERE message = ?",
+    "purged": "DELETE FROM voicemail WHERE message = ?",
+}
+# What happens to callbacks, by a word for it: in the order in which it happened.
+CALLBACKS: Final = {
+    "created": insert("callbacks", CALLBACK_COLUMNS, "callback"),
+    "attempt": "UPDATE callbacks SET attempts = ? WHERE callback = ?",
+    "missed": "UPDATE callbacks SET cause = ?, due_at = coalesce(?, due_at) WHERE callback = ?",
+    "assigned": "UPDATE callbacks SET queue = ?, owner = ?, due_at = ?, expires_at = ? WHERE callback = ?",
+    "ended": "UPDATE callbacks SET ended_at = ?, outcome = ?, agent = ?, seconds = ?"
+    " WHERE callback = ? AND ended_at IS NULL",
+}
+LOAD_CALLBACKS: Final = select("callbacks", CALLBACK_COLUMNS, "WHERE ended_at IS NULL ORDER BY created_at, callback")
+LOAD_VOICEMAIL: Final = select("voicemail", VOICEMAIL_COLUMNS, "ORDER BY started_at, message")
+SURVEY_ANSWERED: Final = insert("survey_answers", SURVEY_COLUMNS, "seq")
 BINDING_ADDED: Final = insert("bindings", BINDING_COLUMNS, "aor, contact", BINDING_COLUMNS[2:])
 BINDING_REMOVED: Final = "DELETE FROM bindings WHERE aor = ? AND contact = ?"
 _PRESENCE: Final = ("presence", "reason", "device", "presence_at", "presence_mono")
@@ -146,6 +184,28 @@ VERSIONS: Final = "SELECT version, at, actor, comment, changes FROM site_version
 HAS_VERSION: Final = "SELECT 1 FROM site_versions WHERE version = ?"
 SITE_AT: Final = "SELECT kind, name, body FROM site_objects WHERE since <= ? AND (until IS NULL OR until > ?)"
 
+# --- customers -------------------------------------------------------------------------------------------------------
+
+CUSTOMER: Final = insert("customers", CUSTOMER_COLUMNS, "customer", CUSTOMER_COLUMNS[1:])
+CUSTOMER_NUMBERS_GONE: Final = "DELETE FROM customer_numbers WHERE customer = ?"
+CUSTOMER_NUMBER: Final = insert("customer_numbers", ("number", "customer"), "number", ("customer",))
+CUSTOMER_GONE: Final = "DELETE FROM customers WHERE customer = ?"
+CUSTOMERS_AFTER: Final = select("customers", CUSTOMER_COLUMNS, "WHERE customer > ? ORDER BY customer LIMIT ?")
+CUSTOMER_NUMBERS_BETWEEN: Final = (
+    "SELECT number, customer FROM customer_numbers WHERE customer > ? AND customer <= ? ORDER BY customer, number"
+)
+CUSTOMER_FIND: Final = select(
+    "customers", CUSTOMER_COLUMNS,
+    "WHERE customer = ? OR customer = (SELECT customer FROM customer_numbers WHERE number = ?)"
+    " ORDER BY CASE customer WHEN ? THEN 0 ELSE 1 END LIMIT 1",
+)  # fmt: skip
+CUSTOMER_NUMBERS_OF: Final = "SELECT number FROM customer_numbers WHERE customer = ? ORDER BY number"
+CUSTOMER_COUNT: Final = "SELECT count(*) FROM customers"
+CALLS_SINCE: Final = (
+    "SELECT started_at, seq, caller FROM calls WHERE (started_at, seq) > (?, ?) AND caller <> ''"
+    " ORDER BY started_at, seq LIMIT ?"
+)
+
 # --- pruning, in portions so that nothing waits long -----------------------------------------------------------------
 
 PORTION: Final = 500
@@ -165,4 +225,6 @@ PRUNE_LEGS: Final = _prune(
     "ended_at < :before AND seq < coalesce("
     f"(SELECT seq FROM calls WHERE started_at >= :before ORDER BY started_at LIMIT 1), {1 << 62})",
 )
+PRUNE_SURVEYS: Final = _prune("survey_answers", "seq", "at < :before")
 PRUNE_VISITS: Final = _prune("queue_visits", "visit, call", "entered_at < :before AND left_at IS NOT NULL")
+PRUNE_CALLBACKS: Final = _prune("callbacks", "callback", "created_at < :before AND ended_at IS NOT NULL")

@@ -11,39 +11,51 @@ from typing import Final
 
 from softswitch.address import is_address, is_domain
 from softswitch.decode import Problems, nearest
-from softswitch.directory import ChoiceStep, Directory, GotoStep, HoursStep, Menu, PlayStep, Queue
+from softswitch.directory import (
+    DEFAULT_CALL_CODES,
+    FEATURES,
+    Directory,
+)
+from softswitch.store import features, validate_entry, validate_menus, validate_queues
 from softswitch.store.clips import Clips
+from softswitch.store.validate_outside import Outside, has_way
 
 # Dialled strings and users: what RFC 3261 allows in a user part without escapes, and what a phone can dial.
+CALL_CODE: Final = re.compile(r"[*#][0-9*#]{1,7}", re.ASCII)
 USER: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+-]{0,63}", re.ASCII)
 DIALLED: Final = re.compile(r"[A-Za-z0-9*#+][A-Za-z0-9*#+._-]{0,63}", re.ASCII)
-CODE: Final = re.compile(r"[*#][0-9*#]{1,7}", re.ASCII)
+PRIORITY: Final = re.compile(r"-?[0-9]{1,5}", re.ASCII)
 NAME_MAX: Final = 64
-ACTIONS: Final = (
-    "agent.login", "agent.logout", "agent.not_ready", "agent.ready", "agent.end_wrap_up", "echo", "music",
-    "supervise.listen", "supervise.whisper", "supervise.barge",
-)  # fmt: skip
+ACTIONS: Final = tuple(FEATURES)
 PLAIN: Final = ("hangup", "echo")
-KINDS: Final = ("queue", "extension", "menu", "conference", "music", "play")
+KINDS: Final = (
+    "queue", "callback", "extension", "menu", "flow", "group", "conference", "music", "play", "voicemail", "mailbox",
+    "outside",
+)  # fmt: skip
 BUILT_IN_MUSIC: Final = "default"  # our own synthesis: there without any file
 
 
 def validate(site: Directory, problems: Problems, clips: Clips | None = None) -> None:
     """Report what is wrong to `problems`. Without `clips` nobody looks whether the audio files exist."""
-    check = _Check(site, problems, clips)
+    check = Check(site, problems, clips)
     check.settings()
     check.accounts()
-    check.agents()
-    check.queues()
+    queues = validate_queues.Queues(check)
+    queues.agents()
+    queues.queues()
     check.conferences()
+    check.mailboxes()
+    features.check(check)
+    validate_entry.check(check)
     check.hours()
-    check.menus()
+    validate_menus.Menus(check).menus()
     check.extensions()
+    Outside(check).all()
     check.reach()
     check.loops()
 
 
-class _Check:
+class Check:
     def __init__(self, site: Directory, problems: Problems, clips: Clips | None) -> None:
         self.site = site
         self.problems = problems
@@ -55,17 +67,13 @@ class _Check:
         for key, domain in [("domain", self.site.domain), *(("aliases", one) for one in self.site.aliases)]:
             if not (is_domain(domain) or is_address(domain)):
                 self.problems.add(key, domain, 'a host name or an IP address such as "pbx.example.com"')
+        self.fallback("recall_fallback", self.site.recall_fallback)
+        self.call_codes()
         for name, files in self.site.music.items():
             self.name("music", name)
             for file in files:
                 if self.clips and file not in self.clips.music:
                     self.missing(f"music.{name}", file, sorted(self.clips.music), "a file in the prompts' moh/ folder")
-        for code, action in self.site.feature_codes.items():
-            key = f"feature_codes.{code}"
-            if not CODE.fullmatch(code):
-                self.problems.add(key, code, 'a code of * or # and digits such as "*30"', what="is not a feature code")
-            if action not in ACTIONS:
-                self.missing(key, action, ACTIONS, "one of " + ", ".join(ACTIONS))
 
     def accounts(self) -> None:
         for user, account in self.site.accounts.items():
@@ -79,37 +87,11 @@ class _Check:
             for queue in account.supervises:
                 if queue != "*":
                     self.exists(f"{key}.supervises", queue, self.site.queues, "a queue")
+            for field, box in [("mailbox", account.mailbox), *(("mailboxes", one) for one in account.mailboxes)]:
+                if box:
+                    self.exists(f"{key}.{field}", box, self.site.mailboxes, "a mailbox")
             if account.agent:
                 self.exists(f"{key}.agent", account.agent, self.site.agents, "an agent")
-
-    def agents(self) -> None:
-        devices: dict[str, str] = {}
-        for name, agent in self.site.agents.items():
-            self.name("agent", name)
-            self.exists(f"agent.{name}.device", agent.device, self.site.accounts, "an account")
-            if (other := devices.setdefault(agent.device, name)) != name:
-                self.problems.add(
-                    f"agent.{name}.device", agent.device, "a device of his own", what=f"is also the device of {other}"
-                )
-
-    def queues(self) -> None:
-        for name, queue in self.site.queues.items():
-            key = f"queue.{name}"
-            self.name("queue", name)
-            seen: set[str] = set()
-            for index, member in enumerate(queue.members):
-                where = f"{key}.members[{index}].agent"
-                self.exists(where, member.agent, self.site.agents, "an agent")
-                if member.agent in seen:
-                    self.problems.add(where, member.agent, "each agent once", what="is twice in the queue")
-                seen.add(member.agent)
-            for field, destination in _queue_exits(queue):
-                self.destination(f"{key}.{field}", destination)
-            self.music(f"{key}.music", queue.music)
-            self.play(f"{key}.greeting", queue.greeting)
-            self.play(f"{key}.agent_greeting", queue.agent_greeting)
-            if queue.wrap_up > queue.wrap_up_max:
-                self.problems.add(f"{key}.wrap_up", queue.wrap_up, f"at most wrap_up_max ({queue.wrap_up_max:g})")
 
     def conferences(self) -> None:
         for name, conference in self.site.conferences.items():
@@ -119,48 +101,43 @@ class _Check:
             if conference.pin and conference.pin == conference.moderator_pin:
                 self.problems.add(f"{key}.moderator_pin", conference.pin, "another PIN than that of everybody")
 
-    def hours(self) -> None:
+    def mailboxes(self) -> None:
+        owners = {account.mailbox or user for user, account in self.site.accounts.items()}
+        for name, box in self.site.mailboxes.items():
+            key = f"mailbox.{name}"
+            self.name("mailbox", name)
+            self.timezone(key, box.timezone)
+            self.play(f"{key}.greeting", box.greeting)
+            if box.queue:
+                self.exists(f"{key}.queue", box.queue, self.site.queues, "a queue")
+            if box.operator:
+                self.destination(f"{key}.operator", box.operator)
+            if box.delete_after_mail and not (box.email and box.email_audio):
+                self.problems.add(f"{key}.delete_after_mail", True, "email and email_audio with it, or false")
+            opened = any(name in account.mailboxes for account in self.site.accounts.values())
+            if name not in owners and not (opened or box.pin or box.email or box.queue):
+                self.problems.add(
+                    f"{key}.pin", "", "a PIN, an e-mail address, or an account that names the mailbox",
+                    what="is out of everybody's reach",
+                )  # fmt: skip
+
+    def timezone(self, key: str, name: str) -> None:
         from zoneinfo import ZoneInfo
 
+        try:
+            ZoneInfo(name)
+        except (KeyError, ValueError, OSError):
+            expected = 'a time zone of the IANA database such as "Europe/Warsaw"'
+            self.problems.add(f"{key}.timezone".removeprefix("."), name, expected)
+
+    def hours(self) -> None:
         for name, hours in self.site.hours.items():
             self.name("hours", name)
-            try:
-                ZoneInfo(hours.timezone)
-            except (KeyError, ValueError, OSError):
-                self.problems.add(
-                    f"hours.{name}.timezone", hours.timezone, 'a time zone of the IANA database such as "Europe/Warsaw"'
-                )
+            self.timezone(f"hours.{name}", hours.timezone)
             if hours.holidays and not is_holiday_country(hours.holidays):
                 self.problems.add(
                     f"hours.{name}.holidays", hours.holidays, 'a country code such as "pl", or "" for no holidays'
                 )
-
-    def menus(self) -> None:
-        for name, menu in self.site.menus.items():
-            self.name("menu", name)
-            if not menu.steps:
-                self.problems.add(f"menu.{name}.steps", [], "at least one step")
-            self.steps(f"menu.{name}.steps", menu)
-
-    def steps(self, key: str, menu: Menu) -> None:
-        for index, step in enumerate(menu.steps):
-            where = f"{key}[{index}]"
-            if index and isinstance(menu.steps[index - 1], (ChoiceStep, GotoStep)):
-                self.problems.add(where, None, "nothing after a choice or a goto", what="is never reached")
-            if isinstance(step, PlayStep):
-                self.play(where, step.clips)
-            elif isinstance(step, HoursStep):
-                self.exists(f"{where}.hours", step.hours, self.site.hours, "opening hours")
-                self.destination(f"{where}.closed", step.closed)
-            elif isinstance(step, GotoStep):
-                self.destination(f"{where}.goto", step.destination)
-            else:
-                self.play(f"{where}.prompt", step.clips)
-                self.play(f"{where}.on_invalid", step.on_invalid)
-                self.play(f"{where}.on_timeout", step.on_timeout)
-                for digit, destination in step.choices.items():
-                    self.destination(f"{where}.choice.{digit}", destination)
-                self.destination(f"{where}.otherwise", step.otherwise)
 
     def extensions(self) -> None:
         codes = self.site.feature_codes
@@ -204,6 +181,24 @@ class _Check:
         if name != BUILT_IN_MUSIC:
             self.exists(key, name, self.site.music, "a music class")
 
+    def call_codes(self) -> None:
+        """What is typed during a call: known orders, each with a code that begins no other one."""
+        codes = self.site.call_codes
+        for verb, code in codes.items():
+            key = f"call_codes.{verb}"
+            if verb not in DEFAULT_CALL_CODES:
+                self.missing(key, verb, sorted(DEFAULT_CALL_CODES), "an order")
+            if code and not CALL_CODE.fullmatch(code):
+                self.problems.add(key, code, 'a code of * or # and keys such as "*4", or ""', what="is not a code")
+            for other, longer in codes.items():
+                if code and other != verb and longer.startswith(code):
+                    self.problems.add(key, code, "another code", what=f"begins the code of {other} ({longer})")
+
+    def fallback(self, key: str, destination: str) -> None:
+        """Where a call goes that nobody takes back."""
+        if destination not in ("queue_head", "queue"):
+            self.destination(key, destination)
+
     def destination(self, key: str, destination: str) -> None:
         """ "" is allowed where it means hanging up (a queue's exits): those are not passed here."""
         kind, colon, name = destination.partition(":")
@@ -212,26 +207,52 @@ class _Check:
         if not colon or kind not in KINDS:
             forms = "hangup, echo, " + ", ".join(f"{one}:NAME" for one in KINDS)
             self.problems.add(key, destination, f"a destination ({forms})")
-        elif kind == "queue":
+        elif kind == "callback":
             self.exists(key, name, self.site.queues, "a queue")
+        elif kind == "queue":
+            queue, colon, priority = name.partition(":")
+            self.exists(key, queue, self.site.queues, "a queue")
+            if colon and not PRIORITY.fullmatch(priority):
+                self.problems.add(key, destination, f"a priority behind the queue, such as queue:{queue}:5")
         elif kind == "menu":
-            self.exists(key, name, self.site.menus, "a menu")
+            self.menu(key, name)
+        elif kind == "flow":
+            self.name("flow", name)
         elif kind == "conference":
             self.exists(key, name, self.site.conferences, "a conference")
+        elif kind == "voicemail":
+            self.exists(key, name.removesuffix(":busy"), self.site.mailboxes, "a mailbox")
+        elif kind == "mailbox":
+            if name != "*":
+                self.exists(key, name, self.site.mailboxes, "a mailbox")
+        elif kind == "group":
+            self.exists(key, name, self.site.groups, "a ring group")
         elif kind == "extension":
             if name not in self.site.accounts and name not in self.site.extensions:
                 known = sorted([*self.site.accounts, *self.site.extensions])
                 self.missing(key, name, known, "an account or extension")
         elif kind == "music":
             self.music(key, name)
+        elif kind == "outside":
+            if not has_way(self.site, name):
+                self.problems.add(key, destination, "a number to which a route leads, such as outside:+48221234567")
         else:
             self.play(key, (name,))
+
+    def menu(self, key: str, name: str) -> None:
+        """A menu, or a branch of one."""
+        name, colon, branch = name.partition(":")
+        self.exists(key, name, self.site.menus, "a menu")
+        if colon and name in self.site.menus:
+            self.exists(key, branch, self.site.menus[name].branches, f"a branch of the menu {name}")
 
     # --- the graph -----------------------------------------------------------------------------------------------
 
     def reach(self) -> None:
         """Every menu must be reachable from a number that can be dialled."""
-        todo = list(self.site.extensions.values())
+        todo = [*self.site.extensions.values(), *features.exits(self.site), *validate_entry.exits(self.site)]
+        for trunk in self.site.trunks.values():
+            todo += [*trunk.dids.values(), trunk.default]
         seen: set[str] = set()
         while todo:
             destination = todo.pop()
@@ -239,21 +260,32 @@ class _Check:
                 continue
             seen.add(destination)
             kind, _, name = destination.partition(":")
-            if kind == "menu" and name in self.site.menus:
-                todo += [one for step in self.site.menus[name].steps for one in _step_exits(step)]
-            elif kind == "queue" and name in self.site.queues:
-                todo += [one for _, one in _queue_exits(self.site.queues[name])]
+            if kind == "menu":
+                todo += validate_menus.exits(self.site, name)
+            elif kind == "queue" and (name := name.partition(":")[0]) in self.site.queues:
+                todo += [one for _, one in validate_queues.exits(self.site.queues[name])]
+            elif kind == "group" and name in self.site.groups:
+                todo.append(self.site.groups[name].otherwise)
             elif kind == "extension" and name in self.site.extensions:
                 todo.append(self.site.extensions[name])
+        if any(one.startswith("flow:") for one in seen):
+            return  # A flow in Python may lead to any of them.
         for name in self.site.menus:
-            if f"menu:{name}" not in seen:
+            if not any(one == f"menu:{name}" or one.startswith(f"menu:{name}:") for one in seen):
                 self.problems.add(
-                    f"menu.{name}", None, "an extension or another menu that leads to it", what="is unreachable"
+                    f"menu.{name}",
+                    None,
+                    "an extension, a trunk or another menu that leads to it",
+                    what="is unreachable",
                 )
+        for name, branch in validate_menus.unreachable_branches(self.site, seen):
+            expected = f"a step that leads to branch:{branch}"
+            self.problems.add(f"menu.{name}.branches.{branch}", None, expected, what="is unreachable")
 
     def loops(self) -> None:
         """No caller may go round in circles without hearing or being asked anything."""
-        for start in [*(f"menu:{name}" for name in self.site.menus), *(f"queue:{name}" for name in self.site.queues),
+        branches = (f"menu:{name}:{one}" for name, menu in self.site.menus.items() for one in menu.branches)
+        for start in [*(f"menu:{name}" for name in self.site.menus), *branches, *(f"queue:{name}" for name in self.site.queues),
                       *(f"extension:{name}" for name in self.site.extensions)]:  # fmt: skip
             todo = list(self.at_once(start))
             seen: set[str] = set()
@@ -272,30 +304,12 @@ class _Check:
     def at_once(self, destination: str) -> Iterator[str]:
         """Where a call may go from there in the same moment."""
         kind, _, name = destination.partition(":")
-        if kind == "queue" and (queue := self.site.queues.get(name)):
-            yield from (one for one in (queue.on_full, queue.on_no_agents) if one)
+        if kind == "queue" and (queue := self.site.queues.get(name.partition(":")[0])):
+            yield from validate_queues.at_once(queue)
         elif kind == "extension" and name in self.site.extensions and name not in self.site.accounts:
             yield self.site.extensions[name]
-        elif kind == "menu" and (menu := self.site.menus.get(name)):
-            for step in menu.steps:
-                if isinstance(step, (PlayStep, ChoiceStep)):
-                    return
-                yield step.closed if isinstance(step, HoursStep) else step.destination
-
-
-def _queue_exits(queue: Queue) -> list[tuple[str, str]]:
-    exits = (("on_full", queue.on_full), ("on_timeout", queue.on_timeout), ("on_no_agents", queue.on_no_agents))
-    return [(field, destination) for field, destination in exits if destination]
-
-
-def _step_exits(step: object) -> tuple[str, ...]:
-    if isinstance(step, HoursStep):
-        return (step.closed,)
-    if isinstance(step, GotoStep):
-        return (step.destination,)
-    if isinstance(step, ChoiceStep):
-        return (*step.choices.values(), step.otherwise)
-    return ()
+        elif kind == "menu":
+            yield from validate_menus.at_once(self.site, name)
 
 
 def is_holiday_country(code: str) -> bool:

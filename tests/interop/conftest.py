@@ -17,6 +17,7 @@ import pytest
 from .lab import Lab
 from .sipharness import Account, audio
 from .sipharness.baresip import Baresip
+from .sipharness.linphone import Linphone
 from .wirephone import WirePhone
 
 PROMPTS = Path(__file__).resolve().parents[2] / "prompts"
@@ -26,6 +27,7 @@ PROMPTS = Path(__file__).resolve().parents[2] / "prompts"
 HEARD = 0.7
 
 StartBaresip = Callable[..., Baresip]
+StartLinphone = Callable[..., Linphone]
 StartWirePhone = Callable[..., Awaitable[WirePhone]]
 
 
@@ -65,6 +67,20 @@ def baresip(tmp_path: Path) -> Iterator[StartBaresip]:
             phone = stack.enter_context(Baresip(account, play=play, **options))
             if account.server is not None:
                 phone.wait_registered()
+            return phone
+
+        yield start
+
+
+@pytest.fixture
+def linphone(tmp_path: Path) -> Iterator[StartLinphone]:
+    """`linphone(account, seed=1)`: a running, registered Linphone that speaks babble of that seed."""
+    with contextlib.ExitStack() as stack:
+
+        def start(account: Account, *, seed: int = 1, **options: Any) -> Linphone:
+            play = audio.babble_wav(tmp_path / f"{account.user}-{seed}.wav", seed=seed)
+            phone = stack.enter_context(Linphone(account, play=play, **options))
+            phone.wait_registered()
             return phone
 
         yield start

@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -151,15 +152,33 @@ class Lab:
         return json.loads(result.stdout)
 
     def set_account(self, user: str, **values: str) -> None:
-        """Change settings of an account, as an operator does: export the site, edit it, apply it."""
-        lines = "".join(f'{name} = "{value}"\n' for name, value in values.items())
+        """Change settings of an account."""
+
+        def edited(site: str) -> str:
+            before, head, after = site.partition(f"[account.{user}]\n")
+            assert head, f"no account {user}"
+            section, following, rest = after.partition("\n[")
+            kept = [line for line in section.split("\n") if line.partition(" = ")[0] not in values]
+            lines = [*(f'{name} = "{value}"' for name, value in values.items()), *kept]
+            return before + head + "\n".join(lines) + following + rest
+
+        self._edit(edited)
+
+    def add(self, section: str) -> None:
+        """Add a section to the site, unless it has it."""
+        self._edit(lambda site: site if section.split("\n", 1)[0] in site else f"{site}\n{section}")
+
+    def extend(self, dialled: str, destination: str) -> None:
+        """Add a number that can be dialled."""
+        self._edit(lambda site: site.replace("[extensions]\n", f'[extensions]\n{dialled} = "{destination}"\n', 1))
+
+    def _edit(self, change: Callable[[str], str]) -> None:
+        """As an operator does: export the site, edit it, apply it."""
         environment = {**os.environ, "SOFTSWITCH_CONFIG": str(self.directory)}
         command = [sys.executable, "-m", "softswitch"]
         site = subprocess.run([*command, "export"], capture_output=True, text=True, check=True, env=environment).stdout
-        edited = site.replace(f"[account.{user}]\n", f"[account.{user}]\n{lines}")
-        assert edited != site, f"no account {user}"
         subprocess.run(
-            [*command, "apply", "-"], input=edited, capture_output=True, text=True, check=True, env=environment
+            [*command, "apply", "-"], input=change(site), capture_output=True, text=True, check=True, env=environment
         )
 
     # --- whom to be

@@ -12,7 +12,8 @@ import pytest
 
 from .conftest import StartWirePhone
 from .lab import Lab
-from .wirephone import WireCall, WirePhone
+from .wirecall import WireCall
+from .wirephone import WirePhone
 
 # Media workers die with the switch, as in a power cut; and it lasted longer than calls are taken back.
 LAB = {"accounts": 130, "agents": 4, "tiers": 1, "environment": {"SOFTSWITCH_MEDIA_SURVIVE": "0"}}

@@ -7,7 +7,7 @@ import asyncio
 from .conftest import StartWirePhone
 from .lab import Lab
 from .sipharness import Account, audio
-from .wirephone import WireCall
+from .wirecall import WireCall
 
 LAB = {"accounts": 20, "agents": 1, "tiers": 1}
 

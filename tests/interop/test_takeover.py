@@ -13,7 +13,8 @@ from .conftest import StartWirePhone
 from .lab import Lab
 from .sipharness import audio
 from .test_restart import FLUSH, SILENT, auto_answer, read, settled
-from .wirephone import WireCall, WirePhone
+from .wirecall import WireCall
+from .wirephone import WirePhone
 from .wirertp import Media
 
 LAB = {"accounts": 50, "agents": 4, "tiers": 1, "options": ("--wrap-up", "0")}

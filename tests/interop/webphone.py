@@ -8,7 +8,8 @@ import numpy as np
 
 from ..browser import Browser, VoiceTrack
 from .sipharness import audio
-from .wirephone import WireCall, WirePhone
+from .wirecall import WireCall
+from .wirephone import WirePhone
 from .wiresip import Message
 
 

@@ -8,6 +8,7 @@ import socket
 import struct
 import time
 from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 
 from .sipharness import audio
 from .sipharness.core import LOOPBACK, free_port
@@ -67,15 +68,22 @@ class Metronome:
 class Media:
     """The audio of one call. Speaks `voice` over and over to `remote` while `speaking`."""
 
-    def __init__(self, voice: audio.Signal, metronome: Metronome) -> None:
-        self.port = free_port(2)
-        self.socket = stamped_socket(LOOPBACK, self.port)
+    def __init__(
+        self,
+        voice: audio.Signal,
+        metronome: Metronome,
+        host: str = LOOPBACK,
+        network: AbstractContextManager[object] | None = None,
+    ) -> None:
+        with network or nullcontext():
+            self.port = free_port(2, host)
+            self.socket = stamped_socket(host, self.port)
         self.voice = voice
         self.payload_type = 8
         self.event_type = -1
         self.remote: Address | None = None
         self.foreign = 0  # packets that did not come from where the far end said
-        self.received = Stream(("", 0), (LOOPBACK, self.port), 0)
+        self.received = Stream(("", 0), (host, self.port), 0)
         self.sent = 0
         self._metronome = metronome
         self.frames: list[bytes] = []  # what it speaks, coded

@@ -8,6 +8,8 @@ import secrets
 from dataclasses import dataclass, field
 from typing import Self
 
+T1, T2 = 0.5, 4.0  # RFC 3261 section 17
+
 _COMPACT = {
     "v": "via",
     "f": "from",
@@ -175,3 +177,38 @@ def describe(host: str, port: int, types: tuple[int, ...], event_type: int, dire
         f"a={direction}",
     ]
     return "\r\n".join(lines) + "\r\n"
+
+
+def reply(request: Message, status: int, *, tag: str = "", contact: str = "", body: str = "") -> Message:
+    """A response with what it copies from its request."""
+    reasons = {
+        180: "Ringing",
+        200: "OK",
+        481: "Call/Transaction Does Not Exist",
+        486: "Busy Here",
+        487: "Request Terminated",
+    }
+    to = request.get("to")
+    if tag and not parameter(to, "tag"):
+        to += f";tag={tag}"
+    headers = [("via", value) for value in request.all("via")]
+    headers += [
+        ("from", request.get("from")),
+        ("to", to),
+        ("call-id", request.get("call-id")),
+        ("cseq", request.get("cseq")),
+    ]
+    headers += [("record-route", value) for value in request.all("record-route")]
+    if contact:
+        headers.append(("contact", contact))
+    if body:
+        headers.append(("content-type", "application/sdp"))
+    return Message(f"SIP/2.0 {status} {reasons.get(status, 'Status')}", headers, body)
+
+
+class SipFailure(RuntimeError):
+    """A request was answered by a status that the test did not expect."""
+
+    def __init__(self, message: Message) -> None:
+        super().__init__(str(message))
+        self.status = message.status

@@ -6,90 +6,16 @@ authenticates with MD5 digest, answers re-INVITEs, and does on purpose what the 
 
 from __future__ import annotations
 
-import hashlib
-import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+from urllib.parse import quote
+
+from tests.sim.agent import T1, T2, UserAgent
+from tests.sim.text import Raw, Sdp, md5_challenge, tag_of, uri_of
 
 if TYPE_CHECKING:
     from tests.sim.world import World
-
-T1 = 0.5
-T2 = 4.0
-
-
-class Raw:
-    """A SIP message as lines of text."""
-
-    def __init__(self, data: bytes) -> None:
-        head, _, self.body = data.partition(b"\r\n\r\n")
-        lines = head.decode("latin-1").split("\r\n")
-        self.start = lines[0]
-        self.lines = [tuple(part.strip(" ") for part in line.split(":", 1)) for line in lines[1:]]
-
-    def all(self, name: str) -> list[str]:
-        return [value for key, value in self.lines if key.lower() == name.lower()]
-
-    def get(self, name: str) -> str:
-        return next(iter(self.all(name)), "")
-
-    @property
-    def status(self) -> int:
-        return int(self.start.split(" ")[1]) if self.start.startswith("SIP/") else 0
-
-    @property
-    def method(self) -> str:
-        return self.get("CSeq").split(" ")[1]
-
-    @property
-    def cseq(self) -> int:
-        return int(self.get("CSeq").split(" ")[0])
-
-    @property
-    def branch(self) -> str:
-        return re.search(r"branch=([^;,\s]+)", self.get("Via"))[1]  # type: ignore[index]
-
-
-def tag_of(value: str) -> str:
-    found = re.search(r";tag=([^;\s]+)", value)
-    return found[1] if found else ""
-
-
-def uri_of(value: str) -> str:
-    found = re.search(r"<([^>]*)>", value)
-    return found[1] if found else value.split(";")[0]
-
-
-@dataclass
-class Sdp:
-    """What a phone sees in a description."""
-
-    host: str
-    port: int
-    types: list[int]
-    names: dict[int, str]
-    direction: str
-    version: int
-
-    @classmethod
-    def read(cls, body: bytes) -> Sdp:
-        text = body.decode()
-        media = re.search(r"m=audio (\d+) RTP/AVP ([\d ]+)", text)
-        assert media, text
-        names = {int(number): name for number, name in re.findall(r"a=rtpmap:(\d+) (\S+)", text)}
-        direction = re.search(r"a=(sendrecv|sendonly|recvonly|inactive)", text)
-        version = re.search(r"o=\S+ \d+ (\d+)", text)
-        return cls(
-            re.search(r"c=IN IP[46] (\S+)", text)[1],  # type: ignore[index]
-            int(media[1]), [int(number) for number in media[2].split()], names,
-            direction[1] if direction else "sendrecv", int(version[1]),  # type: ignore[index]
-        )  # fmt: skip
-
-    @property
-    def codecs(self) -> list[str]:
-        static = {0: "PCMU/8000", 8: "PCMA/8000"}
-        return [self.names.get(number, static.get(number, "")).split("/")[0] for number in self.types]
 
 
 @dataclass
@@ -107,6 +33,9 @@ class Behaviour:
     ack_expected: bool = True
     redirect: str = ""
     answer_without_sdp: bool = False
+    leaves: str = (
+        "done"  # when it hangs up after its REFER: "accepted" (at the 202), "done" (at a good NOTIFY), "" (never)
+    )
 
 
 @dataclass
@@ -126,6 +55,7 @@ class Line:
     status: int = 0
     invite: Raw | None = None
     invite_branch: str = ""
+    invite_cseq: int = 0
     provisional: bool = False
     cancelled: bool = False
     reason: str = ""
@@ -137,48 +67,27 @@ class Line:
     answered_at: float = 0.0
     ended_by: str = ""
     rtp: int = 0
+    referred: Raw | None = None  # the answer to its last REFER
+    notified: list[tuple[int, str]] = field(default_factory=list)  # (status, state of the subscription)
 
     def note(self, what: str) -> None:
         self.log.append(what)
 
 
-class VirtualPhone:
-    """A user agent at one UDP address."""
+class VirtualPhone(UserAgent):
+    """A user agent with calls."""
 
     def __init__(
         self, world: World, user: str, password: str, host: str, port: int, behaviour: Behaviour | None = None
     ) -> None:
-        self.world = world
-        self.user = user
-        self.password = password
-        self.address = (host, port)
         self.behaviour = behaviour or Behaviour()
         self.codecs = ["PCMA", "PCMU"]
         self.lines: list[Line] = []
         self.dtmf_type: int = 101
-        self.received: list[Raw] = []
         self.answers_info = 200
-        self._clients: dict[tuple[str, str], dict[str, Any]] = {}
-        self._servers: dict[tuple[str, str], bytes] = {}
-        self._counter = 0
-        self.nonces = 0
-        self.registered = False
-        self.down = False
-        world.attach(self)
+        super().__init__(world, user, password, host, port)
 
     # --- small things --------------------------------------------------------------------------------------------------
-
-    def fresh(self, what: str) -> str:
-        self._counter += 1
-        return f"{what}{self.user}x{self.address[1]}x{self._counter}"
-
-    def send(self, data: bytes) -> None:
-        if not self.down:
-            self.world.transmit(data, self.address, self.world.listening[":" in self.address[0]])
-
-    @property
-    def contact(self) -> str:
-        return f"sip:{self.user}@{self.address[0]}:{self.address[1]}"
 
     def line(self, raw: Raw) -> Line | None:
         return next((line for line in self.lines if line.call_id == raw.get("Call-ID")), None)
@@ -214,80 +123,6 @@ class VirtualPhone:
 
     # --- client side -----------------------------------------------------------------------------------------------------
 
-    def request(
-        self, method: str, uri: str, headers: dict[str, str], body: bytes = b"", done: Callable[[Raw | None], None] | None = None,
-        branch: str = "", retransmit: bool = True,
-    ) -> str:  # fmt: skip
-        branch = branch or "z9hG4bK" + self.fresh("b")
-        host, port = self.address
-        text = f"{method} {uri} SIP/2.0\r\nVia: SIP/2.0/UDP {host}:{port};branch={branch};rport\r\nMax-Forwards: 70\r\n"
-        text += "".join(f"{name}: {value}\r\n" for name, value in headers.items())
-        if body and "Content-Type" not in headers:
-            text += "Content-Type: application/sdp\r\n"
-        data = (text + f"Content-Length: {len(body)}\r\n\r\n").encode("latin-1") + body
-        self.send(data)
-        if method != "ACK" and retransmit:
-            state = {"data": data, "done": done, "live": True, "method": method, "provisional": False}
-            self._clients[branch, method] = state
-            self._retransmit(state, T1, self.world.now + 64 * T1)
-        return branch
-
-    def _retransmit(self, state: dict[str, Any], interval: float, until: float) -> None:
-        def again() -> None:
-            if not state["live"] or (state["method"] == "INVITE" and state["provisional"]):
-                return
-            if self.world.now >= until:
-                state["live"] = False
-                if state["done"]:
-                    state["done"](None)
-                return
-            self.send(state["data"])
-            self._retransmit(state, interval * 2 if state["method"] == "INVITE" else min(2 * interval, T2), until)
-
-        self.world.after(interval, again)
-
-    def credentials(self, challenge: str, method: str, uri: str) -> str:
-        fields = dict(re.findall(r'(\w+)="?([^",]+)"?', challenge))
-        assert fields.get("algorithm", "MD5") == "MD5", challenge
-        self.nonces += 1
-        nc, cnonce = f"{1:08x}", self.fresh("c")
-
-        def md5(text: str) -> str:
-            return hashlib.md5(text.encode()).hexdigest()
-
-        one = md5(f"{self.user}:{fields['realm']}:{self.password}")
-        two = md5(f"{method}:{uri}")
-        proof = md5(f"{one}:{fields['nonce']}:{nc}:{cnonce}:auth:{two}")
-        return (
-            f'Digest username="{self.user}", realm="{fields["realm"]}", nonce="{fields["nonce"]}", uri="{uri}", '
-            f'response="{proof}", algorithm=MD5, cnonce="{cnonce}", qop=auth, nc={nc}'
-        )
-
-    def register(self, expires: int = 3600, q: str = "") -> None:
-        call_id, tag = self.fresh("r"), self.fresh("t")
-        domain = self.world.domain
-        uri = f"sip:{domain}"
-
-        def attempt(cseq: int, credentials: str) -> None:
-            headers = {
-                "From": f"<sip:{self.user}@{domain}>;tag={tag}", "To": f"<sip:{self.user}@{domain}>", "Call-ID": call_id,
-                "CSeq": f"{cseq} REGISTER", "Contact": f"<{self.contact}>" + (f";q={q}" if q else ""), "Expires": str(expires),
-                "User-Agent": "sipp-like virtual phone",
-            }  # fmt: skip
-            if credentials:
-                headers["Authorization"] = credentials
-            self.request("REGISTER", uri, headers, done=lambda raw: answered(cseq, raw))
-
-        def answered(cseq: int, raw: Raw | None) -> None:
-            if raw is None:
-                return
-            if raw.status == 401 and cseq < 4:
-                attempt(cseq + 1, self.credentials(md5_challenge(raw), "REGISTER", uri))
-            elif raw.status == 200:
-                self.registered = expires > 0
-
-        attempt(1, "")
-
     def call(self, dialled: str, *, sdp: bool = True, headers: dict[str, str] | None = None, uri: str = "") -> Line:
         """Dial. The line's state and log tell how it goes."""
         line = Line(self, self.fresh("i"), False, self.fresh("t"), rtp=self.world.rtp_port())
@@ -304,7 +139,7 @@ class VirtualPhone:
         line.cseq += 1
         headers = {
             "From": f"{line.local};tag={line.local_tag}", "To": line.remote, "Call-ID": line.call_id,
-            "CSeq": f"{line.cseq} INVITE", "Contact": f"<{self.contact}>", "User-Agent": "sipp-like virtual phone", **extra,
+            "CSeq": f"{line.cseq} INVITE", "Contact": f"<{self.target}>", "User-Agent": "sipp-like virtual phone", **extra,
         }  # fmt: skip
         if credentials:
             headers["Authorization"] = credentials
@@ -320,6 +155,7 @@ class VirtualPhone:
             else:
                 self._final(line, raw, sdp)
 
+        line.invite_cseq = line.cseq
         line.invite_branch = self.request("INVITE", line.target, headers, self.sdp(line) if sdp else b"", done)
 
     def _final(self, line: Line, raw: Raw, sdp: bool) -> None:
@@ -331,9 +167,10 @@ class VirtualPhone:
         line.remote_tag = tag_of(raw.get("To"))
         line.remote = raw.get("To").split(";tag=")[0]
         line.target = uri_of(raw.get("Contact"))
-        line.sdp = Sdp.read(raw.body)
+        if raw.body:
+            line.sdp = Sdp.read(raw.body)
         line.answered_at = self.world.now
-        self._ack(line, line.cseq, b"" if sdp else self.answer_sdp(line))
+        self._ack(line, raw.cseq, b"" if sdp or not raw.body else self.answer_sdp(line))
         if line.cancelled:
             line.state = "up"
             self.hang_up(line)
@@ -346,7 +183,7 @@ class VirtualPhone:
     def dialog_headers(self, line: Line, method: str, cseq: int) -> dict[str, str]:
         return {
             "From": f"{line.local};tag={line.local_tag}", "To": f"{line.remote};tag={line.remote_tag}",
-            "Call-ID": line.call_id, "CSeq": f"{cseq} {method}", "Contact": f"<{self.contact}>",
+            "Call-ID": line.call_id, "CSeq": f"{cseq} {method}", "Contact": f"<{self.target}>",
         }  # fmt: skip
 
     def cancel(self, line: Line) -> None:
@@ -357,7 +194,7 @@ class VirtualPhone:
             return
         if line.state == "ended" or not line.provisional:
             return
-        headers = self.dialog_headers(line, "CANCEL", line.cseq)
+        headers = self.dialog_headers(line, "CANCEL", line.invite_cseq)
         headers["To"] = line.remote
         self.request("CANCEL", line.target, headers, branch=line.invite_branch)
 
@@ -416,79 +253,27 @@ class VirtualPhone:
 
     # --- from the network ----------------------------------------------------------------------------------------------------
 
-    def receive(self, data: bytes) -> None:
-        if self.down:
+    def progressed(self, raw: Raw) -> None:
+        line = self.line(raw)
+        if line is None or line.state not in ("calling", "ringing"):
             return
-        raw = Raw(data)
-        self.received.append(raw)
-        if raw.status:
-            self._response(raw)
-        else:
-            self._request(raw)
+        line.provisional = True
+        if raw.status > 100:
+            line.state = "ringing"
+            line.note(str(raw.status))
+            if raw.body:
+                line.sdp = Sdp.read(raw.body)
+        if line.cancelled:
+            self.cancel(line)
 
-    def _response(self, raw: Raw) -> None:
-        state = self._clients.get((raw.branch, raw.method))
-        if raw.method == "INVITE" and raw.status >= 300:
-            self._ack_failure(raw)
-        if state is None:
-            return
-        if not state["live"]:
-            if raw.method == "INVITE" and 200 <= raw.status < 300:
-                line = self.line(raw)
-                if line:
-                    self._ack(line, raw.cseq, b"" if b"application/sdp" in state["data"] else self.answer_sdp(line))
-            return
-        if raw.status < 200:
-            state["provisional"] = True
-            line = self.line(raw)
-            if raw.method == "INVITE" and line and line.state in ("calling", "ringing"):
-                line.provisional = True
-                if raw.status > 100:
-                    line.state = "ringing"
-                    line.note(str(raw.status))
-                    if raw.body:
-                        line.sdp = Sdp.read(raw.body)
-                if line.cancelled:
-                    self.cancel(line)
-            return
-        state["live"] = False
-        if state["done"]:
-            state["done"](raw)
+    def answered_again(self, raw: Raw, sent: bytes) -> None:
+        line = self.line(raw)
+        if line:
+            self._ack(line, raw.cseq, b"" if b"application/sdp" in sent else self.answer_sdp(line))
 
-    def _ack_failure(self, raw: Raw) -> None:
-        state = self._clients.get((raw.branch, "INVITE"))
-        if state is None:
-            return
-        uri = state["data"].split(b" ")[1].decode()
-        headers = {
-            "From": raw.get("From"), "To": raw.get("To"), "Call-ID": raw.get("Call-ID"), "CSeq": f"{raw.cseq} ACK",
-        }  # fmt: skip
-        self.request("ACK", uri, headers, branch=raw.branch, retransmit=False)
-
-    def respond(self, raw: Raw, status: int, *, tag: str = "", headers: str = "", body: bytes = b"") -> bytes:
-        to = raw.get("To")
-        if tag and ";tag=" not in to:
-            to += f";tag={tag}"
-        vias = "".join(f"Via: {via}\r\n" for via in raw.all("Via"))
-        text = (
-            f"SIP/2.0 {status} X\r\n{vias}From: {raw.get('From')}\r\nTo: {to}\r\nCall-ID: {raw.get('Call-ID')}\r\n"
-            f"CSeq: {raw.get('CSeq')}\r\n{headers}"
-        )
-        if body:
-            text += "Content-Type: application/sdp\r\n"
-        data = (text + f"Content-Length: {len(body)}\r\n\r\n").encode("latin-1") + body
-        self._servers[raw.branch, raw.method] = data
-        self.send(data)
-        return data
-
-    def _request(self, raw: Raw) -> None:
-        method = raw.start.split(" ")[0]
+    def requested(self, raw: Raw, method: str) -> None:
         if method == "ACK":
             self._acked(raw)
-            return
-        known = self._servers.get((raw.branch, method))
-        if known is not None:
-            self.send(known)
             return
         line = self.line(raw)
         if method == "INVITE" and ";tag=" not in raw.get("To"):
@@ -508,11 +293,41 @@ class VirtualPhone:
             self._cancelled(line, raw)
         elif method == "OPTIONS" and line.state == "ended":
             self.respond(raw, 481)
+        elif method == "NOTIFY":
+            self._notified(line, raw)
         elif method == "INFO":
             line.note("INFO " + raw.body.decode().split("\r\n")[0])
             self.respond(raw, self.answers_info)
         else:
             self.respond(raw, 200)
+
+    # --- transfers -----------------------------------------------------------------------------------------------------
+
+    def refer(
+        self, line: Line, to: str, *, consulted: Line | None = None, headers: dict[str, str] | None = None
+    ) -> None:
+        """Ask the switch to lead the other side elsewhere. `consulted`: to whom it talks on that line of this phone."""
+        target = to if ":" in to else f"sip:{to}@{self.world.domain}"
+        if consulted is not None:
+            value = f"{consulted.call_id};to-tag={consulted.remote_tag};from-tag={consulted.local_tag}"
+            target = f"{consulted.target}?Replaces={quote(value, safe='')}"
+        line.cseq += 1
+        more = {"Refer-To": f"<{target}>", "Referred-By": f"<sip:{self.user}@{self.world.domain}>", **(headers or {})}
+
+        def answered(raw: Raw | None) -> None:
+            line.note(f"REFER {raw.status if raw else None}")
+            line.referred = raw
+            if raw is not None and raw.status == 202 and self.behaviour.leaves == "accepted":
+                self.hang_up(line)
+
+        self.request("REFER", line.target, self.dialog_headers(line, "REFER", line.cseq) | more, b"", answered)
+
+    def _notified(self, line: Line, raw: Raw) -> None:
+        status = int(raw.body.split(b" ")[1])
+        line.notified.append((status, raw.get("Subscription-State").partition(";")[0]))
+        self.respond(raw, 200)
+        if 200 <= status < 300 and self.behaviour.leaves == "done":
+            self.hang_up(line)
 
     # --- server side ---------------------------------------------------------------------------------------------------
 
@@ -527,7 +342,7 @@ class VirtualPhone:
         line.sdp = Sdp.read(raw.body)
         line.cseq = 100
         self.lines.append(line)
-        contact = f"Contact: <{self.contact}>\r\n"
+        contact = f"Contact: <{self.target}>\r\n"
         line.pending = "uas"
 
         def ring() -> None:
@@ -562,7 +377,7 @@ class VirtualPhone:
             self.world.after(self.behaviour.hang_up_after, lambda: self.hang_up(line))
 
     def _accept(self, line: Line, raw: Raw, body: bytes) -> None:
-        data = self.respond(raw, 200, tag=line.local_tag, headers=f"Contact: <{self.contact}>\r\n", body=body)
+        data = self.respond(raw, 200, tag=line.local_tag, headers=f"Contact: <{self.target}>\r\n", body=body)
         cseq = raw.cseq
 
         def again(interval: float, until: float) -> None:
@@ -610,7 +425,3 @@ class VirtualPhone:
         line.note("re-INVITED")
         line.pending = "uas"
         self._accept(line, raw, self.answer_sdp(line))
-
-
-def md5_challenge(raw: Raw) -> str:
-    return next(value for value in raw.all("WWW-Authenticate") if "algorithm=MD5" in value)

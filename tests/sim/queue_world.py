@@ -13,16 +13,17 @@ import random
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import replace
-from typing import Any
+from typing import Any, Self
 
 from softswitch.acd.agent import AgentState
-from softswitch.acd.caller import Caller, CallerState
+from softswitch.acd.caller import AGED, Caller, CallerState
 from softswitch.acd.engine import Engine
 from softswitch.acd.invariants import check_invariants, usable_agents
 from softswitch.acd.measure import recount
 from softswitch.acd.queue import Seat, Tier
 from softswitch.acd.strategy import STRATEGIES, Strategy
-from softswitch.directory import Agent, Membership, Queue
+from softswitch.callbacks import Kind
+from softswitch.directory import Agent, Membership, Need, Queue, StrategyRule
 from softswitch.effects import (
     AgentCommand,
     ConnectOffer,
@@ -34,6 +35,7 @@ from softswitch.effects import (
     EnterQueue,
     LeaveQueue,
     OfferAnswered,
+    OfferAsked,
     OfferConnected,
     OfferFailed,
     OfferResult,
@@ -52,6 +54,7 @@ HORIZON = 240.0  # seconds of virtual time with new arrivals; then everybody lea
 LAG = 0.25  # seconds: the longest delay of a report
 TWICE = 0.04  # share of reports that arrive twice
 VERBS = ("login", "logout", "ready", "ready_once", "not_ready", "end_wrap_up", "extend_wrap_up", "nap")
+SKILLS = ("english", "claims")
 QUEUE_VERBS = ("login", "logout", "ready", "not_ready")
 
 
@@ -82,6 +85,9 @@ class Oracle:
     def key(self, agent: AgentState) -> float:
         return self._strategy.key(agent)
 
+    def values(self, places: Any, caller: Caller, now: float) -> tuple[float, ...]:
+        return self._strategy.values(places, caller, now)
+
     def choose(self, tier: Tier, caller: Caller, now: float, entropy: Entropy) -> Seat:
         seat = self._strategy.choose(tier, caller, now, entropy)
         agents = usable_agents(self.engine, caller, now)
@@ -91,27 +97,45 @@ class Oracle:
         if not caller.offers:
             assert tier.number == min(agents), f"tier {tier.number} is rung before tier {min(agents)}"
             self._check_rank(caller, now)
-        best = self._best(agents[tier.number], tier)
+        best = self._best(agents[tier.number], tier, caller)
         assert best is None or best is seat.agent, f"{seat.agent.name} is rung before {best and best.name}"
         return seat
 
     def _check_rank(self, caller: Caller, now: float) -> None:
         """No caller of better rank could be served now (ACD-03, ACD-04)."""
         for other in self.engine.visits.callers.values():
-            if other.state is CallerState.WAITING and _rank(other) < _rank(caller):
+            kept = other.queue.idle <= other.queue.called  # for customers of callbacks who are being called
+            if other.state is CallerState.WAITING and _rank(other) < _rank(caller) and not kept:
                 assert not usable_agents(self.engine, other, now), f"{caller.id} is served before {other.id}"
 
-    def _best(self, agents: list[AgentState], tier: Tier) -> AgentState | None:
+    def _best(self, agents: list[AgentState], tier: Tier, caller: Caller) -> AgentState | None:
         places = {agent.name: (tier.seats[agent.name].position, agent.name) for agent in agents}
-        if self.name == "longest_idle":
+        if self.name in ("longest_idle", "progressive"):
             return min(agents, key=lambda agent: (agent.idle_since, *places[agent.name]))
+        if self.name == "skills":
+            asked = {need.skill: need.weight for need in caller.needs if not need.drop}
+            return min(
+                agents,
+                key=lambda agent: (
+                    -sum(weight * agent.config.skills.get(skill, -1) for skill, weight in asked.items()),
+                    agent.idle_since,
+                    *places[agent.name],
+                ),
+            )
         if self.name in ("linear", "ring_all"):
             return min(agents, key=lambda agent: places[agent.name])
         return None
 
 
 def _rank(caller: Caller) -> tuple[float, ...]:
-    return (-caller.queue.config.weight, -caller.priority, caller.joined - caller.credit, caller.visit)
+    config, effective = caller.queue.config, caller.joined - caller.credit
+    place: tuple[float, ...] = (-caller.priority, effective, caller.visit)
+    if config.priority_seconds:
+        place = (0.0, effective - caller.priority * config.priority_seconds, caller.visit)
+    place = caller.moved or place
+    if caller.aged:
+        place = min(place, (AGED, effective, caller.visit))
+    return (0.0, 0.0, *place) if place[0] == AGED else (1.0, -config.weight, *place)
 
 
 class World:
@@ -120,6 +144,9 @@ class World:
     def __init__(self, seed: int, *, horizon: float = HORIZON, check: bool = True) -> None:
         self.seed = seed
         self.random = random.Random(seed)
+        # What came later is drawn apart, so that old seeds still tell the old stories; and only in half of the worlds.
+        self.more = random.Random(f"{seed} more")
+        self.rich = bool(seed % 2)
         self.now = self.random.uniform(0.0, 1e6)
         self.end = self.now + horizon
         self.check = check
@@ -146,13 +173,16 @@ class World:
         self.queues = {f"q{n}": self._draw_queue(f"q{n}") for n in range(draw.randint(1, 3))}
 
     def _draw_agent(self, name: str) -> Agent:
-        draw = self.random
+        draw, more = self.random, self.more
+        skills = {skill: more.choice((0, 30, 60, 90)) for skill in SKILLS if more.random() < 0.6}
         return Agent(
             name,
             draw.choice((f"d{name}", f"d{name}", f"d{name}", f"+48{name}")),
             wrap_up=draw.choice((None, None, 0.0, 5.0)),
             ring_timeout=draw.choice((None, None, 6.0)),
             auto_ready=draw.random() < 0.3,
+            skills=skills if self.rich else {},
+            confirm=more.choice(("", "", "always", "off")) if self.rich else "",
         )
 
     def _draw_queue(self, name: str) -> Queue:
@@ -161,7 +191,10 @@ class World:
         chosen = draw.sample(names, draw.randint(1, len(names)))
         return Queue(
             name,
-            members=tuple(Membership(agent, draw.choice((0, 0, 1, 2)), draw.randint(0, 3)) for agent in chosen),
+            members=tuple(
+                Membership(agent, draw.choice((0, 0, 1, 2)), draw.randint(0, 3), self.more.randint(1, 5))
+                for agent in chosen
+            ),
             strategy=draw.choice((*STRATEGIES, "longest_idle", "longest_idle", "ring_all", "unheard_of")),
             tier_mode=draw.choice(("busy", "timed", "both")),
             tier_after=draw.choice(({}, {1: 5.0}, {1: 5.0, 2: 12.0}, {1: 0.0, 2: 8.0}, {2: 4.0, 1: 9.0})),
@@ -183,7 +216,36 @@ class World:
             unreachable_delay=draw.choice((0.0, 5.0)),
             max_no_answer=draw.choice((0, 2, 3)),
             agent_greeting=draw.choice(((), (), ("whisper",))),
+            **(self._draw_riches() if self.rich else {}),
         )
+
+    def _draw_riches(self) -> dict[str, Any]:
+        more = self.more
+        return {
+            "needs": more.choice(((), (), self._draw_needs(), self._draw_needs())),
+            "ring_step": more.choice((1.0, 3.0)),
+            "preferred_wait": more.choice((0.0, 6.0, 20.0)),
+            "last_agent_hours": more.choice((0.0, 1.0)),
+            "confirm": more.choice(("off", "outside", "always")),
+            "strategy_rules": more.choice(
+                (
+                    (),
+                    (),
+                    (StrategyRule("ring_all", waiting=2), StrategyRule("progressive", load=0.5)),
+                    (StrategyRule("linear", hours="peak"), StrategyRule("skills", closed="peak", load=0.3)),
+                )
+            ),
+        }
+
+    def _draw_needs(self) -> tuple[Need, ...]:
+        more = self.more
+        skill = more.choice(SKILLS)
+        steps = [Need(skill, more.choice((0, 50)), weight=more.choice((1.0, 2.0)))]
+        if more.random() < 0.6:
+            steps.append(Need(skill, more.choice((0, 20)), after=more.choice((3.0, 10.0))))
+        if more.random() < 0.6:
+            steps.append(Need(skill, after=more.choice((12.0, 20.0)), drop=True))
+        return tuple(steps)
 
     def _configure(self) -> None:
         self._input("configure", (dict(self.queues), dict(self.agents)))
@@ -205,6 +267,9 @@ class World:
         else:
             name = draw.choice(sorted(self.queues))
             fresh = self._draw_queue(name)
+            if self.rich and self.more.random() < 0.5:
+                name, fresh = name, replace(fresh, **self._draw_riches())
+                self.queues[name] = replace(self.queues[name], needs=fresh.needs, strategy_rules=fresh.strategy_rules)
             field = draw.choice(("strategy", "members", "tier_mode", "tier_after", "max_wait", "leave_without_agents"))
             self.queues[name] = replace(self.queues[name], **{field: getattr(fresh, field)})
         self._configure()
@@ -220,7 +285,7 @@ class World:
         for _ in range(2 if self.random.random() < TWICE else 1):
             self.after(self.random.choice((0.0, 0.0, self.random.uniform(0.0, LAG))), lambda: self.give(item))
 
-    def run(self) -> World:
+    def run(self) -> Self:
         """Live until the horizon, then close the day and see that nothing is left."""
         try:
             self._start()
@@ -325,7 +390,13 @@ class World:
             self.coverage[(f"caller {caller.state if caller else 'gone'}", name)] += 1
         elif isinstance(
             value,
-            OfferRinging | OfferAnswered | OfferConnected | OfferFailed | ConversationEnded | ConversationHeld,
+            OfferAsked
+            | OfferRinging
+            | OfferAnswered
+            | OfferConnected
+            | OfferFailed
+            | ConversationEnded
+            | ConversationHeld,
         ):
             offer = engine.dispatcher.offers.get(value.offer)
             self.coverage[(f"offer {offer.state if offer else 'gone'}", name)] += 1
@@ -358,7 +429,7 @@ class World:
             at = engine.deadlines.at((timer, key))
             if at is None or at > self.now:
                 continue
-            if timer in ("tier", "wait"):
+            if timer in ("tier", "wait", "section", "widen"):
                 self.coverage[(f"caller {engine.visits.callers[str(key)].state}", f"timer {timer}")] += 1
             elif timer in ("wrap_up", "back_off"):
                 self.coverage[(f"agent {engine.roster.agents[str(key)].activity}", f"timer {timer}")] += 1
@@ -397,6 +468,11 @@ class World:
         if kind in ("answers", "silent", "rejects", "vanishes") and draw.random() < 0.9:
             self.report(OfferRinging(offer))
         pause = draw.choice((0.0, draw.uniform(0.1, 3.0), draw.uniform(1.0, 10.0)))
+        if ring.confirm == "always" and kind in ("answers", "silent") and draw.random() < 0.9:
+            # Somebody picks up, hears who calls, and then takes the call, or does not.
+            until = self.now + pause + 15.0
+            self.after(pause, lambda: self.report(OfferAsked(offer, until)) if offer in self._rings else None)
+            pause += draw.uniform(0.5, 5.0)
         if kind == "answers":
             self.after(pause, lambda: self.report(OfferAnswered(offer)) if offer in self._rings else None)
         elif kind == "vanishes":
@@ -446,6 +522,11 @@ class World:
         self._live.add(name)
         queue = draw.choice((*sorted(self.queues), *sorted(self.queues), "q9"))
         item = EnterQueue(name, queue, "600100200", "", draw.choice((0, 0, 0, 1, 5)), draw.choice((0.0, 0.0, 30.0)))
+        if self.rich:
+            more = self.more
+            item.number = f"60010020{more.randint(0, 4)}"
+            item.preferred = more.choice(("", "", "", *sorted(self.agents), "nobody"))
+            item.needs = more.choice(((), (), self._draw_needs()))
         self.give(item)
         if draw.random() < TWICE:
             self.report(item)
@@ -514,6 +595,7 @@ class World:
             draw.choice(
                 (
                     OfferRinging(offer),
+                    OfferAsked(offer, self.now + 1.0),
                     OfferConnected(offer),
                     OfferFailed(offer, draw.choice(list(OfferResult)), 500),
                     ConversationEnded(offer),
@@ -533,8 +615,9 @@ class World:
         """Kill -9: a new engine takes the exported state. Some calls survive and enter again; the rest is closed."""
         state = json.loads(json.dumps(self.engine.export_state(self.now)))
         devices = [name for name, device in self.engine.roster.devices.items() if device.registered]
-        waiting = [(caller.id, caller.queue.name) for caller in self.engine.visits.callers.values()]
-        self._input("crash", (state, dict(self.queues), dict(self.agents)))
+        present = [caller for caller in self.engine.visits.callers.values() if not caller.absent]
+        waiting = [(caller.id, caller.queue.name) for caller in present]
+        self._input("crash", (state, dict(self.queues), dict(self.agents), self._table()))
         self._rings.clear()
         self._live.difference_update(self._talks.values())
         self._talks.clear()
@@ -547,10 +630,20 @@ class World:
                 self._live.discard(caller)
         self.after(3.0, lambda: self._input("close_visits", None))
 
+    def _table(self) -> list[dict[str, Any]] | None:
+        """What the store has of callbacks; None: there are none in this world."""
+        return None
+
 
 def new_engine(seed: int, check: bool) -> Engine:
     oracles = {name: Oracle(strategy) for name, strategy in STRATEGIES.items()}
-    engine = Engine(Dice(seed), strategies=oracles if check else STRATEGIES)
+    peak: list[bool] = []  # the scheme is open now and then: at every third question
+
+    def is_open(name: str) -> bool:
+        peak.append(True)
+        return len(peak) % 3 == 0
+
+    engine = Engine(Dice(seed), strategies=oracles if check else STRATEGIES, is_open=is_open)
     for oracle in oracles.values():
         oracle.engine = engine
     return engine
@@ -566,18 +659,37 @@ def apply_input(engine: Engine, kind: str, value: Any, now: float, seed: int, ch
         engine.configure(value[0], value[1], now)
     elif kind == "priority":
         engine.set_priority(value[0], value[1], now)
+    elif kind == "steer":
+        verb, *arguments = value
+        engine.steer(verb, *arguments, "eva", now)
     elif kind == "release":
         engine.release(value[0], Outcome.WITHDRAWN, "", now, "supervisor")
+    elif kind == "callback":
+        order_callback(engine, value, now)
     elif kind == "close":
         engine.shut_down(now)
     elif kind == "close_visits":
         engine.close_visits(now)
     else:
         assert json.loads(json.dumps(engine.export_state(now))) == value[0], "the state is not what the journal gives"
-        engine = new_engine(seed, check)
+        engine = new_engine(seed if value[3] is None else seed + int(now * 1e6), check)  # No id is given twice.
         engine.configure(value[1], value[2], now)
         engine.restore_state(value[0], now)
+        engine.callbacks.restore(value[3] or (), now)
     return engine
+
+
+def order_callback(engine: Engine, value: tuple[Any, ...], now: float) -> None:
+    """What a person does with the list of callbacks."""
+    verb, task, owner, queue, due = value
+    book = engine.callbacks
+    if verb == "assign":
+        book.assign(task, "eva", now, owner=owner, queue=queue, due=now + due)
+    elif verb == "add":
+        book.add(queue, f"+4870{len(book.tasks):02d}", now, kind=Kind.SCHEDULED, due=now + due)
+        engine.match(now)
+    else:
+        getattr(book, verb)(task, "eva", now)
 
 
 def replay(world: World) -> tuple[list[object], dict[str, Any]]:

@@ -8,11 +8,13 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
-from softswitch.acd.recovery import catch_up
 from softswitch.call.revival import Kept, Taken
 from softswitch.events import BindingAdded, BindingRemoved, CallEnded, CallerJoined, CallerLeft, CallStarted, Event
-from softswitch.store.records import CallRecord, JournalEntry, LeftOpen, VisitRecord
+from softswitch.store.callbacks import open_callbacks, write_callback
+from softswitch.store.projection import Batch
+from softswitch.store.records import CallbackRecord, CallRecord, JournalEntry, LeftOpen, Snapshot, VisitRecord
 from softswitch.store.recovery import recover
+from softswitch.takeover import queue_state
 
 if TYPE_CHECKING:
     from tests.sim.wiring import Wiring
@@ -70,14 +72,16 @@ class Storage:
         wiring.times = [at for at, _ in self.events]
         at, state = self.state or (now, switch.export_state(now))
         left = self._left_open()
-        state = catch_up(state, [(when - at, event) for when, event in self.events[self.counted :]])
-        state["last_offer"] += 1_000  # what was offered since is not known
-        switch.queues.restore_state(state, at)
+        state = queue_state(state, at, self.events[self.counted :], Snapshot(None, [], {}, {}))
+        switch.restore_state(state, at)
+        switch.calls.board.phones.restore(state["phones"])
         standing = {0: [port.opened for port in world.worker.ports.values()]}
         standing[0] += [port.source for port in world.worker.ports.values() if port.source is not None]  # type: ignore[misc]
+        standing[0] += list(world.worker.recordings.values())  # type: ignore[arg-type]
         switch.calls.add_range(0, 40_000, world.legs)
         self.taken = switch.take_back(self._bindings(), [Kept(one) for one in self.calls.values()], (), standing, now)
         assert not self.taken.broken
+        switch.restore_callbacks(json.loads(json.dumps(open_callbacks(self._callbacks(), lambda wall: wall))), now)
         wiring.settle(now)
         resumed = {(one["visit"], one["caller"]) for one in state["visits"]}
         journal = [
@@ -96,7 +100,7 @@ class Storage:
         for when, event in self.events:
             if isinstance(event, CallStarted):
                 calls[event.call] = CallRecord(
-                    event.call, 0, when, event.caller, event.caller_name, event.dialled, event.account
+                    event.call, 0, when, event.caller, event.caller_name, event.dialled, event.account, event.trunk
                 )
             elif isinstance(event, CallEnded):
                 calls.pop(event.call, None)
@@ -116,11 +120,20 @@ class Storage:
         at = self.events[-1][0] if self.events else self.world.now
         return LeftOpen(at, len(self.events), list(calls.values()), list(visits.values()), [])
 
+    def _callbacks(self) -> list[CallbackRecord]:
+        """The table, by its own projection: here wall time is monotonic."""
+        batch, table = Batch(), dict[str, Any]()
+        for index, (when, event) in enumerate(self.events):
+            batch.add((index, when, when, event))
+        for what, row in batch.callbacks:
+            write_callback(table, what, row)
+        return [CallbackRecord(*row) for row in table.values()]
+
     def _bindings(self) -> list[BindingAdded]:
         bound: dict[tuple[str, str], BindingAdded] = {}
         for _, event in self.events:
             if isinstance(event, BindingAdded):
-                bound[event.aor, event.contact] = event
+                bound[event.aor, event.key or event.contact] = event
             elif isinstance(event, BindingRemoved):
-                bound.pop((event.aor, event.contact), None)
+                bound.pop((event.aor, event.key or event.contact), None)
         return list(bound.values())

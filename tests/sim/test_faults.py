@@ -11,16 +11,20 @@ import pytest
 from softswitch.call.call import Call
 from softswitch.call.flow import Runner
 from softswitch.call.fork import Fork
+from softswitch.call.hunt import Hunt
 from softswitch.call.leg import Leg
 from softswitch.call.media import MediaLeg
 from softswitch.call.negotiation import Negotiation
+from softswitch.call.park import Parked
 from softswitch.call.queueing import Offer, QueueVisit
+from softswitch.call.stage import CallStage
 from tests.sim.test_storm import Storm
 from tests.sim.wiring import Fault
 
 PLACES: list[tuple[type, str]] = [
-    (Call, "join"), (Call, "ring"), (Call, "leg_changed"), (Call, "leg_digit"), (Call, "fork_answered"), (Call, "fork_ringing"),
-    (Call, "fork_failed"), (Call, "enter_queue"), (Call, "leg_gone"), (Call, "start"), (Call, "refresh"), (Call, "run"),
+    (Call, "join"), (Call, "not_reached"), (Call, "leg_changed"), (Call, "leg_digit"), (Call, "fork_answered"),
+    (Call, "fork_ringing"), (Hunt, "_advance"), (Hunt, "fork_answered"), (Parked, "wait"), (Parked, "expire"),
+    (Call, "fork_failed"), (CallStage, "enter_queue"), (Call, "leg_gone"), (Call, "start"), (Call, "refresh"), (Call, "run"),
     (Fork, "leg_answered"), (Fork, "leg_gone"), (Fork, "_ring"), (Fork, "start"), (Fork, "expire"),
     (Leg, "connect"), (Leg, "answer"), (Leg, "invite"), (Leg, "_answer_offer"), (Leg, "reoffer"), (Leg, "take_answer"),
     (MediaLeg, "bridge"), (MediaLeg, "play_clips"), (MediaLeg, "music"), (MediaLeg, "connect"),

@@ -6,8 +6,9 @@ import random
 
 import pytest
 
-from tests.sim.phone import Behaviour, Line, Raw, VirtualPhone
+from tests.sim.phone import Behaviour, Line, VirtualPhone
 from tests.sim.test_storm import books
+from tests.sim.text import Raw
 from tests.sim.world import World, site
 
 BODIES = [
@@ -29,7 +30,11 @@ EXTRAS = [
     "Contact: *", "Contact: <sip:x@9.9.9.9>, <sip:y@9.9.9.9>", "Contact: junk", "Require: nothing",
     "Record-Route: <sip:9.9.9.9;lr>", "Record-Route: ,,",
     "Subject: \xff\xfe", "Max-Forwards: 0", "RAck: 1 1 INVITE", "Replaces: x;to-tag=1;from-tag=2",
-    "Session-Expires: 1", "Refer-To: <sip:bob@pbx.test>", "Content-Length: 3",
+    "RAck: 99999999999 1 INVITE", "RAck: \xb2 1 INVITE", "Require: 100rel", "Require: 100rel\r\nRSeq: 5", "RSeq: 99999999999",
+    "Require: 100rel\r\nRSeq: 0", "Require: 100rel\r\nRSeq: x", "Supported: timer, 100rel",
+    "Session-Expires: 90;refresher=uas", "Session-Expires: 90;refresher=uac\r\nSupported: timer",
+    "Min-SE: 4294967296", "Min-SE: 90000",
+    "Session-Expires: 1", "Session-Expires: \xb2;;=", "Refer-To: <sip:bob@pbx.test>", "Content-Length: 3",
 ]  # fmt: skip
 METHODS = [
     "INVITE",
@@ -47,7 +52,10 @@ METHODS = [
     "ACK",
     "FOO",
 ]
-STATUSES = [100, 180, 181, 183, 199, 200, 202, 302, 401, 404, 408, 481, 486, 488, 491, 500, 503, 603, 699]
+CALLS: list[dict[str, str]] = [
+    {}, {"Supported": "100rel, timer"}, {"Require": "100rel"}, {"Supported": "timer", "Session-Expires": "90", "Allow": "UPDATE"},
+]  # fmt: skip
+STATUSES = [100, 180, 181, 183, 199, 200, 202, 302, 401, 404, 408, 422, 481, 486, 488, 491, 500, 503, 603, 699]
 
 
 class Nonsense:
@@ -68,7 +76,9 @@ class Nonsense:
             self.phones[1].behaviour = Behaviour(
                 answer_after=rng.choice([None, 0.0, 0.5]), early_media=rng.random() < 0.3
             )
-            self.phones[0].call(rng.choice(["bob", "bob", "echo", "play"]), sdp=rng.random() < 0.7)
+            self.phones[0].call(
+                rng.choice(["bob", "bob", "echo", "play"]), sdp=rng.random() < 0.7, headers=dict(rng.choice(CALLS))
+            )
             for _ in range(rng.randrange(30)):
                 w.run(rng.choice([0.0, 0.02, 0.1, 0.3]))
                 self.babble()

@@ -11,7 +11,8 @@ import pytest
 from softswitch.directory import Agent, Membership, Queue
 from softswitch.effects import AgentCommand
 from softswitch.sip import subscription
-from tests.sim.phone import Raw, VirtualPhone, md5_challenge, tag_of, uri_of
+from tests.sim.phone import VirtualPhone
+from tests.sim.text import Raw, md5_challenge, tag_of, uri_of
 from tests.sim.world import World, site
 
 NAMESPACE = "{urn:ietf:params:xml:ns:dialog-info}"
@@ -28,9 +29,9 @@ class Watcher(VirtualPhone):
         self.keys = [*getattr(self, "keys", []), key]
         return key
 
-    def _request(self, raw: Raw) -> None:
+    def requested(self, raw: Raw, method: str) -> None:
         if not raw.start.startswith("NOTIFY "):
-            super()._request(raw)
+            super().requested(raw, method)
             return
         for key in self.keys:
             if key.call_id == raw.get("Call-ID") and f"tag={key.tag}" in raw.get("To"):
@@ -204,7 +205,7 @@ def test_who_takes_no_notify_is_forgotten(takes: int) -> None:
     ("user", "expires", "headers", "status", "says"),
     [
         ("nobody", 600, {}, 404, ""),
-        ("anna", 600, {"Event": "weather"}, 489, "Allow-Events: dialog"),
+        ("anna", 600, {"Event": "weather"}, 489, "Allow-Events: dialog, presence, message-summary"),
         ("anna", 600, {"Event": ""}, 400, ""),
         ("anna", 5, {}, 423, "Min-Expires: 60"),
         ("anna", 600, {"Accept": "text/plain"}, 406, "Accept: application/dialog-info+xml"),

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import pytest
 
 from softswitch.call import messages
-from tests.sim.phone import Raw, VirtualPhone, md5_challenge
+from tests.sim.phone import VirtualPhone
+from tests.sim.text import Raw, md5_challenge
 from tests.sim.world import World, site
 
 
@@ -43,9 +45,9 @@ class Writer(VirtualPhone):
     def read(self) -> list[Raw]:
         return self.__dict__.setdefault("_read", [])
 
-    def _request(self, raw: Raw) -> None:
+    def requested(self, raw: Raw, method: str) -> None:
         if not raw.start.startswith("MESSAGE "):
-            super()._request(raw)
+            super().requested(raw, method)
             return
         if not any(one.branch == raw.branch for one in self.read):
             self.read.append(raw)
@@ -98,7 +100,7 @@ def test_one_phone_is_enough(takes: tuple[int, int], status: int) -> None:
 
 @pytest.mark.parametrize(
     ("to", "status"),
-    [("bob", 480), ("501", 480), ("nobody", 404), ("500", 404), ("sip:bob@elsewhere.example", 403)],
+    [("bob", 202), ("501", 202), ("nobody", 404), ("500", 404), ("sip:bob@elsewhere.example", 403)],
 )
 def test_who_cannot_be_reached(to: str, status: int) -> None:
     w = world()
@@ -139,3 +141,92 @@ def test_who_is_away_while_it_is_sent() -> None:
     anna.write("bob")
     w.run(1)
     assert (state.postman.delivered, state.postman.failed, len(bob.read)) == (1, 0, 1)
+
+
+# --- for who is not there --------------------------------------------------------------------------------------------
+
+
+def test_a_text_waits_for_a_phone() -> None:
+    w = world()
+    anna = writer(w, "anna")
+    assert anna.write("bob", "one") == anna.write("bob", "two", Date="Sat, 21 Nov 2026 10:00:00 GMT") == []
+    w.run(1)
+    assert [one.target for one in w.switch.named("text.stored")] == ["bob", "bob"]
+    w.run(3_600)
+    bob = writer(w, "bob")
+    w.run(5)
+    assert [raw.body.decode() for raw in bob.read] == ["one", "two"]
+    assert bob.read[0].get("Date").endswith("GMT") and bob.read[1].get("Date") == "Sat, 21 Nov 2026 10:00:00 GMT"
+    assert "<sip:anna@pbx.test>" in bob.read[0].get("From")
+    assert len(w.switch.named("text.delivered")) == 2 and len(depot(w)) == 0
+    w.run(40)
+    w.switch.assert_idle()
+
+
+def depot(w: World) -> Any:
+    return w.switch.switch.postman.depot
+
+
+def test_a_text_that_a_phone_cannot_take_now_is_tried_again() -> None:
+    w = world()
+    anna = writer(w, "anna")
+    anna.write("bob", "one")
+    w.run(1)
+    bob = writer(w, "bob")
+    bob.takes = 480
+    w.run(5)
+    assert len(depot(w)) == 1
+    bob.takes = 200
+    other = writer(w, "bob")
+    w.run(5)
+    assert len(depot(w)) == 0 and other.read[-1].body == b"one"
+
+
+def test_a_text_that_is_refused_for_good_is_dropped() -> None:
+    w = world()
+    anna = writer(w, "anna")
+    anna.write("bob", "one")
+    w.run(1)
+    bob = writer(w, "bob")
+    bob.takes = 415
+    w.run(5)
+    assert [one.cause for one in w.switch.named("text.dropped")] == ["415"] and len(depot(w)) == 0
+
+
+def test_a_text_has_an_end() -> None:
+    w = world()
+    anna = writer(w, "anna")
+    soon, never = anna.write("bob", "one", Expires="60"), anna.write("bob", "two", Expires="0")
+    w.run(1)
+    assert (soon, never) == ([202], [480])
+    w.run(70)
+    assert [one.cause for one in w.switch.named("text.dropped")] == ["expired"]
+    bob = writer(w, "bob")
+    w.run(5)
+    assert bob.read == [] and depot(w).next_deadline() is None
+
+
+def test_there_is_room_for_so_many(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("softswitch.call.depot.PER_ACCOUNT", 2)
+    w = world()
+    anna = writer(w, "anna")
+    answers = [anna.write("bob") for _ in range(3)]
+    w.run(1)
+    assert sorted(answers) == [[202], [202], [480]]
+    monkeypatch.setattr("softswitch.call.depot.OCTETS", 10)
+    assert not depot(w).put("anna", "", "carl", "", b"x" * 10, 60.0, w.now)
+
+
+def test_texts_outlive_a_restart() -> None:
+    w = world()
+    anna = writer(w, "anna")
+    anna.write("bob", "one")
+    w.run(1)
+    kept = json.loads(json.dumps(depot(w).export()))
+    other = world()
+    bob = writer(other, "bob")
+    depot(other).load(kept, other.now)
+    other.run(5)
+    assert [raw.body for raw in bob.read] == [b"one"]
+    depot(other).put("anna", "", "carl", "", b"x", 60.0, other.now)
+    assert depot(other).export()[0][0] == kept[0][0] + 1

@@ -38,8 +38,11 @@ _agent_inputs = (
     "configure",
     "crash",
 )
-_live = [state for state in CallerState if state not in (CallerState.ENTERING, CallerState.ENDED)]
+# Those of callbacks are met in the world of `test_callback_world`.
+_elsewhere = (CallerState.ENTERING, CallerState.ENDED, CallerState.CALLED, CallerState.AWAY)
+_live = [state for state in CallerState if state not in _elsewhere]
 _offer_inputs = (
+    "OfferAsked",
     "OfferRinging",
     "OfferAnswered",
     "OfferConnected",
@@ -61,6 +64,9 @@ PAIRS: set[tuple[str, str]] = {
     *((f"caller {state}", what) for state, what in product(_live, ("configure", "crash", "timer tier", "timer wait"))),
     *((f"offer {state}", what) for state, what in product((*OfferState, "gone"), _offer_inputs)),
     ("offer ringing", "timer ring"),
+    ("caller waiting", "timer section"),
+    ("caller offering", "timer section"),
+    ("caller offering", "timer widen"),
     ("agent wrapup", "timer wrap_up"),
     ("agent talking", "timer wrap_up"),
     ("agent backoff", "timer back_off"),

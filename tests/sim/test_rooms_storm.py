@@ -12,6 +12,7 @@ from media.control import Join
 from softswitch.call.call import Call
 from softswitch.call.conference import Meeting
 from softswitch.call.leg import Leg
+from softswitch.call.stage import CallStage
 from softswitch.call.supervise import Supervision
 from softswitch.directory import Agent, Conference, Membership, Queue
 from tests.sim.phone import Line, VirtualPhone
@@ -126,7 +127,7 @@ def test_everybody_does_what_they_like(seed: int) -> None:
 
 
 PLACES: list[tuple[type, str]] = [
-    (Call, "refresh"), (Call, "changed"), (Call, "exchange"), (Call, "meet"), (Call, "watch"), (Call, "summon"),
+    (Call, "refresh"), (Call, "changed"), (Call, "exchange"), (CallStage, "meet"), (CallStage, "watch"), (Call, "summon"),
     (Meeting, "enter"), (Meeting, "refresh"), (Meeting, "digit"), (Supervision, "follow"), (Supervision, "take_over"),
     (Supervision, "digit"), (Supervision, "_attach"), (Leg, "relocate"),
 ]  # fmt: skip

@@ -8,8 +8,20 @@ from typing import TYPE_CHECKING, Any
 from softswitch.acd.invariants import check_invariants
 from softswitch.call.board import Policy
 from softswitch.directory import Directory
-from softswitch.effects import CallsChanged, CloseFlow, Flow, MediaCommand, Publish, Send
+from softswitch.effects import (
+    CallsChanged,
+    CloseFlow,
+    ErrandDone,
+    Flow,
+    HttpRequest,
+    MediaCommand,
+    Publish,
+    Send,
+    SendMail,
+    SendText,
+)
 from softswitch.events import Event
+from softswitch.sip.guard import Defences
 from softswitch.sip.listener import Listener
 from softswitch.switch import Settings, Switch
 
@@ -31,7 +43,7 @@ class Wiring:
         self.world = world
         self.switch = Switch(
             directory, listeners, entropy, is_open=lambda name: world.opening.get(name, True), nonce_key=b"k" * 16,
-            settings=Settings(digest_algorithms=("MD5",), calls=Policy(**policy)),
+            settings=Settings(defences=Defences(digest_algorithms=("MD5",)), calls=Policy(**policy)),
         )  # fmt: skip
         self.endpoint = self.switch.endpoint
         self.registrar = self.switch.registrar
@@ -39,6 +51,7 @@ class Wiring:
         self.queues = self.switch.queues
         self.events: list[Event] = []
         self.times: list[float] = []  # of the events
+        self.errands: list[Any] = []  # that calls send somebody for
         self.items: list[object] = []  # between the machines, in order
         self.aborted = 0  # calls given up after a fault
         self._has_queues = bool(directory.queues)
@@ -102,8 +115,14 @@ class Wiring:
             self.publish(effect.event)
         elif kind is CallsChanged:
             self.world.storage.arm()
+        elif kind in (HttpRequest, SendText, SendMail):
+            self.errands.append(effect)
         else:
             assert kind is CloseFlow, effect
+
+    def answer(self, done: ErrandDone) -> None:
+        """What became of an errand."""
+        self.guarded(self.world.now, self.switch.errand_done, done, self.world.now)
 
     def publish(self, event: Event) -> None:
         self.events.append(event)

@@ -25,6 +25,8 @@ from media.control import (
     Pause,
     Play,
     PlayDone,
+    PlayFile,
+    Quiet,
     Record,
     Recorded,
     RtpTimeout,
@@ -35,6 +37,7 @@ from media.control import (
 )
 from softswitch.directory import Account, Directory
 from softswitch.sip.listener import Listener
+from tests.sim.agent import UserAgent
 from tests.sim.phone import Behaviour, VirtualPhone
 from tests.sim.storage import Storage
 from tests.sim.wiring import Wiring
@@ -42,6 +45,7 @@ from tests.sim.wiring import Wiring
 SWITCH = ("192.0.2.1", 5060)
 SWITCH6 = ("2001:db8::1", 5060)
 CLIP_SECONDS = 1.0
+FILE_SECONDS = 10.0
 
 
 @dataclass
@@ -89,6 +93,8 @@ class Worker:
     commands: list[object] = field(default_factory=list)
     digits: list[tuple[int, str]] = field(default_factory=list)
     recordings: dict[int, Record] = field(default_factory=dict)  # that go on
+    began: dict[int, float] = field(default_factory=dict)  # recordings of one voice
+    spoken: dict[int, float] = field(default_factory=dict)  # ... and how long somebody has spoken into them
     silent: bool = False  # reports nothing any more
 
     def perform(self, command: Any) -> None:
@@ -117,11 +123,28 @@ class Worker:
     def _record(self, command: Any) -> None:
         if type(command) is Record:
             self.recordings[command.record] = command
+            if command.silence:
+                self.began[command.record] = self.world.now
             return
         assert command.record in self.recordings, f"nothing is recorded: {command}"
         if type(command) is Finish:
             recording = self.recordings.pop(command.record)
-            self.report(0.05, Recorded(command.record, recording.path, 3.5, 112_044))
+            if recording.silence:
+                self.report(0.05, self._message(recording))
+            else:
+                self.report(0.05, Recorded(command.record, recording.path, 3.5, 112_044))
+
+    def _message(self, recording: Record) -> Recorded:
+        """What there is of a message: as long as somebody spoke, and half a second."""
+        spoken = self.spoken.pop(recording.record, self.world.now - self.began[recording.record])
+        seconds = min(spoken + 0.5, self.world.now - self.began.pop(recording.record)) if spoken else 0.5
+        return Recorded(recording.record, recording.path, seconds, 44 + 2 * int(seconds * 8000), voiced=spoken)
+
+    def hush(self, spoken: float) -> None:
+        """Whoever speaks a message has spoken so long and says no more."""
+        (recording,) = [one for one in self.recordings.values() if one.silence]
+        self.spoken[recording.record] = spoken
+        self.report(recording.silence, Quiet(recording.record, recording.silence))
 
     def _source(self, port: Port, command: Any) -> None:
         ports = [port]
@@ -141,6 +164,9 @@ class Worker:
             if command.repeat:
                 length = CLIP_SECONDS * len(command.clips) * command.repeat
                 self.world.after(length, lambda: self._played(port, command.play, "end"))
+        elif type(command) is PlayFile:
+            port.playing = command.play
+            self.world.after(FILE_SECONDS - command.offset, lambda: self._played(port, command.play, "end"))
 
     def _played(self, port: Port, play: int, cause: str) -> None:
         if port.playing == play and self.ports.get(port.opened.leg) is port:
@@ -162,7 +188,7 @@ class Worker:
     def press(self, leg: int, digit: str) -> None:
         port = self.ports[leg]
         self.report(0.0, Digit(leg, digit, 100))
-        if type(port.source) is Play and port.source.until_digit:
+        if isinstance(port.source, Play | PlayFile) and port.source.until_digit:
             self._played(port, port.playing, "digit")
 
     def starve(self, leg: int) -> None:
@@ -184,7 +210,7 @@ class World:
         self.now = 1_000.0
         self.link = link or Link()
         self.listening = (SWITCH, SWITCH6)
-        self.phones: dict[tuple[str, int], VirtualPhone] = {}
+        self.phones: dict[tuple[str, int], UserAgent] = {}
         self.opening: dict[str, bool] = {}
         self._events: list[tuple[float, int, Callable[[], None]]] = []
         self._sequence = 0
@@ -249,7 +275,7 @@ class World:
 
     # --- network ---------------------------------------------------------------------------------------------------------
 
-    def attach(self, phone: VirtualPhone) -> None:
+    def attach(self, phone: UserAgent) -> None:
         self.phones[phone.address] = phone
 
     def transmit(self, data: bytes, source: tuple[str, int], target: tuple[str, int]) -> None:
@@ -312,6 +338,8 @@ class World:
             return f"music:{source.name}"
         if kind is Play:
             return "play:" + " ".join(source.clips)
+        if kind is PlayFile:
+            return f"file:{source.path}"
         if kind is Tone:
             return f"tone:{source.name}"
         return {Echo: "echo", Stop: "stop", type(None): "nothing"}[kind]
@@ -337,7 +365,8 @@ class World:
 
     def _owner(self, host: str, port: int) -> str:
         for phone in self.phones.values():
-            if phone.address[0] == host and any(line.rtp == port for line in phone.lines):
+            calling = isinstance(phone, VirtualPhone) and any(line.rtp == port for line in phone.lines)
+            if calling and phone.address[0] == host:
                 return phone.user
         return "?"
 

@@ -211,3 +211,40 @@ def test_reading_the_configuration_imports_nothing_heavy() -> None:
 
 def test_our_prompts_are_found() -> None:
     assert (packaged_prompts() / "pl" / "welcome.wav").is_file()
+
+
+def test_a_listener_may_have_an_address_of_its_own_outside() -> None:
+    listen = ["udp://10.0.0.5:5060 as 203.0.113.7:5080", "tls://0.0.0.0:5061 as pbx.example.com", "0.0.0.0:5062"]
+    config = load_config(environ={}, overrides={"sip.listen": listen, "tls.certificate": "x.pem"})
+    udp, tls, plain, _ = config.sip.listen
+    assert (udp.advertised_host, udp.advertised_port) == ("203.0.113.7", 5080)
+    assert (tls.advertised_host, tls.advertised_port) == ("pbx.example.com", 0)
+    assert plain.advertised_host == ""
+    assert [str(one) for one in config.sip.listen[:2]] == listen[:2]
+
+
+@pytest.mark.parametrize(
+    "text", ["udp://0.0.0.0:5060 as ", "udp://0.0.0.0:5060 as a b", "udp://0.0.0.0:5060 as 1.2.3.4:99999"]
+)
+def test_or_not(text: str) -> None:
+    if text.endswith(" as "):
+        assert str(load_config(environ={}, overrides={"sip.listen": [text]}).sip.listen[0]) == "udp://0.0.0.0:5060"
+        return
+    with pytest.raises(ConfigError, match=r"sip\.listen"):
+        load_config(environ={}, overrides={"sip.listen": [text]})
+
+
+def test_networks_and_name_servers() -> None:
+    config = load_config(
+        environ={"SOFTSWITCH_NAT_LOCAL_NETWORKS": "10.1.0.0/16, fd00::/8"},
+        overrides={"dns.servers": ["192.0.2.53", "192.0.2.54:5353", "[2001:db8::1]:53"]},
+    )
+    assert config.nat.local_networks == ("10.1.0.0/16", "fd00::/8")
+    assert config.dns.servers == (("192.0.2.53", 53), ("192.0.2.54", 5353), ("2001:db8::1", 53))
+    for key, value in (
+        ("nat.local_networks", ["10.1.0.1/16"]),
+        ("dns.servers", ["ns.example"]),
+        ("nat.qualify", "maybe"),
+    ):
+        with pytest.raises(ConfigError, match=key):
+            load_config(environ={}, overrides={key: value})

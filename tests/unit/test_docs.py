@@ -19,7 +19,8 @@ from softswitch.store.demo import DIRECT, ECHO, HOTLINE, MUSIC
 
 ROOT = Path(__file__).resolve().parents[2]
 DOCS = ROOT / "docs"
-PAGES = sorted([*DOCS.glob("*.md"), *ROOT.glob("*.md")])
+PHONES = sorted((DOCS / "phones").glob("*.md"))
+PAGES = sorted([*DOCS.glob("*.md"), *PHONES, *ROOT.glob("*.md")])
 
 
 def text(name: str) -> str:
@@ -35,7 +36,7 @@ def generator() -> ModuleType:
     return module
 
 
-@pytest.mark.parametrize("page", ["configuration.md", "cli.md", "events.md"])
+@pytest.mark.parametrize("page", ["configuration.md", "cli.md", "events.md", "feature-codes.md"])
 def test_the_reference_is_up_to_date(generator: ModuleType, page: str) -> None:
     assert text(page) == generator.render(page), f"{page} is out of date; run: python docs/generate.py"
 
@@ -72,9 +73,23 @@ def test_every_metric_is_documented() -> None:
 
 
 def test_numbers_to_dial_are_those_of_a_new_site() -> None:
-    page = text("phones.md")
-    wanted = (HOTLINE, DIRECT, ECHO, MUSIC, *DEFAULT_FEATURE_CODES)
-    assert [number for number in wanted if f"`{number}`" not in page] == []
+    page, codes = text("phones.md"), text("feature-codes.md")
+    assert [number for number in (HOTLINE, DIRECT, ECHO, MUSIC) if f"`{number}`" not in page] == []
+    assert [code for code in DEFAULT_FEATURE_CODES if f"`{code}`" not in codes] == []
+
+
+@pytest.mark.parametrize("page", PHONES, ids=lambda page: page.name)
+def test_each_phone_has_its_settings_and_its_tests(page: Path) -> None:
+    content = page.read_text(encoding="utf-8")
+    rows = re.findall(r"^\| (\w[\w ]*) \|", content, re.MULTILINE)
+    wanted = (
+        *("Server", "Port", "Account", "Transport", "Encryption", "Codecs", "DTMF", "Keys with lamps", "Pickup"),
+        *("Voicemail", "Transfer", "Session timer", "NAT"),
+    )
+    assert [row for row in rows if row in wanted] == list(wanted)
+    tests = re.findall(r"`(tests/\S+\.py)`", content)
+    assert tests and all((ROOT / test).exists() for test in tests)
+    assert f"(phones/{page.name})" in text("phones.md")
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from media.control import Music, Open
-from softswitch.events import CallerJoined, CallerLeft, OfferMade
+from softswitch.events import AgentActivityChanged, CallerJoined, CallerLeft, GroupRang, OfferMade
 from softswitch.store.records import Snapshot, StoredAgent, StoredCall
 from softswitch.takeover import OFFER_GAP, choose, queue_state
 from tests.unit.acd.site import Site, queue
@@ -54,3 +54,38 @@ def test_the_state_of_the_queues_is_brought_up_to_the_end_of_the_journal() -> No
     assert state["visits"][0]["waited"] == pytest.approx(-0.4)
     assert (state["last_visit"], state["last_offer"]) == (5, 9 + OFFER_GAP)
     assert (state["agents"]["anna"]["presence"], state["agents"]["anna"]["reason"]) == ("not_ready", "lunch")
+
+
+def test_the_journal_turns_groups_and_tells_when_a_wrap_up_ends() -> None:
+    site = Site(queue("anna", wrap_up=30.0))
+    kept = site.engine.export_state(site.now) | {"turns": {"group:sales": 2}}
+    at = site.now
+    events = [
+        (at + 0.1, GroupRang("c1", "sales")),
+        (at + 0.2, GroupRang("c2", "service")),
+        (at + 0.3, AgentActivityChanged("anna", "wrapup", "talking", 9.0, "conversation ended", at + 30.3, "", "q")),
+    ]
+    state = queue_state(kept, at, events, snapshot(0.0, last_visit=0))
+    assert state["turns"] == {"group:sales": 3, "group:service": 1}
+    assert state["agents"]["anna"]["wrap_up"]["left"] == pytest.approx(30.3)
+    fresh = Site(queue("anna", wrap_up=30.0), log_in=False)
+    fresh.engine.restore_state(state, fresh.now, age=10.0)
+    fresh.advance(20.0)
+    assert fresh.activity("anna") == "wrapup"
+    fresh.advance(0.4)
+    assert fresh.activity("anna") != "wrapup"
+
+
+def test_round_robin_goes_on_behind_the_last_one_in_the_journal() -> None:
+    site = Site(queue("anna jan ola", strategy="round_robin"))
+    kept = site.engine.export_state(site.now)
+    state = queue_state(
+        kept, site.now, [(site.now + 0.1, OfferMade("q", "c1", "jan", 1, 0, 0.0))], snapshot(0.0, last_visit=0)
+    )
+    fresh = Site(queue("anna jan ola", strategy="round_robin"), log_in=False)
+    fresh.engine.restore_state(state, fresh.now)
+    for name in fresh.agents:
+        fresh.reachable(name)
+        fresh.command(name, "login")
+    fresh.enter("c2")
+    assert fresh.rung() == {"ola": "c2"}

@@ -196,3 +196,14 @@ def test_a_capture_server_gets_them() -> None:
         assert chunks(server.recv(65_535))[12] == struct.pack("!I", 7)
         client.close()
         client(Noted(1.0, True, PHONE, b"lost"))  # does not raise
+
+
+def test_a_flood_of_strangers_drives_out_no_call() -> None:
+    trace = Trace(1 << 20)
+    trace.known = lambda flow: flow == PHONE
+    trace.note(True, request("INVITE", "kept"), PHONE)
+    for number in range(5_000):
+        trace.note(True, request("INVITE", f"flood-{number}"), OTHER)
+    assert trace.held < (1 << 18) + 1_000
+    assert [summary_of(one.data) for one in trace.find("kept")] == ["INVITE"]
+    assert trace.find("flood-4999") and not trace.find("flood-1")

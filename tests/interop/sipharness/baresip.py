@@ -23,14 +23,16 @@ _EVENTS = {
     "CALL_ANSWERED": "answered",
     "CALL_ESTABLISHED": "established",
     "CALL_CLOSED": "closed",
+    "TRANSFER_FAILED": "transfer_failed",
     "CALL_RTPESTAB": "rtp",
     "AUDIO_ERROR": "audio_error",
+    "MWI_NOTIFY": "mwi",
 }
 _MODULES = (
     *("g711", "g722", "opus", "l16", "auconv", "auresamp", "ausine", "aufile", "aubridge", "sndfile", "uuid"),
     *("srtp", "dtls_srtp", "stun", "turn", "ice"),
 )
-_APPLICATIONS = ("account", "contact", "debug_cmd", "menu", "ctrl_tcp")
+_APPLICATIONS = ("account", "contact", "debug_cmd", "menu", "ctrl_tcp", "mwi")
 _RTP_PORTS = 20
 
 
@@ -47,12 +49,14 @@ class Baresip(Phone):
         mediaenc: str = "",
         medianat: str = "",
         dtmf: str = "rtpevent",
+        mwi: bool = False,
         **options: Any,
     ) -> None:
-        """`mediaenc`: "srtp" | "srtp-mand" | "dtls_srtp"; `medianat`: "ice"; `dtmf`: "rtpevent" | "info"."""
+        """`mediaenc`: "srtp" | "srtp-mand" | "dtls_srtp"; `medianat`: "ice"; `dtmf`: "rtpevent" | "info"; `mwi`: it
+        subscribes to the messages of its mailbox."""
         super().__init__(account, **options)
         self.codecs = codecs
-        self.mediaenc, self.medianat, self.dtmf_mode = mediaenc, medianat, dtmf
+        self.mediaenc, self.medianat, self.dtmf_mode, self.mwi = mediaenc, medianat, dtmf, mwi
         self.program = need("baresip", "baresip-core")
         self.modules = Path("/usr/lib/baresip/modules")
         self.major = _major_version(self.program)
@@ -115,7 +119,7 @@ class Baresip(Phone):
             f"answermode={'auto' if self.auto_answer else 'manual'}",
             f"regint={account.expires if account.server else 0}",
             f"dtmfmode={self.dtmf_mode}",
-            "mwi=no",
+            f"mwi={'yes' if self.mwi else 'no'}",
             "audio_codecs=" + ",".join(codec.lower() for codec in self.codecs),
         ]
         for name, value in (("mediaenc", self.mediaenc), ("medianat", self.medianat)):
@@ -229,6 +233,10 @@ class Baresip(Phone):
             if number:
                 time.sleep(gap)
             self.command("sndcode", digit, check=True)
+
+    def transfer(self, target: str) -> None:
+        """Blind: REFER; the call ends when that has succeeded."""
+        self.command("transfer", self.account.uri(target), check=True)
 
     def recordings(self) -> list[Path]:
         return sorted(self.dir.glob("dump-*dec.wav"), key=lambda path: path.stat().st_mtime)

@@ -117,7 +117,28 @@ def need(program: str, package: str) -> str:
     return path
 
 
-class Phone:
+class Running:
+    """What is started and stopped, as a context. What has only begun to start is stopped as well."""
+
+    def start(self) -> None:
+        raise NotImplementedError
+
+    def stop(self) -> None:
+        raise NotImplementedError
+
+    def __enter__(self) -> Self:
+        try:
+            self.start()
+        except BaseException:
+            self.stop()
+            raise
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.stop()
+
+
+class Phone(Running):
     """One driven softphone. Subclasses translate these verbs for one client.
 
     A verb raises PhoneError when the client refuses it; outcomes arrive as events:
@@ -145,9 +166,6 @@ class Phone:
 
     # --- life cycle
 
-    def start(self) -> None:
-        raise NotImplementedError
-
     def stop(self) -> None:
         """End the client and everything it started, and forget its files."""
         for process in self._processes:
@@ -155,21 +173,16 @@ class Phone:
         self._processes.clear()
         shutil.rmtree(self.dir, ignore_errors=True)
 
-    def __enter__(self) -> Self:
-        try:
-            self.start()
-        except BaseException:
-            self.stop()
-            raise
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.stop()
-
     def spawn(
-        self, command: Iterable[object], *, log: str = "client.log", pipes: bool = False
+        self,
+        command: Iterable[object],
+        *,
+        log: str = "client.log",
+        pipes: bool = False,
+        descriptors: tuple[int, ...] = (),
     ) -> subprocess.Popen[bytes]:
-        """Start a program in the phone's directory, as its own session. `pipes`: its standard input and output are ours."""
+        """Start a program in the phone's directory, as its own session. `pipes`: its standard input and output are ours;
+        `descriptors`: what it inherits."""
         with (self.dir / log).open("ab") as output:
             process = subprocess.Popen(
                 [str(word) for word in command],
@@ -177,9 +190,16 @@ class Phone:
                 stdin=subprocess.PIPE if pipes else subprocess.DEVNULL,
                 stdout=subprocess.PIPE if pipes else output,
                 stderr=output,
-                # ALSA may be routed to PulseAudio: its runtime files stay with us.
-                env={**os.environ, "PULSE_RUNTIME_PATH": str(self.dir)},
+                # What a client keeps of its user, and PulseAudio's runtime files, stay with us. No client has a display.
+                env={
+                    **os.environ,
+                    "HOME": str(self.dir),
+                    "XDG_DATA_HOME": str(self.dir),
+                    "PULSE_RUNTIME_PATH": str(self.dir),
+                    "DISPLAY": "",
+                },
                 start_new_session=True,
+                pass_fds=descriptors,
             )
         self._processes.append(process)
         return process

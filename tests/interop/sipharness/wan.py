@@ -40,8 +40,9 @@ _libc = ctypes.CDLL(None, use_errno=True)
 _numbers = itertools.count()
 
 
-def _run(*command: object) -> None:
-    ended = subprocess.run(list(map(str, command)), capture_output=True, text=True, check=False)
+def run(*command: object, input: str = "") -> None:
+    """Run a program to its end. Raises PhoneError with its last words."""
+    ended = subprocess.run(list(map(str, command)), capture_output=True, text=True, check=False, input=input)
     if ended.returncode:
         raise PhoneError(f"{' '.join(map(str, command))}: {ended.stderr.strip()}")
 
@@ -58,13 +59,13 @@ class Namespace:
         self.name = name
         self.address = address
         self._back: list[int] = []
-        _run("ip", "netns", "add", name)
-        _run("ip", "-n", name, "link", "set", "lo", "up")
+        run("ip", "netns", "add", name)
+        run("ip", "-n", name, "link", "set", "lo", "up")
 
     def configure(self, other: str) -> None:
         """The device is there: give it the address, and the way to the other side."""
-        _run("ip", "-n", self.name, "address", "add", f"{self.address}/32", "peer", other, "dev", _DEVICE)
-        _run("ip", "-n", self.name, "link", "set", _DEVICE, "up", "mtu", "1500")
+        run("ip", "-n", self.name, "address", "add", f"{self.address}/32", "peer", other, "dev", _DEVICE)
+        run("ip", "-n", self.name, "link", "set", _DEVICE, "up", "mtu", "1500")
 
     def __enter__(self) -> Self:
         self._back.append(os.open("/proc/thread-self/ns/net", os.O_RDONLY))

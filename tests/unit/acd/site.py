@@ -59,7 +59,7 @@ def members(*tiers: str) -> tuple[Membership, ...]:
 
 
 def queue(*tiers: str, name: str = "q", **policy: Any) -> Queue:
-    return Queue(name, members=members(*tiers), **{"wrap_up": 0.0, **policy})
+    return Queue(name, members=members(*tiers), **{"wrap_up": 0.0, "fair_after": 0.0, **policy})
 
 
 class Site:

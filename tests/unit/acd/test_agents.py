@@ -443,3 +443,25 @@ def test_a_new_device_in_the_configuration_is_taken_once_the_call_is_over() -> N
     assert (site.device("anna"), site.activity("anna")) == ("phone-new", "unreachable")
     site.reachable("anna")
     assert site.activity("anna") == "idle"
+
+
+def test_who_has_call_waiting_is_rung_on_top_of_another_call() -> None:
+    site = Site(queue("anna jan"), agents={"anna": {"call_waiting": True}})
+    site.advance(10.0)
+    site.command("jan", "not_ready")
+    site.busy("anna", "outbound")
+    assert site.activity("anna") == "idle"
+    site.enter("c1")
+    assert site.rung() == {"anna": "c1"}
+    site.fail("anna", OfferResult.REJECTED)
+    site.leave("c1")
+    site.advance(60.0)
+    site.command("jan", "ready")
+    site.free("anna")
+    site.enter("c2")
+    assert site.rung() == {"jan": "c2"}, "the call counts in the idle clock"
+    site.configure(queue("anna jan"), agents=[Agent("anna", "phone-anna")])
+    site.busy("anna", "outbound")
+    assert site.activity("anna") == "talking"
+    site.configure(queue("anna jan"), agents=[Agent("anna", "phone-anna", call_waiting=True)])
+    assert site.activity("anna") == "idle", "from the moment the site says so"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from softswitch.acd.recovery import catch_up
+from softswitch.acd.catching_up import catch_up
 from softswitch.effects import (
     ConversationEnded,
     ConversationHeld,

@@ -7,7 +7,9 @@ from collections import Counter
 import pytest
 
 from softswitch.acd.strategy import STRATEGIES
+from softswitch.directory import Membership, Queue, StrategyRule
 from softswitch.effects import OfferResult
+from softswitch.events import StrategyChanged
 from tests.unit.acd.site import Site, members, queue
 
 
@@ -288,6 +290,9 @@ def test_a_strategy_of_ones_own_fits_behind_the_interface() -> None:
         def key(self, agent: object) -> float:
             return 0.0
 
+        def values(self, places: object, caller: object, now: float) -> tuple[float, ...]:
+            return ()
+
         def choose(self, tier: object, caller: object, now: float, entropy: object) -> object:
             return tier.idle.at(len(tier.idle) - 1)[-1]  # type: ignore[attr-defined]
 
@@ -297,3 +302,94 @@ def test_a_strategy_of_ones_own_fits_behind_the_interface() -> None:
 
 def test_members_helper_gives_tiers_and_positions() -> None:
     assert [(m.agent, m.tier, m.position) for m in members("a b", "c")] == [("a", 0, 0), ("b", 0, 1), ("c", 1, 0)]
+
+
+# --- weighted random, progressive ------------------------------------------------------------------------------------------
+
+
+def test_weighted_random_follows_the_weights_of_the_memberships() -> None:
+    weighted = Queue(
+        "q", members=(Membership("anna", weight=6), Membership("jan", weight=3), Membership("ola")), wrap_up=0.0,
+        strategy="weighted_random",
+    )  # fmt: skip
+    runs = [take_turns(Site(weighted), 400, 0.0) for _ in range(2)]
+    assert runs[0] == runs[1]
+    share = {name: count / 400 for name, count in Counter(runs[0]).items()}
+    assert abs(share["anna"] - 0.6) < 0.08 and abs(share["jan"] - 0.3) < 0.08 and abs(share["ola"] - 0.1) < 0.05
+
+
+def test_progressive_rings_one_more_phone_after_each_step() -> None:
+    site = Site(queue("anna jan ola ewa", strategy="progressive", ring_step=5.0, ring_timeout=60.0))
+    site.advance(1.0)
+    site.command("anna", "logout")
+    site.command("anna", "login")  # longest idle first, not by position
+    site.enter("c1")
+    assert site.rung() == {"jan": "c1"}
+    site.advance(4.9)
+    assert set(site.rung()) == {"jan"}
+    site.advance(0.1)
+    assert set(site.rung()) == {"jan", "ola"}
+    site.fail("jan", OfferResult.REJECTED)
+    assert set(site.rung()) == {"ola", "ewa"}, "another one in the place of who refused"
+    site.advance(5.0)
+    assert set(site.rung()) == {"ola", "ewa", "anna"}
+    site.answer("ewa")
+    assert site.rung() == {} and site.talks() == {"ewa": "c1"}
+
+
+def test_progressive_goes_on_where_it_was_when_nobody_answered() -> None:
+    site = Site(queue("anna jan ola", strategy="progressive", ring_step=10.0, ring_timeout=15.0, no_answer_delay=1.0))
+    site.enter("c1")
+    site.advance(14.0)
+    assert set(site.rung()) == {"anna", "jan"}
+    site.advance(12.0)
+    assert len(site.rung()) == 3, "two steps have passed"
+
+
+def test_progressive_takes_several_callers_at_once() -> None:
+    site = Site(queue("anna jan ola", strategy="progressive", ring_step=5.0, ring_timeout=60.0))
+    site.enter("c1", "c2")
+    assert site.rung() == {"anna": "c1", "jan": "c2"}
+    site.advance(5.0)
+    assert site.rung() == {"anna": "c1", "jan": "c2", "ola": "c1"}, "one phone each comes before two for one"
+
+
+# --- another strategy by rule -----------------------------------------------------------------------------------------------
+
+
+def test_the_strategy_changes_with_the_number_waiting() -> None:
+    site = Site(queue("anna jan", strategy_rules=(StrategyRule("ring_all", waiting=2),)))
+    site.busy("anna")
+    site.busy("jan")
+    site.enter("c1", "c2", "c3")
+    site.free("anna")
+    assert site.rung() == {"anna": "c1"}
+    site.free("jan")
+    assert site.rung() == {"anna": "c1", "jan": "c2"}, "who has no phone ringing comes first under ring_all too"
+    changes = [(event.strategy, event.cause) for event in site.of(StrategyChanged)]
+    assert changes == [("ring_all", "more than 2 waiting")]
+    site.leave("c3")
+    site.leave("c2")
+    assert [event.strategy for event in site.of(StrategyChanged)] == ["ring_all", "longest_idle"]
+
+
+def test_the_strategy_changes_with_opening_hours_and_load() -> None:
+    peak = {"peak": False}
+    rules = (StrategyRule("linear", hours="peak"), StrategyRule("round_robin", closed="peak", load=0.5))
+    site = Site(queue("anna jan ola ewa", strategy_rules=rules), is_open=lambda name: peak[name])
+    site.advance(1.0)
+    site.command("anna", "logout")
+    site.command("anna", "login")
+    site.enter("c1")
+    assert site.rung() == {"jan": "c1"}, "longest idle"
+    site.leave("c1")
+    peak["peak"] = True
+    site.enter("c2")
+    assert site.rung() == {"anna": "c2"}, "from the first"
+    site.leave("c2")
+    peak["peak"] = False
+    site.busy("jan")
+    site.busy("ola")
+    site.enter("c3")
+    assert [event.strategy for event in site.of(StrategyChanged)][-1] == "round_robin"
+    assert site.rung() == {"ewa": "c3"}, "the next free one after anna"

@@ -9,7 +9,9 @@ import pytest
 from softswitch.call.board import Board, Policy
 from softswitch.call.call import Call
 from softswitch.call.description import describe
-from softswitch.call.leg import TABLE, Leg, LegInput, LegState
+from softswitch.call.leg import TABLE, Leg
+from softswitch.call.reliable import Reliable
+from softswitch.call.states import LegInput, LegState
 from softswitch.effects import Flow, Send
 from softswitch.sip.dialog import Dialog
 from softswitch.sip.endpoint import Endpoint, RequestReceived
@@ -75,6 +77,7 @@ class Bench:
             self.leg = Leg(self.board, self.call, self.owner, "caller", "anna", "anna", dialog, media, 0.0)
             self.leg.tx, item.transaction.owner = item.transaction, self.leg
             self.leg.offer = describe(item.message.body, self.leg.negotiation.terms)
+            self.leg.reliable = Reliable(False, 1)
         else:
             dialog = Dialog.uac(
                 "<sip:anna@pbx.test>", "<sip:bob@pbx.test>", "c2", "ours", 0, PHONE, target="sip:bob@198.51.100.7"
@@ -118,6 +121,7 @@ class Bench:
 # How a leg gets into each state: (caller, inputs).
 WAYS: dict[LegState, tuple[bool, tuple[LegInput, ...]]] = {
     LegState.INCOMING: (True, ()),
+    LegState.WITHHELD: (True, (LegInput.ANSWER_LATER,)),
     LegState.ANSWERED: (True, (LegInput.ANSWER,)),
     LegState.DEPARTING: (True, (LegInput.ANSWER, LegInput.HANG_UP)),
     LegState.CALLING: (False, ()),
@@ -152,6 +156,11 @@ EFFECTS: dict[tuple[LegState, LegInput], tuple[list[str], list[str]]] = {
     (LegState.INCOMING, LegInput.HANG_UP): (["480"], []),
     (LegState.INCOMING, LegInput.CANCEL): (["487"], ["gone"]),
     (LegState.INCOMING, LegInput.BYE): (["487"], ["gone"]),
+    (LegState.INCOMING, LegInput.ANSWER_LATER): ([], []),
+    (LegState.WITHHELD, LegInput.PRACK): (["200"], []),
+    (LegState.WITHHELD, LegInput.HANG_UP): (["480"], []),
+    (LegState.WITHHELD, LegInput.CANCEL): (["487"], ["gone"]),
+    (LegState.WITHHELD, LegInput.BYE): (["487"], ["gone"]),
     (LegState.ANSWERED, LegInput.ACK): ([], ["changed"]),
     (LegState.ANSWERED, LegInput.ACK_MISSING): (["BYE"], ["gone"]),
     (LegState.ANSWERED, LegInput.HANG_UP): ([], []),

@@ -7,8 +7,9 @@ from collections.abc import Iterable
 import pytest
 
 from softswitch.call.flow import Dial, Echo, EnterQueue, Flow, Gather, Hangup, Language, Mark, Music, Play, Step, Tell
-from softswitch.call.menu import MAX_JUMPS, Site, feature, flow_for
+from softswitch.call.menu import Site, feature, flow_for
 from softswitch.call.routing import Destination
+from softswitch.call.tree import MAX_JUMPS
 from softswitch.directory import Account, ChoiceStep, Directory, GotoStep, HoursStep, Menu, PlayStep
 
 

@@ -330,3 +330,33 @@ def test_whatever_is_offered_the_answer_is_one_that_can_be_given(parts: list[str
 
 def test_a_description_of_nothing() -> None:
     assert Description("", 0, (), (), 20, "sendrecv").held is False
+
+
+# --- refreshes ---------------------------------------------------------------------------------------------------------------
+
+
+def test_a_refresh_repeats_the_description_with_its_version() -> None:
+    n = negotiation()
+    said = n.answer(describe(offer()))
+    assert n.reaffirm() == said and n.offered
+    n.accept(describe(offer("m=audio 4000 RTP/AVP 8\r\n")))
+    assert not n.offered and n.codec == "PCMA"
+    assert n.by_peer and n.might_speak(PCMU), "it was asked about one codec only, and has named both"
+    assert n.reaffirm() == said
+
+
+def test_after_an_offer_that_was_refused_the_description_before_it_is_repeated() -> None:
+    n = negotiation()
+    said = n.answer(describe(offer()))
+    refused = n.offer((PCMU,))
+    n.withdraw()
+    again = n.reaffirm()
+    assert again.partition(b"m=")[2] == said.partition(b"m=")[2] != refused.partition(b"m=")[2]
+
+
+def test_a_refresh_that_is_refused_changes_nothing() -> None:
+    n = negotiation()
+    said = n.answer(describe(offer(more="a=sendonly\r\n")))
+    n.reaffirm()
+    n.withdraw()
+    assert (n.direction, n.offered, n.current()) == ("recvonly", False, said)

@@ -249,6 +249,18 @@ def test_apply_shows_the_difference_and_a_dry_run_changes_nothing(site: dict[str
     assert "[account.500]" in run("export").stdout
 
 
+def test_a_change_is_undone_by_one_command(site: dict[str, Any]) -> None:
+    before = run("export").stdout
+    Path("s.toml").write_text(before + '\n[account.500]\nname = "New"\npassword = "a-long-password"\n')
+    run("apply", "s.toml")
+    assert "- account 500" in run("rollback", "--dry-run").output
+    assert "Site version 3 is in force." in run("rollback").output
+    assert run("export").stdout == before
+    shown = run("history").output
+    assert "back to version 1" in shown and "+ account 500" in shown
+    assert run("rollback", "99").exit_code == 1 and "softswitch history" in run("rollback", "99").output
+
+
 def test_a_wrong_site_changes_nothing_and_names_every_mistake(site: dict[str, Any]) -> None:
     before = run("export").stdout
     Path("s.toml").write_text(before + '\n[queue.x]\nstrategi = "ring"\n[agent.y]\ndevice = "999999"\n')
@@ -283,9 +295,31 @@ def quiet(site: dict[str, Any]) -> dict[str, Any]:
 def test_check_of_a_good_site(quiet: dict[str, Any]) -> None:
     code, found = findings()
     assert code == 0, found
-    assert set(found) == {"settings", "prompts", "site", "ports", "media", "folders"}
+    assert set(found) == {"settings", "prompts", "flows", "strategies", "site", "ports", "media", "folders"}
     assert "accounts" in found["site"]["detail"]
     assert run("check").exit_code == 0
+
+
+def test_check_looks_at_flows_in_python(quiet: dict[str, Any]) -> None:
+    set_setting("paths", 'flows = "flows"')
+    folder = Path("site/flows")
+    folder.mkdir()
+    words = "from softswitch.flows import Play, flow\n@flow()\ndef greet(caller):\n    yield Play('welcome')\n"
+    (folder / "mine.py").write_text(words)
+    (folder / "broken.py").write_text("raise RuntimeError('no')")
+    code, found = findings()
+    assert code != 0
+    assert "broken.py: RuntimeError: no" in found["flows"]["problem"] and found["flows"]["hint"]
+    (folder / "broken.py").unlink()
+    site = Path("site.toml")
+    site.write_text(
+        run("export").output.replace("[extensions]\n", '[extensions]\n805 = "flow:greet"\n806 = "flow:gone"\n')
+    )
+    code, found = findings("--site", str(site))
+    assert code != 0 and found["flows"]["detail"] == "greet"
+    assert "flows that are not there: gone" in found["site"]["problem"]
+    site.write_text(site.read_text().replace('806 = "flow:gone"\n', ""))
+    assert findings("--site", str(site))[0] == 0
 
 
 def test_check_names_a_busy_port_and_who_has_it(quiet: dict[str, Any]) -> None:

@@ -206,13 +206,17 @@ class Phone:
 
     def _credentials(self, method: str, to: str, status: int, text: str) -> str:
         header = "WWW-Authenticate" if status == 401 else "Proxy-Authenticate"
-        challenge = next(line for line in text.split("\r\n") if line.startswith(header) and "MD5" in line)
+        # A short request is offered one algorithm only.
+        challenge = min(
+            (line for line in text.split("\r\n") if line.startswith(header)), key=lambda line: "MD5" not in line
+        )
+        algorithm, digest = ("MD5", md5) if "MD5" in challenge else ("SHA-256", sha256)
         realm, nonce = (re.search(rf'{key}="([^"]*)"', challenge)[1] for key in ("realm", "nonce"))  # type: ignore[index]
         uri = f"sip:{to}@{self.domain}"
-        ha1, ha2 = (md5(one) for one in (f"{self.user}:{realm}:{self.password}", f"{method}:{uri}"))
+        ha1, ha2 = (digest(one) for one in (f"{self.user}:{realm}:{self.password}", f"{method}:{uri}"))
         return (
             f'{"Authorization" if status == 401 else "Proxy-Authorization"}: Digest username="{self.user}", realm="{realm}", '
-            f'nonce="{nonce}", uri="{uri}", response="{md5(f"{ha1}:{nonce}:00000001:c:auth:{ha2}")}", algorithm=MD5, '
+            f'nonce="{nonce}", uri="{uri}", response="{digest(f"{ha1}:{nonce}:00000001:c:auth:{ha2}")}", algorithm={algorithm}, '
             'qop=auth, nc=00000001, cnonce="c"\r\n'
         )
 
@@ -238,6 +242,10 @@ class Phone:
         cseq = int(value(response, "CSeq").split()[0])
         via = "" if in_dialog else re.sub(r";received=[^;]*|;rport=\d+", "", value(response, "Via"))
         self.send("ACK", to, to_tag=tag, call_id=call_id, cseq=cseq, via=via)
+
+
+def sha256(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()
 
 
 def md5(text: str) -> str:

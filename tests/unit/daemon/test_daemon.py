@@ -137,6 +137,14 @@ def test_sighup_takes_a_changed_site_and_leaves_calls_alone(own_switch: Running)
     own_switch.signal(signal.SIGHUP)
     own_switch.told("RELOADING=1")
     own_switch.told("READY=1")
+    assert own_switch.command("reload", "--dry-run") == {"version": 2, "changes": [], "affected": [], "dry_run": True}
+    site.write_text(text.replace(f"[account.{phone.user}]", "[account.666]"))
+    (touched,) = own_switch.command("apply", "--dry-run", str(site))["affected"]
+    assert (touched["name"], len(touched["calls"])) == (phone.user, 1)
+    assert own_switch.command("rollback", "--dry-run")["changes"] == ["- account 777"]
+    assert own_switch.command("rollback")["version"] == 3
+    assert "777" not in {one["user"] for one in own_switch.command("account", "list")}
+    assert [one["version"] for one in own_switch.command("history")["versions"]] == [3, 2, 1]
     assert len(own_switch.command("calls")) == 1
     assert phone.ask("BYE", "music", to_tag=tag, call_id="a-call")[0] == 200
     phone.close()

@@ -14,7 +14,7 @@ import pytest
 from media.control import Close, Music, Open, Ready, Statistics
 from softswitch.effects import MediaCommand
 from softswitch.mediaplane import MediaPlane, WorkerPlan
-from tests.unit.media.test_worker import free_ports
+from tests.unit.media.rig import free_ports
 
 LEGS = 4
 

@@ -17,8 +17,8 @@ from media.ports import PortPool
 from media.relay import choose
 from media.rtp import Packet
 from media.srtp import Cipher, Keys
+from tests.unit.media.rig import Phone, free_ports
 from tests.unit.media.test_transports import key, secret
-from tests.unit.media.test_worker import Phone, free_ports
 
 LEGS = 8
 HOST = "127.0.0.1"

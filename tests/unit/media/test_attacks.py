@@ -18,10 +18,10 @@ from media.relay.sockets import DOOR_PACKETS
 from media.rtp import Packet
 from tests.unit.media.loopback import ICE, SecurePhone, Switch, check_ice, shake_hands
 from tests.unit.media.relays import relays
+from tests.unit.media.rig import Phone
 from tests.unit.media.test_dtls import client
 from tests.unit.media.test_dtls import taken as datagrams_of
 from tests.unit.media.test_transports import secret
-from tests.unit.media.test_worker import Phone
 from tests.unit.media.twins import audio
 
 NAT = "127.0.0.9"

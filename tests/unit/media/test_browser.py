@@ -24,8 +24,8 @@ from media.control import (
     WorkerEvent,
 )
 from tests.browser import Browser, Terms, leg_for, only_on
-from tests.unit.media.test_worker import Phone, free_ports, share_of
-from tests.unit.media.test_worker import heard as decoded
+from tests.unit.media.rig import Phone, free_ports, share_of
+from tests.unit.media.rig import heard as decoded
 
 LEGS = 8
 HOST = "127.0.0.1"

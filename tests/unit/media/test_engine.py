@@ -1,368 +1,39 @@
-"""Commands performed on legs, in virtual time."""
+"""Legs, their addresses and their time: latches, timeouts, reports, stalls; in virtual time."""
 
 from __future__ import annotations
 
-import wave
 from itertools import pairwise
-from pathlib import Path
 
-import numpy as np
 import pytest
 
-from media import g711, rtcp
+from media import rtcp
 from media.control import (
     Alarm,
     Bridge,
     Close,
-    Digit,
     Echo,
     Latched,
-    Load,
     Modify,
     Music,
     Open,
     Play,
-    PlayDone,
     RtpTimeout,
     SendDigits,
     Statistics,
     Stop,
     Tone,
 )
-from media.dtmf import EVENT
 from media.g711 import encode_both
-from media.library import Recording, prepare
+from media.library import Recording
 from media.rtcp import SenderInfo
 from media.rtp import Packet
+from tests.unit.media.stage import HOLD, RAMP, codes, frequency, stage
 from tests.unit.media.twins import World, audio
-
-RAMP = np.linspace(-30_000, 30_000, 8000).astype(np.int16)
-HOLD = 425
 
 
 @pytest.fixture
 def world() -> World:
-    world = World()
-    world.open(0, 1)
-    for name, start in (("one", 0), ("two", 1000), ("three", 3000)):
-        world.engine.loaded(Recording(name, False, encode_both(RAMP[start : start + 1000])), world.now)
-    world.engine.loaded(Recording("moh", True, encode_both(RAMP)), world.now)
-    return world
-
-
-def codes(packets: list[Packet]) -> bytes:
-    return b"".join(packet.payload for packet in packets)
-
-
-def coded(samples: np.ndarray, law: g711.Law = g711.Law.MU) -> bytes:
-    return g711.encode(samples.astype(np.int16), law).tobytes()
-
-
-def frequency(payload: bytes) -> float:
-    """The strongest frequency."""
-    signal = g711.decode(np.frombuffer(payload, np.uint8), g711.Law.MU).astype(float)
-    return float(np.abs(np.fft.rfft(signal, 8000)).argmax())
-
-
-# --- clips ------------------------------------------------------------------------------------------------------------
-
-
-def test_a_clip_is_played_and_silence_follows(world: World) -> None:
-    world.do(Play(0, 7, ("one",)))
-    world.pass_time(0.3)
-    packets = world.network.packets(0)
-    assert codes(packets)[:1000] == coded(RAMP[:1000])
-    assert set(codes(packets)[1000:]) == {0xFF}
-    assert world.events() == [PlayDone(0, 7, "end")]
-    assert [packet.marker for packet in packets] == [True] + [False] * (len(packets) - 1)
-    assert {(b.sequence - a.sequence, b.timestamp - a.timestamp) for a, b in pairwise(packets)} == {(1, 160)}
-
-
-def test_clips_are_gapless_whatever_their_lengths(world: World) -> None:
-    for length, name in ((1, "a"), (159, "b"), (160, "c"), (161, "d"), (500, "e"), (0, "f")):
-        world.engine.loaded(Recording(name, False, encode_both(RAMP[length : 2 * length])), world.now)
-    order = ("a", "b", "f", "c", "d", "a", "a", "e", "f")
-    world.do(Play(1, 1, order))
-    world.pass_time(0.4)
-    lengths = {"a": 1, "b": 159, "c": 160, "d": 161, "e": 500, "f": 0}
-    expected = np.concatenate([RAMP[lengths[name] : 2 * lengths[name]] for name in order])
-    played = codes(world.network.packets(1))
-    assert played[: len(expected)] == coded(expected)
-    assert set(played[len(expected) :]) == {0xFF}
-    assert world.events() == [PlayDone(1, 1, "end")]
-
-
-def test_the_end_is_told_with_the_last_packet(world: World) -> None:
-    world.engine.loaded(Recording("exact", False, encode_both(RAMP[:320])), world.now)
-    world.do(Play(0, 1, ("exact",)))
-    while not world.events():
-        world.pass_time(0.005)
-    assert len(world.network.packets(0)) == 2
-
-
-def test_repeating(world: World) -> None:
-    world.do(Play(0, 1, ("one", "two"), repeat=3), Play(1, 2, ("one",), repeat=0))
-    world.pass_time(1.0)
-    expected = coded(np.concatenate((RAMP[:2000],) * 3))
-    assert codes(world.network.packets(0))[:6000] == expected
-    assert codes(world.network.packets(1))[:7000] == coded(np.concatenate((RAMP[:1000],) * 7))
-    assert world.events() == [PlayDone(0, 1, "end")]
-
-
-def test_a_clip_replaced(world: World) -> None:
-    world.do(Play(0, 1, ("three",), repeat=0))
-    world.pass_time(0.1)
-    world.do(Play(0, 2, ("one",)))
-    world.pass_time(0.02)
-    world.do(Close(0))
-    events = world.events()
-    assert events[:2] == [PlayDone(0, 1, "replaced"), PlayDone(0, 2, "replaced")]
-    assert isinstance(events[2], Statistics)
-
-
-def test_nothing_to_play_is_over_at_once(world: World) -> None:
-    world.engine.loaded(Recording("empty", False, encode_both(RAMP[:0])), world.now)
-    world.do(Play(0, 1, ()), Play(1, 2, ("empty", "empty"), repeat=0))
-    assert world.events() == [PlayDone(0, 1, "end"), PlayDone(1, 2, "end")]
-    world.pass_time(0.05)
-    assert set(codes(world.network.packets(0))) == {0xFF}
-
-
-def test_missing_clips_are_skipped_and_told(world: World) -> None:
-    world.do(Play(0, 1, ("one", "gone", "two")))
-    world.pass_time(0.3)
-    assert codes(world.network.packets(0))[:2000] == coded(RAMP[:2000])
-    assert world.events() == [Alarm("missing clip", "leg 0: gone"), PlayDone(0, 1, "end")]
-
-
-@pytest.mark.parametrize("command", [Play(0, 1, ("gone",)), Music(0, "gone"), Tone(0, "gone")])
-def test_with_nothing_there_the_hold_tone_is_heard(world: World, command: Play | Music | Tone) -> None:
-    world.do(command)
-    world.pass_time(0.1)
-    assert frequency(codes(world.network.packets(0))) == pytest.approx(HOLD, abs=3)
-    assert isinstance(world.events()[0], Alarm)
-
-
-def test_a_digit_stops_what_may_be_stopped(world: World) -> None:
-    world.do(Play(0, 1, ("three",), repeat=0, until_digit=True), Play(1, 2, ("three",), repeat=0))
-    world.pass_time(0.1)
-    for leg in (0, 1):
-        world.arrive(leg, Packet(101, 1, 160, 5, EVENT.pack(4, 0, 160)))
-    world.pass_time(0.1)
-    assert world.events() == [Digit(0, "4", 20), Digit(1, "4", 20), PlayDone(0, 1, "digit")]
-    assert set(world.network.packets(0)[-1].payload) == {0xFF}
-    assert set(world.network.packets(1)[-1].payload) != {0xFF}
-
-
-def test_a_clip_in_each_law() -> None:
-    world = World()
-    world.open(0, codec="PCMA")
-    world.engine.loaded(Recording("one", False, encode_both(RAMP[:1000])), world.now)
-    world.do(Play(0, 1, ("one",)))
-    world.pass_time(0.2)
-    packets = world.network.packets(0)
-    assert codes(packets)[:1000] == coded(RAMP[:1000], g711.Law.A)
-    assert packets[-1].payload == b"\xd5" * 160
-    assert {packet.payload_type for packet in packets} == {8}
-
-
-@pytest.mark.parametrize(
-    ("ptime", "samples"), [(10, 80), (20, 160), (30, 240), (60, 480), (25, 160), (5, 80), (200, 480)]
-)
-def test_packet_times(ptime: int, samples: int) -> None:
-    world = World()
-    world.open(0, ptime=ptime)
-    world.engine.loaded(Recording("one", False, encode_both(RAMP)), world.now)
-    world.do(Play(0, 1, ("one",)))
-    world.pass_time(1.2)
-    packets = world.network.packets(0)
-    assert {len(packet.payload) for packet in packets} == {samples}
-    assert codes(packets)[:8000] == coded(RAMP)
-    assert {b.timestamp - a.timestamp for a, b in pairwise(packets)} == {samples}
-
-
-def test_a_clip_waits_for_an_address_and_for_the_end_of_hold(world: World) -> None:
-    world.do(Open(2, "", 0, "PCMU", 0), Play(2, 1, ("one",)))
-    world.pass_time(0.5)
-    assert world.network.packets(2) == []
-    world.do(Modify(2, "192.0.2.3", 4000, "PCMU", 0))
-    world.pass_time(0.06)
-    world.do(Modify(2, "192.0.2.3", 4000, "PCMU", 0, send=False))
-    before = len(world.network.packets(2))
-    world.pass_time(0.5)
-    assert len(world.network.packets(2)) == before == 3
-    world.do(Modify(2, "192.0.2.3", 4000, "PCMU", 0))
-    world.pass_time(0.3)
-    packets = world.network.packets(2)
-    assert codes(packets)[:1000] == coded(RAMP[:1000])
-    assert packets[3].marker and packets[3].timestamp - packets[2].timestamp == pytest.approx(4160, abs=200)
-
-
-# --- music, tones, loading --------------------------------------------------------------------------------------------
-
-
-def test_music_is_one_for_all_or_from_its_start(world: World) -> None:
-    world.open(2, 3)
-    world.do(Music(0, "moh"))
-    world.pass_time(0.333)
-    world.do(Music(1, "moh"), Music(2, "moh", from_start=True))
-    world.pass_time(0.1)
-    loop = coded(RAMP) * 2
-
-    def position(leg: int) -> int:
-        packet = world.network.packets(leg)[-1]
-        assert packet.payload in loop
-        return loop.index(packet.payload)
-
-    assert codes(world.network.packets(2))[:480] == coded(RAMP)[:480]
-    assert abs(position(0) - position(1)) <= 160
-    assert position(2) < 900
-    # Whoever comes after a while without listeners finds that it has gone on.
-    for leg in (0, 1, 2):
-        world.do(Stop(leg))
-    before = position(0)
-    world.pass_time(0.5)
-    world.do(Music(3, "moh"))
-    world.pass_time(0.02)
-    assert position(3) == pytest.approx(before + 4000, abs=320)
-
-
-def test_music_goes_round(world: World) -> None:
-    world.do(Music(0, "moh", from_start=True))
-    world.pass_time(2.5)
-    played = codes(world.network.packets(0))
-    assert played == (coded(RAMP) * 3)[: len(played)]
-    assert world.events() == []
-
-
-def test_a_tone_has_its_cadence(world: World) -> None:
-    world.do(Tone(0, "ringback", "de"))
-    world.pass_time(6.0)
-    played = codes(world.network.packets(0))
-    assert frequency(played[:8000]) == pytest.approx(425, abs=1)
-    assert set(played[8000:40_000]) == {0xFF}
-    assert played[40_000:41_000] == played[:1000]
-
-
-def test_a_beep_is_heard_once(world: World) -> None:
-    world.do(Tone(0, "beep"))
-    world.pass_time(3.0)
-    played = codes(world.network.packets(0))
-    assert frequency(played[:2000]) == pytest.approx(1000, abs=2)
-    assert set(played[2000:]) == {0xFF}
-
-
-def write(path: Path, samples: np.ndarray) -> str:
-    with wave.open(str(path), "wb") as file:
-        file.setnchannels(1)
-        file.setsampwidth(2)
-        file.setframerate(8000)
-        file.writeframes(samples.astype("<i2").tobytes())
-    return str(path)
-
-
-def test_what_is_being_loaded_is_waited_for(world: World, tmp_path: Path) -> None:
-    path = write(tmp_path / "new.wav", RAMP[:800])
-    world.do(Tone(0, "dial"), Load("new", path), Play(0, 5, ("one", "new")), Music(1, "new music"))
-    assert world.events() == [Alarm("missing music", "leg 1: new music")]
-    world.pass_time(0.1)
-    assert frequency(codes(world.network.packets(0))) == pytest.approx(425, abs=5)
-    assert [load.name for load in world.loads] == ["new"]
-    sent = len(world.network.packets(0))
-    world.engine.loaded(prepare("new", path, False), world.now)
-    world.pass_time(0.3)
-    assert codes(world.network.packets(0)[sent:])[:1800] == coded(np.concatenate((RAMP[:1000], RAMP[:800])))
-    assert world.events() == [PlayDone(0, 5, "end")]
-
-
-def test_waiting_for_a_load_ends_with_another_command_or_the_leg(world: World) -> None:
-    world.do(Load("new", "/nowhere.wav"), Play(0, 1, ("new",)), Play(0, 2, ("new",)), Tone(0, "dial"))
-    world.do(Play(1, 3, ("new",)), Close(1))
-    assert world.events()[:3] == [PlayDone(0, 1, "replaced"), PlayDone(0, 2, "replaced"), PlayDone(1, 3, "replaced")]
-    world.open(1)
-    world.do(Play(1, 4, ("new",)), Play(1, 5, ("one",)))
-    assert world.events() == [PlayDone(1, 4, "replaced")]
-    world.engine.loaded(Recording("new", False, encode_both(RAMP[:100])), world.now)
-    world.pass_time(0.1)
-    assert frequency(codes(world.network.packets(0))) == pytest.approx(425, abs=5)
-
-
-def test_a_file_that_cannot_be_read_is_told_and_its_plays_end(world: World) -> None:
-    world.do(Load("bad", "/nowhere/bad.wav"), Play(0, 1, ("bad",)))
-    world.engine.loaded(prepare("bad", "/nowhere/bad.wav", False), world.now)
-    events = world.events()
-    assert events[0] == Alarm("cannot load", "bad: cannot read /nowhere/bad.wav: No such file or directory")
-    assert events[-1] == PlayDone(0, 1, "missing")
-
-
-def test_a_file_is_read_again_only_when_it_has_changed(world: World, tmp_path: Path) -> None:
-    path = write(tmp_path / "clip.wav", RAMP[:800])
-    world.engine.loaded(prepare("clip", path, False), world.now)
-    world.do(Load("clip", path))
-    assert world.loads == []
-    write(tmp_path / "clip.wav", RAMP[:900])
-    world.do(Load("clip", path))
-    assert len(world.loads) == 1
-
-
-# --- digits that we send ----------------------------------------------------------------------------------------------
-
-
-def test_digits_take_the_place_of_the_source(world: World) -> None:
-    world.do(Music(0, "moh"))
-    world.pass_time(0.1)
-    world.do(SendDigits(0, "12", 100))
-    world.pass_time(1.0)
-    packets = world.network.packets(0)
-    events = [packet for packet in packets if packet.payload_type == 101]
-    assert len(events) == 14
-    starts = [packet for packet in events if packet.marker]
-    assert [EVENT.unpack(packet.payload)[0] for packet in starts] == [1, 2]
-    assert {b.sequence - a.sequence & 0xFFFF for a, b in pairwise(packets)} == {1}
-    last, first_after = packets.index(events[-1]), packets[packets.index(events[-1]) + 1]
-    assert first_after.marker and first_after.payload_type == 0
-    assert first_after.timestamp - packets[last].timestamp >= 800
-    assert all(b.timestamp >= a.timestamp for a, b in pairwise(packets))
-
-
-def test_digits_to_a_bridged_leg_silence_its_peer_meanwhile(world: World) -> None:
-    world.do(Bridge(0, 1))
-    world.arrive(1, audio(1))
-    world.do(SendDigits(0, "5", 60), SendDigits(0, "6", 60))
-    number = 2
-    for _ in range(40):
-        world.pass_time(0.02)
-        world.arrive(1, audio(number))
-        number += 1
-    packets = world.network.packets(0)
-    kinds = "".join("e" if packet.payload_type == 101 else "a" for packet in packets)
-    assert kinds.strip("a") == "e" * 10 and kinds.endswith("aaa")
-    assert {b.sequence - a.sequence & 0xFFFF for a, b in pairwise(packets)} == {1}
-    assert all(b.timestamp >= a.timestamp for a, b in pairwise(packets))
-
-
-def test_a_leg_without_events_hears_the_tones() -> None:
-    world = World()
-    world.open(0, dtmf_type=-1)
-    world.do(SendDigits(0, "1D", 200))
-    world.pass_time(1.0)
-    packets = world.network.packets(0)
-    assert {packet.payload_type for packet in packets} == {0}
-    assert {b.timestamp - a.timestamp for a, b in pairwise(packets)} == {160}
-    signal = g711.decode(np.frombuffer(codes(packets), np.uint8), g711.Law.MU).astype(float)
-    spectrum = np.abs(np.fft.rfft(signal[:1600], 8000))
-    assert {int(spectrum[:1000].argmax()), 1000 + int(spectrum[1000:].argmax())} == {697, 1209}
-    spectrum = np.abs(np.fft.rfft(signal[2080:3680], 8000))
-    assert {int(spectrum[:1100].argmax()), 1100 + int(spectrum[1100:].argmax())} == {941, 1633}
-
-
-def test_digits_of_a_leg_that_closes(world: World) -> None:
-    world.do(SendDigits(0, "123"))
-    world.pass_time(0.1)
-    world.do(Close(0))
-    world.open(0)
-    world.pass_time(0.5)
-    assert world.engine.session.open[0] is not None and not world.engine.session.open[0].interrupted
+    return stage()
 
 
 # --- addresses --------------------------------------------------------------------------------------------------------
@@ -407,6 +78,19 @@ def test_only_a_new_address_arms_the_latch_again(world: World) -> None:
     assert 2 not in world.network.listening
     world.do(Modify(2, "10.0.0.5", 4002, "PCMU", 0, latch_host="203.0.113.9"))
     assert 2 in world.network.listening
+
+
+def test_a_proof_of_having_moved_arms_the_latch_again(world: World) -> None:
+    """Its NAT has given the phone another port: its description is the same."""
+    terms = ("10.0.0.5", 4000, "PCMU", 0)
+    world.do(Open(2, *terms, latch_host="203.0.113.9"))
+    for number in range(2):
+        admit(world, 2, ("203.0.113.9", 61_000), audio(number))
+    world.do(Modify(2, *terms, latch_host="203.0.113.9", arming=1))
+    assert 2 in world.network.listening
+    for number in range(2, 4):
+        admit(world, 2, ("203.0.113.9", 62_000), audio(number))
+    assert world.network.aimed[2][0] == ("203.0.113.9", 62_000)
 
 
 @pytest.mark.parametrize(("host", "port"), [("", 0), ("0.0.0.0", 4000), ("192.0.2.1", 0), ("name.example", 4000)])

@@ -15,7 +15,7 @@ from media.ports import PortPool
 from media.relay import NAMES, RelayError, choose
 from media.ring import Channel, Wake, shared_memory
 from media.worker import REAL_TIME_PRIORITY, Loader, Urgency, Worker
-from tests.unit.media.test_worker import free_ports
+from tests.unit.media.rig import free_ports
 
 
 class Inside:

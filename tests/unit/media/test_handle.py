@@ -19,7 +19,7 @@ import pytest
 from media.client import MediaClient, adopt_worker, dismiss_worker, start_worker
 from media.control import Bridge, Close, Echo, Open, Play, PlayDone, Ready, Statistics, Stopped, Tone
 from media.handle import Card, take_over
-from tests.unit.media.test_worker import Bench, Phone, free_ports
+from tests.unit.media.rig import Bench, Phone, free_ports
 
 LEGS = 4
 GRACE = 30.0

@@ -16,7 +16,7 @@ import pytest
 from media.client import MediaClient, adopt_worker, start_worker
 from media.control import Echo, Failed, Ready, Stopped
 from media.nursery import Nursery
-from tests.unit.media.test_worker import Bench, free_ports
+from tests.unit.media.rig import Bench, free_ports
 
 LEGS = 4
 

@@ -10,7 +10,7 @@ from collections.abc import Callable
 import pytest
 
 from media.ports import PortError, PortPool, drain, family_of, unconnect
-from tests.unit.media.test_worker import free_ports
+from tests.unit.media.rig import free_ports
 
 
 @pytest.fixture

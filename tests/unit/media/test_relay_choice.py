@@ -29,7 +29,7 @@ import json
 from media.legs import Legs
 from media.ports import PortPool
 from media.relay import RelayError, _in_user_space
-from tests.unit.media.test_worker import free_ports
+from tests.unit.media.rig import free_ports
 answers = {}
 for name in ("auto", "uring", "epoll"):
     try:

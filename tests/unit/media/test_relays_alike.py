@@ -25,8 +25,8 @@ from media.ports import PortPool
 from media.relay import choose, epoll, reference, sockets, uring
 from media.relay.sockets import SocketRelay
 from tests.unit.media.relays import relays
+from tests.unit.media.rig import free_ports
 from tests.unit.media.test_relay_equality import CLOCKS, CODECS, TYPES, Mute, Sender, packet_kinds
-from tests.unit.media.test_worker import free_ports
 
 LEGS = 6
 HOME, AWAY, STRANGER = "127.0.0.2", "127.0.0.3", "127.0.0.66"

@@ -13,8 +13,8 @@ from media.relay import epoll, uring
 from media.srtp import Cipher
 from tests.unit.media.loopback import HOST, SecurePhone, Switch
 from tests.unit.media.relays import relays
+from tests.unit.media.rig import Phone
 from tests.unit.media.test_transports import key, secret
-from tests.unit.media.test_worker import Phone
 from tests.unit.media.twins import audio
 
 

@@ -41,7 +41,7 @@ from media.relay.netlink import ETHERNET, LOOPBACK, Interface, Netlink
 from media.relay.tcx import explain
 from tests.unit.media.namespaces import Namespace, Network, why_not
 from tests.unit.media.relays import needs_bpf
-from tests.unit.media.test_worker import Bench, Phone, free_ports, share_of, tone, write_wav
+from tests.unit.media.rig import Bench, Phone, free_ports, share_of, tone, write_wav
 
 LO = 1
 LEGS = 16

@@ -15,7 +15,7 @@ from media.latch import Address
 from media.library import Recording
 from media.rtp import Packet
 from media.srtp import SUITES, Cipher
-from tests.unit.media.test_engine import RAMP
+from tests.unit.media.stage import RAMP
 from tests.unit.media.twins import World, audio
 
 NAME = "AES_CM_128_HMAC_SHA1_80"

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import secrets
+import struct
 
 import pytest
 
 from media import rtp, stun
-from media.control import Alarm, Close, Echo, Latched, Modify, Music, Open, Secured, Tone
+from media.control import Alarm, Close, Echo, Latched, Modify, Music, Open, Secured, Statistics, Tone
 from media.dtls import Association, Fingerprint, Identity
 from media.g711 import encode_both
 from media.latch import Address
@@ -15,7 +16,7 @@ from media.library import Recording
 from media.rtp import Packet
 from media.srtp import Cipher
 from tests.unit.media.loopback import ICE, OURS, THEIRS
-from tests.unit.media.test_engine import RAMP
+from tests.unit.media.stage import RAMP
 from tests.unit.media.test_transports import NAT, secret
 from tests.unit.media.twins import World, audio
 
@@ -223,8 +224,32 @@ def test_the_far_end_walks_out_of_its_house(world: World, ours: Identity, theirs
     far.at = STREET
     assert far.say(audio(2))
     far.at = HOME
-    assert far.say(audio(3)) == b"", "its former address is anybody's now"
+    assert far.say(audio(3)), "it may speak by every pair that was validated"
+    assert world.network.aimed[0][0] == STREET and world.events() == [], "but that selects none"
     assert len(far.heard()) == 2
+    far.reachable = {STREET}
+    for _ in range(40):
+        world.pass_time(1.0)
+        far.collect()
+    assert far.say(audio(4)) == b"", "and no longer than it is there"
+    far.at = STREET
+    assert far.say(audio(5))
+
+
+def test_reports_by_a_pair_that_is_not_selected(world: World, ours: Identity, theirs: Identity) -> None:
+    far = Far(world, ours, theirs)
+    open_leg(world, theirs)
+    world.do(Echo(0))
+    far.check()
+    far.hello()
+    assert far.cipher is not None
+    far.check(STREET, nominate=False)
+    leave = struct.pack("!BBHI", 0x81, 203, 1, 7)
+    far.send(bytes(far.cipher.protect_rtcp(leave)), STREET)
+    far.send(bytes(far.cipher.protect_rtcp(leave)), STRANGER)
+    world.do(Close(0))
+    (statistics,) = [event for event in world.events() if isinstance(event, Statistics)]
+    assert (statistics.dropped_foreign, statistics.dropped_forged) == (1, 0)
 
 
 def test_consent_that_is_not_given_any_more_stops_what_we_send(world: World, ours: Identity, theirs: Identity) -> None:
@@ -256,6 +281,8 @@ def test_ice_without_encryption(world: World, ours: Identity, theirs: Identity) 
     assert far.send(bytes(audio(0))) == b""
     far.check()
     assert far.send(bytes(audio(1))) and far.send(bytes(audio(2)), STREET) == b""
+    far.check(STREET, nominate=False)
+    assert far.send(bytes(audio(3)), STREET) == b"", "nobody says that it is the same one"
     assert [rtp.parse(data).payload for _, data in world.network.sent] == [b"\x55" * 160]  # type: ignore[union-attr]
 
 

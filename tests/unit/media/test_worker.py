@@ -2,31 +2,22 @@
 
 from __future__ import annotations
 
-import os
 import re
 import select
-import signal
-import socket
-import subprocess
-import sys
-import time
-import wave
-from collections.abc import Callable, Iterator
-from itertools import pairwise
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from media import codecs, g711, rtcp, rtp
-from media.client import MediaClient, start_worker
+from media import codecs, g711, rtcp
+from media.client import start_worker
 from media.control import (
     Alarm,
     Bridge,
     Close,
     Digit,
     Echo,
-    Failed,
     Latched,
     Load,
     Modify,
@@ -39,121 +30,11 @@ from media.control import (
     SendDigits,
     Statistics,
     Stop,
-    Stopped,
     Tone,
-    WorkerEvent,
 )
-from media.dtmf import EVENT
 from media.rtp import Packet
 from tests.unit.media.relays import relays
-
-LEGS = 16
-
-
-class Phone:
-    """A test socket with a stream of its own."""
-
-    def __init__(self, host: str, port: int = 0) -> None:
-        family = socket.AF_INET6 if ":" in host else socket.AF_INET
-        self.socket = socket.socket(family, socket.SOCK_DGRAM)
-        self.socket.settimeout(5.0)
-        self.socket.bind((host, port))
-        self.address: tuple[str, int] = self.socket.getsockname()[:2]
-        self.sequence, self.timestamp, self.ssrc = 1000, 160_000, 0x5EED
-
-    def say(self, to: tuple[str, int], payload: bytes = b"\x55" * 160, kind: int = 0, *, marker: bool = False) -> None:
-        self.sequence += 1
-        self.timestamp += 160
-        packet = Packet(kind, self.sequence & 0xFFFF, self.timestamp, self.ssrc, payload, marker)
-        self.socket.sendto(bytes(packet), to)
-
-    def press(self, to: tuple[str, int], event: int, kind: int = 101) -> None:
-        """One whole key press: seven packets of one event."""
-        self.timestamp += 160
-        for duration, flags in ((160, 0), (320, 0), (480, 0), (640, 0), (800, 128), (800, 128), (800, 128)):
-            self.sequence += 1
-            payload = EVENT.pack(event, flags | 10, duration)
-            packet = Packet(kind, self.sequence & 0xFFFF, self.timestamp, self.ssrc, payload, duration == 160)
-            self.socket.sendto(bytes(packet), to)
-
-    def hear(self) -> Packet:
-        data, _ = self.socket.recvfrom(2048)
-        packet = rtp.parse(data)
-        assert packet is not None
-        return packet
-
-    def listen(self, count: int) -> list[Packet]:
-        return [self.hear() for _ in range(count)]
-
-    def waiting(self) -> int:
-        """How many packets lie in the socket; throws them away."""
-        self.socket.setblocking(False)
-        count = 0
-        try:
-            while self.socket.recv(2048):
-                count += 1
-        except BlockingIOError:
-            pass
-        self.socket.settimeout(5.0)
-        return count
-
-
-def free_ports(count: int) -> int:
-    """The first port of a range that is free now."""
-    first = os.getpid() % 300 * 64  # Two test runs at once do not begin at the same place.
-    for step in range(0, 20_000, 2 * count):
-        base = 12_000 + (first + step) % 20_000
-        held: list[socket.socket] = []
-        try:
-            for port in range(base, base + 2 * count):
-                held.append(socket.socket(socket.AF_INET, socket.SOCK_DGRAM))
-                held[-1].bind(("127.0.0.1", port))
-            return base
-        except OSError:
-            continue
-        finally:
-            for each in held:
-                each.close()
-    raise AssertionError("no free ports")
-
-
-class Bench:
-    """A worker, and phones to call it with."""
-
-    def __init__(self, client: MediaClient, base: int) -> None:
-        self.client = client
-        self.base = base
-        self.phones: list[Phone] = []
-        self.seen: list[WorkerEvent] = []
-
-    def port(self, leg: int) -> tuple[str, int]:
-        return "127.0.0.1", self.base + 2 * leg
-
-    def phone(self, host: str = "127.0.0.2") -> Phone:
-        self.phones.append(Phone(host))
-        return self.phones[-1]
-
-    def open(self, leg: int, phone: Phone, codec: str = "PCMU", dtmf_type: int = 101, **values: object) -> None:
-        kind = 8 if codec == "PCMA" else 0
-        self.client.post(Open(leg, *phone.address, codec, kind, dtmf_type, **values))  # type: ignore[arg-type]
-
-    def wait(self, kind: type, when: Callable[..., bool] = lambda event: True, timeout: float = 10.0) -> WorkerEvent:
-        """The next event of a kind that satisfies `when`."""
-        deadline = time.monotonic() + timeout
-        while True:
-            for index, event in enumerate(self.seen):
-                if isinstance(event, kind) and when(event):
-                    del self.seen[index]
-                    return event
-            assert time.monotonic() < deadline, f"no {kind.__name__}; seen: {self.seen}"
-            self.client.wait(deadline - time.monotonic())
-            self.seen += self.client.events()
-
-    def settle(self, leg: int = LEGS - 1) -> None:
-        """Return when the worker has performed everything posted so far."""
-        self.client.post(Open(leg, "", 0, "PCMU", 0))
-        self.client.post(Close(leg))
-        self.wait(Statistics, lambda event: event.leg == leg)
+from tests.unit.media.rig import LEGS, Bench, Phone, check_continuous, free_ports, heard, share_of, tone, write_wav
 
 
 @pytest.fixture(scope="module", params=relays("tcx", "tc", "uring", "epoll", "reference"))
@@ -187,39 +68,6 @@ def bench(shared_bench: Bench) -> Iterator[Bench]:
         phone.socket.close()
     shared_bench.phones.clear()
     shared_bench.seen.clear()
-
-
-def tone(frequency: float, seconds: float, rate: int = 8000, level: float = 8000.0) -> np.ndarray:
-    return (level * np.sin(2 * np.pi * frequency * np.arange(int(rate * seconds)) / rate)).astype(np.int16)
-
-
-def write_wav(path: Path, samples: np.ndarray, rate: int = 8000) -> str:
-    with wave.open(str(path), "wb") as file:
-        file.setnchannels(1)
-        file.setsampwidth(2)
-        file.setframerate(rate)
-        file.writeframes(samples.astype("<i2").tobytes())
-    return str(path)
-
-
-def heard(packets: list[Packet], law: g711.Law = g711.Law.MU) -> np.ndarray:
-    codes = np.frombuffer(b"".join(packet.payload for packet in packets), np.uint8)
-    return g711.decode(codes, law).astype(np.float64)
-
-
-def share_of(signal: np.ndarray, frequency: float) -> float:
-    """How much of the signal's power is at this frequency."""
-    n = np.arange(len(signal))
-    part = np.abs(np.sum(signal * np.exp(-2j * np.pi * frequency * n / 8000))) ** 2 * 2 / len(signal)
-    return float(part / np.sum(signal**2))
-
-
-def check_continuous(packets: list[Packet], step: int = 160) -> None:
-    """One stream: one SSRC, numbers without a gap, timestamps that grow."""
-    assert len({packet.ssrc for packet in packets}) == 1
-    for before, after in pairwise(packets):
-        assert after.sequence == (before.sequence + 1) & 0xFFFF
-        assert step <= (after.timestamp - before.timestamp) & 0xFFFFFFFF < 80_000
 
 
 # --- bridges ----------------------------------------------------------------------------------------------------------
@@ -562,114 +410,3 @@ def test_nonsense_is_an_alarm_and_costs_nothing_else(bench: Bench) -> None:
     alice.socket.sendto(b"\x80" * 1500, bench.port(2))
     alice.say(bench.port(2))
     alice.hear()
-
-
-# --- the process ------------------------------------------------------------------------------------------------------
-
-
-def test_a_taken_port_is_named_before_ready() -> None:
-    base = free_ports(4)
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as taken:
-        taken.bind(("127.0.0.1", base + 3))
-        with start_worker(1, hosts=("127.0.0.1",), base_port=base, legs=4) as client:
-            failed, stopped = client.wait_for(Stopped)
-    assert isinstance(failed, Failed) and failed.worker == 1
-    assert f"RTCP port {base + 3} on 127.0.0.1" in failed.reason and "errno 98" in failed.reason
-    assert stopped == Stopped(1, "exit status 1")
-
-
-def test_the_worker_ends_on_sigterm_and_the_client_tells() -> None:
-    with start_worker(hosts=("127.0.0.1",), base_port=free_ports(2), legs=2) as client:
-        client.wait_for(Ready)
-        client.process.send_signal(signal.SIGTERM)
-        assert client.wait_for(Stopped)[-1] == Stopped(0, "exit status 0")
-        assert not client.alive
-        assert client.events() == []
-
-
-def test_a_killed_worker_is_noticed() -> None:
-    with start_worker(hosts=("127.0.0.1",), base_port=free_ports(2), legs=2) as client:
-        client.wait_for(Ready)
-        client.process.kill()
-        assert client.wait_for(Stopped)[-1] == Stopped(0, "ended by signal SIGKILL")
-
-
-def test_the_worker_ends_with_its_parent() -> None:
-    program = (
-        "import sys, os\n"
-        "from media.client import start_worker\n"
-        "from media.control import Ready\n"
-        f"client = start_worker(hosts=('127.0.0.1',), base_port={free_ports(2)}, legs=2)\n"
-        "client.wait_for(Ready)\n"
-        "print(client.process.pid, flush=True)\n"
-        "os.kill(os.getpid(), 9)\n"
-    )
-    ended = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=30, check=False)
-    pid = int(ended.stdout)
-    try:
-        watcher = os.pidfd_open(pid)
-    except ProcessLookupError:
-        return  # It has ended already.
-    ready, _, _ = select.select([watcher], [], [], 5.0)
-    os.close(watcher)
-    assert ready, "the worker outlived its parent"
-
-
-def test_ipv6_beside_ipv4() -> None:
-    base = free_ports(3)
-    with start_worker(hosts=("127.0.0.1", "::1"), base_port=base, legs=3) as client:
-        bench = Bench(client, base)
-        bench.wait(Ready)
-        four, six = bench.phone("127.0.0.2"), bench.phone("::1")
-        bench.open(0, four)
-        client.post(Open(1, "", 0, "PCMU", 0, 101, latch_host="0:0:0:0:0:0:0:1"))
-        client.post(Bridge(0, 1))
-        bench.settle(2)
-        for _ in range(2):
-            six.say(("::1", base + 2))
-        assert bench.wait(Latched) == Latched(1, *six.address)
-        four.hear()
-        four.say(("127.0.0.1", base), b"\x44" * 160)
-        assert six.hear().payload == b"\x44" * 160
-        for phone in bench.phones:
-            phone.socket.close()
-
-
-def test_the_client_imports_no_numpy() -> None:
-    program = "import sys, media.client, media.control; sys.exit('numpy' in sys.modules)"
-    assert subprocess.run([sys.executable, "-c", program], check=False).returncode == 0
-
-
-@pytest.mark.parametrize("policy", ["asyncio", "uvloop"])
-def test_events_arrive_in_a_loop(policy: str) -> None:
-    import asyncio
-
-    import uvloop
-
-    async def scenario(client: MediaClient) -> list[WorkerEvent]:
-        loop = asyncio.get_running_loop()
-        seen: list[WorkerEvent] = []
-        stopped = loop.create_future()
-
-        def read() -> None:
-            seen.extend(client.events())
-            if any(isinstance(event, Ready) for event in seen) and not any(isinstance(e, Statistics) for e in seen):
-                client.post_all([Open(0, "", 0, "PCMU", 0), Close(0)])
-            if any(isinstance(event, Statistics) for event in seen) and client.alive:
-                client.process.send_signal(signal.SIGTERM)
-            if any(isinstance(event, Stopped) for event in seen):
-                loop.remove_reader(client.fileno())
-                stopped.set_result(None)
-
-        loop.add_reader(client.fileno(), read)
-        await asyncio.wait_for(stopped, 20)
-        return seen
-
-    factory = uvloop.new_event_loop if policy == "uvloop" else asyncio.new_event_loop
-    with (
-        start_worker(hosts=("127.0.0.1",), base_port=free_ports(2), legs=2) as client,
-        asyncio.Runner(loop_factory=factory) as runner,
-    ):
-        seen = runner.run(scenario(client))
-    kinds = [type(event) for event in seen]
-    assert kinds[0] is Ready and kinds[-1] is Stopped and Statistics in kinds

@@ -67,3 +67,14 @@ def test_ipv4_and_ipv6_share_a_port() -> None:
                 open_udp("0.0.0.0", six.getsockname()[1], receive_buffer=65_536).close()
                 shared += 1
         assert shared >= 5
+
+
+def test_a_long_datagram_may_be_fragmented_on_its_way() -> None:
+    """Not "don't fragment": a request longer than the path's MTU reaches a phone all the same."""
+    with bind.open_udp("127.0.0.1", 0, receive_buffer=4096) as sock:
+        assert sock.getsockopt(socket.IPPROTO_IP, bind.MTU_DISCOVER) == bind.PMTUDISC_DONT
+
+
+def test_the_address_that_leads_to_a_peer() -> None:
+    assert bind.own_address_to("127.0.0.1") == "127.0.0.1"
+    assert "127.0.0.1" in bind.own_addresses()

@@ -234,3 +234,59 @@ def test_what_is_wrong_with_a_certificate_is_said(settings: TlsSettings, tmp_pat
         Certificates(wrong)
     assert str(wrong.certificate) in str(caught.value)
     assert "softswitch certificate" in caught.value.hint
+
+
+# --- servers that we dial ---------------------------------------------------------------------------------------------
+
+
+async def test_a_server_is_dialled_when_its_name_is_known(ear: Ear, settings: TlsSettings) -> None:
+    """RFC 5922: the certificate must be for the name that was asked for."""
+    server_ear = Ear()
+    server = await listening(server_ear, Certificates(settings))
+    ours = await listening(ear, Certificates(replace(settings, authorities=settings.certificate)))
+    try:
+        flow = Flow("tls", "127.0.0.1", server.port, 1)
+        ours.expect(flow, "localhost")
+        ours.send(MESSAGE, flow)
+        await server_ear.until(lambda: len(server_ear.heard) == 1)
+        assert server_ear.heard[0][0] == MESSAGE
+        server.send(MESSAGE, server_ear.heard[0][1])
+        await ear.until(lambda: len(ear.heard) == 1)
+        ours.send(MESSAGE, flow)  # the connection is used again
+        await server_ear.until(lambda: len(server_ear.heard) == 2)
+        assert ours.counters.connections_dialled == 1
+    finally:
+        ours.close()
+        server.close()
+
+
+@pytest.mark.parametrize("name", ["another.example", ""])
+async def test_a_server_of_another_name_is_not_spoken_to(ear: Ear, settings: TlsSettings, name: str) -> None:
+    server_ear = Ear()
+    server = await listening(server_ear, Certificates(settings))
+    ours = await listening(ear, Certificates(replace(settings, authorities=settings.certificate)))
+    try:
+        flow = Flow("tls", "127.0.0.1", server.port, 1)
+        if name:
+            ours.expect(flow, name)
+        ours.send(MESSAGE, flow)
+        await ear.until(lambda: ear.failed == [flow])
+        assert server_ear.heard == []
+    finally:
+        ours.close()
+        server.close()
+
+
+async def test_a_server_signed_by_nobody_we_trust_is_not_spoken_to(ear: Ear, settings: TlsSettings) -> None:
+    server_ear = Ear()
+    server = await listening(server_ear, Certificates(settings))
+    ours = await listening(ear, Certificates(settings))
+    try:
+        flow = Flow("tls", "127.0.0.1", server.port, 1)
+        ours.expect(flow, "localhost")
+        ours.send(MESSAGE, flow)
+        await ear.until(lambda: ear.failed == [flow])
+        assert server_ear.heard == []
+    finally:
+        ours.close()
+        server.close()

@@ -3,7 +3,10 @@ from __future__ import annotations
 import pytest
 
 from softswitch.effects import Flow
+from softswitch.outside import Trunk
 from softswitch.sip.bans import BanLimits, Bans, is_scanner
+from softswitch.sip.guesses import Guesses
+from softswitch.sip.spared import Spared, trunk_networks
 
 STRANGER = Flow("udp", "192.0.2.66", 5060)
 NEIGHBOUR = Flow("udp", "192.0.2.66", 5062)  # behind the same router
@@ -63,6 +66,39 @@ def test_a_phone_that_has_logged_in_is_never_cut_off(bans: Bans, proven: set[Flo
     assert not bans.drops(NEIGHBOUR, 1.0)
     for _ in range(50):
         assert bans.strike(NEIGHBOUR, 0.0) is None  # its password was changed
+
+
+def test_a_bad_phone_in_an_office_locks_out_nobody_but_itself() -> None:
+    """S4: where somebody has proved an account a ban is for one socket."""
+    guesses = Guesses()
+    bans = Bans(guesses.proven, LIMITS, lives_at=guesses.lives_at)
+    colleague, newcomer = STRANGER._replace(port=7000), STRANGER._replace(port=7001)
+    guesses.succeeded(colleague, "anna")
+    strike_out(bans, STRANGER, 0.0)
+    assert bans.in_force(1.0)[0].name == "192.0.2.66:5060"
+    assert bans.drops(STRANGER, 1.0) and not bans.drops(colleague, 1.0) and not bans.drops(newcomer, 1.0)
+    guesses.forget(colleague)
+    strike_out(bans, NEIGHBOUR, 0.0)
+    assert bans.in_force(1.0)[-1].name == "192.0.2.66", "nobody there is known any more"
+
+
+def test_trunks_and_the_operators_networks_are_never_banned() -> None:
+    spared = Spared(["203.0.113.0/24"])
+    spared.set_hosts(["192.0.2.66", "2001:db8::/32"])
+    bans = Bans(lambda flow: False, LIMITS, spared=spared)
+    for host in ("203.0.113.9", "192.0.2.66", "2001:db8::1"):
+        flow = Flow("udp", host, 5060)
+        assert not any(bans.strike(flow, 0.0) for _ in range(50))
+        assert bans.scanner(flow, "smap", 0.0) is None
+        bans.ban((host, 0), "by hand", 0.0)
+        assert not bans.drops(flow, 1.0)
+    strike_out(bans, Flow("udp", "198.51.100.1", 1), 0.0)
+
+
+def test_the_addresses_of_a_trunk() -> None:
+    servers = ("192.0.2.1:5080", "sip:[2001:db8::1]:5060;transport=tcp", "sip.example.com", "!")
+    trunk = Trunk("t", servers=servers, accept=("10.0.0.0/8", "x.y"))
+    assert trunk_networks([trunk]) == ["192.0.2.1", "2001:db8::1", "10.0.0.0/8"]
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "127.9.9.9", "::1"])

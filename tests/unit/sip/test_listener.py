@@ -74,3 +74,38 @@ def test_a_peer_is_reached_at_its_source_address(uri: str, port: int) -> None:
     assert peer_flow(uri, flow) == flow._replace(port=port)
     stream = Flow("tcp", "192.0.2.7", 40000, 1, 3)
     assert peer_flow(uri, stream) is stream
+
+
+# --- a switch behind a router, and one with several networks -------------------------------------------------------------
+
+LAN = ("10.0.0.0/8", "fc00::/7")
+
+
+@pytest.mark.parametrize(
+    ("peer", "place"),
+    [
+        ("203.0.113.9", "198.51.100.1:15060"),
+        ("10.0.0.9", "10.0.0.1:5060"),
+        ("10.9.0.9", "10.9.0.1:5060"),
+        ("127.0.0.1", "127.0.0.1:5060"),
+        ("192.168.1.1", "198.51.100.1:15060"),  # not one of the networks in the settings
+    ],
+)
+def test_phones_in_local_networks_are_told_our_own_address(peer: str, place: str) -> None:
+    listener = Listener("udp", "0.0.0.0", 5060, "198.51.100.1", 15060, LAN, lambda peer: f"{peer.rpartition('.')[0]}.1")
+    assert sent_by(listener, Flow("udp", peer, 5060)) == place
+    bound = Listener("udp", "10.0.0.1", 5060, "198.51.100.1", 15060, LAN)
+    assert sent_by(bound, Flow("udp", "10.9.0.9", 5060)) == "10.0.0.1:5060"
+
+
+def test_without_an_advertised_address_it_is_the_one_that_leads_to_the_peer() -> None:
+    listener = Listener("udp", "0.0.0.0", 5060, own=lambda peer: f"{peer.rpartition('.')[0]}.1")
+    assert sent_by(listener, Flow("udp", "203.0.113.9", 5060)) == "203.0.113.1:5060"
+
+
+def test_a_sips_contact() -> None:
+    tls, udp = Listener("tls", "198.51.100.1", 5061), Listener("udp", "198.51.100.1", 5060)
+    peer = Flow("tls", "192.0.2.1", 40_000, 0, 1)
+    assert contact(tls, peer, secure=True) == "<sips:198.51.100.1:5061>"
+    assert contact(Listener("wss", "198.51.100.1", 443), peer, secure=True) == "<sips:198.51.100.1:443;transport=ws>"
+    assert contact(udp, peer, secure=True) == "<sip:198.51.100.1:5060>"  # That would be a lie.

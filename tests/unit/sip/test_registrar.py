@@ -8,7 +8,7 @@ import pytest
 
 from softswitch.directory import Account
 from softswitch.effects import DeviceReachable, Flow, Publish
-from softswitch.events import BindingAdded, BindingRemoved
+from softswitch.events import BindingAdded, BindingReachable, BindingRemoved, BindingUnreachable
 from softswitch.sip.listener import Listener
 from softswitch.sip.registrar import Registrar
 from tests.unit.sip.peer import PHONE, PHONE_TCP, parsed, request
@@ -58,7 +58,7 @@ def test_a_phone_binds_refreshes_and_leaves() -> None:
     site = Site()
     status, headers = site.register(now=10.0, expires="600", headers="User-Agent: Desk 1\r\n")
     assert (status, listed(headers)) == (200, ["<sip:alice@192.0.2.7:5060>;expires=600"])
-    assert "Supported: path\r\n" in headers
+    assert "Supported: path, outbound, gruu\r\n" in headers and "Require:" not in headers
     reachable, added = site.events()
     assert reachable == DeviceReachable("alice", True)
     assert added == BindingAdded(
@@ -333,3 +333,241 @@ def test_an_administrator_removes_bindings() -> None:
 def test_the_date_is_told_when_the_clock_is_known() -> None:
     assert "Date: Sat, 13 Nov 2010 23:29:00 GMT\r\n" in Site(epoch=1289690940.0 - 7.0).register(now=7.2)[1]
     assert "Date:" not in Site().register()[1]
+
+
+# --- Outbound (RFC 5626) ----------------------------------------------------------------------------------------------
+
+OUTBOUND = "Supported: path, outbound\r\n"
+TLS_ONE, TLS_TWO = Flow("tls", "192.0.2.7", 40_001, 2, 11), Flow("tls", "192.0.2.7", 40_002, 2, 12)
+
+
+def flow_of(reg_id: int, uri: str = "sip:alice@192.168.1.5;transport=tls", instance: str = "urn:uuid:1") -> str:
+    return f'<{uri}>;+sip.instance="<{instance}>";reg-id={reg_id}'
+
+
+def test_several_flows_of_one_phone_stand_beside_each_other_and_ring_once() -> None:
+    site = Site()
+    status, headers = site.register(flow_of(1), 0.0, headers=OUTBOUND, flow=TLS_ONE)
+    assert status == 200 and "Require: outbound\r\n" in headers and "Flow-Timer: 120\r\n" in headers
+    _, headers = site.register(flow_of(2), 1.0, headers=OUTBOUND, flow=TLS_TWO, call_id="reg-2")
+    assert len(listed(headers)) == 2
+    (binding,) = site.registrar.bindings("alice", 2.0)
+    assert binding.flow == TLS_TWO and [one.flow for one in binding.spare] == [TLS_ONE]
+    assert len(site.registrar.every("alice", 2.0)) == 2
+    # A refresh of one flow is a refresh of that one.
+    site.register(flow_of(1), 3.0, headers=OUTBOUND, flow=TLS_ONE)
+    assert len(site.registrar) == 2
+    site.registrar.flow_failed(TLS_TWO, 4.0)
+    (binding,) = site.registrar.bindings("alice", 5.0)
+    assert binding.flow == TLS_ONE and binding.spare == ()
+    assert not any(isinstance(event, DeviceReachable) and not event.reachable for event in site.events())
+
+
+def test_a_flow_that_comes_back_on_another_connection_takes_its_own_place() -> None:
+    site = Site()
+    site.register(flow_of(1), 0.0, headers=OUTBOUND, flow=TLS_ONE)
+    site.register(
+        flow_of(1, "sip:alice@192.168.1.5:5999;transport=tls"), 1.0, headers=OUTBOUND, flow=TLS_TWO, call_id="new"
+    )
+    assert [one.flow for one in site.registrar.every("alice", 2.0)] == [TLS_TWO]
+
+
+def test_a_stream_is_preferred_to_udp() -> None:
+    site = Site()
+    site.register(flow_of(1), 0.0, headers=OUTBOUND, flow=TLS_ONE)
+    site.register(flow_of(2, "sip:alice@192.168.1.5"), 9.0, headers=OUTBOUND, flow=PHONE)
+    (binding,) = site.registrar.bindings("alice", 10.0)
+    assert binding.flow == TLS_ONE
+
+
+def test_one_flow_is_removed_by_its_reg_id() -> None:
+    site = Site()
+    site.register(flow_of(1), 0.0, headers=OUTBOUND, flow=TLS_ONE)
+    site.register(flow_of(2), 1.0, headers=OUTBOUND, flow=TLS_TWO)
+    site.register(flow_of(1), 2.0, headers=OUTBOUND, flow=TLS_ONE, expires="0")
+    assert [one.reg_id for one in site.registrar.every("alice", 3.0)] == ["2"]
+
+
+def test_a_phone_that_gives_up_outbound_is_still_one_phone() -> None:
+    site = Site()
+    site.register(flow_of(1), 0.0, headers=OUTBOUND, flow=TLS_ONE)
+    site.register('<sip:alice@192.0.2.7>;+sip.instance="<urn:uuid:1>"', 1.0, call_id="other")
+    assert [one.contact for one in site.registrar.every("alice", 2.0)] == ["sip:alice@192.0.2.7"]
+    site.register(flow_of(3), 2.0, headers=OUTBOUND, flow=TLS_TWO, call_id="third")
+    assert [one.reg_id for one in site.registrar.every("alice", 3.0)] == ["3"]
+
+
+@pytest.mark.parametrize("reg_id", ["0", "4294967295", "x", "-1", "99999999999999999999"])
+def test_a_reg_id_is_a_positive_number(reg_id: str) -> None:
+    contact = f'<sip:alice@192.0.2.7>;+sip.instance="<urn:uuid:1>";reg-id={reg_id}'
+    assert Site().register(contact, headers=OUTBOUND)[0] == 400
+
+
+def test_two_flows_in_one_request_are_400() -> None:
+    assert Site().register(f"{flow_of(1)}, {flow_of(2)}", headers=OUTBOUND)[0] == 400
+
+
+@pytest.mark.parametrize(
+    ("path", "status"),
+    [
+        ("", 439),
+        ("Path: <sip:edge.example;lr>\r\n", 439),
+        ("Path: <sip:core.example;lr>, <sip:tok@edge.example;lr;ob>\r\n", 200),
+    ],
+)
+def test_the_first_hop_must_know_what_a_flow_is(path: str, status: int) -> None:
+    via = "Via: SIP/2.0/TLS 192.168.1.5:5061;branch=z9hG4bKinner\r\n"
+    assert Site().register(flow_of(1), headers=f"{OUTBOUND}{via}{path}", flow=TLS_ONE)[0] == status
+
+
+def test_flows_survive_a_restart_each_with_its_own_key() -> None:
+    site = Site()
+    site.register(flow_of(1), 0.0, headers=OUTBOUND, flow=PHONE)
+    site.register(flow_of(2), 0.0, headers=OUTBOUND, flow=Flow("udp", "192.0.2.7", 6000))
+    after = Site()
+    after.registrar.restore([event for event in site.events() if isinstance(event, BindingAdded)], 1.0)
+    assert sorted(one.reg_id for one in after.registrar.every("alice", 2.0)) == ["1", "2"]
+    assert len(after.registrar.bindings("alice", 2.0)) == 1
+
+
+# --- public GRUUs (RFC 5627) --------------------------------------------------------------------------------------------
+
+PHONE_WITH_GRUU = '<sip:alice@192.168.1.5>;+sip.instance="<urn:uuid:f81d>"'
+
+
+def test_a_gruu_is_given_to_who_asks_for_it() -> None:
+    site = Site()
+    site.registrar.domains = {"pbx.test"}
+    assert "pub-gruu" not in site.register(PHONE_WITH_GRUU)[1]
+    _, headers = site.register(PHONE_WITH_GRUU, headers="Supported: gruu\r\n")
+    assert ';pub-gruu="sip:alice@pbx.test;gr=urn:uuid:f81d"' in headers
+    assert "pub-gruu" not in site.register("<sip:alice@192.0.2.9>;pub-gruu=x", call_id="b")[1]
+    site.registrar.domains = {"another.test"}  # It would not lead to us.
+    assert "pub-gruu" not in site.register(PHONE_WITH_GRUU, headers="Supported: gruu\r\n")[1]
+
+
+def test_a_gruu_leads_to_its_phone_and_to_no_other() -> None:
+    site = Site()
+    site.registrar.domains = {"pbx.test"}
+    site.register(PHONE_WITH_GRUU, headers="Supported: gruu\r\n")
+    site.register('<sip:alice@192.168.1.6>;+sip.instance="<urn:uuid:other>"', call_id="b")
+    found = site.registrar.gruu("sip:alice@pbx.test;gr=urn:uuid:f81d", 1.0)
+    assert found is not None and found.contact == "sip:alice@192.168.1.5"
+    for uri in (
+        "sip:alice@pbx.test", "sip:alice@pbx.test;gr=urn:uuid:none", "sip:bob@pbx.test;gr=urn:uuid:f81d",
+        "sip:alice@elsewhere.test;gr=urn:uuid:f81d", "tel:+48;gr=urn:uuid:f81d", "garbage",
+    ):  # fmt: skip
+        assert site.registrar.gruu(uri, 1.0) is None
+    assert site.registrar.gruu("sip:alice@pbx.test;gr=urn:uuid:f81d", 10_000.0) is None  # run out
+
+
+def test_an_instance_that_is_no_plain_text_is_escaped_and_found_again() -> None:
+    site = Site()
+    site.registrar.domains = {"pbx.test"}
+    odd = 'urn:x;y="z" 100%'
+    contact = f'<sip:alice@192.168.1.5>;+sip.instance="<{odd}>"'.replace('"z"', '\\"z\\"')
+    _, headers = site.register(contact, headers="Supported: gruu\r\n")
+    gruu = re.findall(r'pub-gruu="([^"]*)"', headers)
+    assert len(gruu) == 1 and site.registrar.gruu(gruu[0], 1.0) is not None
+
+
+# --- requests follow the phone -----------------------------------------------------------------------------------------
+
+
+def test_what_goes_to_a_gruu_goes_to_the_contact_wherever_it_is_now() -> None:
+    site = Site()
+    site.registrar.domains = {"pbx.test"}
+    site.register(PHONE_WITH_GRUU, headers="Supported: gruu\r\nPath: <sip:edge.example;lr>\r\n", flow=TLS_ONE)
+    old = Flow("udp", "203.0.113.9", 5060)
+    assert site.registrar.way("sip:alice@pbx.test;gr=urn:uuid:f81d", old, 1.0) == (
+        "sip:alice@192.168.1.5", TLS_ONE, "Route: <sip:edge.example;lr>\r\n",
+    )  # fmt: skip
+    assert site.registrar.way("sip:alice@x.test;gr=urn:uuid:f81d", old, 1.0) == (
+        "sip:alice@x.test;gr=urn:uuid:f81d",
+        old,
+        "",
+    )
+
+
+def test_a_flow_that_its_phone_has_left_becomes_the_one_it_came_back_on() -> None:
+    site = Site()
+    nat = "<sip:alice@192.168.1.5:5060>"
+    first, second, third = (Flow("udp", "203.0.113.9", port) for port in (31_000, 32_000, 33_000))
+    for flow in (first, second, third):
+        site.register(nat, flow=flow)
+    assert site.registrar.way("sip:x", first, 1.0)[1] == third
+    assert site.registrar.way("sip:x", second, 1.0)[1] == third
+    # Somebody else is registered where the phone was: what goes there is theirs.
+    bob = request("REGISTER", contact="<sip:bob@10.0.0.1>", call_id="b").replace(b"1000@", b"bob@")
+    assert site.registrar.register(parsed(bob, first), Account("bob"), 2.0)[0] == 200
+    assert site.registrar.way("sip:x", first, 3.0)[1] == first
+    site.registrar.remove("alice")
+    assert site.registrar.way("sip:x", second, 4.0)[1] == second
+
+
+def test_a_port_that_a_contact_only_claims_is_nobodys_to_leave() -> None:
+    """Behind the same address may be another phone's port: claiming it and moving on must not steal what is sent there."""
+    site = Site()
+    victim = Flow("udp", "203.0.113.9", 31_000)
+    site.register("<sip:alice@203.0.113.9:31000>", flow=victim._replace(port=40_000))
+    assert site.registrar.bindings("alice", 0.0)[0].flow == victim
+    site.register("<sip:alice@203.0.113.9:40000>", flow=victim._replace(port=40_000), call_id="b")
+    site.registrar.remove("alice", contact="sip:alice@203.0.113.9:31000")
+    assert site.registrar.way("sip:x", victim, 1.0)[1] == victim
+
+
+def test_twins_behind_two_nats_are_two_phones() -> None:
+    """Two homes with the same private addresses: the URI is the same, the phone is not."""
+    site = Site()
+    uri = "<sip:alice@192.168.1.5:5060>"
+    home, office = Flow("udp", "203.0.113.9", 31_000), Flow("udp", "198.51.100.77", 5060)
+    site.register(uri, flow=home)
+    site.register(uri, flow=office, call_id="office")
+    assert {one.flow for one in site.registrar.bindings("alice", 1.0)} == {home, office}
+    site.register(uri, flow=office._replace(port=5099), call_id="office")  # its NAT has given it another port
+    assert len(site.registrar) == 2
+    site.register(uri, flow=home, expires="0")
+    assert [one.flow.port for one in site.registrar.bindings("alice", 2.0)] == [5099]
+    # The same phone behind another address keeps its Call-ID, or is known by its instance.
+    site.register(uri, flow=Flow("udp", "192.0.2.250", 7), call_id="office")
+    assert len(site.registrar) == 1
+
+
+# --- sips (RFC 5630) -----------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("flow", "status"), [(PHONE, 403), (PHONE_TCP, 403), (TLS_ONE, 200)])
+def test_a_sips_contact_needs_an_encrypted_way(flow: Flow, status: int) -> None:
+    got, headers = Site().register("<sips:alice@192.0.2.7:5061>", flow=flow)
+    assert got == status and ("Warning: 381" in headers) is (status == 403)
+
+
+# --- reachable or not -----------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("policy", "rung", "bound"), [("skip", 0, 1), ("remove", 0, 0), ("ring", 1, 1)])
+def test_a_contact_that_does_not_answer(policy: str, rung: int, bound: int) -> None:
+    site = Site(unreachable=policy)
+    site.register()
+    site.events()
+    site.registrar.silent("alice", "sip:alice@192.0.2.7:5060", 3)
+    site.registrar.silent("alice", "sip:alice@192.0.2.7:5060", 4)
+    assert len(site.registrar.bindings("alice", 1.0)) == rung and len(site.registrar.every("alice", 1.0)) == bound
+    events = site.events()
+    assert events[0] == BindingUnreachable("alice", "sip:alice@192.0.2.7:5060", 3)
+    assert (DeviceReachable("alice", False) in events) is (policy != "ring")
+
+
+def test_and_answers_again() -> None:
+    site = Site()
+    site.register()
+    key = "sip:alice@192.0.2.7:5060"
+    site.registrar.silent("alice", key, 3)
+    site.events()
+    site.registrar.answered("alice", key, 0.0123)
+    assert site.events() == [BindingReachable("alice", key, 12.3), DeviceReachable("alice", True)]
+    assert site.registrar.bindings("alice", 1.0)[0].rtt == 0.0123
+    site.registrar.silent("alice", key, 3)
+    site.events()
+    site.register()
+    assert [type(event) for event in site.events()] == [DeviceReachable, BindingAdded, BindingReachable]

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.config import Config
 from alembic.migration import MigrationContext
@@ -28,7 +29,7 @@ from softswitch.store.reports import Reports
 from softswitch.store.schema import metadata
 from softswitch.store.sqlite import Store
 from softswitch.store.statements import REVISION
-from tests.unit.store.test_contract import ended, started
+from tests.unit.store.samples import ended, started
 
 MIGRATIONS = Path(statements.__file__).parent / "migrations"
 
@@ -110,6 +111,26 @@ async def test_a_new_file_is_private_and_safe(tmp_path: Path) -> None:
     rows = await store._connection.execute_fetchall("PRAGMA synchronous")
     assert [tuple(row) for row in rows] == [(2,)]  # FULL
     await store.close()
+
+
+async def test_calls_from_before_their_trunk_was_noted_have_none(path: Path) -> None:
+    settings = Config()
+    settings.set_main_option("script_location", str(MIGRATIONS))
+    engine = create_engine(f"sqlite:///{path}")
+    with engine.begin() as connection:
+        settings.attributes["connection"] = connection
+        command.downgrade(settings, "0004")
+    engine.dispose()
+    with closing(sqlite3.connect(path)) as connection:
+        columns = [row[1] for row in connection.execute("PRAGMA table_info(calls)")]
+        assert "trunk" not in columns
+        values = ["[]" if one == "path" else "old" if one == "call" else 1 for one in columns]
+        connection.execute(f"INSERT INTO calls VALUES ({', '.join('?' * len(columns))})", values)
+        connection.commit()
+    await (await Store.open(path)).close()
+    reports = await Reports.open(path)
+    assert [(one.call, one.trunk, one.path) for one in await reports.recent_calls()] == [("old", "", ())]
+    await reports.close()
 
 
 NEXT = "8888"  # a revision after the newest

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from pathlib import Path
 
 import pytest
 
@@ -29,6 +30,26 @@ def test_the_demo_is_a_working_hotline(clips: Clips) -> None:
     hours = demo.directory.hours["Standardowe"]
     assert (hours.spans[0].days, hours.spans[0].start, hours.spans[0].end) == ((0, 1, 2, 3, 4), 480, 1200)
     assert (hours.timezone, hours.holidays) == ("Europe/Warsaw", "pl")
+    queue = demo.directory.queues["infolinia"]
+    assert (queue.title, queue.strategy, queue.tier_mode) == ("Infolinia", "longest_idle", "busy")
+    assert [(one.agent, one.tier) for one in queue.members] == [("anna", 0), ("piotr", 1)]
+    assert [(one.agent, one.tier) for one in demo.agents()] == [("anna", 0), ("piotr", 1)]
+
+
+def test_the_tree_is_written_as_one_reads_it_and_as_its_page_shows_it() -> None:
+    text = export_site(demo_site(SeededEntropy(), "pbx.example.com").directory)
+    menu = text[text.index("[menu.hotline]") :]
+    assert menu.splitlines()[6:8] == ["[menu.hotline.branches]", "2 = ["]
+    page = (Path(__file__).parents[3] / "docs" / "menus.md").read_text(encoding="utf-8")
+    assert menu in page
+
+
+def test_the_demo_speaks_english(clips: Clips) -> None:
+    demo = demo_site(SeededEntropy(), "pbx.example.com", "en")
+    check_site(demo.directory, clips=clips)
+    assert (demo.directory.language, list(demo.directory.hours)) == ("en", ["Standard"])
+    assert [queue.title for queue in demo.directory.queues.values()] == ["Helpline"]
+    assert [one.name for one in demo.users()] == ["Office", "Service"]
 
 
 def test_every_password_is_fresh_long_and_not_kept() -> None:

@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from softswitch.acd.agent import Condition
+from softswitch.acd.queue import EXCLUDED
 from softswitch.acd.strategy import STRATEGIES as engine_strategies
 from softswitch.directory import (
     Account,
@@ -19,6 +20,7 @@ from softswitch.directory import (
     GotoStep,
     Hours,
     HoursStep,
+    Mailbox,
     Membership,
     Menu,
     PlayStep,
@@ -28,8 +30,8 @@ from softswitch.directory import (
 from softswitch.errors import ConfigError
 from softswitch.store.clips import Clips
 from softswitch.store.demo import demo_site
-from softswitch.store.objects import EMPTY_WHEN, STRATEGIES
 from softswitch.store.passwords import digests
+from softswitch.store.queue_objects import EMPTY_WHEN, STRATEGIES
 from softswitch.store.site import check_site, diff_sites, export_site, parse_site
 from tests.unit.store.seeded import SeededEntropy
 
@@ -140,9 +142,9 @@ def test_digests_do_not_survive_a_change_of_domain() -> None:
         ('members = ["anna"]', "members = [{ agent = 'anna', teir = 1 }]", "queue.sales.members[0].teir", '"tier"'),
         ('members = ["anna"]', "members = 'anna'", "queue.sales.members", "a list of agents"),
         ('"1" = "queue:sales"', '"1" = "queue:sale"', "menu.main.steps[2].choice.1", 'did you mean "sales"?'),
-        ('"1" = "queue:sales"', '"12" = "queue:sales"', "menu.main.steps[2].choice", "keys 0-9"),
+        ('"1" = "queue:sales"', '"a1" = "queue:sales"', "menu.main.steps[2].choice", "keys 0-9"),
         ('"1" = "queue:sales"', '"1" = "sales"', "menu.main.steps[2].choice.1", "queue:NAME"),
-        ('800 = "menu:main"', '800 = "hangup"', "menu.main", "an extension or another menu"),
+        ('800 = "menu:main"', '800 = "hangup"', "menu.main", "an extension, a trunk or another menu"),
         ('800 = "menu:main"', '800 = "menu:main"\n102 = "echo"', "extensions.102", "another number"),
         ('800 = "menu:main"', '800 = "menu:main"\n"*301" = "echo"', "extensions.*301", "another number"),
         ('800 = "menu:main"', '800 = "menu:main"\n801 = "music:jazz"', "extensions.801", "a music class"),
@@ -261,7 +263,7 @@ def test_a_site_built_by_a_program_is_checked_too() -> None:
 
 def test_the_words_of_a_queue_are_those_of_the_engine() -> None:
     assert set(STRATEGIES) == set(engine_strategies)
-    assert set(EMPTY_WHEN) == {str(one) for one in Condition} - {"idle"}
+    assert set(EMPTY_WHEN) == {str(one) for one in Condition} - {"idle"} | {EXCLUDED}
 
 
 # --- round trip of everything ----------------------------------------------------------------------------------------
@@ -317,12 +319,15 @@ def sites(draw: st.DrawFn) -> Directory:
         hours={hours.name: hours},
         queues={queue.name: queue},
         menus={menu.name: menu},
-        extensions={"*99": f"menu:{menu.name}"},
+        extensions={"#99": f"menu:{menu.name}"},
         music={"calm": ("a.wav", draw(words))},
         language=draw(st.sampled_from(["pl", "en-GB"])),
         aliases=("10.0.0.1",),
         codecs=draw(st.sampled_from([("opus", "G722", "PCMA", "PCMU", "*"), ("PCMU",)])),
         conferences={"team": Conference("team", title=draw(words), pin=draw(st.sampled_from(["", "1234"])))},
+        mailboxes={
+            "7": Mailbox("7", title=draw(words), pin="1357", email=("a@b.example",), days=draw(st.integers(0, 9)))
+        },
     )
 
 

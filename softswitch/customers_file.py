@@ -1,0 +1,211 @@
+"""Lists of customers as CSV, as other programs write and read them. What is wrong names its line and its column."""
+
+from __future__ import annotations
+
+import csv
+import io
+import re
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from softswitch.call.customers import Customer
+from softswitch.numbers import normalise
+
+COLUMNS: Final = ("customer", "name", "numbers", "language", "vip", "segment", "manager")
+# Other headings of the same columns, in lower case.
+HEADINGS: Final[Mapping[str, str]] = {
+    "id": "customer", "customer_id": "customer", "customer id": "customer", "klient": "customer", "nr klienta": "customer",
+    "numer klienta": "customer", "nazwa": "name", "nazwisko": "name", "imię i nazwisko": "name", "number": "numbers",
+    "phone": "numbers", "phones": "numbers", "telefon": "numbers", "telefony": "numbers", "numer": "numbers",
+    "numery": "numbers", "język": "language", "jezyk": "language", "opiekun": "manager", "account manager": "manager",
+}  # fmt: skip
+TRUE: Final = frozenset(("1", "yes", "true", "tak", "y", "t", "vip", "x"))
+FALSE: Final = frozenset(("", "0", "no", "false", "nie", "n", "f"))
+MOST_NUMBERS: Final = 20
+MOST_FIELDS: Final = 40
+LONGEST: Final[Mapping[str, int]] = {"customer": 64, "name": 128, "segment": 64, "manager": 64, "language": 8}
+LONGEST_FIELD: Final = 512
+MOST_PROBLEMS: Final = 50
+_between = re.compile(r"[|;,/]").split
+# What an import has put into its one spelling already: asking the library again would take most of its time.
+_is_spelt = re.compile(r"\+[1-9][0-9]{6,14}", re.ASCII).fullmatch
+_is_language = re.compile(r"[a-z]{2}(-[A-Za-z]{2})?").fullmatch
+
+
+@dataclass(slots=True)
+class ProblemList:
+    """What is wrong with a file; the first ones, and how many there are."""
+
+    found: list[str] = field(default_factory=list)
+    count: int = 0
+
+    def add(self, where: str, column: str, value: object, expected: str) -> None:
+        self.count += 1
+        if len(self.found) < MOST_PROBLEMS:
+            place = f"{where}, column {column}" if where else column
+            self.found.append(f"{place}: {value!r}; expected {expected}")
+
+
+def decoded(data: bytes) -> str:
+    """A file's text: UTF-8, or what Windows writes in Poland."""
+    try:
+        return data.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        return data.decode("cp1250", "replace")
+
+
+def read(
+    text: str, country: str, problems: ProblemList, *, agents: Collection[str] | None = None
+) -> list[dict[str, Any]]:
+    """The rows of a file; what is wrong goes to `problems`. `agents`: who may be an account manager, None = not looked at."""
+    lines = io.StringIO(text, newline="")
+    reader = csv.reader(lines, delimiter=_delimiter(text))
+    found = _rows(reader, problems)
+    columns = [_column(one) for one in next(found, [])]
+    if not _check_header(columns, problems):
+        return []
+    rows: list[dict[str, Any]] = []
+    customers: dict[str, str] = {}
+    owners: dict[str, str] = {}
+    for cells in found:
+        where = f"line {reader.line_num}"
+        if not any(cell.strip() for cell in cells):
+            continue
+        if len(cells) > len(columns):
+            problems.add(
+                where, str(len(columns) + 1), cells[len(columns)], f"{len(columns)} columns, as in the first line"
+            )
+            continue
+        row = _row(columns, cells)
+        one = customer_of(row, country, problems, agents=agents, where=where)
+        if one.id in customers:
+            problems.add(where, "customer", one.id, f"each customer once: it is in {customers[one.id]} as well")
+        customers[one.id] = where
+        for number in one.numbers:
+            if (other := owners.setdefault(number, one.id)) != one.id:
+                problems.add(where, "numbers", number, f"a number of one customer: it is that of {other} as well")
+        rows.append(row_of(one))
+    return rows
+
+
+def _rows(reader: Iterator[list[str]], problems: ProblemList) -> Iterator[list[str]]:
+    try:
+        yield from reader
+    except csv.Error as error:
+        problems.add("", "file", str(error), "CSV")
+
+
+def _delimiter(text: str) -> str:
+    first = text.split("\n", 1)[0]
+    return max(",;\t", key=first.count)
+
+
+def _column(heading: str) -> str:
+    plain = heading.strip().lower()
+    return HEADINGS.get(plain, plain)
+
+
+def _check_header(columns: Sequence[str], problems: ProblemList) -> bool:
+    before = problems.count
+    if "customer" not in columns:
+        problems.add(
+            "line 1", "1", ", ".join(columns), f"headings, customer among them; known are {', '.join(COLUMNS)}"
+        )
+    for name in {one for one in columns if columns.count(one) > 1}:
+        problems.add("line 1", name, name, "each heading once")
+    if "" in columns:
+        problems.add("line 1", str(columns.index("") + 1), "", "a heading")
+    return problems.count == before
+
+
+def _row(columns: Sequence[str], cells: Sequence[str]) -> dict[str, Any]:
+    values = {name: cell.strip() for name, cell in zip(columns, cells, strict=False)}
+    row: dict[str, Any] = {name: values.pop(name) for name in COLUMNS if name in values}
+    row["fields"] = {name: value for name, value in values.items() if value}
+    return row
+
+
+def customer_of(
+    row: Mapping[str, Any], country: str, problems: ProblemList, *, agents: Collection[str] | None = None, where: str = ""
+) -> Customer:  # fmt: skip
+    """A customer from a row; what is wrong goes to `problems`."""
+    texts = {name: str(row.get(name) or "").strip() for name in LONGEST}
+    for name, longest in LONGEST.items():
+        if len(texts[name]) > longest or not texts[name].isprintable():
+            problems.add(where, name, texts[name][:80], f"at most {longest} characters on one line")
+    if not texts["customer"]:
+        problems.add(where, "customer", "", "a customer number")
+    language = texts["language"].lower()
+    if language and not _is_language(language):
+        problems.add(where, "language", texts["language"], 'a language code such as "pl"')
+    if agents is not None and texts["manager"] and texts["manager"] not in agents:
+        problems.add(where, "manager", texts["manager"], "the name of an agent of the site")
+    fields = row.get("fields") or {}
+    if not isinstance(fields, Mapping) or len(fields) > MOST_FIELDS:
+        problems.add(where, "fields", "", f"at most {MOST_FIELDS} further columns")
+        fields = {}
+    for name, value in fields.items():
+        if len(str(value)) > LONGEST_FIELD or name in COLUMNS or name == "id":
+            problems.add(
+                where, str(name), str(value)[:80], f"at most {LONGEST_FIELD} characters, in a column of another name"
+            )
+    numbers = _numbers(row.get("numbers"), country, problems, where)
+    return Customer(
+        texts["customer"], texts["name"], numbers, language, _vip(row.get("vip"), problems, where), texts["segment"],
+        texts["manager"], {str(name): str(value) for name, value in fields.items()},
+    )  # fmt: skip
+
+
+def _numbers(value: object, country: str, problems: ProblemList, where: str) -> tuple[str, ...]:
+    listed = isinstance(value, (list, tuple))  # by a program, which has read them once
+    written: Iterable[object] = value if isinstance(value, (list, tuple)) else _between(str(value or ""))
+    found: dict[str, None] = {}
+    for one in written:
+        text = str(one).strip()
+        if not text:
+            continue
+        number = text if listed and _is_spelt(text) else normalise(text, country)
+        if number:
+            found[number] = None
+        else:
+            problems.add(where, "numbers", text, 'telephone numbers such as "+48221234567|600100200"')
+    if len(found) > MOST_NUMBERS:
+        problems.add(where, "numbers", len(found), f"at most {MOST_NUMBERS}")
+    return tuple(found)
+
+
+def _vip(value: object, problems: ProblemList, where: str) -> bool:
+    text = str(value if value is not None else "").strip().lower()
+    if text not in TRUE and text not in FALSE:
+        problems.add(where, "vip", text, "yes or no")
+    return text in TRUE
+
+
+def row_of(one: Customer) -> dict[str, Any]:
+    """A customer as JSON values."""
+    return {
+        "customer": one.id, "name": one.name, "numbers": list(one.numbers), "language": one.language, "vip": one.vip,
+        "segment": one.segment, "manager": one.manager, "fields": dict(one.fields),
+    }  # fmt: skip
+
+
+def write(rows: Iterable[Mapping[str, Any]]) -> str:
+    """Rows as CSV, in a form that `read` reads."""
+    rows = list(rows)
+    further = sorted({name for row in rows for name in row["fields"]})
+    out = io.StringIO(newline="")
+    writer = csv.writer(out)
+    writer.writerow((*COLUMNS, *further))
+    for row in rows:
+        fixed = [row[name] for name in COLUMNS]
+        fixed[2], fixed[4] = "|".join(row["numbers"]), "yes" if row["vip"] else "no"
+        writer.writerow(
+            (*map(_harmless, map(str, fixed)), *(_harmless(str(row["fields"].get(name, ""))) for name in further))
+        )
+    return out.getvalue()
+
+
+def _harmless(cell: str) -> str:
+    """A cell that a spreadsheet does not take for a formula; telephone numbers stay as they are."""
+    return f"'{cell}" if cell[:1] in ("=", "@") else cell

@@ -1,0 +1,84 @@
+"""What operators and their programs may order of calls."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from softswitch.call import orders
+from softswitch.call.control import CallControl
+from softswitch.call.recording import Recording
+from softswitch.call.transfer import Note
+
+
+class Orders:
+    """The part of the switch that carries out orders about calls; each is an input with the time."""
+
+    calls: CallControl
+    _now: float
+
+    def hang_up(self, call: str, now: float) -> bool:
+        """End a call by an operator's order; False if there is no such call."""
+        self._now = now
+        return self.calls.hang_up(call, now)
+
+    def record(self, call: str, verb: str, by: str, now: float) -> str:
+        """Start, stop, pause or resume the recording of a call by an operator's order; "" or why that cannot be."""
+        self._now = now
+        return self.calls.record(call, verb, by, now)
+
+    def expect_recordings(self, calls: Iterable[str]) -> None:
+        """Calls that were being recorded when the switch went; before they are taken back."""
+        self.calls.board.recorder.expect(calls)
+
+    def adopt_recordings(self, recordings: Iterable[Recording], now: float) -> None:
+        """Recordings that media workers went on with while there was no switch; after the calls were taken back."""
+        self._now = now
+        self.calls.board.recorder.adopt(recordings, now)
+
+    def recording_interrupted(self, recording: int, seconds: float, octets: int, error: str, now: float) -> bool:
+        """The file of a recording whose writer died was looked after; False if we know of no such recording."""
+        self._now = now
+        return self.calls.board.recorder.interrupted(recording, seconds, octets, error, now)
+
+    def recordings_of(self, worker: int) -> list[tuple[int, str]]:
+        """What a worker is writing, or was: (recording, file)."""
+        return self.calls.board.recorder.files(worker)
+
+    def spy(self, call: str, account: str, mode: str, by: str, now: float) -> str:
+        """Ring an account's phone and let it supervise a call; "" or why not."""
+        self._now = now
+        return self.calls.spy(call, account, mode, by, now)
+
+    def originate(
+        self, account: str, number: str, now: float, *, by: str = "", by_itself: bool = False
+    ) -> tuple[str, str]:
+        """Ring an account's phone, and call a number for whoever answers; (the call's id, ""), or ("", why not)."""
+        self._now = now
+        return self.calls.originate(account, number, by, by_itself, now)
+
+    def merge(self, call: str, other: str, now: float) -> str:
+        """Make one conversation of two that the same phone is in; "" or why not."""
+        self._now = now
+        return self.calls.merge(call, other, now)
+
+    def transfer(
+        self, call: str, to: str, now: float, *, attended: bool = False, by: str = "", note: str = "", customer: str = ""
+    ) -> str:  # fmt: skip
+        """Lead the other party of a phone elsewhere, at once or after a consultation; "" or why not."""
+        self._now = now
+        return self.calls.transfer(call, to, attended, by, Note("", note, customer), now)
+
+    def steer_transfer(self, call: str, verb: str, now: float) -> str:
+        """Complete, abort, swap or merge what was begun, or escalate to a supervisor; "" or why not."""
+        self._now = now
+        return self.calls.steer_transfer(call, verb, now)
+
+    def set_phone(self, account: str, setting: str, value: str, by: str, now: float) -> str:
+        """Forwarding, do not disturb or call waiting of an account, by an operator's order; "" or why not."""
+        self._now = now
+        return orders.phone(self.calls.board, account, setting, value, by)
+
+    def conference(self, name: str, verb: str, call: str, by: str, now: float) -> str:
+        """Carry out an order for a conference; "" or why not."""
+        self._now = now
+        return self.calls.conference(name, verb, call, by, now)

@@ -1,0 +1,101 @@
+"""Lists of customers as CSV: what is read, and what is said about mistakes."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from softswitch.customers_file import ProblemList, decoded, read, write
+
+
+def good(text: str) -> list[dict[str, object]]:
+    problems = ProblemList()
+    rows = read(text, "pl", problems)
+    assert problems.found == []
+    return rows
+
+
+def wrong(text: str, **more: object) -> list[str]:
+    problems = ProblemList()
+    read(text, "pl", problems, **more)  # type: ignore[arg-type]
+    return problems.found
+
+
+def test_a_list() -> None:
+    text = (
+        "customer,name,numbers,language,vip,segment,manager,nip\r\n"
+        'K1,"Kowalski, Jan",601 000 111|+48 22 123 45 67,PL,yes,b2b,anna,526-000\r\n\r\nK2,,,,,,,\r\n'
+    )
+    assert good(text) == [
+        {"customer": "K1", "name": "Kowalski, Jan", "numbers": ["+48601000111", "+48221234567"], "language": "pl",
+         "vip": True, "segment": "b2b", "manager": "anna", "fields": {"nip": "526-000"}},
+        {"customer": "K2", "name": "", "numbers": [], "language": "", "vip": False, "segment": "", "manager": "", "fields": {}},
+    ]  # fmt: skip
+
+
+def test_what_a_polish_spreadsheet_writes() -> None:
+    data = "Klient;Nazwa;Telefon;VIP;Opiekun\nK1;Żółć;601000111;tak;anna\n".encode("cp1250")
+    assert good(decoded(data))[0] | {"name": "Żółć", "vip": True, "manager": "anna"} == good(decoded(data))[0]
+    assert good(decoded("\ufeffcustomer\nK1\n".encode()))[0]["customer"] == "K1"
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("name\nx\n", ["line 1, column 1: 'name'; expected headings, customer among them"]),
+        ("", ["line 1, column 1: ''; expected headings"]),
+        ("customer,customer\n", ["line 1, column customer: 'customer'; expected each heading once"]),
+        ("customer,\nK1,\n", ["line 1, column 2: ''; expected a heading"]),
+        ("customer,numbers\nK1,12a\n", ["line 2, column numbers: '12a'; expected telephone numbers such as"]),
+        ("customer,numbers\n\nK1,1\nK2,+48601000111\nK3,601000111\n", [
+            "line 3, column numbers: '1'",
+            "line 5, column numbers: '+48601000111'; expected a number of one customer: it is that of K2",
+        ]),
+        ("customer\nK1\nK1\n", ["line 3, column customer: 'K1'; expected each customer once: it is in line 2"]),
+        ("customer,name\n,x\n", ["line 2, column customer: ''; expected a customer number"]),
+        ("customer,vip\nK1,perhaps\n", ["line 2, column vip: 'perhaps'; expected yes or no"]),
+        ("customer,language\nK1,polski\n", ["line 2, column language: 'polski'; expected a language code"]),
+        ("customer\nK1,x\n", ["line 2, column 2: 'x'; expected 1 columns"]),
+        (f"customer\n{'K' * 65}\n", ["line 2, column customer: "]),
+        ('customer,name\nK1,"a\nb"\n', ["line 3, column name: 'a\\nb'; expected at most 128 characters on one line"]),
+    ],
+)  # fmt: skip
+def test_mistakes_name_their_place_and_what_was_expected(text: str, said: list[str]) -> None:
+    found = wrong(text)
+    assert len(found) == len(said), found
+    for one, begins in zip(found, said, strict=True):
+        assert one.startswith(begins)
+
+
+def test_a_manager_must_be_an_agent() -> None:
+    assert wrong("customer,manager\nK1,anna\nK2,ola\n", agents={"anna"}) == [
+        "line 3, column manager: 'ola'; expected the name of an agent of the site"
+    ]
+
+
+def test_only_the_first_mistakes_are_kept() -> None:
+    problems = ProblemList()
+    read("customer,vip\n" + "".join(f"K{one},?\n" for one in range(200)), "pl", problems)
+    assert problems.count == 200 and len(problems.found) == 50
+
+
+@given(st.lists(
+    st.fixed_dictionaries({
+        "name": st.text(st.characters(codec="utf-8", exclude_categories=["C", "Z"], exclude_characters="=@"), max_size=10),
+        "vip": st.booleans(), "segment": st.sampled_from(["", "b2b", 'a"b', "x;y,z"]),
+        "numbers": st.sampled_from([["+48601000111"], []]),
+        "fields": st.dictionaries(st.sampled_from(["nip", "city"]), st.sampled_from(["1", "a,b", 'q"']), max_size=2),
+    }), max_size=1,
+))  # fmt: skip
+@settings(max_examples=100)
+def test_what_is_written_is_read(rows: list[dict[str, object]]) -> None:
+    rows = [{"customer": f"K{index}", "language": "pl", "manager": ""} | row for index, row in enumerate(rows)]
+    assert good(write(rows)) == rows  # type: ignore[arg-type]
+
+
+@given(st.text(max_size=200))
+def test_no_text_harms(text: str) -> None:
+    problems = ProblemList()
+    assert isinstance(read("customer,numbers\n" + text, "pl", problems), list)
+    read(text, "pl", problems)
