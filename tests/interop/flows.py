@@ -146,7 +146,7 @@ def play(lab: Lab, number: int, caller: Caller, called: Called, options: Iterabl
         other.launch(called, timeout=60)
         one.run(caller, [(here.user, here.password, there.user)], timeout=60, options=options)
         other.finish()
-        assert one.complaints() == other.complaints() == []
+        assert (one.complaints(), other.complaints()) == ([], [])
 
 
 def phones(lab: Lab, number: int) -> tuple[Caller, Called]:

@@ -174,6 +174,7 @@ class Sipp(Phone):
             *(self.program, f"{account.server}:{account.port}", "-sf", path, "-inf", table),
             *("-i", LOOPBACK, "-p", self.sip_port, "-mi", LOOPBACK, "-mp", self.rtp_port, "-cp", self.control_port),
             *("-m", calls, "-r", rate, "-l", limit or calls, "-t", {"udp": "u1", "tcp": "t1"}[account.transport]),
+            *("-watchdog_interval", 0),  # it judges the machine, not the switch
             *("-nostdin", "-timeout", f"{round(timeout)}s", "-timeout_error"),
             *("-trace_err", "-error_file", self.dir / "errors.log", "-trace_stat", "-stf", self.dir / "statistics.csv"),
             *(["-rtp_echo"] if echo else []),
