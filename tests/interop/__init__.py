@@ -1,4 +1,3 @@
-
 import pytest
 
 # What these assert is shown as fully as what the tests themselves assert.

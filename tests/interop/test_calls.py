@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 
 import pytest
 
-from .conftest import HEARD, PROMPTS, StartBaresip
+from .conftest import PROMPTS, StartBaresip
 from .lab import Lab
 from .sipharness import PhoneError, audio
+from .sipharness.baresip import Baresip
 from .sipharness.listening import hear
 from .sipharness.tap import RtpTap
 
@@ -40,38 +42,35 @@ def test_two_phones_talk_hold_and_resume(
         callee.answer()
         caller.wait("established")
         callee.wait("established")
-        talk = listen(3)
+
+        def since(moment: float, phone: Baresip) -> Callable[[], audio.Signal]:
+            return lambda: tap.heard_by(phone.rtp_ports, moment)
+
+        # Each hears what the other says, from the wire and in the phone's own recording.
+        talk = time.time()
+        hear((said[callee], since(talk, caller)), (said[caller], since(talk, callee)))
+        hear((said[callee], caller.heard), (said[caller], callee.heard))
 
         first.hold()
         settled = listen(0.5) + 0.5
-        listen(2.5)
+        hear((music, since(settled, second)))
+        listen(1.5)
         resumed = time.time()
         first.resume()
         again = listen(0.5) + 0.5
-        listen(2.5)
-        end = time.time()
+        # All is as before.
+        hear((said[callee], since(again, caller)), (said[caller], since(again, callee)))
 
         # Either side hangs up: the one that held.
         first.hangup()
         second.wait("closed")
 
-    def heard(phone: object, since: float, until: float) -> audio.Signal:
+    def heard(phone: Baresip, since: float, until: float) -> audio.Signal:
         return tap.heard_by(phone.rtp_ports, since)[: int((until - since) * 8000)]
 
-    # Each hears what the other says, from the wire and in the phone's own recording.
-    assert audio.stretch(said[callee], heard(caller, talk + 0.5, talk + 3)) >= HEARD
-    assert audio.stretch(said[caller], heard(callee, talk + 0.5, talk + 3)) >= HEARD
-    assert audio.stretch(said[callee], caller.heard()[:20_000]) >= HEARD
-    assert audio.stretch(said[caller], callee.heard()[:20_000]) >= HEARD
-    # The held side hears music and nothing of the holder.
-    held = heard(second, settled, resumed)
-    assert audio.stretch(music, held) >= HEARD
-    assert audio.contains(said[first], held) < 0.2
-    # The holder hears nothing of the held side.
+    # While one held, neither heard the other.
+    assert audio.contains(said[first], heard(second, settled, resumed)) < 0.2
     assert audio.contains(said[second], heard(first, settled, resumed)) < 0.2
-    # Afterwards all is as before.
-    assert audio.stretch(said[callee], heard(caller, again, end)) >= HEARD
-    assert audio.stretch(said[caller], heard(callee, again, end)) >= HEARD
     # One stream to each phone, from beginning to end, without a loss or a jump backwards.
     for phone in (caller, callee):
         (stream,) = tap.to(phone.rtp_ports)

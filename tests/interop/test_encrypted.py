@@ -22,6 +22,7 @@ from .wirephone import WirePhone
 LAB = {"accounts": 40, "agents": 1, "tiers": 1}
 MEDIA_ENCRYPTION = ["srtp-mand", "dtls_srtp"]
 TALK = 3.0  # seconds
+ATTEMPTS = 4
 
 WebPhone: TypeAlias = Callable[[int, str, int], Awaitable[WirePhone]]
 
@@ -45,12 +46,9 @@ async def test_baresip_calls(
         call = await other.next_call()
         call.answer()
         await phone.soon("established")
-        await call.media.hears(150)
-        heard = call.media.heard()
+        await asyncio.to_thread(hear, (audio.babble(30, seed=1), call.media.heard), (other.voice, phone.heard))
         await asyncio.to_thread(phone.hangup)
         await call.ended()
-    assert audio.stretch(audio.babble(30, seed=1), heard) >= HEARD
-    assert audio.stretch(other.voice, phone.heard()) >= HEARD
     on_the_wire = tap.heard_by(phone.rtp_ports, began)
     assert len(on_the_wire) > 8000 and audio.contains(other.voice, on_the_wire) < 0.2
 
@@ -67,12 +65,9 @@ async def test_baresip_is_called(
     other.voice = audio.babble(3, seed=2)
     call = other.call(phone.account.user)
     await call.answered()
-    await call.media.hears(150)
-    heard = call.media.heard()
+    await asyncio.to_thread(hear, (audio.babble(30, seed=1), call.media.heard), (other.voice, phone.heard))
     await call.hang_up()
     await phone.soon("closed")
-    assert audio.stretch(audio.babble(30, seed=1), heard) >= HEARD
-    assert audio.stretch(other.voice, phone.heard()) >= HEARD
 
 
 async def test_both_ends_protected_each_by_its_own_keys(lab: Lab, baresip: StartBaresip) -> None:
@@ -102,19 +97,16 @@ async def test_hold_and_resume(
     call = await other.next_call()
     call.answer()
     await phone.soon("established")
-    await call.media.hears(100)
+    said = audio.babble(30, seed=1)
+    await asyncio.to_thread(hear, (said, call.media.heard), (other.voice, phone.heard))
     await asyncio.to_thread(phone.hold)
     held = time.time() + 0.5
-    await asyncio.sleep(TALK)  # what is heard meanwhile is looked at afterwards
+    await asyncio.to_thread(hear, (music, lambda: call.media.heard(held)))
     await asyncio.to_thread(phone.resume)
     resumed = time.time() + 0.5
-    await asyncio.sleep(TALK)
+    await asyncio.to_thread(hear, (said, lambda: call.media.heard(resumed)))
     await asyncio.to_thread(phone.hangup)
     await call.ended()
-    on_hold = call.media.heard(held)[: int((TALK - 1.0) * 8000)]
-    assert audio.stretch(music, on_hold) >= HEARD
-    assert audio.stretch(audio.babble(30, seed=1), call.media.heard(resumed)) >= HEARD
-    assert audio.stretch(other.voice, phone.heard()) >= HEARD
 
 
 # --- a browser --------------------------------------------------------------------------------------------------------
@@ -138,6 +130,14 @@ async def webphone(lab: Lab, wirephone: StartWirePhone) -> AsyncIterator[WebPhon
                 await cast(WebCall, call).close()
 
 
+async def recognises(call: WebCall, voice: audio.Signal) -> None:
+    """The browser hears that voice, soon. Raises AssertionError with the shares of each time it listened."""
+    shares = [0.0]
+    while shares[-1] < HEARD:
+        assert len(shares) <= ATTEMPTS, shares
+        shares.append(audio.stretch(voice, await call.hears(TALK)))
+
+
 @pytest.mark.parametrize("transport", ["ws", "wss"])
 async def test_a_browser_calls(lab: Lab, webphone: WebPhone, wirephone: StartWirePhone, transport: str) -> None:
     number = 14 + 2 * ["ws", "wss"].index(transport)
@@ -148,11 +148,9 @@ async def test_a_browser_calls(lab: Lab, webphone: WebPhone, wirephone: StartWir
     ringing = await other.next_call()
     ringing.answer()
     await call.answered()
-    heard = await call.hears(TALK)
-    await ringing.media.hears(100)
+    await recognises(call, other.voice)
+    await asyncio.to_thread(hear, (browser.voice, ringing.media.heard))
     assert "UDP/TLS/RTP/SAVPF" in call.remote_body and "a=ice-lite" in call.remote_body
-    assert audio.stretch(other.voice, heard) >= HEARD
-    assert audio.stretch(browser.voice, ringing.media.heard()) >= HEARD
     await ringing.hang_up()
     await call.ended()
 
@@ -165,10 +163,8 @@ async def test_a_browser_is_called(lab: Lab, webphone: WebPhone, wirephone: Star
     ringing = cast(WebCall, await browser.next_call())
     await ringing.pick_up()
     await call.answered()
-    heard = await ringing.hears(TALK)
-    await call.media.hears(100)
-    assert audio.stretch(other.voice, heard) >= HEARD
-    assert audio.stretch(browser.voice, call.media.heard()) >= HEARD
+    await recognises(ringing, other.voice)
+    await asyncio.to_thread(hear, (browser.voice, call.media.heard))
     await call.hang_up()
     await ringing.ended()
 
@@ -179,9 +175,7 @@ async def test_two_browsers(webphone: WebPhone) -> None:
     ringing = cast(WebCall, await bob.next_call())
     await ringing.pick_up()
     await call.answered()
-    one, other = await asyncio.gather(call.hears(TALK), ringing.hears(TALK))
-    assert audio.stretch(bob.voice, one) >= HEARD
-    assert audio.stretch(alice.voice, other) >= HEARD
+    await asyncio.gather(recognises(call, bob.voice), recognises(ringing, alice.voice))
     await call.hang_up()
     await ringing.ended()
 
@@ -191,11 +185,10 @@ async def test_a_browser_and_baresip(lab: Lab, webphone: WebPhone, baresip: Star
     phone = await asyncio.to_thread(baresip, lab.account(23), auto_answer=True, seed=2)
     call = cast(WebCall, browser.call(phone.account.user))
     await call.answered()
-    heard = await call.hears(TALK)
+    await recognises(call, audio.babble(30, seed=2))
+    await asyncio.to_thread(hear, (browser.voice, phone.heard))
     await call.hang_up()
     await phone.soon("closed")
-    assert audio.stretch(audio.babble(30, seed=2), heard) >= HEARD
-    assert audio.stretch(browser.voice, phone.heard()) >= HEARD
 
 
 @pytest.mark.parametrize("kind", [G711Call, WebCall], ids=["PCMU", "opus"])
@@ -207,7 +200,7 @@ async def test_music_and_a_prompt_for_a_browser(
     browser.kind_of_call = kind
     call = cast(WebCall, browser.call(lab.extensions["music"]))
     await call.answered()
-    assert audio.stretch(music, (await call.hears(TALK))) >= HEARD
+    await recognises(call, music)
     await call.hang_up()
     call = cast(WebCall, browser.call(lab.extensions["prompt"]))
     await call.answered()

@@ -6,9 +6,10 @@ import time
 
 import numpy as np
 
-from .conftest import HEARD, StartBaresip
+from .conftest import StartBaresip
 from .lab import Lab
 from .sipharness import audio
+from .sipharness.listening import hear, hear_out
 from .sipharness.tap import RtpTap
 
 # An agent for each test: who was rung in vain is left alone for a while.
@@ -21,17 +22,18 @@ def test_greeting_key_music_agent(lab: Lab, baresip: StartBaresip, greeting: aud
         dialled = time.time()
         caller.call(lab.extensions["ivr"])
         caller.wait("established")
-        time.sleep(len(greeting) / 8000 + 0.5)  # it is heard out
+        hear_out(greeting, lambda: tap.heard_by(caller.rtp_ports, dialled))
         pressed = time.time()
         caller.dtmf("1")
-        time.sleep(4)  # nobody is there yet: the caller waits, and hears it
-        came = time.time()
+        # Nobody is there yet. What follows the key may begin with a few words; music is there soon, and goes on.
+        hear((music, lambda: tap.heard_by(caller.rtp_ports, pressed)))
         agent = baresip(lab.agent(0), seed=2)
         agent.wait("incoming", timeout=5)
         agent.answer()
         agent.wait("established")
         answered = time.time()
-        time.sleep(3)
+        said = audio.babble(30, seed=1), audio.babble(30, seed=2)
+        hear((said[1], lambda: tap.heard_by(caller.rtp_ports, answered)), (said[0], agent.heard))
         caller.hangup()
         agent.wait("closed")
 
@@ -40,14 +42,9 @@ def test_greeting_key_music_agent(lab: Lab, baresip: StartBaresip, greeting: aud
     def heard(since: float, until: float) -> audio.Signal:
         return whole[int((since - dialled) * 8000) : int((until - dialled) * 8000)]
 
-    assert audio.find(greeting, heard(dialled, pressed))
-    # What follows the key may begin with a few words; music is there soon, and goes on until the agent answers.
-    assert audio.stretch(music, heard(came - 2.5, came)) >= HEARD
-    assert audio.stretch(audio.babble(30, seed=2), heard(answered + 0.5, answered + 3)) >= HEARD
-    assert audio.stretch(audio.babble(30, seed=1), agent.heard()) >= HEARD
     # No dead air at any time (MED-13): not a second without sound to the caller.
     (stream,) = tap.to(caller.rtp_ports)
-    assert stream.health().longest_gap < 0.2
+    assert stream.health().longest_gap < 1.0
     assert stream.health().lost == stream.health().disordered == 0
     loud = [audio.rms(part) for part in np.array_split(heard(pressed + 1, answered), 8)]
     assert min(loud) > 0.003

@@ -15,6 +15,15 @@ LAB = {"accounts": 20, "agents": 1, "tiers": 1}
 CALLER, AGENT, THIRD = 440.0, 700.0, 1050.0
 VOICES = {"caller": CALLER, "agent": AGENT, "third": THIRD}
 SECOND = 50  # packets
+ATTEMPTS = 6  # a machine that others use, too, takes its time
+
+
+async def hears(call: WireCall, *names: str) -> None:
+    """Wait until a phone hears these voices and no others for a second. Raises AssertionError."""
+    found: list[set[str]] = []
+    while not found or found[-1] != set(names):
+        assert len(found) < ATTEMPTS, f"{sorted(names)} are to be heard, not {found}"
+        found.append(await heard(call))
 
 
 async def heard(call: WireCall, seconds: float = 1.0) -> set[str]:
@@ -49,22 +58,21 @@ async def test_a_supervisor_listens_whispers_barges_and_takes_over(lab: Lab, wir
     ear = boss.call(f"*55{other.user}")
     await ear.answered()
     await ear.media.hears(SECOND // 2)
-    assert await heard(ear) == {"caller", "agent"}
-    assert await heard(call) == {"agent"} and await heard(ringing) == {"caller"}
+    await hears(ear, "caller", "agent")
+    await hears(call, "agent")
+    await hears(ringing, "caller")
 
     await ear.media.press("5")
-    await asyncio.sleep(0.3)
-    assert await heard(ringing) == {"caller", "third"}
-    assert await heard(call) == {"agent"}
+    await hears(ringing, "caller", "third")
+    await hears(call, "agent")
 
     await ear.media.press("6")
-    await asyncio.sleep(0.3)
-    assert await heard(call) == {"agent", "third"}
+    await hears(call, "agent", "third")
 
     await ear.media.press("7")
     await ringing.ended()
-    await asyncio.sleep(0.3)
-    assert await heard(call) == {"third"} and await heard(ear) == {"caller"}
+    await hears(call, "third")
+    await hears(ear, "caller")
     assert call.media.digits() == "", "keys of the supervisor are for us"
     await call.hang_up()
     await ear.ended()
@@ -77,17 +85,17 @@ async def test_a_conference(lab: Lab, wirephone: StartWirePhone) -> None:
     calls = [phone.call(lab.extensions["conference"]) for phone in phones]
     await asyncio.gather(*(call.answered() for call in calls))
     await asyncio.gather(*(call.media.hears(SECOND) for call in calls))
-    found = await asyncio.gather(*(heard(call) for call in calls))
-    assert found == [{"agent", "third"}, {"caller", "third"}, {"caller", "agent"}]
+    for call, others in zip(calls, (("agent", "third"), ("caller", "third"), ("caller", "agent")), strict=True):
+        await hears(call, *others)
 
     (room,) = await asyncio.to_thread(lab.command, "conference", "list")
     members = {one["caller"]: one["call"] for one in room["members"]}
     await asyncio.to_thread(lab.command, "conference", "mute", "conference", members[phones[2].user])
-    assert await heard(calls[0]) == {"agent"}
+    await hears(calls[0], "agent")
     await asyncio.to_thread(lab.command, "conference", "kick", "conference", members[phones[1].user])
     await calls[1].ended()
     await asyncio.to_thread(lab.command, "conference", "mute", "conference", members[phones[2].user], "--off")
-    assert await heard(calls[0]) == {"third"}
+    await hears(calls[0], "third")
     await calls[0].hang_up()
     await calls[2].hang_up()
 
@@ -107,13 +115,13 @@ async def test_two_calls_become_one(lab: Lab, wirephone: StartWirePhone) -> None
         leg["sip_call_id"]: row["call"] for row in await asyncio.to_thread(lab.command, "calls") for leg in row["legs"]
     }
     await asyncio.to_thread(lab.command, "call", "merge", calls[first.call_id], calls[second.call_id])
-    await asyncio.sleep(0.5)
+    await hears(first, "agent", "third")
     kept, dropped = (ringing, second) if ringing.alive else (second, ringing)
     assert not dropped.alive
-    assert await heard(first) == {"agent", "third"}
-    assert await heard(rings) == {"caller", "agent"}
+    await hears(first, "agent", "third")
+    await hears(rings, "caller", "agent")
     await kept.hang_up()
-    await asyncio.sleep(0.3)
-    assert await heard(first) == {"third"} and await heard(rings) == {"caller"}
+    await hears(first, "third")
+    await hears(rings, "caller")
     await first.hang_up()
     await rings.ended()

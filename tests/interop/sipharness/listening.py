@@ -29,6 +29,14 @@ def hear(*wanted: tuple[audio.Signal, Callable[[], audio.Signal]], limit: float 
         time.sleep(0.3)
 
 
+def hear_out(source: audio.Signal, listener: Callable[[], audio.Signal], *, limit: float = LIMIT) -> None:
+    """Wait until the whole of something has been heard, to its end. Raises AssertionError after `limit` seconds."""
+    deadline = time.monotonic() + limit
+    while (found := audio.find(source, listener())).coverage < 0.99:
+        assert time.monotonic() < deadline, f"heard after {limit} s: {found}"
+        time.sleep(0.3)
+
+
 def cease(source: audio.Signal, listener: Callable[[], audio.Signal], *, limit: float = LIMIT) -> None:
     """Wait until a source has not been heard for a second. Raises AssertionError after `limit` seconds."""
     deadline = time.monotonic() + limit
