@@ -99,22 +99,7 @@ class Visits(Interrupted):
         if vacant:
             self._deadlines.set(("join", caller.id), now + config.join_grace)
         caller.position_at_entry = queue.ahead_of(caller) + 1
-        self._publish(
-            CallerJoined(
-                queue.name,
-                caller.id,
-                caller.visit,
-                caller.number,
-                caller.priority,
-                caller.position_at_entry,
-                len(queue),
-                credit=caller.credit,
-                display_name=caller.name,
-                asks=tuple(astuple(need) for need in caller.asks),
-                preferred=caller.preferred,
-                preferred_for=caller.preferred_for if caller.preferred else 0.0,
-            )
-        )
+        self._joined(caller)
         if caller.lane:
             self._announce_tiers(caller, 0)
         self._arm(caller, now)
@@ -141,11 +126,30 @@ class Visits(Interrupted):
                 self.stirred[queue] = None
 
     def _refuse(self, caller: Caller, outcome: Outcome, destination: str, now: float) -> None:
-        queue = caller.queue
-        self._publish(CallerJoined(queue.name, caller.id, caller.visit, caller.number, caller.priority, 0, len(queue)))
+        self._joined(caller)
         caller.step(CallerInput.REFUSE)
         self._ended(caller, outcome, now, "", "")
-        self._emit(ReleaseCaller(caller.id, queue.name, outcome, destination))
+        self._emit(ReleaseCaller(caller.id, caller.queue.name, outcome, destination))
+
+    def _joined(self, caller: Caller, kind: str = "") -> None:
+        """A visit has begun: what everybody else knows of it."""
+        self._publish(
+            CallerJoined(
+                caller.queue.name,
+                caller.id,
+                caller.visit,
+                caller.number,
+                caller.priority,
+                caller.position_at_entry,
+                len(caller.queue),
+                kind,
+                caller.credit,
+                caller.name,
+                tuple(astuple(need) for need in caller.asks),
+                caller.preferred,
+                caller.preferred_for if caller.preferred else 0.0,
+            )
+        )
 
     def _arm(self, caller: Caller, now: float) -> None:
         self.arm_tier_step(caller)
@@ -433,22 +437,8 @@ class Visits(Interrupted):
         if past is not None:
             caller.position_at_entry, caller.offers_made = past["position_at_entry"], past["offers"]
         else:
-            place = queue.ahead_of(caller) + 1
-            caller.position_at_entry = place
-            self._publish(
-                CallerJoined(
-                    queue.name,
-                    caller.id,
-                    caller.visit,
-                    caller.number,
-                    priority,
-                    place,
-                    len(queue),
-                    CALLBACK,
-                    credit,
-                    caller.name,
-                )
-            )
+            caller.position_at_entry = queue.ahead_of(caller) + 1
+            self._joined(caller, CALLBACK)
         caller.step(CallerInput.ASIDE)
         return caller
 

@@ -229,15 +229,12 @@ def _http(step: HttpStep, at: Walk) -> Acting:
 
 def _sms(step: SmsStep, at: Walk) -> Acting:
     def text(scope: Scope) -> SendText:
-        return SendText(at.visitor.errand(), at.visitor.subject.id, scope.text(step.to).strip(), scope.text(step.text))
+        to = scope.text(step.to).strip()
+        return SendText(
+            at.visitor.errand(), at.visitor.subject.id, "" if to == "anonymous" else to, scope.text(step.text)
+        )
 
-    order = yield from computed(at, text, None)
-    if order is not None and order.to and order.to != "anonymous":
-        at.visitor.send(order)
-        yield Mark("sms")
-    elif order is not None:
-        at.problem("text", "there is no number to send it to")
-    return Move()
+    return _send("sms", text, ("text", "there is no number to send it to"), at)
 
 
 def _email(step: MailStep, at: Walk) -> Acting:
@@ -246,12 +243,17 @@ def _email(step: MailStep, at: Walk) -> Acting:
         subject = " ".join(scope.text(step.subject).split())
         return SendMail(at.visitor.errand(), at.visitor.subject.id, to, subject, scope.text(step.text))
 
-    order = yield from computed(at, mail, None)
+    return _send("email", mail, ("mail", "there is no address to send it to"), at)
+
+
+def _send(mark: str, compute: Callable[[Scope], SendText | SendMail], lacking: tuple[str, str], at: Walk) -> Acting:
+    """Send what is computed, unless it has nobody to go to; the flow goes on either way."""
+    order = yield from computed(at, compute, None)
     if order is not None and order.to:
         at.visitor.send(order)
-        yield Mark("email")
+        yield Mark(mark)
     elif order is not None:
-        at.problem("mail", "there is no address to send it to")
+        at.problem(*lacking)
     return Move()
 
 

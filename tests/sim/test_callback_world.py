@@ -9,7 +9,7 @@ import pytest
 from softswitch.acd.caller import CallerState
 from softswitch.events import CallbackDone
 from tests.sim.callback_world import CallbackWorld
-from tests.sim.queue_world import replay
+from tests.sim.queue_inputs import replay
 
 SEEDS = 120
 CHUNKS = 4

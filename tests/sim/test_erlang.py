@@ -22,7 +22,7 @@ from softswitch.effects import (
     RingAgent,
 )
 from softswitch.events import CallerLeft
-from tests.sim.queue_world import Dice
+from tests.sim.queue_inputs import Dice
 
 RATE, HANDLE, THRESHOLD = 100 / 1800, 180.0, 20.0
 BATCHES = 24

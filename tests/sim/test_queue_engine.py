@@ -18,7 +18,8 @@ import pytest
 
 from softswitch.acd.agent import Activity, Presence
 from softswitch.acd.caller import CallerState, OfferState
-from tests.sim.queue_world import HORIZON, QUEUE_VERBS, VERBS, World, replay
+from tests.sim.queue_inputs import replay
+from tests.sim.queue_world import HORIZON, QUEUE_VERBS, VERBS, World
 
 FIRST = int(os.environ.get("SOFTSWITCH_SIM_FIRST", "0"))
 SEEDS = int(os.environ.get("SOFTSWITCH_SIM_SEEDS", "200"))

@@ -15,7 +15,7 @@ from softswitch.effects import Publish
 from softswitch.events import Event, OfferMade, QueueTape
 from softswitch.sim.replay import play
 from softswitch.sim.tape import NoTape, Noted, chosen, sections
-from tests.sim import queue_world
+from tests.sim import queue_inputs
 from tests.sim.queue_world import World
 
 WALL = 1.7e9  # the wall clock when the monotonic one was 0
@@ -36,7 +36,7 @@ class Recorded(World):
             self.tapes[-1].life = f"life {len(self.tapes)}"
             return made
 
-        monkeypatch.setattr(queue_world, "Engine", engine)
+        monkeypatch.setattr(queue_inputs, "Engine", engine)
         super().__init__(seed, check=False, horizon=horizon)
 
     def _input(self, kind: str, value: Any) -> None:

@@ -9,7 +9,7 @@ from collections import Counter
 import pytest
 
 from softswitch.events import CallerEscalated, CallerLeft, CallerSteered, Event, SurgeChanged
-from tests.sim.queue_world import replay
+from tests.sim.queue_inputs import replay
 from tests.sim.waiting_world import WaitingWorld
 
 SEEDS = int(os.environ.get("SOFTSWITCH_SIM_SEEDS", "60"))

@@ -26,7 +26,7 @@ from softswitch.effects import (
     OfferAnswered,
     RingAgent,
 )
-from tests.sim.queue_world import Dice
+from tests.sim.queue_inputs import Dice
 
 TALK, VARIATION, WRAP_UP, PATIENCE = 180.0, 0.9, 20.0, 240.0  # means in seconds; C.8
 HANDLE = TALK + WRAP_UP

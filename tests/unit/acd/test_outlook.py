@@ -14,7 +14,7 @@ from softswitch.acd.estimate import Wait, queue_length_wait
 from softswitch.acd.outlook import Outlook, Pace, Shares
 from softswitch.directory import Agent, Announce, Membership, Need, Queue
 from softswitch.effects import AgentCommand, ConversationEnded, DeviceReachable, EnterQueue, OfferAnswered, RingAgent
-from tests.sim.queue_world import Dice
+from tests.sim.queue_inputs import Dice
 
 T0 = 10_000.0
 
