@@ -22,9 +22,9 @@ from zoneinfo import ZoneInfo
 
 from softswitch import logs
 from softswitch.config_voicemail import MailSettings
+from softswitch.retrying import Retrying
 
-FIRST_RETRY: Final = 30.0  # seconds; twice as long each time ...
-LAST_RETRY: Final = 3_600.0  # ... up to this
+LONGEST_PAUSE: Final = 3_600.0  # seconds between two attempts
 SHOWN: Final = 200  # characters of a name, and of an error
 
 log = logs.get_logger()
@@ -203,38 +203,21 @@ class Outbox:
         self._sender = sender
         self._told = told
         self._clock = clock
-        self._waiting: list[_Waiting] = []
-        self._more = asyncio.Event()
+        self._waiting: Retrying[_Waiting] = Retrying(self._attempt, clock, LONGEST_PAUSE)
+        self.run = self._waiting.run
 
     def __len__(self) -> int:
         return len(self._waiting)
 
     def add(self, letter: Letter | Note) -> None:
         now = self._clock()
-        self._waiting.append(_Waiting(letter, now, now))
-        self._more.set()
+        self._waiting.add(_Waiting(letter, now, now))
 
     def drop(self, message: int) -> None:
         """The message is gone for good."""
-        self._waiting = [one for one in self._waiting if one.letter.message != message]
-
-    async def run(self) -> None:
-        """Send what is due, one after the other, until cancelled."""
-        while True:
-            self._more.clear()
-            now = self._clock()
-            due = min(self._waiting, key=lambda one: one.at, default=None)
-            if due is not None and due.at <= now:
-                await self._attempt(due)
-                continue
-            with_timeout = None if due is None else due.at - now
-            try:
-                await asyncio.wait_for(self._more.wait(), with_timeout)
-            except TimeoutError:
-                continue
+        self._waiting.items[:] = [one for one in self._waiting.items if one.letter.message != message]
 
     async def _attempt(self, one: _Waiting) -> None:
-        one.attempts += 1
         error, final = "", False
         try:
             await asyncio.to_thread(deliver, one.letter, self._settings, self._sender())
@@ -245,11 +228,9 @@ class Outbox:
         except (OSError, smtplib.SMTPException, ValueError) as failure:
             error = _reason(failure)
         self.trouble = error
-        now = self._clock()
-        if error and not final and now - one.first < self._settings.give_up_hours * 3_600:
-            one.at = now + min(FIRST_RETRY * 2 ** min(one.attempts - 1, 20), LAST_RETRY)
+        if error and not final and self._waiting.postpone(one, self._settings.give_up_hours * 3_600):
             log.warning("mail not sent yet", message=one.letter.message, attempts=one.attempts, error=error)
             return
-        if one in self._waiting:
-            self._waiting.remove(one)
+        if one in self._waiting.items:
+            self._waiting.items.remove(one)
             self._told(one.letter, one.attempts, error)

@@ -7,15 +7,13 @@ takes changed files; calls in progress go on with what they have begun.
 from __future__ import annotations
 
 import inspect
-import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
-from types import ModuleType
-from typing import Any, Final
+from typing import Final
 
 from softswitch.call.plugin import Plugin
+from softswitch.extensions import files, from_packages, load_file
 from softswitch.flows import MARK
 
 GROUP: Final = "softswitch.flows"
@@ -44,53 +42,16 @@ class Found:
 def find(folder: Path | None, before: Mapping[str, Plugin] | None = None) -> Found:
     """All flows that there are. `before`: what to keep of files that could be loaded then, and cannot be now."""
     found = Found()
-    for file in sorted(folder.glob("*.py")) if folder is not None and folder.is_dir() else ():
-        _from_file(file, found, before or {})
-    if folder is not None and not folder.is_dir():
-        found.faults.append((str(folder), "there is no such folder"))
-    _from_packages(found)
-    return found
-
-
-def _from_file(file: Path, found: Found, before: Mapping[str, Plugin]) -> None:
-    name = PREFIX + file.stem
-    spec = spec_from_file_location(name, file)
-    assert spec is not None and spec.loader is not None
-    module, last = module_from_spec(spec), sys.modules.get(name)
-    sys.modules[name] = module
-    try:
-        spec.loader.exec_module(module)
-    except Exception as error:  # Whatever the file raises is the file's.
-        found.faults.append((str(file), f"{type(error).__name__}: {error}"))
-        if last is not None:
-            sys.modules[name] = last
-        for plugin in before.values():
-            if plugin.source == str(file):
-                found.add(plugin)
-        return
-    for plugin in _registered(module, str(file)):
-        found.add(plugin)
-
-
-def _registered(module: ModuleType, source: str) -> Iterator[Plugin]:
-    for function in vars(module).values():
-        if (
-            getattr(function, "__module__", "") == module.__name__
-            and (mark := getattr(function, MARK, None)) is not None
-        ):
-            name, fallback = mark
-            yield Plugin(name, function, fallback, source)
-
-
-def _from_packages(found: Found) -> None:
-    from importlib.metadata import entry_points  # 20 ms, once.
-
-    for point in entry_points(group=GROUP):
-        source = f"{point.value} ({point.dist.name if point.dist is not None else 'installed'})"
-        try:
-            function: Any = point.load()
-        except Exception as error:
-            found.faults.append((source, f"{type(error).__name__}: {error}"))
-            continue
-        name, fallback = getattr(function, MARK, (point.name, ""))
+    for file in files(folder, found.faults):
+        marked = load_file(file, PREFIX, MARK, found.faults)
+        if marked is None:
+            for plugin in (before or {}).values():
+                if plugin.source == str(file):
+                    found.add(plugin)
+        else:
+            for (name, fallback), function in marked:
+                found.add(Plugin(name, function, fallback, str(file)))
+    for point, function, source in from_packages(GROUP, found.faults):
+        name, fallback = getattr(function, MARK, (point, ""))
         found.add(Plugin(name, function, fallback, source))
+    return found

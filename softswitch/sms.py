@@ -20,12 +20,12 @@ from urllib.parse import quote
 from softswitch import logs
 from softswitch.config_services import SmsSettings
 from softswitch.numbers import normalise, tariff
+from softswitch.retrying import Retrying
 from softswitch.webclient import Reply
 
 DAY: Final = 86_400.0
 HOUR: Final = 3_600.0
-FIRST_RETRY: Final = 30.0  # seconds; twice as long each time ...
-LAST_RETRY: Final = 1_800.0  # ... up to this
+LONGEST_PAUSE: Final = 1_800.0  # seconds between two attempts
 MOST_WAITING: Final = 10_000
 TRY_AGAIN: Final = frozenset((408, 425, 429))  # statuses of "not now"; and those from 500 on
 SHOWN: Final = 200  # characters of a provider's answer in an event
@@ -63,12 +63,12 @@ class Sms:
         self._told = told
         self._changed = changed
         self._clock = clock
-        self._waiting: list[Text] = []
+        self.waiting: Retrying[Text] = Retrying(self._attempt, clock, LONGEST_PAUSE)
+        self.run = self.waiting.run
         self._sent: deque[tuple[float, str]] = deque()  # of the last 24 hours: when, to whom
-        self._more = asyncio.Event()
 
     def __len__(self) -> int:
-        return len(self._waiting)
+        return len(self.waiting)
 
     # --- in ----------------------------------------------------------------------------------------------------------
 
@@ -81,9 +81,8 @@ class Sms:
             self._told(one, refusal)
             return refusal
         self._sent.append((now, number))
-        self._waiting.append(one)
+        self.waiting.add(one)
         self._changed()
-        self._more.set()
         return ""
 
     def _admit(self, to: str, country: str) -> tuple[str, str]:
@@ -103,7 +102,7 @@ class Sms:
         over = (settings.per_number and to_number >= settings.per_number) or (
             settings.per_day and len(self._sent) >= settings.per_day
         )
-        return number, "limit" if over or len(self._waiting) >= MOST_WAITING else ""
+        return number, "limit" if over or len(self.waiting) >= MOST_WAITING else ""
 
     def _forget(self, now: float) -> None:
         while self._sent and self._sent[0][0] <= now - DAY:
@@ -111,31 +110,14 @@ class Sms:
 
     # --- out ---------------------------------------------------------------------------------------------------------
 
-    async def run(self) -> None:
-        """Send what is due, one after the other, until cancelled."""
-        while True:
-            self._more.clear()
-            now = self._clock()
-            due = min(self._waiting, key=lambda one: one.at, default=None)
-            if due is not None and due.at <= now:
-                await self.attempt(due)
-                continue
-            try:
-                await asyncio.wait_for(self._more.wait(), None if due is None else due.at - now)
-            except TimeoutError:
-                continue
-
-    async def attempt(self, one: Text) -> None:
+    async def _attempt(self, one: Text) -> None:
         """Hand one to the provider."""
-        one.attempts += 1
         error, final = await self._hand_over(one)
-        now = self._clock()
         self.trouble = error
-        if error and not final and now - one.first < self._settings.give_up_hours * HOUR:
-            one.at = now + min(FIRST_RETRY * 2 ** min(one.attempts - 1, 20), LAST_RETRY)
+        if error and not final and self.waiting.postpone(one, self._settings.give_up_hours * HOUR):
             log.warning("text not sent yet", text=one.id, attempts=one.attempts, error=error)
         else:
-            self._waiting.remove(one)
+            self.waiting.items.remove(one)
             self._told(one, error)
         self._changed()
 
@@ -158,12 +140,12 @@ class Sms:
 
     def export(self) -> dict[str, Any]:
         """What waits and what limits count, as JSON values."""
-        return {"waiting": [asdict(one) for one in self._waiting], "sent": list(self._sent)}
+        return {"waiting": [asdict(one) for one in self.waiting.items], "sent": list(self._sent)}
 
     def load(self, data: Mapping[str, Any]) -> None:
         """What `export` gave in another life. A text that was being handed over then is handed over again."""
         known = Text.__dataclass_fields__
-        self._waiting = [
+        self.waiting.items[:] = [
             Text(**{name: value for name, value in one.items() if name in known}) for one in data.get("waiting", ())
         ]
         self._sent = deque((float(at), str(number)) for at, number in data.get("sent", ()))

@@ -15,15 +15,14 @@ docs/strategies.md has the whole story.
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
 from typing import Any, Final
 
 from softswitch.acd.custom import PREFIX, Candidate, Ranker, Ranking, Snapshot
 from softswitch.directory import Directory
+from softswitch.extensions import files, from_packages, load_file
 
 __all__ = ["Candidate", "Found", "Ranker", "Ranking", "Snapshot", "find", "named_strategies", "strategy"]
 
@@ -61,41 +60,12 @@ class Found:
 def find(folder: Path | None) -> Found:
     """All strategies that there are."""
     found = Found()
-    if folder is not None and not folder.is_dir():
-        found.faults.append((str(folder), "there is no such folder"))
-    for file in sorted(folder.glob("*.py")) if folder is not None else ():
-        _from_file(file, found)
-    _from_packages(found)
+    for file in files(folder, found.faults):
+        for name, function in load_file(file, MODULES, MARK, found.faults) or ():
+            found.add(name, function, str(file))
+    for point, function, source in from_packages(GROUP, found.faults):
+        found.add(getattr(function, MARK, point), function, source)
     return found
-
-
-def _from_file(file: Path, found: Found) -> None:
-    name = MODULES + file.stem
-    spec = spec_from_file_location(name, file)
-    assert spec is not None and spec.loader is not None
-    module = module_from_spec(spec)
-    sys.modules[name] = module
-    try:
-        spec.loader.exec_module(module)
-    except Exception as error:  # Whatever the file raises is the file's.
-        found.faults.append((str(file), f"{type(error).__name__}: {error}"))
-        return
-    for function in vars(module).values():
-        if getattr(function, "__module__", "") == name and (known := getattr(function, MARK, None)) is not None:
-            found.add(known, function, str(file))
-
-
-def _from_packages(found: Found) -> None:
-    from importlib.metadata import entry_points  # 20 ms, once.
-
-    for point in entry_points(group=GROUP):
-        source = f"{point.value} ({point.dist.name if point.dist is not None else 'installed'})"
-        try:
-            function: Any = point.load()
-        except Exception as error:
-            found.faults.append((source, f"{type(error).__name__}: {error}"))
-            continue
-        found.add(getattr(function, MARK, point.name), function, source)
 
 
 def named_strategies(site: Directory) -> set[str]:

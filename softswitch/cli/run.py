@@ -31,6 +31,12 @@ def explained() -> Iterator[None]:
         raise Failure(str(error), getattr(error, "hint", "")) from None
 
 
+language_option = click.option(
+    "--language", "--lang", type=click.Choice(["pl", "en"]), default="pl", show_default=True,
+    help="Of the prompts and the names.",
+)  # fmt: skip
+
+
 # --- init ------------------------------------------------------------------------------------------------------------
 
 
@@ -38,14 +44,7 @@ def explained() -> Iterator[None]:
 @click.argument("directory", type=click.Path(path_type=Path), default=Path("site"))
 @click.option("--domain", default="", help="Domain of the accounts.  [default: this machine's address]")
 @click.option("--listen", default="0.0.0.0:5060", show_default=True, help=LISTEN_HELP)
-@click.option(
-    "--language",
-    "--lang",
-    type=click.Choice(["pl", "en"]),
-    default="pl",
-    show_default=True,
-    help="Of the prompts and the names.",
-)
+@language_option
 @json_option
 def init(directory: Path, domain: str, listen: str, language: str, as_json: bool) -> None:
     """Make a new site in DIRECTORY: a hotline with a greeting, opening hours, a queue and two agents.
@@ -106,14 +105,7 @@ def show_settings(made: Any) -> None:
 @click.option("--dir", "directory", type=click.Path(path_type=Path), default=Path("site"), show_default=True)
 @click.option("--listen", default="0.0.0.0:5060", show_default=True, help=LISTEN_HELP)
 @click.option("--domain", default="", help="Domain of the accounts.  [default: this machine's address]")
-@click.option(
-    "--language",
-    "--lang",
-    type=click.Choice(["pl", "en"]),
-    default="pl",
-    show_default=True,
-    help="Of the prompts and the names.",
-)
+@language_option
 def demo(directory: Path, listen: str, domain: str, language: str) -> None:
     """Make a hotline in ./site if there is none, show how to connect phones, and run it."""
     from softswitch.config import FILE_NAME

@@ -16,7 +16,7 @@ import pytest
 from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import AuthResult, Envelope, LoginPassword, Session
 
-from softswitch import mail
+from softswitch import retrying
 from softswitch.check import check
 from softswitch.config import load_config
 from softswitch.config_voicemail import MailSettings
@@ -196,7 +196,7 @@ async def sent(outbox: Outbox, told: Told) -> None:
 async def test_a_mail_is_tried_again(
     server: Server, settings: MailSettings, letter: Letter, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(mail, "FIRST_RETRY", 0.01)
+    monkeypatch.setattr(retrying, "FIRST", 0.01)
     server.answers = ["451 later", "451 later"]
     told = Told()
     outbox = Outbox(settings, lambda: "pbx@example.com", told)

@@ -44,8 +44,8 @@ class Box:
 
     async def tick(self) -> None:
         """What is due now."""
-        for one in [one for one in self.sms._waiting if one.at <= self.now]:
-            await self.sms.attempt(one)
+        for one in [one for one in self.sms.waiting.items if one.at <= self.now]:
+            await self.sms.waiting.attempt(one)
 
 
 async def test_a_text_is_sent_once() -> None:
@@ -93,8 +93,8 @@ async def test_what_fails_for_a_while_is_tried_again_and_later_each_time() -> No
     moments = []
     while len(box.sms):
         await box.tick()
-        moments.append(box.sms._waiting[0].at - box.now if len(box.sms) else 0.0)
-        box.now = box.sms._waiting[0].at if len(box.sms) else box.now
+        moments.append(box.sms.waiting.items[0].at - box.now if len(box.sms) else 0.0)
+        box.now = box.sms.waiting.items[0].at if len(box.sms) else box.now
     assert moments == [30.0, 60.0, 120.0, 0.0] and box.told == [(MOBILE, 4, "")]
 
 
@@ -110,7 +110,7 @@ async def test_it_is_given_up_in_the_end() -> None:
     box.sms.send(MOBILE, "x", "pl")
     while len(box.sms):
         await box.tick()
-        box.now = box.sms._waiting[0].at if len(box.sms) else box.now
+        box.now = box.sms.waiting.items[0].at if len(box.sms) else box.now
     assert box.told[0][2] == "dead" and box.now - 1_790_000_000.0 <= 3_600.0 + 1_800.0
 
 
