@@ -35,7 +35,7 @@ from softswitch.entropy import SystemEntropy
 from softswitch.errands import Errands
 from softswitch.errors import SoftswitchError, StoreError
 from softswitch.facilities import Facilities
-from softswitch.housekeeping import BANS_STATE, ENGINE_STATE, LAST_CALLS_STATE, Housekeeping
+from softswitch.housekeeping import BANS_STATE, ENGINE_STATE, LAST_CALLS_STATE, SUBSCRIPTIONS_STATE, Housekeeping
 from softswitch.mediaplane import MediaPlane, share_ports
 from softswitch.net.address import is_loopback
 from softswitch.net.limits import Limits
@@ -107,6 +107,7 @@ class Daemon:
             await self._stop.wait()
             await self._drain()
             self.housekeeping.keep_tape(time.monotonic())
+            self.housekeeping.keep_subscriptions(time.monotonic())
         log.info("stopped")
 
     async def _start(self, stack: contextlib.AsyncExitStack) -> None:
@@ -272,6 +273,10 @@ class Daemon:
         self.facilities.load(snapshot)
         await self.media.wait()
         taken = self._take_back(snapshot)
+        subscribed = [
+            (one.value, one.saved_at) for name, one in snapshot.states.items() if name.startswith(SUBSCRIPTIONS_STATE)
+        ]
+        self.input("subscriptions", self.switch.restore_subscriptions, subscribed)
         self.input(
             "callbacks", self.switch.restore_callbacks, takeover.callbacks(snapshot, time.time() - time.monotonic())
         )

@@ -18,6 +18,7 @@ ENGINE_STATE: Final = "engine"
 BANS_STATE: Final = "bans"
 LAST_CALLS_STATE: Final = "last_calls"
 LAST_CALLS_SECONDS: Final = 30.0
+SUBSCRIPTIONS_STATE: Final = "subscriptions:"  # and the number of a portion
 
 
 class Housekeeping:
@@ -46,6 +47,7 @@ class Housekeeping:
             daemon.facilities.look(now)
             self._keep_bans(now)
             self._keep_last_calls(now)
+            self.keep_subscriptions(now)
             if now - pruned >= PRUNE_SECONDS:
                 pruned = now
                 daemon.spawn(self._prune())
@@ -63,6 +65,15 @@ class Housekeeping:
                 daemon.publisher.publish(block)
         except Exception as error:
             daemon.faults("tape", error)
+
+    def keep_subscriptions(self, now: float) -> None:
+        """What phones have subscribed to outlives a restart, so that their lamps go on."""
+        daemon = self._daemon
+        try:
+            for portion, kept in daemon.switch.notifier.changes(now):
+                daemon.store.save_state(f"{SUBSCRIPTIONS_STATE}{portion}", kept)
+        except Exception as error:
+            daemon.faults("subscriptions", error)
 
     def _keep_bans(self, now: float) -> None:
         """Bans outlive a restart; few there are, and they change seldom."""

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from softswitch.call.flow import Mark
 from softswitch.call.menu import flow_for
 from softswitch.call.routing import parse
+from softswitch.call.transfer import regretted
 
 if TYPE_CHECKING:
     from softswitch.call.call import Call
@@ -19,7 +20,10 @@ def talked_to(call: Call) -> tuple[str, str]:
 
 
 def stays(call: Call, leg: Leg, now: float) -> bool:
-    """A member of the conversation of two has hung up; whether the other one is led further, as the queue says."""
+    """A member of the conversation of two has hung up; whether the other one stays: led further, as the queue says, or
+    brought back to whoever meant to lead them to somebody."""
+    if regretted(leg, now):
+        return True
     visit = call.visit
     if visit is None or visit.talking is None or visit.talking.leg is not leg or not visit.config.after:
         return False

@@ -100,6 +100,7 @@ class Place(NamedTuple):
 _ELSEWHERE: Final = {
     (False, False): "2001:db8::1", (False, True): "::1", (True, False): "192.0.2.1", (True, True): "127.0.0.1",
 }  # fmt: skip
+RESERVED: Final = 4  # media legs of each worker that are kept for emergency calls: two of them at once
 MAX_TERMS: Final = 20_000  # remembered
 MAX_MISSING: Final = 1_000  # missing clips that are told of, until the prompts change
 NOBODY: Final = Account("")  # a leg without an account
@@ -252,9 +253,14 @@ class Board:
 
     # --- media -----------------------------------------------------------------------------------------------------------
 
-    def allocate(self, now: float, worker: int | None = None, *, spare: int = 0) -> MediaLeg | None:
-        """A media leg, or None and one alarm when they are used up."""
-        leg = self.pool.allocate(now, worker, spare=spare)
+    def allocate(
+        self, now: float, worker: int | None = None, *, spare: int = 0, emergency: bool = False
+    ) -> MediaLeg | None:
+        """A media leg, or None and one alarm when they are used up. The last ones of each worker are for emergency calls."""
+        reserve = RESERVED if self.directory.trunks and not emergency else 0
+        leg = self.pool.allocate(now, worker, spare=spare, reserve=reserve)
+        if leg is None and emergency:
+            return None  # Whether others are refused is another matter.
         if (leg is None) is not self._exhausted:
             self._exhausted = leg is None
             if leg is None:

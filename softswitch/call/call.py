@@ -16,7 +16,7 @@ from softswitch.call.dialling import RINGING, failed, put_through
 from softswitch.call.features import begin, phone_flow
 from softswitch.call.flow import Flow, Mark, Runner
 from softswitch.call.fork import Fork, Invitation
-from softswitch.call.headers import ANONYMOUS, diversion_lines, party, trail_lines
+from softswitch.call.headers import diversion_lines, nobody, party, trail_lines
 from softswitch.call.identity import led_by
 from softswitch.call.leg import FLASH, Leg, LegState
 from softswitch.call.menu import farewell, feature, flow_for, resumed
@@ -201,7 +201,7 @@ class Call:
     def identity(self, prefix: str = "") -> str:
         """The From value that others see: the account that called, never what its phone claims."""
         if self.hidden:
-            return ANONYMOUS
+            return nobody(prefix)
         number = self.visitor.shown_number or self.caller_number
         name = f"{prefix}{self.visitor.shown_name or self.caller_name or (number if prefix else '')}"
         return party(name, number, self.board.directory.domain)

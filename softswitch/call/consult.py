@@ -10,6 +10,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from softswitch.call import merge, sources, transfer
+from softswitch.call.dialling import disturbed
 from softswitch.call.flow import Mark
 from softswitch.call.fork import Fork, Invitation
 from softswitch.call.headers import party, trail_lines
@@ -57,7 +58,7 @@ class Consultation(Lead):
             trail_lines(call.id, self.by, call.transfers + 1, call.context, domain), call.max_forwards,
             leg.negotiation.speaks, "consult",
         )  # fmt: skip
-        if target is not None and target.do_not_disturb:
+        if target is not None and disturbed(board, target, self.by):
             self._over(486, "busy", now)
             return
         self.fork = reach(board, call, self, invitation, self.destination, transfer.patience(call, self.by))

@@ -77,7 +77,9 @@ def ring(call: Call, user: str, now: float, instance: str = "") -> None:
         return
     give_way(board, user, now)
     phones.called(user, "" if call.hidden else call.caller_number)
-    timeout = account.forward_after if elsewhere(board, account, "no_answer") else board.policy.no_answer_timeout
+    target = elsewhere(board, account, "no_answer")
+    goes_on = bool(target) and leads(call, resolve(target, board, account))
+    timeout = account.forward_after if goes_on else board.policy.no_answer_timeout
     invitation = invitation_for(call, user, account.name or user)
     invitation.auto_answer = call.intercom and account.intercom
     invitation.redirects = account.redirects != "ignore"
@@ -169,10 +171,8 @@ def divert(call: Call, account: Account, case: str, target: str, now: float) -> 
     destination = (redirected if case == "redirect" else resolve)(target, board, account)
     if destination is None or (destination.kind == "account" and destination.name == call.caller.device):
         return False  # Whoever an account forwards to may call it.
-    if call.lead is not None and destination.kind not in RINGING:
-        return (
-            False  # Who is transferred is not left in a mailbox or a queue by surprise: the call comes back (XFR-06).
-        )
+    if not leads(call, destination):
+        return False
     visited = (*call.visited, f"account:{account.user}")
     if len(call.diversions) >= MAX_DIVERSIONS or str(destination) in visited:
         call.mark(Mark("forward_loop", str(destination)))
@@ -183,11 +183,21 @@ def divert(call: Call, account: Account, case: str, target: str, now: float) -> 
     return True
 
 
+def leads(call: Call, destination: Destination | None) -> bool:
+    """Whether a call may be led on to a destination.
+
+    Who is transferred is not left in a mailbox or a queue by surprise: the call comes back (XFR-06).
+    """
+    return destination is not None and (call.lead is None or destination.kind in RINGING)
+
+
 def _go_on(call: Call, group: str, target: str, now: float) -> bool:
     """Nobody in a group has answered."""
     destination = resolve(target, call.board)
     visited = (*call.visited, f"group:{group}")
     if destination is None or len(call.diversions) >= MAX_DIVERSIONS or str(destination) in visited:
+        return False
+    if not leads(call, destination):
         return False
     call.visited = visited
     _led_further(call, call.dialled, "no-answer", destination, now)

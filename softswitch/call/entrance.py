@@ -149,7 +149,8 @@ class Entrance:
     ) -> None:  # fmt: skip
         board = self.board
         worker = replaced.call.worker if replaced is not None else self._worker_for(destination, guest.account)
-        media = board.allocate(now, worker, spare=1 if replaced is None else 0)
+        urgent = isinstance(destination, Destination) and destination.detail == EMERGENCY
+        media = board.allocate(now, worker, spare=1 if replaced is None else 0, emergency=urgent)
         if media is None:
             self._refused(tx, message, guest, Refusal(503, "no_media_port"), now)
             return

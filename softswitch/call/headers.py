@@ -92,6 +92,11 @@ def party(name: str, user: str, domain: str) -> str:
 ANONYMOUS: Final = '"Anonymous" <sip:anonymous@anonymous.invalid>'
 
 
+def nobody(prefix: str = "") -> str:
+    """A From value of a caller who is not shown (RFC 3323 section 4.1.1.3). `prefix`: what stands before the name of any."""
+    return ANONYMOUS if not prefix else f"{quote(to_wire(prefix + 'Anonymous'))} <sip:anonymous@anonymous.invalid>"
+
+
 def queue_lines(call: str, queue: Queue, waited: float, domain: str) -> str:
     """What an agent's phone and its programs are told about a queue call (SIG-25)."""
     lines = f"X-Queue: {_text(queue.name)}\r\nX-Wait: {max(0, round(waited))}\r\nX-Call-Id: {call}\r\n"

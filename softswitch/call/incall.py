@@ -14,7 +14,7 @@ from media.control import Stop
 from softswitch.call import sources, transfer, transfer_orders
 from softswitch.call.consult import Consultation
 from softswitch.call.lead import Lead
-from softswitch.call.routing import Refusal, route
+from softswitch.call.routing import Destination, route
 
 if TYPE_CHECKING:
     from softswitch.call.call import Call
@@ -163,11 +163,29 @@ class Asking(Lead):
     def expire(self, kind: str, now: float) -> None:
         self._done(now)
 
+    def lost(self, leg: Leg, now: float) -> bool:
+        """Whoever types a number and hangs up has said where to."""
+        number, destination = self.number, self._destination()
+        if leg is not self.leg or not number:
+            return False
+        self.end(now)
+        self.call.lead = None
+        if destination is None:
+            transfer.astray(leg, number, 404, "not_found", now)
+        else:
+            transfer.blind(leg, destination, number, transfer.Note(), now, linger=False)
+        return True
+
+    def _destination(self) -> Destination | None:
+        """Where the number leads, None if nowhere."""
+        found = route(self.number, self.board.directory) if self.number else None
+        return found if isinstance(found, Destination) and transfer.permitted(found) else None
+
     def _done(self, now: float) -> None:
         leg, number = self.leg, self.number
-        destination = route(number, self.board.directory) if number else None
+        destination = self._destination()
         self._back(now)
-        if destination is None or isinstance(destination, Refusal) or not transfer.permitted(destination):
+        if destination is None:
             return  # The caller is back: that says it.
         if self.verb == "attended" and destination.kind in transfer.ASKED:
             Consultation(leg, destination, number).begin(transfer.Note(), now)

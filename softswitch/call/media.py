@@ -104,10 +104,11 @@ class MediaPool:
             return self._workers[worker].fingerprint
         return next((one.fingerprint for one in self._workers.values()), "")
 
-    def allocate(self, now: float, worker: int | None = None, *, spare: int = 0) -> MediaLeg | None:
+    def allocate(self, now: float, worker: int | None = None, *, spare: int = 0, reserve: int = 0) -> MediaLeg | None:
         """A free leg of `worker`, or of the worker with the most free legs if None; None if there is none.
 
-        `spare`: how many further legs must be free on the same worker, for the other side of the call.
+        `spare`: how many further legs must be free on the same worker, for the other side of the call; `reserve`: how many
+        are not for this call in any case, unless that is more than an eighth of all.
         """
         if worker is None:
             worker = self._emptiest(now)
@@ -116,6 +117,7 @@ class MediaPool:
             return None
         pool.wake(now)
         free = pool.free
+        spare += min(reserve, pool.legs // 8)
         while len(free) <= spare:
             # Rest is a second line of defence (the first: packets are taken from the negotiated address only), so a port
             # that has rested the longest is better than a refused call.

@@ -132,7 +132,7 @@ class OutwardAttempt(Fork):
     def _call(self, trunk: Trunk, way: Way, now: float) -> bool:
         """Send an INVITE by one server of a trunk; False if that cannot be."""
         board, call = self.board, self.call
-        media = board.allocate(now, call.worker)
+        media = board.allocate(now, call.worker, emergency=self.emergency)
         if media is None:
             self.exhausted = True
             return False

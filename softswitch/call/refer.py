@@ -7,6 +7,7 @@ wrong with the target is told by NOTIFY.
 
 from __future__ import annotations
 
+from math import inf
 from typing import TYPE_CHECKING, Any, Final
 
 from softswitch.call import park, replaces, transfer
@@ -30,7 +31,7 @@ MAX_NOTE: Final = 512  # characters
 class Referral:
     """The implicit subscription of a REFER: the transferor's phone is told what becomes of it. One NOTIFY at a time."""
 
-    __slots__ = ("event", "leg", "over", "quiet", "status", "under_way")
+    __slots__ = ("dialled", "event", "leg", "over", "quiet", "refusal", "refused_at", "status", "under_way")
 
     def __init__(self, leg: Leg, cseq: int, *, quiet: bool) -> None:
         self.leg = leg
@@ -40,6 +41,9 @@ class Referral:
         self.over = False  # the last NOTIFY is out
         self.under_way = False
         self.status = 0  # what the phone is to be told next
+        self.dialled = ""
+        self.refusal = 0  # why nothing came of it, as a status
+        self.refused_at = -inf
         leg.referral = self
 
     def keep(self) -> dict[str, Any]:
@@ -51,6 +55,11 @@ class Referral:
         """After a restart."""
         referral = cls(leg, 0, quiet=bool(kept["quiet"]))
         referral.event, referral.over = str(kept["event"]), bool(kept["over"])
+
+    def refuse(self, status: int, now: float) -> None:
+        """Nothing has come of it, and the call goes on as it was."""
+        self.refusal, self.refused_at = status, now
+        self.tell(status, now)
 
     def tell(self, status: int, now: float) -> None:
         """The target's answer so far; a final one ends the subscription."""
@@ -116,24 +125,26 @@ def refer(leg: Leg, tx: ServerTransaction, message: Message, now: float) -> None
     leg.respond(tx, 202, now, leg.board.place(leg.dialog.flow).contact + extra)
     referral = Referral(leg, message.cseq, quiet=quiet)
     note = transfer.Note(_passed(message, "referred-by"), _passed(message, "x-note"), _passed(message, "x-customer"))
+    text = str(Uri(target.scheme, target.user, "", target.host, target.port))
+    referral.dialled = uri_user(text) or text
     wanted = target.header("replaces")
     if wanted:
         consulted = replaces.find(board, wanted)
-        if consulted is None or consulted.device != leg.device or consulted.call is call:
-            referral.tell(481, now)
-        else:
-            transfer.to_consulted(leg, consulted, note, now)
+        if consulted is not None and (consulted.device != leg.device or consulted.call is call):
+            consulted = None
+        if consulted is None or transfer.to_consulted(leg, consulted, note, now):
+            referral.refuse(481, now)
         return
-    text = str(Uri(target.scheme, target.user, "", target.host, target.port))
     destination = route_uri(text, board.directory, board.local)
     if isinstance(destination, Destination) and park.is_parking(destination):
-        referral.tell(park.transfer_to(leg, destination, now), now)
+        status = park.transfer_to(leg, destination, now)
+        (referral.tell if status < 300 else referral.refuse)(status, now)
         return
     if isinstance(destination, Refusal) or not transfer.permitted(destination):
-        referral.tell(destination.status if isinstance(destination, Refusal) else 403, now)
+        referral.refuse(destination.status if isinstance(destination, Refusal) else 403, now)
         return
     assert isinstance(destination, Destination)
-    transfer.blind(leg, destination, uri_user(text) or text, note, now)
+    transfer.blind(leg, destination, referral.dialled, note, now)
 
 
 def subscribe(leg: Leg, tx: ServerTransaction, message: Message, now: float) -> None:

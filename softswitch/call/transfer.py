@@ -120,6 +120,31 @@ def to_consulted(leg: Leg, consulted: Leg, note: Note, now: float, *, linger: bo
     return ""
 
 
+def astray(leg: Leg, dialled: str, status: int, cause: str, now: float) -> None:
+    """Whoever has led a call to nobody is gone already: it comes back to their phone (XFR-06)."""
+    call = leg.call
+    since = waited(call, now)
+    set_aside(leg, now)
+    started(call, "blind", leg.device, dialled)
+    call.lead = lead = Transfer(call, leg.device, dialled, Destination("hangup"), since)
+    lead.failed(status, cause, now)
+
+
+def regretted(leg: Leg, now: float) -> bool:
+    """A phone has hung up right behind a REFER of which nothing came: whether its other party is kept from going with it.
+
+    Some do so at once after the 202, before they are told that there is no such target.
+    """
+    referral, call = leg.referral, leg.call
+    if referral is None or now - referral.refused_at > RETURN or call.lead is not None:
+        return False
+    remaining = call.other(leg)
+    if remaining is None or not remaining.up:
+        return False
+    astray(leg, referral.dialled, referral.refusal, "not_found", now)
+    return True
+
+
 def set_aside(leg: Leg, now: float) -> None:
     """Take a leg out of a conversation of two. The other party waits; an agent is free from now on (XFR-10)."""
     call = leg.call

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Final
 
 from softswitch.call import merge, transfer
 from softswitch.call.consult import Consultation
+from softswitch.call.dialling import disturbed
 from softswitch.call.recall import HEAD
 from softswitch.call.routing import Destination, Refusal, route
 from softswitch.call.supervise import may_supervise
@@ -83,7 +84,7 @@ def escalate(leg: Leg, now: float) -> str:
     directory = board.directory
     busy = {one.device for one in board.legs.values() if not one.gone}
     for user, account in directory.accounts.items():
-        if user in busy or account.do_not_disturb or not may_supervise(account, leg.device, directory):
+        if user in busy or disturbed(board, account, leg.device) or not may_supervise(account, leg.device, directory):
             continue
         if board.bindings(user, now):
             transfer.blind(leg, Destination("account", user), user, transfer.Note(), now, linger=False)

@@ -2,22 +2,23 @@
 
 A subscription is a dialog in which we send a NOTIFY at once, and whenever what it is about has changed. Only one NOTIFY is under
 way in each: what happens meanwhile is told in the next one, as it is then. A phone that does not take a NOTIFY has lost its
-subscription; one that wants it still comes again by itself.
+subscription; one that wants it still comes again by itself. A restart ends none (`lasting`).
 
 What a resource looks like is the business of a `Package`; who may subscribe has been decided before a request comes here.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Final, Protocol
+from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from softswitch.errors import ParseError
 from softswitch.machine import Deadlines
 from softswitch.sip import headers as views
 from softswitch.sip.dialog import Dialog, DialogState
 from softswitch.sip.grammar import number
+from softswitch.sip.lasting import GAP, dialog_of, keep, portion_of
 
 if TYPE_CHECKING:
     from softswitch.directory import Account
@@ -30,6 +31,8 @@ SHORTEST, USUAL, LONGEST = 60, 3_600, 7_200  # seconds that a subscription may l
 PER_ACCOUNT: Final = 250  # subscriptions at once: a console with all its keys
 IN_ALL: Final = 50_000
 LINGER: Final = 1.0  # seconds that an ended subscription waits for its last NOTIFY
+AFTER_RESTART: Final = 1.0  # seconds until phones are told how things are
+A_SECOND: Final = 200  # of them
 
 
 class Package(Protocol):
@@ -58,6 +61,7 @@ class Subscription:
     account: Account
     contact: str
     expires_at: float
+    asked: str = ""  # the user of the URI that was subscribed to
     version: int = 0
     under_way: bool = False  # a NOTIFY has not been answered
     changed: bool = False  # since the last NOTIFY was sent
@@ -88,6 +92,10 @@ class Notifier:
         self._by_resource: dict[tuple[str, str], set[Subscription]] = {}
         self._held: dict[str, int] = {}  # account -> subscriptions
         self._deadlines: Deadlines[Subscription] = Deadlines()
+        self._news: Deadlines[Subscription] = Deadlines()  # phones that are to be told after a restart
+        self._cut_off: dict[str, set[Subscription]] = {}  # account -> those whose connection a restart has ended
+        self._portions: dict[int, dict[Subscription, None]] = {}  # as they are kept
+        self._changed: set[int] = set()  # portions that are not kept as they are
 
     def __len__(self) -> int:
         return len(self._dialogs)
@@ -95,9 +103,12 @@ class Notifier:
     # --- the machine's verbs -------------------------------------------------------------------------------------
 
     def next_deadline(self) -> float | None:
-        return self._deadlines.next()
+        at, news = self._deadlines.next(), self._news.next()
+        return at if news is None or (at is not None and at <= news) else news
 
     def expire(self, now: float) -> None:
+        for subscription in self._news.due(now):
+            self._notify(subscription, now)
         for subscription in self._deadlines.due(now):
             if subscription.ended:
                 self._forget(subscription)
@@ -140,11 +151,9 @@ class Notifier:
             self._endpoint.reject(tx, 400, now)
             return
         dialog.state = DialogState.CONFIRMED
-        contact = self._contact(message)
-        subscription = Subscription(dialog, package, event, resource, account, contact, now + seconds)
-        self._dialogs[message.call_id, dialog.local_tag] = subscription
-        self._by_resource.setdefault((package.name, resource), set()).add(subscription)
-        self._held[account.user] = self._held.get(account.user, 0) + 1
+        contact = self._contact(message.flow)
+        subscription = Subscription(dialog, package, event, resource, account, contact, now + seconds, user)
+        self._enlist(subscription)
         self.counters.started += 1
         self._answer(subscription, item, seconds, now)
 
@@ -168,6 +177,7 @@ class Notifier:
             self._endpoint.reject(tx, refusal[0], now, headers=refusal[1])
             return
         subscription.expires_at = now + seconds
+        self._reconnected(subscription)
         self._answer(subscription, item, seconds, now)
 
     def _answer(self, subscription: Subscription, item: RequestReceived, seconds: int, now: float) -> None:
@@ -179,6 +189,7 @@ class Notifier:
         if not seconds:
             self._end(subscription, "timeout", now)
             return
+        self._touch(subscription)
         self._deadlines.set(subscription, subscription.expires_at)
         self._notify(subscription, now)
 
@@ -207,10 +218,88 @@ class Notifier:
             return (423, f"Min-Expires: {SHORTEST}\r\n"), 0
         return None, min(seconds, LONGEST)
 
-    def _contact(self, message: Message) -> str:
+    def _contact(self, flow: Flow) -> str:
         from softswitch.sip.listener import contact
 
-        return f"Contact: {contact(self._listeners[message.flow.listener], message.flow)}\r\n"
+        return f"Contact: {contact(self._listeners[flow.listener], flow)}\r\n"
+
+    def _enlist(self, subscription: Subscription) -> None:
+        dialog, user = subscription.dialog, subscription.account.user
+        self._dialogs[dialog.call_id, dialog.local_tag] = subscription
+        self._by_resource.setdefault((subscription.package.name, subscription.resource), set()).add(subscription)
+        self._held[user] = self._held.get(user, 0) + 1
+        self._portions.setdefault(portion_of(dialog.call_id), {})[subscription] = None
+
+    # --- restart -----------------------------------------------------------------------------------------------------
+
+    @property
+    def unkept(self) -> bool:
+        """Whether `changes` has anything to tell."""
+        return bool(self._changed)
+
+    def changes(self, now: float) -> Iterator[tuple[int, list[dict[str, Any]]]]:
+        """What the next life must know, of each portion that has changed since this was last asked."""
+        changed, self._changed = self._changed, set()
+        for portion in sorted(changed):
+            yield portion, [keep(one, now) for one in self._portions.get(portion, ()) if not one.ended]
+
+    def restore(
+        self, kept: Iterable[tuple[Sequence[dict[str, Any]], float]], accounts: Mapping[str, Account], now: float
+    ) -> int:
+        """Go on with what `changes` gave in another life, each portion with the time of that; how many there are.
+
+        Phones are told how things are, not all in one moment. One on a stream is told when it has registered anew.
+        """
+        count = 0
+        for portion, at in kept:
+            for one in portion:
+                try:
+                    count += self._resume(one, at, accounts, now + AFTER_RESTART + count / A_SECOND, now)
+                except (KeyError, TypeError, ValueError):  # Written by another version: that phone subscribes anew.
+                    continue
+        return count
+
+    def _resume(
+        self, kept: dict[str, Any], at: float, accounts: Mapping[str, Account], news: float, now: float
+    ) -> bool:
+        account, package = accounts.get(kept["account"]), self._packages.get(kept["package"])
+        expires_at = min(at, now) + kept["seconds"]
+        dialog = dialog_of(kept, self._listeners)
+        if account is None or package is None or dialog is None or expires_at <= now:
+            return False
+        resource = package.find(kept["asked"], account)
+        if resource is None or (dialog.call_id, dialog.local_tag) in self._dialogs:
+            return False
+        contact = self._contact(dialog.flow)
+        subscription = Subscription(
+            dialog, package, kept["event"], resource, account, contact, expires_at, kept["asked"], kept["version"] + GAP
+        )
+        self._enlist(subscription)
+        self._touch(subscription)  # The numbers behind the gap have to be kept, too.
+        self._deadlines.set(subscription, expires_at)
+        self._news.set(subscription, news)
+        if dialog.flow.transport != "udp":
+            self._cut_off.setdefault(account.user, set()).add(subscription)
+        return True
+
+    def bound(self, account: str, flow: Flow, now: float) -> None:
+        """A phone has registered: what it could not be told without a connection, it is told now."""
+        for one in list(self._cut_off.get(account, ())):
+            if flow.connection and one.dialog.flow[:2] == flow[:2]:
+                one.dialog.flow = flow
+                self._reconnected(one)
+                self._notify(one, now)
+
+    def _reconnected(self, subscription: Subscription) -> None:
+        user = subscription.account.user
+        others = self._cut_off.get(user)
+        if others is not None:
+            others.discard(subscription)
+            if not others:
+                del self._cut_off[user]
+
+    def _touch(self, subscription: Subscription) -> None:
+        self._changed.add(portion_of(subscription.dialog.call_id))
 
     # --- telling -----------------------------------------------------------------------------------------------------
 
@@ -234,6 +323,7 @@ class Notifier:
 
     def _end(self, subscription: Subscription, why: str, now: float) -> None:
         subscription.ended = why
+        self._touch(subscription)
         self.counters.ended[why] = self.counters.ended.get(why, 0) + 1
         self._deadlines.set(subscription, now + LINGER * 64)
         self._notify(subscription, now)
@@ -241,6 +331,9 @@ class Notifier:
     def _notify(self, subscription: Subscription, now: float) -> None:
         if subscription.under_way:
             subscription.changed = True
+            return
+        self._news.clear(subscription)
+        if subscription in self._cut_off.get(subscription.account.user, ()):
             return
         subscription.under_way, subscription.changed = True, False
         if subscription.ended:
@@ -291,6 +384,10 @@ class Notifier:
             return
         subscription.ended = subscription.ended or "lost"
         self._deadlines.clear(subscription)
+        self._news.clear(subscription)
+        self._reconnected(subscription)
+        self._touch(subscription)
+        del self._portions[portion_of(dialog.call_id)][subscription]
         key = subscription.package.name, subscription.resource
         others = self._by_resource[key]
         others.discard(subscription)

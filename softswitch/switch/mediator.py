@@ -317,6 +317,11 @@ class Switch(Orders, CallbackOrders, Views):
         self.mwi.restored(bindings, now)
         return self.calls.restart.take_back(calls, forgotten, standing, now)
 
+    def restore_subscriptions(self, kept: Iterable[tuple[Sequence[dict[str, Any]], float]], now: float) -> int:
+        """Go on telling phones what they have subscribed to, after calls were taken back; how many subscriptions there are."""
+        self._now = now
+        return self.notifier.restore(kept, self.directory.accounts, now)
+
     @property
     def has_changes(self) -> bool:
         """Whether `changes` has anything to tell, now or in a moment."""
@@ -392,8 +397,9 @@ class Switch(Orders, CallbackOrders, Views):
             self.mwi.see(event, now)
         if isinstance(event, CallbackRequested):
             self.queues.callbacks.voicemail(event, now)
-        if kind is BindingAdded:
+        if isinstance(event, BindingAdded):
             self.postman.depot.see(event, now)
+            self.notifier.bound(event.aor, Flow(*event.flow), now)
         if kind in PRESENCE_EVENTS:
             self.presence.see(event)
 

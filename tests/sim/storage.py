@@ -33,6 +33,7 @@ class Storage:
         self.calls: dict[str, Any] = {}
         self.state: tuple[float, Any] | None = None
         self.counted = 0  # events that are in the state
+        self.subscriptions: dict[int, tuple[list[Any], float]] = {}
         self.taken = Taken()
         self._armed = False
         self._life = 1
@@ -56,6 +57,8 @@ class Storage:
             else:
                 self.calls[call] = json.loads(json.dumps(kept, allow_nan=False))
         assert switch.calls.restart.unkept == 0
+        for portion, subscribed in switch.switch.notifier.changes(world.now):
+            self.subscriptions[portion] = json.loads(json.dumps(subscribed)), world.now
         if switch.switch.has_changes:
             self.arm()
         if self.state is None or world.now - self.state[0] >= STATE:
@@ -81,6 +84,7 @@ class Storage:
         switch.calls.add_range(0, 40_000, world.legs)
         self.taken = switch.take_back(self._bindings(), [Kept(one) for one in self.calls.values()], (), standing, now)
         assert not self.taken.broken
+        wiring.switch.restore_subscriptions(list(self.subscriptions.values()), now)
         switch.restore_callbacks(json.loads(json.dumps(open_callbacks(self._callbacks(), lambda wall: wall))), now)
         wiring.settle(now)
         resumed = {(one["visit"], one["caller"]) for one in state["visits"]}

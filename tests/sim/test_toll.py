@@ -188,6 +188,27 @@ def test_it_is_tried_on_every_trunk_even_those_that_seem_down() -> None:
     assert (len(busy.invites), len(last.invites)) == (1, 1)
 
 
+def test_an_emergency_call_has_media_ports_of_its_own() -> None:
+    """Ordinary calls leave some free, those of emergencies take the last one."""
+    users = [f"u{number}" for number in range(9)]
+    w = World(site(*users, extensions={"700": "echo"}, **outside(trunk())), legs=32)
+    Provider(w, answer_after=0.2)
+    phones = [w.phone(user) for user in users]
+    w.run(1)
+    lines = [phone.call("700") for phone in phones for _ in range(4)]
+    w.run(1)
+    taken = [line for line in lines if line.state == "up"]
+    assert len(taken) == 27 and {line.status for line in lines} == {200, 503}
+    assert w.switch.named("media.alarm")
+    helped = [phones[-1].call("112") for _ in range(2)]
+    w.run(1)
+    assert [line.status for line in helped] == [200, 200]
+    for line in lines + helped:
+        line.phone.hang_up(line)
+    w.run(60)
+    w.assert_idle()
+
+
 def test_with_the_prefix_for_outside_or_without() -> None:
     w, provider, anna = world(outside_prefix="0")
     lines = [anna.call(number) for number in ("112", "0112", "0221234567", "221234567")]

@@ -101,6 +101,8 @@ class Wiring:
             break
         for effect in effects:
             self._perform(effect)
+        if self.switch.notifier.unkept:
+            self.world.storage.arm()
         if self._has_queues:
             check_invariants(self.queues, now)
 
