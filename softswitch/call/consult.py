@@ -10,14 +10,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from softswitch.call import merge, sources, transfer
-from softswitch.call.dialling import disturbed
+from softswitch.call.dialling import MAX_DIVERSIONS, REASONS, disturbed, resolve
 from softswitch.call.flow import Mark
 from softswitch.call.fork import Fork, Invitation
-from softswitch.call.headers import party, trail_lines
+from softswitch.call.headers import Diversion, diversion_lines, party, trail_lines
 from softswitch.call.lead import Lead
 from softswitch.call.reach import reach
 from softswitch.call.routing import Destination
-from softswitch.events import CallBridged, CallStarted, CallTransferred, TransferChanged, TransferFailed
+from softswitch.events import CallBridged, CallDiverted, CallStarted, CallTransferred, TransferChanged, TransferFailed
 
 if TYPE_CHECKING:
     from softswitch.call.hunt import Hunt
@@ -50,19 +50,38 @@ class Consultation(Lead):
         call.lead = self
         self._hold()
         call.changed(now)
-        domain, name = board.directory.domain, self.destination.name
-        target = board.directory.accounts.get(name) if self.destination.kind == "account" else None
+        destination, diversions = self._where()
+        domain, name = board.directory.domain, destination.name
+        target = board.directory.accounts.get(name) if destination.kind == "account" else None
         invitation = Invitation(
             "callee", name if target is not None else "", (target.name if target is not None else "") or name,
             party(account.name if account is not None else "", self.by, domain), party("", name, domain),
-            trail_lines(call.id, self.by, call.transfers + 1, call.context, domain), call.max_forwards,
+            diversion_lines(diversions, domain) + trail_lines(call.id, self.by, call.transfers + 1, call.context, domain),
+            call.max_forwards,
             leg.negotiation.speaks, "consult",
         )  # fmt: skip
         if target is not None and disturbed(board, target, self.by):
             self._over(486, "busy", now)
             return
-        self.fork = reach(board, call, self, invitation, self.destination, transfer.patience(call, self.by))
+        self.fork = reach(board, call, self, invitation, destination, transfer.patience(call, self.by))
         self.fork.start(now)
+
+    def _where(self) -> tuple[Destination, tuple[Diversion, ...]]:
+        """Where whoever is asked takes all their calls, and by whose word; never back to whoever asks."""
+        board, call, destination = self.board, self.call, self.destination
+        diversions: tuple[Diversion, ...] = ()
+        passed: list[str] = []
+        while destination.kind == "account" and len(diversions) < MAX_DIVERSIONS:
+            account = board.directory.accounts.get(destination.name)
+            target = board.phones.forward(account, "always") if account is not None else ""
+            found = resolve(target, board, account) if target else None
+            if account is None or found is None or found.kind not in transfer.ASKED or found.name in (self.by, *passed):
+                break
+            passed.append(account.user)
+            diversions += (Diversion(account.number or account.user, REASONS["always"]),)
+            board.publish(CallDiverted(call.id, diversions[-1].number, diversions[-1].reason, str(found)))
+            call.authority, destination = account, found
+        return destination, diversions
 
     @property
     def other(self) -> Leg:

@@ -149,6 +149,43 @@ def test_a_colleague_is_not_disturbed_by_a_consultation(lifted: bool) -> None:
     f.finish()
 
 
+@pytest.mark.parametrize(("forward", "rings"), [
+    ("eve", "eve"), ("voicemail:carl", "carl"), ("bob", "carl"), ("dora", "anna"), ("601", "carl"),
+])  # fmt: skip
+def test_a_colleague_is_asked_where_their_calls_go(forward: str, rings: str) -> None:
+    f = Floor(mailboxes={"carl": Mailbox("carl")})
+    accounts = dict(f.world.switch.switch.directory.accounts)
+    accounts["carl"] = replace(accounts["carl"], forward_always=forward)
+    if rings == "anna":  # By way of dora; the caller's own phone can be asked as well as any.
+        accounts["dora"] = replace(accounts["dora"], forward_always="eve")
+        rings = "eve"
+    changed(f, accounts=accounts)
+    f.type(f.agent, "*4")
+    f.type(f.agent, "102#")
+    f.run(2)
+    assert {user for user in ("carl", "dora", "eve") if f.phones[user].lines} == {rings}
+    assert f.hears() == "music:default" and f.world.hears(f.agent) == f"bridge:{rings}"
+    led = f.line(rings).invite.get("Diversion")
+    assert ("sip:dora@" if forward == "dora" else "sip:carl@") in led if rings == "eve" else not led
+    f.type(f.agent, "*4")
+    f.run(1)
+    assert f.hears() == f"bridge:{rings}"
+    f.finish()
+
+
+def test_two_who_forward_to_each_other_can_be_asked() -> None:
+    f = Floor()
+    accounts = dict(f.world.switch.switch.directory.accounts)
+    accounts["carl"] = replace(accounts["carl"], forward_always="eve")
+    accounts["eve"] = replace(accounts["eve"], forward_always="carl")
+    changed(f, accounts=accounts)
+    f.type(f.agent, "*4")
+    f.type(f.agent, "102#")
+    f.run(2)
+    assert f.hears() == "music:default" and len(f.world.switch.named("call.diverted")) == 1
+    f.finish()
+
+
 def test_a_supervisor_who_is_not_to_be_disturbed_gets_no_escalation() -> None:
     f = Floor(supervisor="eve")
     assert code(f.world, f.phones["eve"], "*78") == "dnd-on"
