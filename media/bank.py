@@ -38,7 +38,8 @@ class Bank:
     def __init__(self, capacity: int = _FIRST_CAPACITY) -> None:
         self._data: NDArray[np.uint8] = np.empty((_MATRIX, capacity), np.uint8)
         self._used = 0
-        self._free: list[tuple[int, int]] = []  # released stretches in whole blocks: start and end, in order, none touching
+        # Released stretches in whole blocks: start and end, in order, none touching.
+        self._free: list[tuple[int, int]] = []
         self._windows: dict[int, NDArray[np.void]] = {}
         self._linear: dict[Form, NDArray[np.uint8]] = {}
         self._packets: dict[int, bytes] = {}  # of Opus, by block

@@ -72,7 +72,7 @@ def read(path: str | Path) -> Wav:
 def parse(data: bytes) -> Wav:
     """The recording in the octets of a file."""
     if data[:4] != b"RIFF" or data[8:12] != b"WAVE":
-        raise WavError(f"not a WAV file: it begins with {data[:4]!r}, not with RIFF....WAVE{_guess(data)}")
+        raise WavError(f"not a WAV file: it does not begin as one (RIFF, WAVE){_guess(data)}")
     form: _Format | None = None
     at = 12
     while at + 8 <= len(data):

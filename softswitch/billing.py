@@ -14,9 +14,9 @@ from pathlib import Path
 from typing import Final
 
 from softswitch.acd.workload import Contact
+from softswitch.codepages import decoded
 from softswitch.errors import SoftswitchError
 
-ENCODINGS: Final = ("utf-8-sig", "cp1250")  # what spreadsheets of this part of the world write
 SAMPLE: Final = 16_384  # characters from which the delimiter is found out
 MAX_PROBLEMS: Final = 5  # rows that an error names
 
@@ -89,12 +89,10 @@ def _text(path: Path) -> str:
         data = path.read_bytes()
     except OSError as error:
         raise BillingError(f"{path} cannot be read: {error.strerror}") from None
-    for encoding in ENCODINGS:
-        try:
-            return data.decode(encoding)
-        except UnicodeDecodeError:
-            continue
-    raise BillingError(f"{path} is no text: expected CSV in UTF-8 or Windows-1250")
+    text = decoded(data)
+    if "\ufffd" in text or "\x00" in text:
+        raise BillingError(f"{path} is no text: expected CSV in UTF-8, Windows-1250 or ISO-8859-2")
+    return text
 
 
 def _places(path: Path, header: Sequence[str], columns: Mapping[str, str]) -> dict[str, int]:

@@ -200,10 +200,8 @@ def _site(config: Config, file: Path | None) -> str:
             f"The site names strategies that are not there: {', '.join(missing)}.",
             "paths.strategies names the folder of strategies in Python; docs/strategies.md says how to write one.",
         )
-    return (
-        f"{site.domain}: {len(site.accounts)} accounts, {len(site.agents)} agents, {len(site.queues)} queues, "
-        f"{len(site.menus)} menus"
-    )
+    counts = (("account", site.accounts), ("agent", site.agents), ("queue", site.queues), ("menu", site.menus))
+    return f"{site.domain}: " + ", ".join(f"{len(all_)} {one}{'s' * (len(all_) != 1)}" for one, all_ in counts)
 
 
 def _site_of_running(config: Config) -> Directory:

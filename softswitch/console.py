@@ -16,7 +16,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from softswitch.errors import SoftswitchError
+from softswitch.errors import ConfigError, SoftswitchError
 
 MAX_LINE = 16 << 20  # a site of thousands of accounts is applied in one line
 MAX_CLIENTS = 64
@@ -32,7 +32,7 @@ class ConsoleError(SoftswitchError):
     def __init__(self, message: str, hint: str = "", *, kind: str = "failed") -> None:
         super().__init__(message)
         self.hint = hint
-        self.kind = kind  # "failed" | "unknown": there is no such queue, agent, call
+        self.kind = kind  # "failed" | "unknown": there is no such queue, agent, call | "config": the site is wrong
 
 
 class Console:
@@ -147,6 +147,8 @@ class Console:
             if asyncio.iscoroutine(result):
                 result = await result
             return {"ok": True, "result": result}
+        except ConfigError as error:
+            return {"ok": False, "error": str(error), "hint": "Nothing was changed.", "kind": "config"}
         except SoftswitchError as error:
             kind = getattr(error, "kind", "failed")
             return {"ok": False, "error": str(error), "hint": getattr(error, "hint", ""), "kind": kind}

@@ -27,6 +27,7 @@ MOST_FIELDS: Final = 40
 LONGEST: Final[Mapping[str, int]] = {"customer": 64, "name": 128, "segment": 64, "manager": 64, "language": 8}
 LONGEST_FIELD: Final = 512
 MOST_PROBLEMS: Final = 50
+SHOWN: Final = 60  # characters of a wrong value that are repeated
 _between = re.compile(r"[|;,/]").split
 # What an import has put into its one spelling already: asking the library again would take most of its time.
 _is_spelt = re.compile(r"\+[1-9][0-9]{6,14}", re.ASCII).fullmatch
@@ -44,15 +45,9 @@ class ProblemList:
         self.count += 1
         if len(self.found) < MOST_PROBLEMS:
             place = f"{where}, column {column}" if where else column
-            self.found.append(f"{place}: {value!r}; expected {expected}")
-
-
-def decoded(data: bytes) -> str:
-    """A file's text: UTF-8, or what Windows writes in Poland."""
-    try:
-        return data.decode("utf-8-sig")
-    except UnicodeDecodeError:
-        return data.decode("cp1250", "replace")
+            shown = repr(value)
+            shown = shown if len(shown) <= SHOWN else shown[: SHOWN - 4] + "...'"
+            self.found.append(f"{place}: {shown}; expected {expected}")
 
 
 def read(

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any, Final, NamedTuple, TypeVar, Union, get_args, get_origin, get_type_hints
 
 from softswitch.errors import ConfigError
+from softswitch.toml import toml_value
 
 T = TypeVar("T")
 
@@ -97,9 +98,7 @@ def shown(key: str, value: object) -> str:
     """A value as an error repeats it: short, and never a secret."""
     if secret(key):
         return "not usable"
-    text = f'"{value}"' if isinstance(value, str) else repr(value)
-    if isinstance(value, bool):
-        text = str(value).lower()
+    text = toml_value(value)
     return text if len(text) <= SHOWN else text[: SHOWN - 3] + "..."
 
 

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from softswitch.effects import Publish
     from softswitch.store.records import Snapshot
 
+UNNAMED: Final = "outage"  # the announcement that is meant where none is named
 STATE: Final = "desk"  # its name in the store
 KEPT: Final = frozenset((HoursSwitched, OutageSwitched, CallerBlocked, CallerUnblocked))
 LOOK_SECONDS: Final = 5.0
@@ -162,6 +163,14 @@ class Facilities:
     ) -> dict[str, Any]:  # fmt: skip
         """Switch an announcement on: one of the site, or what is said here."""
         directory = self._daemon.directory
+        if name not in directory.outages and name != UNNAMED and not (numbers or clips):
+            ready = ", ".join(sorted(directory.outages))
+            raise ConsoleError(
+                f"There is no announcement {name!r}.",
+                (f"The site has ready: {ready}. " if ready else "")
+                + "One that the site does not know needs --play, --wav or --number.",
+                kind="unknown",
+            )
         outage = directory.outages.get(name, Outage(name))
         if numbers:
             outage = replace(outage, numbers=tuple(numbers))

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import softswitch
 from softswitch.address import is_address, split_host_port
 from softswitch.api.source import Readiness, Sample
+from softswitch.call.orders import NO_CALL
 from softswitch.callback_operations import CallbackOperations
 from softswitch.capture import pcap as to_pcap
 from softswitch.console import ConsoleError
@@ -266,7 +267,8 @@ class Operations:
             raise ConsoleError(f"There is no {verb!r} for a recording.", f"One of: {', '.join(RECORD_VERBS)}.")
         refusal = daemon.input("record", daemon.switch.record, call, verb, "cli")
         if refusal:
-            raise ConsoleError(f"That cannot be done: {refusal}.", "See the calls with: softswitch calls")
+            kind = "unknown" if refusal == NO_CALL else "failed"
+            raise ConsoleError(f"{call}: {refusal}.", "See the calls with: softswitch calls", kind=kind)
         return {"call": call, "verb": verb}
 
     def spy(self, call: str, account: str, mode: str = "listen") -> dict[str, Any]:

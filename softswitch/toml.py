@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import ast
+import re
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
@@ -23,7 +25,19 @@ def read_toml(file: Path) -> dict[str, Any]:
             f"{file}: byte {error.start} is not UTF-8", file=str(file), expected="text in UTF-8"
         ) from None
     except tomllib.TOMLDecodeError as error:
-        raise ConfigError(f"{file}: not valid TOML: {error}", file=str(file), expected="TOML") from None
+        raise ConfigError(f"{file}: not valid TOML: {mistake(error)}", file=str(file), expected="TOML") from None
+
+
+def mistake(error: tomllib.TOMLDecodeError) -> str:
+    """What is wrong, in words: the library's own where they are clear."""
+    what, _, where = str(error).partition(" (at ")
+    where = f" (at {where}" if where else ""
+    if twice := re.fullmatch(r"Cannot declare \((.*)\) twice", what):
+        name = ".".join(toml_key(part) for part in ast.literal_eval(f"({twice[1]},)".replace(",,", ",")))
+        return f"[{name}] stands there twice{where}: put its keys below the first one"
+    if what == r"Illegal character '\n'":
+        return f"a text is not closed on its line: a quote is missing{where}"
+    return str(error)
 
 
 def toml_value(value: Any) -> str:

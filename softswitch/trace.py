@@ -221,7 +221,9 @@ def ladder(messages: Sequence[dict[str, Any]], width: int = 26) -> Iterable[str]
         other = place[one["peer"]]
         low, high = min(ours, other), max(ours, other)
         span = (high - low) * width - 1  # columns between the two bars
-        label = f" {one['summary']} "[: span - 3]
+        label = f" {one['summary']} "
+        if len(label) > span - 2:  # Of an answer that is too long for the arrow the method is left out.
+            label = f" {one['summary'].partition(' (')[0]} "[: span - 2]
         arrow = (
             label.center(span - 1, "-") + ">"
             if one["incoming"] == (other < ours)

@@ -46,11 +46,9 @@ class Chronicle:
         found = before(self.entries)
         told = {event.agent for _, event in self.entries if isinstance(event, AgentPresenceChanged) and not event.queue}
         for name, agent in engine.roster.agents.items():
-            past = found.get(name)
-            if past is None:
-                past = found[name] = PastAgent(
-                    activity=str(agent.activity), activity_since=agent.activity_since, kind=agent.kind
-                )
+            past = found.setdefault(name, PastAgent())
+            if not past.activity:
+                past.activity, past.activity_since, past.kind = str(agent.activity), agent.activity_since, agent.kind
                 past.until, past.clock, past.paused_in = agent.until, agent.idle_since, set(agent.paused_in)
                 past.caller = agent.offer.caller.id if agent.offer is not None else ""
             if name not in told:

@@ -190,9 +190,14 @@ _WITH_CALLER: Final = frozenset({Activity.RESERVED, Activity.OFFERED, Activity.T
 def before(entries: Iterable[Entry]) -> dict[str, PastAgent]:
     """What the first events of each agent tell of the time before them."""
     found: dict[str, PastAgent] = {}
+    presences: dict[str, str] = {}
     for at, event in entries:
+        if isinstance(event, AgentPresenceChanged) and not event.queue:
+            presences.setdefault(event.agent, event.previous)
         if isinstance(event, AgentActivityChanged) and event.agent not in found:
             found[event.agent] = PastAgent(
                 activity=event.previous, activity_since=at - event.seconds_in_previous, presence=""
             )
+    for name, presence in presences.items():
+        found.setdefault(name, PastAgent()).presence = presence
     return found

@@ -384,7 +384,7 @@ class Roster:
             agent.missed = 0
         if after is not before or reason != old_reason or moved:
             agent.presence_since = now
-            self._emit(Publish(AgentPresenceChanged(agent.name, after, reason, actor, agent.device)))
+            self._emit(Publish(AgentPresenceChanged(agent.name, after, reason, actor, agent.device, previous=before)))
         if after is Presence.OFFLINE:
             self._logged_out(agent, now)
         self.floor.count(agent)

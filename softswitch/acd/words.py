@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Any, Final
 
-from softswitch.acd.story import Decision, Idleness, Step, Verdict
+from softswitch.acd.story import Decision, Idleness, Spell, Step, Verdict
 
 Clock = Callable[[float], str]
 
+MOMENT: Final = 0.05  # seconds: what is shorter is said as 0.0 s, and is not told
 NAMED: Final = 12  # agents and callers that a sentence names; of the others it says how many there are
 CALLS: Final = {
     "queue": "on a queue call", "outbound": "on an outbound call", "internal": "on an internal call",
@@ -188,12 +190,26 @@ def of_call(steps: Sequence[Step], clock: Clock, most: int = NAMED) -> Iterator[
             yield f"{clock(step.at)} left {facts['queue']}: {outcome}{detail}, after {duration(facts['waited'])}"
 
 
+def _worth_telling(spells: Iterable[Spell]) -> list[Spell]:
+    """Without the moments between one thing and the next: what a moment cut in two is one spell."""
+    found: list[Spell] = []
+    for spell in spells:
+        if spell.end - spell.begin < MOMENT:
+            continue
+        if found and (found[-1].reason, found[-1].facts) == (spell.reason, spell.facts):
+            found[-1] = replace(found[-1], end=spell.end)
+        else:
+            found.append(spell)
+    return found
+
+
 def of_agent(story: Idleness, clock: Clock, most: int = NAMED) -> Iterator[str]:
     """Where an agent's time went, and which calls went to others meanwhile."""
     yield f"{story.agent}: {story.offers} offer{'' if story.offers == 1 else 's'}"
     for why, seconds in story.totals().items():
-        yield f"  {duration(seconds)}: {SPELLS.get(why, why)}"
-    for spell in story.spells:
+        if seconds >= MOMENT:
+            yield f"  {duration(seconds)}: {SPELLS.get(why, why)}"
+    for spell in _worth_telling(story.spells):
         cause = spell.facts.get("cause") or spell.facts.get("kind") or ""
         said = SPELLS.get(spell.reason, spell.reason) + (f" ({cause.replace('_', ' ')})" if cause else "")
         yield f"{clock(spell.begin)} - {clock(spell.end)} {said}"

@@ -283,7 +283,7 @@ class CallControl:
         """Start, stop, pause or resume a recording by an operator's order; "" or why not."""
         found = self.board.calls.get(call)
         if found is None:
-            return "there is no such call"
+            return orders.NO_CALL
         self.current = found
         return self.board.recorder.order(found, verb, by, now)
 

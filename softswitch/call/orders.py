@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
 
 # What somebody may be put through to who has not dialled themselves: no code of a phone.
+NO_CALL: Final = "there is no such call"
 CALLED: Final = frozenset({
     "account", "extension", "group", OUTSIDE, "queue", "menu", "flow", "conference", "voicemail", "echo", "music", "play",
 })  # fmt: skip
@@ -84,7 +85,7 @@ def merge_calls(board: Board, call: str, other: str, now: float) -> str:
     """Make one conversation of two that the same phone is in."""
     one, two = board.calls.get(call), board.calls.get(other)
     if one is None or two is None:
-        return "there is no such call"
+        return NO_CALL
     return merge(one, two, now)
 
 

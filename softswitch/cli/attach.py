@@ -8,9 +8,10 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import IO, Any
 
-from softswitch.cli.output import FAILED, NOT_RUNNING, UNKNOWN, Failure
+from softswitch.cli.output import FAILED, NOT_RUNNING, UNKNOWN, WRONG_CONFIG, Failure
 
 TIMEOUT = 10.0
+CODES = {"unknown": UNKNOWN, "config": WRONG_CONFIG}  # exit codes of kinds of errors
 
 
 class Attached:
@@ -61,8 +62,7 @@ class Attached:
             raise Failure("The switch closed the connection.", "See its log.")
         answer = json.loads(line)
         if not answer["ok"]:
-            code = UNKNOWN if answer.get("kind") == "unknown" else FAILED
-            raise Failure(answer["error"], answer.get("hint", ""), code)
+            raise Failure(answer["error"], answer.get("hint", ""), CODES.get(answer.get("kind", ""), FAILED))
         return answer["result"]
 
     def events(self) -> Iterator[dict[str, Any]]:

@@ -12,7 +12,7 @@ import rich_click as click
 
 from softswitch.cli.attach import Attached
 from softswitch.cli.context import attach as attached
-from softswitch.cli.output import UNKNOWN, Failure, config_option, emit, json_option, table
+from softswitch.cli.output import UNKNOWN, Failure, config_option, emit, json_option, many, table
 
 if TYPE_CHECKING:
     from softswitch.customers_file import ProblemList
@@ -37,7 +37,8 @@ def import_(file: Path, replace: bool, check: bool, config: Path | None, as_json
     Columns: customer (the customer number), name, numbers (separated by |), language, vip, segment, manager (an agent); any
     other column is a field of the card.
     """
-    from softswitch.customers_file import ProblemList, decoded, read
+    from softswitch.codepages import decoded
+    from softswitch.customers_file import ProblemList, read
 
     problems = ProblemList()
     with attached(config) as switch:
@@ -71,10 +72,11 @@ def _send(switch: Attached, rows: list[dict[str, Any]], replace: bool) -> int:
 
 def _show_import(done: dict[str, Any]) -> None:
     if done["checked"]:
-        click.echo(f"The file is right: {done['customers']} customers. Nothing was changed.")
+        click.echo(f"The file is right: {many(done['customers'], 'customer')}. Nothing was changed.")
     else:
         click.echo(
-            f"{done['customers']} customers imported" + (f", {done['deleted']} deleted." if done["deleted"] else ".")
+            f"{many(done['customers'], 'customer')} imported"
+            + (f", {done['deleted']} deleted." if done["deleted"] else ".")
         )
 
 

@@ -10,7 +10,7 @@ import rich_click as click
 
 from softswitch.cli.context import attach as attached
 from softswitch.cli.forecast import forecast, hours_option
-from softswitch.cli.output import Failure, config_option, emit, json_option, seconds, show_changes, table
+from softswitch.cli.output import UNKNOWN, Failure, config_option, emit, json_option, seconds, show_changes, table
 
 TAPE = "queue.tape"  # long, and for programs: people see it if they ask for it by name
 
@@ -294,8 +294,11 @@ def registrations(account: str | None, config: Path | None, as_json: bool) -> No
     """Show which phones are registered, from where and until when."""
     with attached(config) as switch:
         found = switch.call("registrations")
-    if account:
-        found = [one for one in found if one["aor"] == account]
+        if account:
+            found = [one for one in found if one["aor"] == account]
+            accounts = [] if found else switch.call("edit", operation="account_list", options={})["accounts"]
+            if not found and all(one["user"] != account for one in accounts):
+                raise Failure(f"There is no account {account!r}.", "See: softswitch account list", UNKNOWN)
     emit(found, as_json, _show_registrations)
 
 
@@ -331,6 +334,15 @@ def _round_trip(one: dict[str, Any]) -> str | None:
 @json_option
 def events(only: str, config: Path | None, as_json: bool) -> None:
     """Follow what happens, until Ctrl-C."""
+    from softswitch import events as known
+
+    classes = [one for one in vars(known).values() if isinstance(one, type) and issubclass(one, known.Event)]
+    names = [one.name for one in classes if one is not known.Event]
+    if not any(name.startswith(only) for name in names):
+        groups = ", ".join(sorted({name.partition(".")[0] for name in names}))
+        raise Failure(
+            f"No event has a name that starts with {only!r}.", f"There are: {groups}. All: docs/events.md", UNKNOWN
+        )
     with attached(config) as switch:
         try:
             for event in switch.events():

@@ -18,7 +18,7 @@ from softswitch.billing import BillingError, column_option
 from softswitch.billing import contacts as billed
 from softswitch.charts import FORMATS, WEEKDAYS, ChartsMissing, clock, draw
 from softswitch.cli.context import configuration
-from softswitch.cli.output import USAGE, Failure, config_option, emit, json_option, seconds, table
+from softswitch.cli.output import USAGE, Failure, config_option, emit, json_option, many, seconds, table
 
 DAYS: Final = 90  # of records that are looked at
 LUNCH_SLOTS: Final = 2  # intervals a day that are advised
@@ -225,16 +225,14 @@ def _show(plan: dict[str, Any]) -> None:
         [[start, *(cells.get((day, start), "") for day in used)] for start in starts],
     )
     goal = plan["target"]
-    click.echo(
-        f"{plan['calls']} calls in {plan['days']} days, {plan['answered']} answered; with what follows it a call takes "
-        f"{seconds(plan['handle_time'])}."
-    )
+    counted = f"{many(plan['calls'], 'call')} in {many(plan['days'], 'day')}, {plan['answered']} answered"
+    click.echo(f"{counted}; with what follows it a call takes {seconds(plan['handle_time'])}.")
     patience = (
         f"callers wait {seconds(plan['patience'])} before they give up"
         if plan["patience"]
         else "callers are taken to wait for ever"
     )
-    click.echo(f"Model: {plan['model']}, {patience}. Target: {goal['level']:.0%} within {goal['seconds']:g} s.")
+    click.echo(f"Model: {plan['model']}, {patience}. Target: {100 * goal['level']:.0f} % within {goal['seconds']:g} s.")
     fewer = plan["service_level_one_fewer"]
     click.echo(
         f"Expected: {plan['service_level']:.1%}. With one agent fewer in every interval {fewer:.1%}, with one more "
@@ -242,7 +240,7 @@ def _show(plan: dict[str, Any]) -> None:
     )
     click.echo(
         f"{plan['agent_hours_a_week']:.0f} hours of presence a week, {plan['paid_hours_a_week']:.0f} paid; at the peak "
-        f"{plan['most_agents']} agents, {plan['people_to_employ_at_the_peak']} people."
+        f"{many(plan['most_agents'], 'agent')}, {many(plan['people_to_employ_at_the_peak'], 'person', 'people')}."
     )
     for day, slots in plan["lunch"].items():
         best = ", ".join(f"{slot['from']} ({slot['missed_calls']:.1f} calls more late)" for slot in slots)

@@ -118,7 +118,7 @@ def demo(directory: Path, listen: str, domain: str, language: str) -> None:
         with explained():
             made = create_demo(directory, domain=domain, listen=listen, language=language, probe=True)
         show_settings(made)
-    click.echo("\nRunning; Ctrl-C stops.\n")
+    click.echo("\nStarting; Ctrl-C stops.\n")
     _serve(configuration(directory))
 
 
@@ -159,11 +159,11 @@ def _show_findings(rows: list[dict[str, Any]]) -> None:
     for row in rows:
         mark = click.style("wrong", fg="red", bold=True) if row["problem"] else click.style("ok   ", fg="green")
         lines = (row["problem"] or row["detail"]).splitlines()
-        click.echo(f"{mark} {row['what']:9} {lines[0]}")
+        click.echo(f"{mark} {row['what']:10} {lines[0]}")
         for line in lines[1:]:
-            click.echo(f"{'':16}{line}")
+            click.echo(f"{'':17}{line}")
         if row["hint"]:
-            click.echo(click.style(f"{'':16}-> ", fg="cyan") + row["hint"])
+            click.echo(click.style(f"{'':17}-> ", fg="cyan") + row["hint"])
 
 
 # --- certificate -------------------------------------------------------------------------------------------------------

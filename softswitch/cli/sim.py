@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 import rich_click as click
 
 from softswitch.cli.context import configuration
-from softswitch.cli.output import FAILED, USAGE, WRONG_CONFIG, Failure, config_option, emit, json_option, table
+from softswitch.cli.output import FAILED, USAGE, WRONG_CONFIG, Failure, config_option, emit, json_option, many, table
 from softswitch.cli.times import MOMENT
 from softswitch.errors import ConfigError
 
@@ -149,14 +149,14 @@ def show_replay(result: Comparison) -> None:
     def moment(wall: float) -> str:
         return datetime.fromtimestamp(wall).strftime("%Y-%m-%d %H:%M")
 
-    lives = _many(len(result.replayed), "process", "es")
+    lives = many(len(result.replayed), "process", "es")
     click.echo(
-        f"{moment(result.since)} to {moment(result.until)}, {_many(result.offers, 'offer')}, recorded by {lives}."
+        f"{moment(result.since)} to {moment(result.until)}, {many(result.offers, 'offer')}, recorded by {lives}."
     )
     if not result.different:
         click.echo("Every assignment is as recorded.")
     else:
-        click.secho(f"{_many(result.different, 'assignment')} differ from the record.", fg="red")
+        click.secho(f"{many(result.different, 'assignment')} differ from the record.", fg="red")
         for one in result.replayed:
             for theirs, mine in one.differences[:SHOWN_DIFFERENCES]:
                 click.echo(f"  recorded {_assignment(theirs)}, now {_assignment(mine)}")
@@ -174,7 +174,7 @@ def show_replay(result: Comparison) -> None:
         f"then {interval(occupancy[1])}, difference {interval(occupancy[2])}"
     )
     click.echo(
-        f"{_many(result.replications, 'replication')} of what the record cannot know. Plus-minus: 95 % confidence."
+        f"{many(result.replications, 'replication')} of what the record cannot know. Plus-minus: 95 % confidence."
     )
 
 
@@ -236,7 +236,7 @@ def show(study: Study) -> None:
     )
     speed = study.calls / study.cpu if study.cpu else 0.0
     click.echo(
-        f"{study.calls} calls in {_many(len(study.runs), 'replication')} of {_many(study.scenario.days, 'day')}, "
+        f"{study.calls} calls in {many(len(study.runs), 'replication')} of {many(study.scenario.days, 'day')}, "
         f"{speed:,.0f} calls a second of processor time. Plus-minus: 95 % confidence."
     )
     for one in study.verdicts:
@@ -251,10 +251,6 @@ def show(study: Study) -> None:
             )
         for line in one.chain:
             click.echo(f"         {line}")
-
-
-def _many(count: int, what: str, ending: str = "s") -> str:
-    return f"{count} {what}{'' if count == 1 else ending}"
 
 
 def interval(estimate: Any) -> str:

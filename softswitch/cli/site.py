@@ -137,13 +137,21 @@ def apply(file: Path, dry_run: bool, hours: float, config: Path | None, as_json:
     Accounts without a password keep theirs. Waiting callers and calls are not disturbed.
     """
     try:
-        text = sys.stdin.read() if str(file) == "-" else file.read_text(encoding="utf-8")
+        data = sys.stdin.buffer.read() if str(file) == "-" else file.read_bytes()
+        text = data.decode("utf-8")
     except FileNotFoundError:
         raise Failure(
             f"There is no file {file}.", "The site in force as a file: softswitch export > site.toml"
         ) from None
-    except (OSError, UnicodeDecodeError) as error:
-        raise Failure(f"{file} cannot be read: {error}.", "It must be a text file in UTF-8.") from None
+    except OSError as error:
+        raise Failure(f"{file} cannot be read: {error.strerror}.", "Name a site.toml.") from None
+    except UnicodeDecodeError as error:
+        line = data.count(b"\n", 0, error.start) + 1
+        raise Failure(
+            f"{file}: line {line} is not UTF-8 (octet 0x{data[error.start]:02x}).",
+            f"Save it as UTF-8, for example: iconv -f ISO-8859-2 -t UTF-8 {file}. Nothing was changed.",
+            WRONG_CONFIG,
+        ) from None
     result = edit(config, "apply", text=text, file=str(file), dry_run=dry_run)
     emit(forecast(result, config, hours), as_json, show_changes)
 

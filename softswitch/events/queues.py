@@ -216,6 +216,7 @@ class AgentPresenceChanged(Event):
     actor: str
     device: str = ""
     queue: str = ""  # set when only the membership in this queue was paused ("not_ready") or resumed ("ready")
+    previous: str = ""  # presence before; "" with `queue`
 
 
 @dataclass(slots=True)

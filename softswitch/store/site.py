@@ -20,7 +20,7 @@ from softswitch.store.diff import Change, diff_sites
 from softswitch.store.objects import HA1, NAMED, PINS, SETTINGS, TRUNK_PASSWORD, Objects, from_objects, to_objects
 from softswitch.store.passwords import SHORTEST, digests
 from softswitch.store.validate import validate
-from softswitch.toml import read_toml, toml_key, toml_value
+from softswitch.toml import mistake, read_toml, toml_key, toml_value
 
 FORMAT: Final = 1
 # Key in site.toml -> kind of object. Plain tables hold one value per name.
@@ -53,7 +53,7 @@ def parse_site(
     try:
         data = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
-        raise ConfigError(f"{file}: not valid TOML: {error}", file=file, expected="TOML") from None
+        raise ConfigError(f"{file}: not valid TOML: {mistake(error)}", file=file, expected="TOML") from None
     return _site(data, file, current, clips)
 
 

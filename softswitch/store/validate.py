@@ -170,7 +170,8 @@ class Check:
 
     def missing(self, key: str, name: str, known: Sequence[str], noun: str) -> None:
         near = nearest(name, known)
-        self.problems.add(key, name, f'{noun} that exists; did you mean "{near}"?' if near else f"{noun} that exists")
+        wanted = f"{noun} that {'exist' if noun.endswith('hours') else 'exists'}"
+        self.problems.add(key, name, f'{wanted}; did you mean "{near}"?' if near else wanted)
 
     def play(self, key: str, clips: tuple[str, ...]) -> None:
         for clip in clips:

@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from softswitch.customers_file import ProblemList, decoded, read, write
+from softswitch.codepages import decoded
+from softswitch.customers_file import ProblemList, read, write
 
 
 def good(text: str) -> list[dict[str, object]]:
