@@ -98,7 +98,7 @@ def shown(key: str, value: object) -> str:
     """A value as an error repeats it: short, and never a secret."""
     if secret(key):
         return "not usable"
-    text = toml_value(value)
+    text = f'"{value}"' if isinstance(value, str) else toml_value(value)
     return text if len(text) <= SHOWN else text[: SHOWN - 3] + "..."
 
 

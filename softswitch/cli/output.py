@@ -151,9 +151,9 @@ def text(cell: Any) -> str:
     return str(cell)
 
 
-def many(count: int, what: str, ending: str = "s") -> str:
-    """`1 call`, `2 calls`."""
-    return f"{count} {what}{'' if count == 1 else ending}"
+def many(count: int, one: str, more: str = "") -> str:
+    """`1 call`, `2 calls`; `more` where that is no plural in -s."""
+    return f"{count} {one if count == 1 else more or one + 's'}"
 
 
 def seconds(value: float | None) -> str:

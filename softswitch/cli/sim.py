@@ -149,7 +149,7 @@ def show_replay(result: Comparison) -> None:
     def moment(wall: float) -> str:
         return datetime.fromtimestamp(wall).strftime("%Y-%m-%d %H:%M")
 
-    lives = many(len(result.replayed), "process", "es")
+    lives = many(len(result.replayed), "process", "processes")
     click.echo(
         f"{moment(result.since)} to {moment(result.until)}, {many(result.offers, 'offer')}, recorded by {lives}."
     )

@@ -38,6 +38,9 @@ def test_a_list() -> None:
 def test_what_a_polish_spreadsheet_writes() -> None:
     data = "Klient;Nazwa;Telefon;VIP;Opiekun\nK1;Żółć;601000111;tak;anna\n".encode("cp1250")
     assert good(decoded(data))[0] | {"name": "Żółć", "vip": True, "manager": "anna"} == good(decoded(data))[0]
+    older = "Klient;Nazwa\nK1;Józef Śląski-Żak\n"
+    for encoding in ("utf-8", "cp1250", "iso8859-2"):
+        assert good(decoded(older.encode(encoding)))[0]["name"] == "Józef Śląski-Żak", encoding
     assert good(decoded("\ufeffcustomer\nK1\n".encode()))[0]["customer"] == "K1"
 
 

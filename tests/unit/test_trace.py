@@ -126,6 +126,8 @@ def test_the_ladder() -> None:
     assert arrows == [">", ">", "<", "<", ">"]
     assert all(line.count("|") == 4 for line in lines[:4])
     assert lines[4].count("|") == 4 - 1  # The arrow to the third peer crosses the lane of the second.
+    long = {**messages[2], "summary": "486 Busy Here For Now (INVITE)"}
+    assert [line for line in ladder([messages[0], long]) if "486 Busy Here For Now" in line and "INV" not in line]
     assert list(ladder([])) == ["              " + "softswitch".center(26).rstrip()]
 
 

@@ -142,6 +142,30 @@ def test_why_an_agent_got_nothing() -> None:
     assert "90 - 210 not ready (lunch)" in lines and "jan: 0 offers" in lines
 
 
+def test_who_was_logged_out_before_the_first_event_was_not_free() -> None:
+    """Of what was before the first event of an agent, that event tells: here a log-in."""
+    site = Told(queue("anna jan", wrap_up=0.0))
+    site.command("jan", "logout")
+    site.chronicle = Chronicle()
+    begin = site.now
+    site.advance(30.0)
+    site.command("jan", "login")
+    site.advance(5.0)
+    known = site.chronicle.known(site.engine)
+    found = story.of_agent(site.chronicle.entries, "jan", site.queues, begin, site.now, known)
+    assert found.totals() == {"logged_out": pytest.approx(30.0), "nobody_waits": pytest.approx(5.0)}
+
+
+def test_moments_are_not_told() -> None:
+    spells = [
+        story.Spell(0.0, 9.0, "nobody_waits"),
+        story.Spell(9.0, 9.01, "ringing"),
+        story.Spell(9.01, 12.0, "nobody_waits"),
+    ]
+    told = list(words.of_agent(story.Idleness("jan", spells, [], 0), lambda at: f"{at:g}"))
+    assert told == ["jan: 0 offers", "  12.0 s: free, nobody waited", "0 - 12 free, nobody waited"]
+
+
 def test_what_strategies_rank_by() -> None:
     site = Told(queue("anna jan", wrap_up=0.0, strategy="fewest_calls"))
     site.enter("c1")

@@ -77,6 +77,7 @@ def test_wrong_usage_has_its_own_exit_code() -> None:
     assert run("conference", "kick", "x").exit_code == USAGE
     assert run("lab").exit_code == USAGE
     assert "No such command 'dance'" in run("dance").output
+    assert "Did you mean 'queue'?" in run("quee").output and "Did you mean" not in run("dance").output
 
 
 def test_help_and_attach_import_nothing_heavy() -> None:
@@ -237,6 +238,16 @@ def test_export_into_a_device_leaves_it_a_device(site: dict[str, Any]) -> None:
     assert os.read(reader, 100).startswith(b"format = 1")
     os.close(reader)
     assert stat.S_ISFIFO(os.stat("pipe").st_mode)
+
+
+def test_a_site_in_another_encoding_is_refused_with_its_line(site: dict[str, Any], tmp_path: Path) -> None:
+    file = tmp_path / "old.toml"
+    file.write_bytes(data("export")["site"].encode() + '[queue.second]\ntitle = "Żółw"\n'.encode("iso8859-2"))
+    result = run("apply", str(file))
+    line = file.read_bytes().count(b"\n")
+    assert result.exit_code == WRONG_CONFIG
+    assert f"line {line} is not UTF-8 (octet 0xaf)" in result.output and "iconv" in result.output
+    assert run("apply", str(tmp_path)).output.startswith(f"Error: {tmp_path} cannot be read: Is a directory.")
 
 
 def test_apply_shows_the_difference_and_a_dry_run_changes_nothing(site: dict[str, Any]) -> None:

@@ -19,6 +19,7 @@ from click.testing import CliRunner
 
 from media import wavfile
 from softswitch.cli import main
+from softswitch.cli.output import WRONG_CONFIG
 
 from .running import PATIENCE, Phone, Running
 
@@ -119,6 +120,10 @@ def test_mistakes_are_told_and_change_nothing(own_switch: Running, tmp_path: Pat
         (("outage", "on", "--number", "999999"), "999999"),
         (("outage", "on", "--play", "no-such-clip"), "There is no clip 'no-such-clip'"),
         (("outage", "on", "--until", "2001-01-01 10:00"), "in the past"),
+        (("outage", "on", "internet"), "There is no announcement 'internet'"),
+        (("registrations", "nobody"), "There is no account 'nobody'"),
+        (("recording", "start", "nothing"), "nothing: there is no such call"),
+        (("events", "--only", "quueue"), "No event has a name that starts with 'quueue'"),
         (("outage", "on", "--until", "soon"), "'soon' is no time"),
         (("outage", "off", "net"), "is not on"),
         (("callers", "block", "what"), "cannot be blocked"),
@@ -132,7 +137,13 @@ def test_mistakes_are_told_and_change_nothing(own_switch: Running, tmp_path: Pat
             assert said in str(error)
         else:
             raise AssertionError(arguments)
-    assert ask(switch, "customers", "list") == []
+    assert ask(switch, "customers", "list") == [] and ask(switch, "outage", "status") == []
+    wrong = tmp_path / "site.toml"
+    wrong.write_text(ask(switch, "export")["site"] + "[queue.second]\nmax_wiat = 5\n")
+    environment = {"SOFTSWITCH_CONFIG": str(switch.directory / "lab")}
+    found = CliRunner().invoke(main, ["apply", str(wrong)], env=environment)
+    assert "queue.second.max_wiat: unknown key" in found.output and "Nothing was changed." in found.output
+    assert found.exit_code == WRONG_CONFIG, "as without a switch that runs"
 
 
 class Provider(BaseHTTPRequestHandler):

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import re
 import sqlite3
+import tomllib
+from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import fields
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from softswitch.config import packaged_prompts
+from softswitch.config import SECTIONS, packaged_prompts
 from softswitch.directory import (
     FEATURES,
     Account,
@@ -28,11 +31,14 @@ from softswitch.directory import (
 from softswitch.directory.entry import Notice, NumberList, Outage, Screening
 from softswitch.outside import Policy, Route, Trunk
 from softswitch.store.clips import Clips
+from softswitch.store.demo import demo_site
 from softswitch.store.menu_objects import STEPS
 from softswitch.store.objects import GROUP_STRATEGIES
 from softswitch.store.queue_objects import STRATEGIES
 from softswitch.store.schema import metadata
 from softswitch.store.site import export_site, parse_site
+from softswitch.toml import toml_key, toml_value
+from tests.unit.store.seeded import SeededEntropy
 
 DOCS = Path(__file__).resolve().parents[3] / "docs"
 SITE = (DOCS / "site.md").read_text(encoding="utf-8")
@@ -105,6 +111,68 @@ def test_the_examples_of_menus_are_sites() -> None:
     )
     assert parse_site(export_site(site)) == site
     assert set(site.menus) == {"hotline", "service", "balance", "survey"}
+
+
+NAMES = """
+[agent.bob]
+device = "104"
+[account.105]
+password = "long enough"
+[agent.ewa]
+device = "105"
+[queue.second]
+[mailbox.box]
+pin = "2580"
+[trunk.t]
+servers = ["192.0.2.20"]
+dids = { "+48221234567" = "queue:infolinia" }
+[route.r]
+prefixes = ["+"]
+trunks = ["t"]
+[hours.night]
+spans = ["Mon-Sun 22:00-06:00"]
+[hours.peak]
+spans = ["Mon-Fri 10:00-12:00"]
+[hours.office]
+spans = ["Mon-Fri 08:00-20:00"]
+"""
+WITH_THEIR_OWN_TESTS = ("trunks.md", "menus.md", "site.md 1")
+
+
+def merged(site: dict[str, Any], more: dict[str, Any]) -> dict[str, Any]:
+    for name, value in more.items():
+        both = isinstance(value, dict) and isinstance(site.get(name), dict)
+        site[name] = merged(site[name], value) if both else value
+    return site
+
+
+def examples() -> Iterator[Any]:
+    for page in sorted(DOCS.glob("*.md")):
+        for number, example in enumerate(
+            re.findall(r"```toml\n(.*?)```", page.read_text(encoding="utf-8"), re.DOTALL), 1
+        ):
+            name, data = f"{page.name} {number}", tomllib.loads(example)
+            of_a_scenario = ("title" in data and "expect" in data) or "strategies" in data
+            if name.startswith(WITH_THEIR_OWN_TESTS) or of_a_scenario or page.name == "configuration.md":
+                continue
+            data = {key: value for key, value in data.items() if key not in SECTIONS}
+            if data:
+                yield pytest.param(data, id=name)
+
+
+@pytest.mark.parametrize("example", list(examples()))
+def test_examples_apply_to_a_site_that_has_what_they_name(example: dict[str, Any]) -> None:
+    """Nothing that an example names is made up: a clip, a music class, a key, a destination."""
+    base = tomllib.loads(export_site(demo_site(SeededEntropy(), "pbx.example.com").directory))
+    if "strategy_rules" in example:  # keys of a queue
+        example = {"queue": {"infolinia": example}}
+    site = merged(merged(base, tomllib.loads(NAMES)), example)
+    site["queue"].setdefault("sales", {})
+    for account in site["account"].values():
+        if not account.keys() & {"password", "ha1_md5"}:
+            account["password"] = "long enough"
+    text = "\n".join(f"{toml_key(name)} = {toml_value(value)}" for name, value in site.items())
+    parse_site(text, clips=Clips.scan(packaged_prompts()))
 
 
 def test_every_step_strategy_and_code_is_documented() -> None:

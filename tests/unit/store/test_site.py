@@ -228,6 +228,29 @@ def test_a_syntax_error_names_the_line() -> None:
         parse("\n[menu\n[x]")
 
 
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        (
+            "[queue.x]\n[queue.x]\n",
+            r"\[queue\.x\] stands there twice \(at line 2.*\): put its keys below the first one",
+        ),
+        ('[queue."a b"]\n[queue."a b"]\n', r'\[queue\."a b"\] stands there twice'),
+        ('[queue.x]\ntitle = "abc\n', r"a text is not closed on its line: a quote is missing \(at line 2"),
+    ],
+)
+def test_mistakes_of_the_notation_are_told_in_words(text: str, said: str) -> None:
+    with pytest.raises(ConfigError, match=said):
+        parse(text)
+
+
+def test_wrong_values_are_shown_as_they_were_written() -> None:
+    found = errors('domain = "d"\n[hours.x]\nspans = ["Mo-Fr 8-20"]\n')
+    assert 'is ["Mo-Fr 8-20"]' in str(found[0])
+    found = errors('domain = "d"\n[queue.q]\ncallbacks = { hours = "nope" }\n')
+    assert "expected opening hours that exist" in str(found[0]) and "exists" not in str(found[0])
+
+
 def test_a_password_never_appears_in_an_error() -> None:
     with pytest.raises(ConfigError) as caught:
         parse(SITE.replace('"correct horse battery"', '"hunter2"'))
