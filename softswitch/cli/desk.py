@@ -5,7 +5,8 @@ from __future__ import annotations
 import datetime
 import re
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
+from zoneinfo import ZoneInfo
 
 import rich_click as click
 
@@ -13,12 +14,14 @@ from softswitch.cli.context import attach as attached
 from softswitch.cli.context import configuration
 from softswitch.cli.output import Failure, config_option, emit, json_option, table
 
+MINUTE: Final = "%Y-%m-%d %H:%M"
 UNTIL = 'When it ends by itself: "2026-12-24 13:00", "13:00", "90m", "2h" or "3d".  [default: when you say so]'
 
 
-def moment(wall: float) -> str:
-    """A Unix time as this machine's clock shows it; "" for none."""
-    return datetime.datetime.fromtimestamp(wall).astimezone().strftime("%Y-%m-%d %H:%M") if wall else ""
+def moment(wall: float, timezone: str = "") -> str:
+    """A Unix time as clocks show it in `timezone`, "" = those of this machine; "" for none."""
+    zone = ZoneInfo(timezone) if timezone else None
+    return datetime.datetime.fromtimestamp(wall, datetime.UTC).astimezone(zone).strftime(MINUTE) if wall else ""
 
 
 # --- hours -----------------------------------------------------------------------------------------------------------
@@ -53,7 +56,8 @@ def _show_hours(found: list[dict[str, Any]]) -> None:
         "", ["hours", "now", "why", "until", "by", "next"],
         [
             [
-                one["hours"], "open" if one["open"] else "closed", _why(one), moment(one["until"]), one["by"], _next(one),
+                one["hours"], "open" if one["open"] else "closed", _why(one), moment(one["until"], one["timezone"]),
+                one["by"], _next(one),
             ]
             for one in found
         ],
@@ -70,10 +74,12 @@ def _why(one: dict[str, Any]) -> str:
 
 
 def _next(one: dict[str, Any]) -> str:
-    if not one["next_change"]:
-        return ""
-    at = datetime.datetime.fromisoformat(one["next_change"])
-    return f"{'opens' if one['opens'] else 'closes'} {at:%a %Y-%m-%d %H:%M}"
+    """When callers notice the next change. What overrules the calendar now hides its changes; "" where that is not known."""
+    if one["state"] == one["site"] == "auto":
+        verb, at = "opens" if one["opens"] else "closes", one["next_change"]
+    else:
+        verb, at = "opens", "" if one["open"] else one["next_opening"]
+    return f"{verb} {datetime.datetime.fromisoformat(at):%a {MINUTE}}" if at else ""
 
 
 # --- outage ----------------------------------------------------------------------------------------------------------

@@ -258,13 +258,18 @@ def calls(context: click.Context, config: Path | None, as_json: bool) -> None:
         emit(switch.call("calls"), as_json, _show_calls)
 
 
+def _other(one: dict[str, Any]) -> str:
+    """Whom a caller talks to: the agent of the queue, until the call is led on to somebody else."""
+    return one["agent"] if one["agent"] and not one["transfers"] else ", ".join(leg["party"] for leg in one["legs"][1:])
+
+
 def _show_calls(found: list[dict[str, Any]]) -> None:
     table(
         "", ["call", "caller", "dialled", "trunk", "state", "queue", "with", ">for"],
         [
             [
                 one["call"], one["caller"], one["dialled"], one["trunk"], one["state"], one["queue"],
-                one["agent"] or ", ".join(leg["party"] for leg in one["legs"][1:]), seconds(one["seconds"]),
+                _other(one), seconds(one["seconds"]),
             ]
             for one in found
         ],

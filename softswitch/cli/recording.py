@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import rich_click as click
 
@@ -90,9 +90,17 @@ def recording_path(recording: int, config: Path | None) -> None:
         click.echo(switch.call("recording", recording=recording)["file"])
 
 
+DONE: Final = {
+    "start": "is recorded from now on", "stop": "is no longer recorded", "pause": "is not recorded until you say resume",
+    "resume": "is recorded again",
+}  # fmt: skip
+
+
 def _order(verb: str, call: str, config: Path | None, as_json: bool) -> None:
     with attached(config) as switch:
-        emit(switch.call("record", call=call, verb=verb), as_json, lambda one: click.echo(f"{one['call']}: {verb}."))
+        emit(
+            switch.call("record", call=call, verb=verb), as_json, lambda one: click.echo(f"{one['call']} {DONE[verb]}.")
+        )
 
 
 @recording.command("start")
