@@ -290,12 +290,17 @@ class ConnectOffer:
 
 @dataclass(slots=True)
 class ReleaseCaller:
-    """acd -> call: the caller leaves the queue without an agent; `destination` says where to ("" = hang up)."""
+    """acd -> call: the caller leaves the queue without an agent; `destination` says where to ("" = hang up).
+
+    `priority`, `credit` (seconds): what they had in the end, which may be more than they came with.
+    """
 
     caller: str
     queue: str
     outcome: Outcome
     destination: str = ""
+    priority: int = 0
+    credit: float = 0.0
 
 
 @dataclass(slots=True)

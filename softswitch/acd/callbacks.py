@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from softswitch.acd.callback_task import Task
 from softswitch.acd.caller import Caller, CallerState
+from softswitch.acd.returning import is_known
 from softswitch.callbacks import BACKGROUND, DEFAULT_RULES, TURN, CallbackRules, Kind, Result
 from softswitch.effects import Outcome, ReleaseCaller
 from softswitch.events import (
@@ -109,7 +110,7 @@ class Callbacks:
         `within`: seconds after which it is given up, 0 = as the queue says.
         """
         state, rules = self._engine.queues.get(queue), self.rules(queue)
-        if state is None or state.closing or not number:
+        if state is None or state.closing or not is_known(number):
             return None
         for other in self.of_number(number):
             if other.queue != queue:

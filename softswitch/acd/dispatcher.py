@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from softswitch.acd.agent import AgentState
 from softswitch.acd.caller import AGED, Caller, CallerInput, CallerState, Offer, OfferState
+from softswitch.acd.returning import is_known
 from softswitch.acd.roster import must_stop_ringing
 from softswitch.callbacks import DialCustomer
 from softswitch.effects import (
@@ -238,7 +239,7 @@ class Dispatcher:
         self._visits.connected(offer.caller, offer.agent.name, offer.id, now)
         caller = offer.caller
         caller.offers.clear()
-        if offer.queue.config.last_agent_hours and caller.number:
+        if offer.queue.config.last_agent_hours and is_known(caller.number):
             self._acquaintances.met(caller.number, offer.agent.name, now)
         self._roster.connected(offer.agent, now)
 
@@ -338,7 +339,7 @@ class Dispatcher:
 
     def release(self, caller: Caller, outcome: Outcome, destination: str, now: float, detail: str = "") -> None:
         self.depart(caller, outcome, detail, now)
-        self._emit(ReleaseCaller(caller.id, caller.queue.name, outcome, destination))
+        self._emit(ReleaseCaller(caller.id, caller.queue.name, outcome, destination, caller.priority, caller.credit))
 
 
 def _nobody(caller: Caller, now: float) -> None:

@@ -285,9 +285,8 @@ class Engine:
         if not queue.surging or item.caller in self.visits.interrupted:
             self.visits.open(item, queue, now)
         elif surge.callback and self.surges.asks(item.caller):
-            self._out.append(
-                ReleaseCaller(item.caller, queue.name, Outcome.CALLBACK_REQUESTED, f"callback:{queue.name}")
-            )
+            asked, to = Outcome.CALLBACK_REQUESTED, f"callback:{queue.name}"
+            self._out.append(ReleaseCaller(item.caller, queue.name, asked, to, item.priority, item.wait_credit))
         elif self.visits.open(item, queue, now) is not None and surge.greeting:
             self._out.append(TellCaller(item.caller, queue.name, surge.greeting))
 

@@ -154,7 +154,9 @@ class Outlook:
             self._share(agent).add("", seconds)
 
     def left(self, event: CallerLeft) -> None:
-        """A visit has ended."""
+        """A visit has ended. Who waits to be called back has no telephone at the ear, and says nothing of patience."""
+        if event.kind:
+            return
         self._pace(event.queue).left(event.waited, event.outcome in GAVE_UP)
 
     def _handled(self, agent: AgentState, queue: str, seconds: float, now: float) -> None:

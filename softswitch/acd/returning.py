@@ -19,6 +19,11 @@ NO_NUMBERS: Final = frozenset({"", "anonymous", "unknown", "restricted", "unavai
 MOST: Final = 10_000  # places kept in all; the oldest go first
 
 
+def is_known(number: str) -> bool:
+    """Whether a number tells who calls."""
+    return number.lower() not in NO_NUMBERS
+
+
 @dataclass(slots=True)
 class Place:
     """What is kept of who has gone. Monotonic seconds."""
@@ -37,7 +42,7 @@ class Returns:
     def left(self, caller: Caller, now: float) -> None:
         """The caller has hung up without an agent."""
         within = caller.queue.config.resume_within
-        if within <= 0.0 or caller.number.lower() in NO_NUMBERS:
+        if within <= 0.0 or not is_known(caller.number):
             return
         name = (caller.queue.name, caller.number)
         past = self._places.pop(name, None)

@@ -129,7 +129,7 @@ class Visits(Interrupted):
         self._joined(caller)
         caller.step(CallerInput.REFUSE)
         self._ended(caller, outcome, now, "", "")
-        self._emit(ReleaseCaller(caller.id, caller.queue.name, outcome, destination))
+        self._emit(ReleaseCaller(caller.id, caller.queue.name, outcome, destination, caller.priority, caller.credit))
 
     def _joined(self, caller: Caller, kind: str = "") -> None:
         """A visit has begun: what everybody else knows of it."""

@@ -95,7 +95,7 @@ class QueueOrders:
         call = self._call_of(order.caller)
         if call is not None and call.visit is not None and (call.visit.waiting or call.visit.attempt is not None):
             self._about(call)
-            call.visit.release(order.outcome, order.destination, now)
+            call.visit.release(order, now)
 
     def _tell_caller(self, order: TellCaller, now: float) -> None:
         call = self._call_of(order.caller)

@@ -34,6 +34,7 @@ from softswitch.effects import (
     OfferResult,
     OfferRinging,
     Outcome,
+    ReleaseCaller,
     RingAgent,
 )
 
@@ -49,6 +50,7 @@ BROKEN: Final = frozenset(
     {"rtp_timeout", "rtp_timeout_hold", "dialog_lost", "session_expired", "media_lost", "no_media"}
 )
 CALLBACK_PREFIX: Final = "C:"  # before the name of a customer who is called back, on the agent's phone
+MOMENT: Final = 0.1  # seconds: a queue that keeps a caller no longer has only passed them on
 RING_GRACE: Final = 2.0  # seconds that the engine's own ring timeout has precedence over ours
 
 # What a caller is told who leaves a queue without an agent and without another destination.
@@ -294,7 +296,7 @@ class QueueVisit:
 
     __slots__ = (
         "_waiting", "announcer", "attempt", "board", "call", "caller", "config", "credit", "entered", "introduction",
-        "left_waiting", "offers", "play", "priority", "talking",
+        "left_waiting", "offers", "play", "priority", "rush", "talking",
     )  # fmt: skip
 
     def __init__(self, call: Call, config: Queue, now: float) -> None:
@@ -310,6 +312,11 @@ class QueueVisit:
         self.priority = 0
         self.credit = 0.0  # seconds that count as waited before `entered`
         self.left_waiting = False  # the queue let the caller go before anybody talked to them
+        past = call.visit
+        rushed = past is not None and past.left_waiting and now - past.entered < MOMENT
+        self.rush: int = (
+            past.rush + 1 if past is not None and rushed else 0
+        )  # queues before it that kept the caller no time
         self.introduction: Introduction | None = None  # agent and caller are told something before they talk
         self.play = 0
         self.announcer = Announcer(self)
@@ -429,10 +436,12 @@ class QueueVisit:
         if self.talking is not None:
             self.board.out.append(ConversationHeld(self.talking.id, held))
 
-    def release(self, outcome: Outcome, destination: str, now: float) -> None:
+    def release(self, order: ReleaseCaller, now: float) -> None:
         """The engine lets the caller go: on to a destination, or with an explanation."""
+        outcome, destination = order.outcome, order.destination
         self.waiting = False
         self.left_waiting = True
+        self.priority, self.credit = order.priority, order.credit  # Raised, or given back, while they waited.
         for offer in list(self.offers.values()):
             offer.withdraw(OfferResult.CANCELLED_CALLER_GONE, now)
         if self.attempt is not None and self.call.summoning:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from softswitch.call import callback_flow, conference, voicemail
 from softswitch.call.dialling import put_through
@@ -29,6 +29,8 @@ from softswitch.effects import HttpRequest
 if TYPE_CHECKING:
     from softswitch.call.call import Call
     from softswitch.effects import AgentCommand
+
+MAX_RUSH: Final = 20  # queues in a row that pass a caller on at once
 
 
 class CallStage:
@@ -79,6 +81,11 @@ class CallStage:
             call.language = queue.language
         priority, credit = standing(call, step, queue, now, call.visitor.customer(self.board.site.facts))
         call.visit = QueueVisit(call, queue, now)
+        if call.visit.rush >= MAX_RUSH:  # They send the caller to each other, and nothing of it takes time.
+            call.visit.waiting = False
+            call.mark(Mark("loop", queue.name))
+            call.say(("goodbye",), "queue_loop", now)
+            return
         if step.since is not None:
             credit = max(credit, now - step.since)
         call.visit.enter(priority, now, credit, step.preferred, step.needs)

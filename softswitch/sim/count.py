@@ -86,8 +86,8 @@ class Count:
     # --- callers -----------------------------------------------------------------------------------------------------
 
     def _joined(self, event: CallerJoined, now: float) -> None:
-        if not self.since <= now < self.until:
-            return
+        if event.kind or not self.since <= now < self.until:
+            return  # Callbacks have figures of their own.
         key = event.queue, self._label(event.caller)
         tally = self.streams.get(key)
         if tally is None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from array import array
 from collections import Counter
 from dataclasses import dataclass, field
@@ -89,7 +90,7 @@ class Hours:
 
 def percentile(ordered: list[float], share: float) -> float | None:
     """The nearest rank of sorted values."""
-    return ordered[min(len(ordered) - 1, int(share * len(ordered)))] if ordered else None
+    return ordered[max(0, math.ceil(share * len(ordered) - 1e-9) - 1)] if ordered else None
 
 
 def _percent(part: float, whole: float) -> float | None:

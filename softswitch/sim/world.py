@@ -38,6 +38,8 @@ if TYPE_CHECKING:
 See: TypeAlias = "Callable[[Any, float], object]"
 
 QUEUE: Final = "queue:"
+MOMENT: Final = 0.1  # seconds: a queue that keeps a caller no longer has only passed them on ...
+MAX_RUSH: Final = 20  # ... which so many in a row may do
 GREETING: Final = 3.0  # seconds that an agent is spoken to before the two hear each other
 SETTLE: Final = 7_200.0  # virtual seconds after the last arrival in which what is going on may end
 
@@ -55,6 +57,9 @@ class Visitor:
     priority: int = 0
     wait_credit: float = 0.0
     outcome: Outcome = Outcome.ABANDONED  # when the patience is over
+    came: float = 0.0  # when they called
+    entered: float = 0.0  # ... and entered the present queue
+    rush: int = 0  # queues before it that passed them on at once
 
 
 @dataclass(slots=True, eq=False)
@@ -233,18 +238,30 @@ class World:
         self.calls += 1
         self.visitors[visitor.id] = visitor
         self.after(visitor.patience, LeaveQueue(visitor.id, visitor.outcome))
-        self.engine.handle(
-            EnterQueue(visitor.id, visitor.queue, visitor.number, "", visitor.priority, visitor.wait_credit), self.now
-        )
+        visitor.came = self.now
+        self._enter(visitor, visitor.queue, visitor.priority, visitor.wait_credit)
+
+    def _enter(self, visitor: Visitor, queue: str, priority: int, credit: float) -> None:
+        visitor.entered = self.now
+        self.engine.handle(EnterQueue(visitor.id, queue, visitor.number, "", priority, credit), self.now)
 
     def _release(self, item: ReleaseCaller) -> None:
-        """On to another queue, or out of the picture."""
+        """On to another queue, with the priority and the wait that count there, or out of the picture."""
         visitor = self.visitors.get(item.caller)
-        if visitor is not None and item.destination.startswith(QUEUE):
-            queue = item.destination.removeprefix(QUEUE)
-            self.engine.handle(EnterQueue(visitor.id, queue, visitor.number, "", visitor.priority), self.now)
-        else:
+        name, _, rank = item.destination.removeprefix(QUEUE).partition(":")
+        queue = self.engine.queues.get(name) if item.destination.startswith(QUEUE) else None
+        if visitor is None or queue is None:
             self.visitors.pop(item.caller, None)
+            return
+        waited = self.now - visitor.entered
+        visitor.rush = visitor.rush + 1 if waited < MOMENT else 0
+        if visitor.rush >= MAX_RUSH:  # As call control does with queues that lead to each other.
+            self.visitors.pop(item.caller)
+            return
+        credit = item.credit + waited if queue.config.carry_wait else 0.0
+        if queue.config.base == "call":
+            credit = max(credit, self.now - visitor.came)
+        self._enter(visitor, name, int(rank or 0) or item.priority, credit)
 
     # --- agents ------------------------------------------------------------------------------------------------------
 

@@ -44,6 +44,7 @@ from softswitch.store.records import (
 from softswitch.store.recovery import recover
 from softswitch.store.reports import (
     ABANDONED,
+    AGENTS_SIDE,
     DEFAULT_THRESHOLDS,
     FOREVER,
     CallDetails,
@@ -186,13 +187,13 @@ class MemoryReports:
             limits = (thresholds or {}).get(queue, DEFAULT_THRESHOLDS)
             mine = [one for one in visits if one.queue == queue]
             answered = [one.waited for one in mine if one.outcome == "answered"]
-            abandoned = [one.waited for one in mine if one.outcome in ABANDONED]
+            abandoned = [one for one in mine if one.outcome in ABANDONED]
             row = (
                 len(mine),
                 len(answered),
                 sum(one <= limits.service_level for one in answered),
                 len(abandoned),
-                sum(one <= limits.short_abandon for one in abandoned),
+                sum(one.waited <= limits.short_abandon and one.outcome != AGENTS_SIDE for one in abandoned),
                 sum(one.left_at is None for one in mine),
                 sum(answered),
                 max((one.waited for one in mine if one.left_at is not None), default=0.0),

@@ -41,7 +41,8 @@ from softswitch.store.statements import (
 LAST_SEQ: Final = (1 << 63) - 1
 PAGE: Final = 64  # blocks of the journal read at once
 FOREVER: Final = 1e15  # seconds: later than anything
-ABANDONED: Final = ("abandoned_short", "abandoned", "abandoned_ringing", "abandoned_connecting")
+AGENTS_SIDE: Final = "abandoned_connecting"  # never counts as short: an agent had picked up
+ABANDONED: Final = ("abandoned_short", "abandoned", "abandoned_ringing", AGENTS_SIDE)
 
 
 @dataclass(slots=True, frozen=True)
@@ -182,15 +183,18 @@ _BOOKS: Final = (
 )
 _QUEUES: Final = "SELECT DISTINCT queue FROM queue_visits WHERE entered_at >= ? AND entered_at < ? ORDER BY queue"
 _ABANDONED: Final = "outcome IN (" + ", ".join(f"'{one}'" for one in ABANDONED) + ")"
+_SHORT: Final = f"{_ABANDONED} AND outcome <> '{AGENTS_SIDE}'"
 _SUMMARY: Final = (
     "SELECT count(*), sum(outcome = 'answered'), sum(outcome = 'answered' AND waited <= ?),"
-    f" sum({_ABANDONED}), sum({_ABANDONED} AND waited <= ?), sum(left_at IS NULL),"
+    f" sum({_ABANDONED}), sum({_SHORT} AND waited <= ?), sum(left_at IS NULL),"
     " sum(CASE WHEN outcome = 'answered' THEN waited END), max(CASE WHEN left_at IS NOT NULL THEN waited END)"
     " FROM queue_visits WHERE entered_at >= ? AND entered_at < ? AND queue = ?"
 )
 _QUEUE_BODY: Final = "SELECT body FROM site_objects WHERE kind = 'queue' AND name = ? ORDER BY since DESC LIMIT 1"
 _CONTACTS: Final = (
-    "SELECT visit.entered_at, visit.waited, visit.outcome, coalesce(call.talk_seconds, 0.0)"
+    # The agent's own phone tells how long it took: a call may go on with somebody else, or with another queue.
+    "SELECT visit.entered_at, visit.waited, visit.outcome, coalesce((SELECT sum(leg.talk_seconds) FROM legs AS leg"
+    " WHERE leg.call = visit.call AND leg.role = 'agent' AND leg.party = visit.agent), call.talk_seconds, 0.0)"
     " FROM queue_visits AS visit LEFT JOIN calls AS call ON call.call = visit.call"
     " WHERE visit.queue = ? AND visit.entered_at >= ? AND visit.entered_at < ? AND visit.left_at IS NOT NULL"
     " ORDER BY visit.entered_at"

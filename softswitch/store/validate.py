@@ -303,7 +303,12 @@ class Check:
                     todo += self.at_once(one)
 
     def at_once(self, destination: str) -> Iterator[str]:
-        """Where a call may go from there in the same moment."""
+        """Where a call may go from there in the same moment. A queue is the same with whatever priority."""
+        for one in self._at_once(destination):
+            kind, _, name = one.partition(":")
+            yield f"queue:{name.partition(':')[0]}" if kind == "queue" else one
+
+    def _at_once(self, destination: str) -> Iterator[str]:
         kind, _, name = destination.partition(":")
         if kind == "queue" and (queue := self.site.queues.get(name.partition(":")[0])):
             yield from validate_queues.at_once(queue)

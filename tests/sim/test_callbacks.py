@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from softswitch.directory import Rung
 from tests.sim.callbacks import CUSTOMER, NUMBER, Hotline
 
 OTHER = "+48602000222"
@@ -422,3 +423,61 @@ def test_an_agent_who_has_to_accept_calls_accepts_callbacks_too() -> None:
     hotline.provider.hang_up(customer)
     w.run(40)
     w.assert_idle()
+
+
+# --- the place is that which they had in the end ---------------------------------------------------------------------
+
+
+def test_a_priority_that_was_raised_while_waiting_is_kept() -> None:
+    hotline = Hotline(queue={"escalation": (Rung(wait=5.0, do="priority:+4"),)})
+    line = hotline.caller()
+    hotline.world.run(10)
+    hotline.release(line)
+    hotline.accept(line)
+    (task,) = hotline.book.tasks.values()
+    assert task.priority == 4
+
+
+def test_who_calls_again_and_asks_again_has_the_first_place() -> None:
+    hotline = Hotline()
+    w = hotline.world
+    hotline.ask()
+    (first,) = hotline.book.tasks.values()
+    came = first.joined
+    w.run(100)
+    line = hotline.caller()
+    w.run(5)
+    hotline.release(line)
+    hotline.accept(line)
+    (task,) = hotline.book.tasks.values()
+    assert task.joined - task.credit == pytest.approx(came, abs=0.1)
+
+
+# --- nobody in particular --------------------------------------------------------------------------------------------
+
+
+def test_who_shows_no_number_is_not_called_back_for_giving_up() -> None:
+    hotline = Hotline(abandoned_after=5.0)
+    w = hotline.world
+    line = hotline.caller("anonymous")
+    w.run(20)
+    hotline.provider.hang_up(line)
+    w.run(1)
+    assert not hotline.book.tasks
+    hotline.login()
+    w.run(60)
+    assert not hotline.phones["a0"].lines, "nobody is rung for a number that there is not"
+
+
+def test_callers_without_a_number_are_not_one_person() -> None:
+    hotline = Hotline(agents=2, queue={"last_agent_hours": 2.0})
+    w = hotline.world
+    hotline.login()
+    heard = []
+    for _ in range(2):
+        line = hotline.caller("anonymous")
+        w.run(3)
+        heard.append(w.hears(line))
+        hotline.provider.hang_up(line)
+        w.run(30)
+    assert heard == ["bridge:a0", "bridge:a1"], "the one who has been idle longest, not the one of the last time"

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
+
+import pytest
 
 from softswitch.directory import Agent, Membership, Queue
 from softswitch.effects import AgentCommand
@@ -373,4 +376,24 @@ def test_the_caller_is_taken_out_while_a_phone_rings() -> None:
     assert w.hears(line) == "play:pl/echo-intro"
     anna.hang_up(line)
     w.run(60)
+    w.assert_idle()
+
+
+@pytest.mark.parametrize("circle", ["queue:other", "queue:other:5", "queue:info"])
+def test_queues_that_send_a_caller_round_in_circles_say_goodbye(circle: str) -> None:
+    """A site with such a circle is refused, but whatever leads to one: the switch must not turn round in it for ever."""
+    w = world({"greeting": (), "join_without_agents": False, "on_no_agents": circle})
+    directory = w.switch.switch.directory
+    other = replace(directory.queues["other"], join_without_agents=False, on_no_agents="queue:info")
+    w.switch.switch.configure(replace(directory, queues={**directory.queues, "other": other}), w.now)
+    w.switch.settle(w.now)
+    anna = w.phone("anna")
+    w.run(1)
+    line = anna.call("200")
+    w.run(0.5)
+    assert w.hears(line) == "play:pl/goodbye"
+    w.run(2)
+    assert line.state == "ended" and set(outcomes(w)) == {"no_agents_on_entry"}
+    assert "loop" in [event.step for event in w.switch.named("ivr.step")]
+    w.run(40)
     w.assert_idle()

@@ -294,3 +294,31 @@ def test_a_kill_takes_neither_rungs_nor_places_nor_keys_nor_the_surge() -> None:
     assert waiting(w, "second") == ["anna", "carl"]
     told = [event.caller for event in w.switch.named("queue.escalated") if event.rung == 1]
     assert len(told) == len(set(told)), "nobody climbs a rung twice"
+
+
+# --- what was gained while waiting -----------------------------------------------------------------------------------
+
+
+def test_a_priority_that_was_raised_while_waiting_counts_in_the_next_queue() -> None:
+    w = world({"exit_keys": {"1": "queue:second"}, "escalation": (Rung(wait=5.0, do="priority:+4"),)})
+    line = call(w, "anna")
+    w.run(10)
+    w.press(line, "1")
+    w.run(0.02)
+    assert [(event.queue, event.priority) for event in w.switch.named("queue.entered")] == [("info", 0), ("second", 4)]
+
+
+def test_a_place_that_was_given_back_counts_in_the_next_queue() -> None:
+    w = world({"exit_keys": {"1": "queue:second"}, "resume_within": 60.0})
+    phone = w.phone("anna")
+    w.run(1)
+    line = phone.call("200")
+    w.run(50)
+    phone.hang_up(line)
+    w.run(5)
+    line = phone.call("200")
+    w.run(5)
+    w.press(line, "1")
+    w.run(0.02)
+    joined = w.switch.named("queue.entered")[-1]
+    assert joined.queue == "second" and joined.credit == pytest.approx(60.0, abs=1.0)

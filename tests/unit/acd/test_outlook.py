@@ -13,7 +13,16 @@ from softswitch.acd.engine import Engine
 from softswitch.acd.estimate import Wait, queue_length_wait
 from softswitch.acd.outlook import Outlook, Pace, Shares
 from softswitch.directory import Agent, Announce, Membership, Need, Queue
-from softswitch.effects import AgentCommand, ConversationEnded, DeviceReachable, EnterQueue, OfferAnswered, RingAgent
+from softswitch.effects import (
+    AgentCommand,
+    ConversationEnded,
+    DeviceReachable,
+    EnterQueue,
+    OfferAnswered,
+    Outcome,
+    RingAgent,
+)
+from softswitch.events import CallerLeft
 from tests.sim.queue_inputs import Dice
 
 T0 = 10_000.0
@@ -193,3 +202,14 @@ def test_a_decision_counts_agents_as_they_are_now() -> None:
     floor.now += 0.5
     floor.give(AgentCommand("a1", "logout"))
     assert outlook.caller(caller, floor.now, exact=True).people == 1
+
+
+def test_a_callback_that_waits_all_night_says_nothing_of_patience() -> None:
+    outlook = Outlook()
+    for number in range(100):
+        outcome = Outcome.ABANDONED if number % 5 == 0 else Outcome.ANSWERED
+        outlook.left(CallerLeft("q", f"c{number}", number, outcome, 60.0, 1, 1))
+    pace = outlook.paces["q"]
+    before = pace.gave_up / pace.waited
+    outlook.left(CallerLeft("q", "callback", 101, Outcome.ANSWERED, 16 * 3600.0, 1, 1, kind="callback"))
+    assert pace.gave_up / pace.waited == before

@@ -131,7 +131,7 @@ def test_a_caller_is_moved_and_withdrawn() -> None:
     s.enter("c1", "c2", "c3", priority=2)
     s.advance(30.0)
     assert steer(s, steering.move, "c1", "other") == ""
-    assert s.of(ReleaseCaller) == [ReleaseCaller("c1", "q", Outcome.TRANSFERRED_OUT, "queue:other:2")]
+    assert s.of(ReleaseCaller) == [ReleaseCaller("c1", "q", Outcome.TRANSFERRED_OUT, "queue:other:2", priority=2)]
     assert (s.outcome("c1").outcome, s.outcome("c1").detail) == ("transferred_out", "other")
     assert steer(s, steering.withdraw, "c2", "voicemail:box") == ""
     assert (s.outcome("c2").outcome, s.outcome("c2").detail) == ("withdrawn", "eva")

@@ -106,6 +106,26 @@ def test_from_records(tmp_path: Path) -> None:
     assert nobody.exit_code == FAILED and "There are no calls in queue nobody" in nobody.output
 
 
+def test_a_transferred_call_is_as_long_as_its_agent_was_on_the_phone(tmp_path: Path) -> None:
+    """Ten minutes of a call, of which the agent of the queue had one, and one of another queue nine."""
+    made = CliRunner().invoke(main, ["init", str(tmp_path / "site")])
+    assert made.exit_code == 0, made.output
+    with sqlite3.connect(tmp_path / "site" / "softswitch.sqlite") as connection:
+        at = datetime.datetime.now(datetime.UTC).timestamp() - 86_400.0
+        record(
+            connection, "calls", seq=1, call="c", started_at=at, ended_at=at + 600, queue="infolinia", talk_seconds=600.0
+        )  # fmt: skip
+        for number, (queue, agent, seconds) in enumerate((("infolinia", "anna", 60.0), ("second", "ewa", 540.0)), 1):
+            record(
+                connection, "queue_visits", visit=number, call="c", queue=queue, entered_at=at, left_at=at, waited=0.0,
+                outcome="answered", agent=agent,
+            )  # fmt: skip
+            record(connection, "legs", seq=number, call="c", leg=agent, role="agent", party=agent, talk_seconds=seconds)
+    for queue, seconds in (("infolinia", 60.0), ("second", 540.0)):
+        told = run("--queue", queue, "--config", str(tmp_path / "site"), "--wrap-up", "0", "--json").output
+        assert json.loads(told)["handle_time"] == pytest.approx(seconds)
+
+
 @pytest.mark.parametrize(
     "arguments, said",
     [

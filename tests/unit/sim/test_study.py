@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from softswitch.sim.figures import percentile
 from softswitch.sim.scenario import Scenario, parse_scenario
 from softswitch.sim.study import Study, play, run
 
@@ -107,6 +108,57 @@ def test_callers_go_on_to_another_queue() -> None:
     }
     one = play(parse_scenario(data), 0)
     assert one.figures["r", ""]["answered"] == one.calls and one.figures["q", ""]["answered"] == 0.0
+
+
+def test_callers_go_on_with_the_priority_of_the_destination() -> None:
+    """Two streams meet in a queue whose only agent nobody else has: who comes with priority 5 goes first."""
+    data = {
+        "expect": ["early first in r"],
+        "queue": {"q": {"max_wait": 30, "on_timeout": "queue:r:5"}, "r": {"fair_after": 0}},
+        "callers": [
+            {"queue": "q", "name": "early", "rate": {"Mon 08:00-09:00": 30}, "talk": 120},
+            {"queue": "r", "name": "late", "rate": {"Mon 08:00-09:00": 30}, "talk": 120},
+        ],
+        "teams": [{"name": "t", "count": 1, "queues": {"r": 0}}],
+    }
+    study = run(parse_scenario(data | {"replications": 1}))
+    (one,) = study.runs
+    assert one.figures["r", "early"]["offered"] == one.figures["q", "early"]["offered"] != 0.0
+    assert study.holds
+
+
+def test_callers_go_on_with_the_time_that_they_have_waited() -> None:
+    def wait(carry: bool) -> float:
+        data = {
+            "queue": {"q": {"max_wait": 600, "on_timeout": "queue:r"}, "r": {"carry_wait": carry}},
+            "callers": [
+                {"queue": "q", "name": "early", "rate": {"Mon 08:00-09:00": 20}, "talk": 120},
+                {"queue": "r", "name": "late", "rate": {"Mon 08:00-09:00": 20}, "talk": 120},
+            ],
+            "teams": [{"name": "t", "count": 1, "queues": {"r": 0}}],
+        }
+        return play(parse_scenario(data), 0).figures["r", "early"]["asa"] or 0.0
+
+    assert wait(True) < wait(False) - 200.0
+
+
+def test_queues_that_lead_to_each_other_end() -> None:
+    data = {
+        "queue": {
+            "q": {"join_without_agents": False, "on_no_agents": "queue:r"},
+            "r": {"join_without_agents": False, "on_no_agents": "queue:q"},
+        },
+        "callers": [{"queue": "q", "rate": {"Mon 08:00-09:00": 10}}],
+        "teams": [{"name": "t", "count": 1, "queues": {"r": 0}, "shift": ["Mon 20:00-21:00"]}],
+    }
+    one = play(parse_scenario(data), 0)
+    assert one.calls > 0 and one.figures["", ""]["answered"] == 0.0
+
+
+def test_percentiles_are_the_nearest_rank() -> None:
+    waits = [float(number) for number in range(1, 11)]
+    assert [percentile(waits, share) for share in (0.5, 0.9, 0.95, 1.0)] == [5.0, 9.0, 10.0, 10.0]
+    assert (percentile([7.0], 0.5), percentile([], 0.5)) == (7.0, None)
 
 
 def test_what_is_before_the_warm_up_is_not_counted() -> None:

@@ -157,6 +157,15 @@ async def test_the_summary_of_a_queue_by_its_thresholds(lives: Lives) -> None:
     assert await reports.queue_summary(since=START.wall + 1.0) == []
 
 
+async def test_an_agent_who_picked_up_and_was_lost_is_no_short_abandon(lives: Lives) -> None:
+    """As the counters of the running switch say it, too (`acd.measure`)."""
+    await lives.start()
+    for visit, outcome in enumerate(("answered", "abandoned_connecting", "abandoned_short"), 1):
+        await lives.write(joined(visit, f"c{visit}"), left(visit, f"c{visit}", outcome, 4.0))
+    (summary,) = await (await lives.store.reports()).queue_summary()
+    assert (summary.abandoned_short, summary.abandoned, summary.service_level) == (1, 1, 1 / 2)
+
+
 async def test_figures_without_a_base_are_none(lives: Lives) -> None:
     await lives.start()
     await lives.write(joined(1, "c1"))

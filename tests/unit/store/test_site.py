@@ -168,6 +168,7 @@ def test_digests_do_not_survive_a_change_of_domain() -> None:
         ("[account.101]", '[account."1@1"]', "account.1@1", "letters, digits"),
         ("ring_timeout = 12.5", "ring_timeout = 1", "queue.sales.ring_timeout", "from 3 to 600"),
         ("ring_timeout = 12.5", 'on_full = "queue:sales"', "queue.sales", "play or choice"),
+        ("ring_timeout = 12.5", 'on_full = "queue:sales:5"', "queue.sales", "play or choice"),
         ("ring_timeout = 12.5", 'empty_when = ["tired"]', "queue.sales.empty_when", "logged_out"),
         ("ring_timeout = 12.5", "wrap_up = 400", "queue.sales.wrap_up", "wrap_up_max"),
         ("ring_timeout = 12.5", 'agent_greeting = ["nothing"]', "queue.sales.agent_greeting", "a clip"),
