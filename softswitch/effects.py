@@ -237,6 +237,7 @@ class RingAgent:
     confirm: str = (
         "off"  # "outside" | "always": who answers a number outside, or anywhere, has to accept the call (ACD-34)
     )
+    since: float = 0.0  # when the caller entered the queue, monotonic seconds
 
 
 @dataclass(slots=True)

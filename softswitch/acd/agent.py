@@ -207,7 +207,15 @@ class Workload:
         self.calls(now)
 
     def occupied(self, now: float) -> float:
-        """Occupied seconds that ended within the last hour."""
+        """Occupied seconds within the last hour; of a spell that began before, what lies in it."""
+        ended = self._ended(now)
+        if not self._spells:
+            return 0.0
+        at, seconds = self._spells[0]
+        return ended - max(0.0, (now - SPELL) - (at - seconds))
+
+    def _ended(self, now: float) -> float:
+        """Seconds of the spells that ended within the last hour, whenever they began."""
         spells = self._spells
         while spells and spells[0][0] <= now - SPELL:
             self._seconds -= spells.popleft()[1]
@@ -218,7 +226,7 @@ class Workload:
     def handling(self, now: float, *, talking: bool = False) -> float | None:
         """Mean occupied seconds per queue call of the last hour, without the one that goes on; None if there was none."""
         answered = sum(at > now - SPELL for at in self._answered) - talking
-        return self.occupied(now) / answered if answered > 0 else None
+        return self._ended(now) / answered if answered > 0 else None
 
     def calls(self, now: float) -> int:
         """Queue calls answered within the last shift."""

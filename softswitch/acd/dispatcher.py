@@ -155,7 +155,11 @@ class Dispatcher:
         self._deadlines.set(("ring", offer.id), now + timeout)
         callback = caller.callback if caller.absent else None
         confirm = agent.config.confirm or queue.config.confirm
-        self._emit(RingAgent(offer.id, caller.id, agent.name, queue.name, agent.device, timeout, callback, confirm))
+        self._emit(
+            RingAgent(
+                offer.id, caller.id, agent.name, queue.name, agent.device, timeout, callback, confirm, caller.joined
+            )
+        )  # fmt: skip
         if queue.widening:
             self._visits.arm_widening(caller, now)
 

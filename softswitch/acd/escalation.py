@@ -125,7 +125,7 @@ class Ladder:
 
     def _below(self, level: float, queue: QueueState, now: float) -> bool:
         """By the counters, and by those who already wait too long to count as in time any more."""
-        too_long = sum(now - one.joined > queue.config.service_level_seconds for one in queue.in_order())
+        too_long = sum(now - one.joined > queue.config.service_level_seconds for one in queue.on_the_line())
         value = self._measure.queues[queue.name].figures(too_long)["sl_live"].value
         return value is not None and value < level
 

@@ -30,7 +30,7 @@ class QueueFacts:
         conditions = [seat.agent.condition(name) for tier in queue.tiers for seat in tier.seats.values()]
         free = conditions.count(Condition.IDLE)
         ready = sum(one not in GONE for one in conditions)
-        longest = max((now - caller.joined for caller in queue.in_order()), default=0.0)
+        longest = max((now - caller.joined for caller in queue.on_the_line()), default=0.0)
         return {
             "free": float(free), "ready": float(ready), "waiting": float(len(queue)),
             "ewt": self._wait(queue, free, ready, now), "longest_wait": longest,

@@ -249,6 +249,10 @@ class QueueState(Section):
         entries.sort()
         return [entry[-1] for entry in entries]
 
+    def on_the_line(self) -> list[Caller]:
+        """Those of them who have waited all the time with the telephone at the ear: who is called back has not."""
+        return [caller for caller in self.in_order() if caller.callback is None]
+
     # --- places ------------------------------------------------------------------------------------------------
 
     def stand(self, seat: Seat) -> tuple[Seat, Line[Place], Place]:

@@ -46,7 +46,7 @@ class Surges:
         if not (surge.length or surge.wait or queue.surging or queue.surge_order != "auto"):
             return
         waiting = len(queue)
-        first = min((caller.joined for caller in queue.in_order()), default=now) if surge.wait else now
+        first = min((caller.joined for caller in queue.on_the_line()), default=now) if surge.wait else now
         if queue.surge_order != "auto":
             surging, cause = queue.surge_order == "on", "order"
         elif queue.surging:

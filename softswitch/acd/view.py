@@ -31,7 +31,7 @@ def snapshot(engine: Engine, now: float) -> Values:
 
 def _queue(engine: Engine, queue: QueueState, now: float) -> Values:
     callers = queue.in_order()
-    waits = [now - caller.joined for caller in callers]
+    waits = [now - caller.joined for caller in queue.on_the_line()]
     counts = engine.measure.queues[queue.name]
     too_long = sum(wait > queue.config.service_level_seconds for wait in waits)
     seats = [seat for tier in queue.tiers for seat in tier.seats.values()]

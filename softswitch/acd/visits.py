@@ -353,7 +353,7 @@ class Visits(Interrupted):
         """Whether nobody is there for who waits: as the one sees it who has waited longest."""
         conditions, waited = queue.leave_when, 0.0
         if EXCLUDED in conditions:
-            waited = max((now - caller.joined for caller in queue.in_order()), default=0.0)
+            waited = max((now - caller.joined for caller in queue.on_the_line()), default=0.0)
         return queue.is_vacant(now, conditions, waited)
 
     def stranded(self, queue: QueueState, now: float) -> list[Caller]:

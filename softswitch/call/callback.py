@@ -93,6 +93,7 @@ def ring(board: Board, order: RingAgent, now: float) -> Call | None:
     attempt = board.callbacks.get(callback.id) or (_attempt(board, callback, queue, now) if queue is not None else None)
     if attempt is None:
         return None
+    attempt.visit.entered = order.since  # They have waited since they asked.
     attempt.visit.ring(order, now)
     return attempt.call
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from softswitch.directory import Rung
+from softswitch.acd.facts import QueueFacts
+from softswitch.directory import Rung, Surge
 from tests.sim.callbacks import CUSTOMER, NUMBER, Hotline
 
 OTHER = "+48602000222"
@@ -481,3 +482,33 @@ def test_callers_without_a_number_are_not_one_person() -> None:
         hotline.provider.hang_up(line)
         w.run(30)
     assert heard == ["bridge:a0", "bridge:a1"], "the one who has been idle longest, not the one of the last time"
+
+
+# --- whoever is called back does not hold the telephone --------------------------------------------------------------
+
+
+def test_a_callback_that_waits_makes_no_surge_and_no_bad_figures() -> None:
+    hotline = Hotline(queue={"surge": Surge(wait=60.0), "escalation": (Rung(service_level=0.5, do="priority:+1"),)})
+    w = hotline.world
+    hotline.ask()
+    w.run(3600)
+    board = w.switch.queues.snapshot(w.now)["queues"]["info"]
+    assert (board["waiting"], board["longest_wait"], board["surging"]) == (1, 0.0, False)
+    assert board["figures"]["sl_live"]["d"] == 0
+    assert QueueFacts(w.switch.queues).queue("info", w.now)["longest_wait"] == 0.0  # type: ignore[index]
+    hotline.caller("+48602000222")
+    w.run(2)
+    assert not w.switch.named("queue.escalated"), "nobody has waited too long"
+    assert w.switch.queues.snapshot(w.now)["queues"]["info"]["longest_wait"] == pytest.approx(3.0, abs=0.1)
+
+
+def test_an_agent_is_told_how_long_the_customer_has_waited_since_they_asked() -> None:
+    hotline = Hotline(queue={"confirm": "always", "agent_hears_wait": True})
+    w = hotline.world
+    hotline.ask()
+    w.run(600)
+    hotline.login()
+    w.run(2)
+    agent = hotline.agent_line()
+    assert w.hears(agent) == "play:pl/agent-waited-intro pl/minutes/10 pl/agent-press-one"
+    assert 590 <= int(agent.invite.get("X-Wait")) <= 610

@@ -6,6 +6,7 @@ from collections import Counter
 
 import pytest
 
+from softswitch.acd.agent import Workload
 from softswitch.acd.strategy import STRATEGIES
 from softswitch.directory import Membership, Queue, StrategyRule
 from softswitch.effects import OfferResult
@@ -262,6 +263,17 @@ def test_least_busy_counts_talk_and_wrap_up_of_the_last_hour() -> None:
     site.advance(500.0)
     site.enter("c9")
     assert site.rung() == {"anna": "c9"}  # the long call has left the hour, the outside call has not
+
+
+def test_of_a_talk_that_began_earlier_only_what_lies_in_the_last_hour_counts() -> None:
+    load = Workload()
+    load.add(10_000.0, 7_200.0)
+    load.add(11_000.0, 600.0)
+    assert load.occupied(11_000.0) == 2_600.0 + 600.0, "of two hours 2600 s are less than an hour ago"
+    assert load.occupied(13_500.0) == 100.0 + 600.0
+    assert load.occupied(13_600.0) == 600.0
+    assert load.occupied(14_300.0) == 300.0
+    assert load.occupied(14_600.0) == 0.0
 
 
 def test_the_strategy_changes_live() -> None:
