@@ -144,10 +144,15 @@ async def _recorded(
 ) -> list[Contact]:
     from softswitch.store.reports import ABANDONED, Reports
 
-    now = datetime.datetime.now(datetime.UTC).timestamp()
+    # Whole days: of a weekday that is cut in two, half of the intervals would seem to have had no calls.
+    today = datetime.datetime.now(timezone).date()
+    since, until = (
+        datetime.datetime.combine(day, datetime.time(), timezone).timestamp()
+        for day in (today - datetime.timedelta(days=days), today)
+    )
     reports = await Reports.open(configuration(config).paths.database)
     try:
-        rows = await reports.contacts(queue, since=now - days * 86_400.0)
+        rows = await reports.contacts(queue, since=since, until=until)
         after = wrap_up if wrap_up is not None else await reports.wrap_up(queue)
     finally:
         await reports.close()

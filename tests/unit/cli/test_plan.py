@@ -7,6 +7,7 @@ import json
 import sqlite3
 from collections.abc import Iterator
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 import pytest
 from click.testing import CliRunner, Result
@@ -104,6 +105,32 @@ def test_from_records(tmp_path: Path) -> None:
     assert few.exit_code == USAGE and "Europe/Nowhere" in few.output
     nobody = run("--queue", "nobody", "--config", config)
     assert nobody.exit_code == FAILED and "There are no calls in queue nobody" in nobody.output
+
+
+def test_only_whole_days_count(tmp_path: Path) -> None:
+    """One call an interval, every day: the calls of today and of the day before the first whole one make no half days."""
+    made = CliRunner().invoke(main, ["init", str(tmp_path / "site")])
+    assert made.exit_code == 0, made.output
+    zone = ZoneInfo("Pacific/Kiritimati")  # which has no change of clocks
+    today = datetime.datetime.now(zone).date()
+    with sqlite3.connect(tmp_path / "site" / "softswitch.sqlite") as connection:
+        for day in range(8, -1, -1):
+            for hour in (0, 12):
+                at = datetime.datetime.combine(
+                    today - datetime.timedelta(days=day), datetime.time(hour), zone
+                ).timestamp()
+                call = f"c{day}-{hour}"
+                record(connection, "calls", seq=1 + 24 * day + hour, call=call, started_at=at, talk_seconds=60.0)
+                record(
+                    connection, "queue_visits", visit=1 + 24 * day + hour, call=call, queue="infolinia", entered_at=at,
+                    left_at=at, waited=0.0, outcome="answered",
+                )  # fmt: skip
+    told = run(
+        "--queue", "infolinia", "--config", str(tmp_path / "site"), "--days", "7", "--timezone", str(zone), "--json"
+    )
+    plan = json.loads(told.output)
+    assert (plan["calls"], plan["days"]) == (14, 7)
+    assert {one["calls"] for one in plan["intervals"]} == {1.0} and len(plan["intervals"]) == 14
 
 
 def test_a_transferred_call_is_as_long_as_its_agent_was_on_the_phone(tmp_path: Path) -> None:
