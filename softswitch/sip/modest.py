@@ -6,7 +6,8 @@ does not fit of it is left out, the least important first: header lines count fr
 user agent's, and whose bare answer would still be longer than that, gets none.
 
 Of several challenges those are left out which do not fit. Which, goes by turns with CSeq: a user agent that does not know the
-algorithm it was offered is offered another when it tries again.
+algorithm it was offered is offered another when it tries again. Where MD5 stands first there are no turns: everybody knows it,
+and who set that order has user agents that know nothing else.
 """
 
 from __future__ import annotations
@@ -26,7 +27,8 @@ def shortened(message: Message, status: int, headers: str, size: int) -> str | N
     """The header lines that an answer of `size` bytes may keep, None if there should be no answer at all."""
     surplus = size - int(MAX_AMPLIFICATION * message.size)
     lines = headers.split("\r\n")[:-1]
-    if status in CHALLENGES and surplus > 0 and message.cseq % 2 == 0:
+    turns = status in CHALLENGES and "algorithm=MD5" not in headers.partition("\r\n")[0]
+    if turns and surplus > 0 and message.cseq % 2 == 0:
         lines.reverse()
     least = 1 if status in _NEEDS_LINE else 0
     while surplus > 0 and len(lines) > least:

@@ -5,9 +5,10 @@ from __future__ import annotations
 import pytest
 
 from softswitch.effects import Flow, Send
+from softswitch.sip.guard import Defences
 from softswitch.sip.message import parse
 from softswitch.sip.modest import MAX_AMPLIFICATION, SHORTEST_REQUEST
-from softswitch.switch import METHODS, Switch
+from softswitch.switch import METHODS, Settings, Switch
 from tests.sim.world import account, site
 from tests.unit.sip.peer import LISTENERS, SeededEntropy
 
@@ -67,6 +68,18 @@ def test_who_tries_again_is_offered_the_other_algorithm(switch: Switch) -> None:
     """A phone that knows MD5 only, and asks briefly, gives up on the first challenge and registers with the second."""
     (again,) = answers(switch, request("REGISTER", 100, 1, cseq=2), UDP)
     assert again.count(b"WWW-Authenticate") == 1 and b"MD5" in again
+
+
+@pytest.mark.parametrize("cseq", [1, 2])
+def test_where_md5_stands_first_nobody_is_offered_less(cseq: int) -> None:
+    """That order is set for those who know nothing else (sipp): the number of a brief REGISTER must not decide."""
+    settings = Settings(defences=Defences(digest_algorithms=("MD5", "SHA-256")))
+    directory = site(accounts={"anna": account("anna")})
+    switch = Switch(
+        directory, LISTENERS, SeededEntropy(), is_open=lambda name: True, nonce_key=b"k" * 32, settings=settings
+    )
+    (answer,) = answers(switch, request("REGISTER", 100, cseq, cseq), UDP)
+    assert answer.count(b"WWW-Authenticate") == 1 and b"MD5" in answer
 
 
 def test_a_connection_has_shown_where_it_is(switch: Switch) -> None:
