@@ -364,6 +364,8 @@ class CallControl:
             leg.probe(now)
         elif kind == "secure":
             leg.drop(now, 488, "dtls_failed")
+        elif kind == "invitation":
+            leg.handle(LegInput.CANCEL, now, "expired")  # 13.3.1; no arrow leads from it once there is an answer.
         elif kind == "toll":
             if self.board.guard.due(leg, now):
                 leg.drop(now, 480, "minutes_used_up")

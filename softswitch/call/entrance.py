@@ -179,6 +179,7 @@ class Entrance:
         if offer is not NO_OFFER:
             leg.offer = offer
         call.caller = leg
+        leg.heed_expiry()
         if replaced is not None:
             replaces.take(replaced, leg, now)
         else:

@@ -24,6 +24,7 @@ from softswitch.errors import ParseError
 from softswitch.events import LegEnded, LegRinging, LegSecured, LegStarted
 from softswitch.outside import TRUNK
 from softswitch.sip.dialog import Dialog
+from softswitch.sip.headers import expires
 
 if TYPE_CHECKING:
     from softswitch.call.board import Board
@@ -44,7 +45,7 @@ __all__ = ["TABLE", "Leg", "LegInput", "LegState", "Owner"]
 
 FLASH: Final = "!"  # the hook, briefly: no key of a menu
 SECURE_GRACE: Final = 5.0  # seconds after a DTLS handshake has failed
-DEADLINES: Final = ("hold", "reoffer", "secure", "probe", "session", "reliable", "toll")
+DEADLINES: Final = ("hold", "reoffer", "secure", "probe", "session", "reliable", "toll", "invitation")
 ACK_PAUSE: Final = 0.2  # seconds after which a new offer is tried that has to wait for an ACK
 MAX_RETRIES: Final = 5  # of a re-INVITE that meets another one
 
@@ -249,6 +250,11 @@ class Leg:
 
     def respond(self, tx: ServerTransaction, status: int, now: float, headers: str = "", body: bytes = b"") -> None:
         self.board.endpoint.respond(tx, status, now, to_tag=self.dialog.local_tag, headers=headers, body=body)
+
+    def heed_expiry(self) -> None:
+        """How long the INVITE that we have is valid, if its sender says so (RFC 3261 section 13.3.1)."""
+        if lifetime := expires(self.tx.message.header("expires"), 0):
+            self.board.deadlines.set((self, "invitation"), self.started + lifetime)
 
     def occupy(self, kind: str) -> None:
         """From now on the phone is on a call outside the queues."""

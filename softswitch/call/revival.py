@@ -456,6 +456,7 @@ class Revival:
                 return
             leg.tx = board.endpoint.revive_server(tx, leg, now)
             reliable.resume(leg, now)
+            leg.heed_expiry()
         elif state in (LegState.CALLING, LegState.RINGING, LegState.CANCELLING):
             if tx is None:
                 leg.handle(LegInput.FAILURE, now, 503)

@@ -134,6 +134,24 @@ def test_the_caller_gives_up() -> None:
     w.assert_idle()
 
 
+def test_an_invitation_that_expires() -> None:
+    """RFC 3261 section 13.3.1: who calls may say for how long; an answer that comes in time is not touched by it."""
+    w = world()
+    anna, bob, carl = w.phone("anna"), w.phone("bob", answer_after=None), w.phone("carl", answer_after=2.0)
+    w.run(1)
+    lost, kept = anna.call("bob", headers={"Expires": "5"}), anna.call("carl", headers={"Expires": "5"})
+    w.run(4)
+    assert (lost.state, kept.state) == ("ringing", "up")
+    w.run(2)
+    assert (lost.status, bob.lines[0].status) == (487, 487)
+    assert [(e.outcome, e.cause) for e in w.switch.named("call.ended")] == [("cancelled", "expired")]
+    w.run(20)
+    assert (kept.state, carl.lines[0].state) == ("up", "up")
+    anna.hang_up(kept)
+    w.run(40)
+    w.assert_idle()
+
+
 def test_the_first_of_several_phones_to_answer_wins() -> None:
     w = world()
     anna, slow, quick = w.phone("anna"), w.phone("bob", answer_after=3.0), w.phone("bob", answer_after=1.0)

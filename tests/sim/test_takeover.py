@@ -163,6 +163,22 @@ def test_nobody_answers_within_the_time_that_was_set_before() -> None:
     w.assert_idle()
 
 
+def test_an_invitation_of_before_expires() -> None:
+    w = World(site("anna", "bob"))
+    anna, bob = w.phone("anna"), w.phone("bob", answer_after=None)
+    w.run(1)
+    line = anna.call("bob", headers={"Expires": "10"})
+    w.run(2)
+    power_cut(w)
+    w.run(5)
+    assert line.state == "ringing"
+    w.run(5)
+    assert (line.status, bob.lines[0].status) == (487, 487)
+    w.run(40)
+    w.assert_idle()
+    books(w)
+
+
 def test_hung_up_while_there_is_no_switch() -> None:
     w, anna, bob, line = two_party()
     w.kill()
