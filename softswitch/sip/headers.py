@@ -13,6 +13,7 @@ from softswitch.errors import ParseError
 from softswitch.sip.grammar import (
     BLANKS,
     HOST,
+    MAX_LIST,
     MAX_UINT32,
     PORT,
     TOKEN_CHARS,
@@ -45,11 +46,20 @@ def split_list(value: str) -> list[str]:
 
 
 def header_list(message: Message, name: str) -> list[str]:
-    """All elements of a list header over all its lines, in order (RFC 3261 section 7.3.1). Empty lines count for nothing."""
+    """All elements of a list header over all its lines, in order (RFC 3261 section 7.3.1). Empty lines count for nothing.
+
+    Raises ParseError for a malformed list, or for more than MAX_LIST elements in all: lines are as good as commas.
+    """
     values = message.headers.get(name)
     if values is None:
         return []
-    return [element for value in values if value for element in split_list(value)]
+    elements: list[str] = []
+    for value in values:
+        if value:
+            elements += split_list(value)
+        if len(elements) > MAX_LIST:
+            raise ParseError("too many list elements")
+    return elements
 
 
 _sent = re.compile(

@@ -17,7 +17,7 @@ from softswitch.errors import ParseError
 from softswitch.events import BindingAdded, BindingReachable
 from softswitch.sip import headers as views
 from softswitch.sip.binding import Binding, Contact, outbound_key, read_contacts
-from softswitch.sip.grammar import number
+from softswitch.sip.grammar import MAX_LIST, number
 from softswitch.sip.gruu import public_gruu
 from softswitch.sip.listener import SECURE, WILDCARDS, Listener, peer_flow
 from softswitch.sip.location import Location
@@ -106,7 +106,11 @@ class Registrar(Location):
         if "*" in values:
             self._remove_all(message, bound, values)
             return False
-        wanted = [contact for value in values for contact in read_contacts(value)]
+        wanted: list[Contact] = []
+        for value in values:
+            wanted += read_contacts(value)
+            if len(wanted) > MAX_LIST:  # Reading thousands would hold up everybody else.
+                raise _Refused(400)
         if any((contact.host, contact.port) in self._ours for contact in wanted):
             raise _Refused(403)  # A request for this contact would come back to us for ever.
         if message.flow.transport not in SECURE and any(contact.uri[:5].lower() == "sips:" for contact in wanted):

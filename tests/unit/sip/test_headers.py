@@ -154,3 +154,9 @@ def test_media_types() -> None:
     for text in ("", "text", "text/", "/plain", "a/b/c", "text/plain;;"):
         with pytest.raises(ParseError):
             headers.media_type(text)
+
+
+def test_a_list_over_many_lines_is_no_longer_than_one_on_one_line() -> None:
+    assert len(headers.header_list(with_lines(*["Accept: a/b, c/d"] * 128), "accept")) == 256
+    with pytest.raises(ParseError, match="too many"):
+        headers.header_list(with_lines(*["Accept: a/b, c/d"] * 129), "accept")

@@ -177,6 +177,16 @@ def test_contacts_that_cannot_be(contact: str, status: int) -> None:
     assert site.contacts() == []
 
 
+@pytest.mark.parametrize("lines", [2, 9])
+def test_more_contacts_than_anybody_has_are_not_read(lines: int) -> None:
+    """R8: one REGISTER of a few thousand contacts must not hold up everybody else."""
+    site = Site()
+    site.register()
+    many = [",".join(f"<sip:alice@192.0.2.{line}:{5060 + n}>" for n in range(200)) for line in range(lines)]
+    assert site.register("\r\nContact: ".join(many))[0] == 400
+    assert site.contacts() == ["sip:alice@192.0.2.7:5060"]
+
+
 def test_only_the_own_aor_can_be_registered() -> None:
     site = Site(Account("bob"))
     assert site.register()[0] == 403
