@@ -109,8 +109,12 @@ class Lab:
         return machine.starved_seconds(self.pid)
 
     def resident(self) -> int:
-        """Bytes of resident memory of the switch and its media workers."""
+        """Bytes of resident memory of the switch and its media workers, what they share counted in each."""
         return machine.resident_bytes(self.pid)
+
+    def proportional(self) -> int:
+        """Bytes that the switch and its media workers take of the machine, what they share counted once."""
+        return machine.proportional_bytes(self.pid)
 
     def __exit__(
         self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None

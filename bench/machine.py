@@ -82,3 +82,13 @@ def starved_seconds(pid: int) -> float:
 def resident_bytes(pid: int) -> int:
     """Resident memory of a process tree, shared pages counted in each process."""
     return sum(int(Path(f"/proc/{each}/statm").read_text().split()[1]) * _PAGE for each in tree(pid))
+
+
+def proportional_bytes(pid: int) -> int:
+    """What a process tree takes of the machine: a page that n processes share counts 1/n in each (proc_pid_smaps(5), Pss)."""
+    total = 0
+    for each in tree(pid):
+        for line in Path(f"/proc/{each}/smaps_rollup").read_text().splitlines():
+            if line.startswith("Pss:"):
+                total += int(line.split()[1]) << 10
+    return total
