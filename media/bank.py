@@ -8,6 +8,7 @@ forms beyond G.711 only those stretches exist that a leg has heard.
 
 from __future__ import annotations
 
+import mmap
 from bisect import insort
 from typing import NamedTuple
 
@@ -24,6 +25,12 @@ _FIRST_CAPACITY = 1 << 25  # positions, over an hour; only what is used takes me
 _MATRIX = 3  # forms of an octet per position, which lie in one array: mu-law, A-law, G.722
 
 
+def _room(capacity: int) -> NDArray[np.uint8]:
+    """A matrix that takes memory by the page. numpy would ask for pages of 2 MiB, of which each form takes one at least."""
+    memory = mmap.mmap(-1, _MATRIX * capacity, mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
+    return np.frombuffer(memory, np.uint8).reshape(_MATRIX, capacity)
+
+
 class Span(NamedTuple):
     """Where a recording lies: `start` to `end`. `loop` positions before `end` it goes on from again; 0: it ends."""
 
@@ -36,7 +43,7 @@ class Bank:
     """Grows: what a leg still plays stays where it is when a recording is replaced. Only what is `release`d makes room again."""
 
     def __init__(self, capacity: int = _FIRST_CAPACITY) -> None:
-        self._data: NDArray[np.uint8] = np.empty((_MATRIX, capacity), np.uint8)
+        self._data = _room(capacity)
         self._used = 0
         # Released stretches in whole blocks: start and end, in order, none touching.
         self._free: list[tuple[int, int]] = []
@@ -110,7 +117,7 @@ class Bank:
         while capacity < least:
             capacity *= 2
         used = self._used
-        data: NDArray[np.uint8] = np.empty((_MATRIX, capacity), np.uint8)
+        data = _room(capacity)
         rows = _MATRIX if self._there[Form.G722].any() else _MATRIX - 1
         data[:rows, :used] = self._data[:rows, :used]
         there: NDArray[np.bool_] = np.zeros((len(Form), capacity // BLOCK), bool)

@@ -284,6 +284,7 @@ def start_worker(
     environment = os.environ | {
         "PYTHONPATH": os.pathsep.join(filter(None, (root, os.environ.get("PYTHONPATH")))),
         "OPENBLAS_NUM_THREADS": "1",  # numpy would start a thread per core for algebra that is never done.
+        "MALLOC_ARENA_MAX": "1",  # What the loader's thread has freed would stay with it (`media.heap`).
     }
     process: Process
     try:

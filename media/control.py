@@ -268,13 +268,15 @@ class SendDigits:
 class Load:
     """Make a WAV file (any common format) playable under a name: resampled and encoded once. Class `music` loops.
 
-    `more`: further files that follow the first, as one recording.
+    `more`: further files that follow the first, as one recording. `on_demand`: of a clip only the header is looked at, so that a
+    file that is none is reported now; it is read when it is to be heard first, and takes no memory until then.
     """
 
     name: str
     path: str
     music: bool = False
     more: tuple[str, ...] = ()
+    on_demand: bool = False
 
 
 Command: TypeAlias = (

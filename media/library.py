@@ -19,7 +19,7 @@ from media.forms import Audio, Coding, Form
 from media.g711 import Law, decode, encode_both
 from media.resample import RATE, WIDE_RATE, music_gain, to_rate, to_samples, widen
 from media.tones import DEFAULT_COUNTRY, TONES, Tone, dtmf, find, render
-from media.wav import Wav, WavError, read
+from media.wav import Wav, WavError, look, read
 
 Identity: TypeAlias = tuple[tuple[str, int, int], ...]
 
@@ -30,7 +30,7 @@ class Recording:
 
     name: str
     music: bool
-    codes: Octets | None = None  # in both laws
+    codes: Octets | None = None  # in both laws; None without an error: it was only looked at
     error: str = ""
     identity: Identity | None = None  # path, time and size: the same file need not be read again
 
@@ -45,6 +45,15 @@ def identify(paths: Sequence[str]) -> Identity | None:
             return None
         found.append((path, status.st_mtime_ns, status.st_size))
     return tuple(found)
+
+
+def look_at(name: str, path: str) -> Recording:
+    """A clip that is to be read when it is first heard: without codes, and with an error if it is none."""
+    try:
+        look(path)
+    except WavError as error:
+        return Recording(name, False, error=str(error))
+    return Recording(name, False)
 
 
 def prepare(name: str, path: str, music: bool, more: Sequence[str] = ()) -> Recording:

@@ -236,12 +236,14 @@ def _tell_ended(line: socket.socket) -> None:
 def main() -> int:
     line = socket.socket(fileno=int(sys.argv[1]))
     import media.worker
+    from media.heap import give_back
 
     for name in ("epoll", "reference", "tcx", "uring"):
         with contextlib.suppress(Exception):  # What does not run here is told by the worker that wants it.
             __import__(f"media.relay.{name}")
     assert media.worker
     gc.collect()
+    give_back()
     gc.freeze()  # The collector would write to every object, and so copy what is shared.
     serve(line)
     return 0

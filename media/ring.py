@@ -10,7 +10,7 @@ One writer, one reader per ring. Both sides only ever move their own counter:
 A record is `length (u32), check (u32), octets, padding to 8`. A record never wraps: where it would, a length of SKIP says
 that the rest of the lap is empty. The check is a CRC over the octets seeded with the record's absolute position, so what
 an earlier lap left behind never passes for news: on a machine that makes the counter visible before the octets (ARM64)
-the reader simply finds the record not there yet and looks again. That is why no fence is needed, and none exists in Python.
+the reader simply finds the record not there yet and looks again. That is why records need no fence; going to sleep does.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ import mmap
 import os
 import select
 import tempfile
+import threading
 from collections import deque
 from struct import Struct
 from zlib import crc32
@@ -96,6 +97,7 @@ class Ring:
         self._words = memory[:HEADER].cast("Q")
         self._data = memory[HEADER:]
         self._unreadable = 0
+        self._fence = threading.Lock()
         self.capacity = len(self._data)
         assert self.capacity % 8 == 0 and self.capacity >= 64, "a ring is a multiple of eight octets"
 
@@ -131,6 +133,7 @@ class Ring:
     @property
     def reader_sleeps(self) -> bool:
         """The reader said that it is about to wait: wake it."""
+        self._order()
         return self._words[_SLEEPING] != 0
 
     @property
@@ -152,6 +155,16 @@ class Ring:
     def sleep(self, sleeping: bool) -> None:
         """Say that the reader is about to wait (then look once more before waiting), or that it is awake."""
         self._words[_SLEEPING] = sleeping
+        if sleeping:
+            self._order()
+
+    def _order(self) -> None:
+        """What was written before is visible before what is read next; taking a lock is the one fence that Python has.
+
+        Without it both sides could miss each other, and the reader would sleep over a record.
+        """
+        with self._fence:
+            pass
 
     def read(self) -> list[bytes]:
         """All records there are, oldest first. RingError if the memory is damaged."""

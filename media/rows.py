@@ -12,7 +12,8 @@ class Rows:
     def __init__(self, count: int, width: int) -> None:
         self.octets: NDArray[np.uint8] = np.zeros((count, width), np.uint8)
         self.words: NDArray[np.uint32] = self.octets.view(np.uint32)
-        self.views = [memoryview(row) for row in self.octets]
+        whole = self.octets.reshape(-1).data  # Cut from one view: a row as an array of its own is three times as large.
+        self.views = [whole[at : at + width] for at in range(0, count * width, width)]
         self.addresses: NDArray[np.uint64] = self.octets.ctypes.data + width * np.arange(count, dtype=np.uint64)
         self._pieces: dict[tuple[int, int], NDArray[np.void]] = {}
         self._cut: dict[int, list[memoryview]] = {}

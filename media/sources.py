@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 from media.bank import Span
@@ -75,6 +75,7 @@ class Sources:
         self._studio = studio
         self.rooms = Rooms(session, studio, self.settle, self._refuse)
         self._loading: set[str] = set()
+        self._later: dict[str, Load] = {}  # clips that are read when they are to be heard first
         self._hungry: dict[int, float] = {}  # legs that hear nothing while a file is read: until when that may last
         self._files: dict[int, str] = {}  # legs that hear a file of their own: its name in the library
         self._translator: Translator | None = None
@@ -229,6 +230,8 @@ class Sources:
 
     def loaded(self, recording: Recording, now: float) -> None:
         """A file was read: whoever waits for it hears it."""
+        if recording.codes is None and not recording.error:
+            return  # It was only looked at. Somebody may have asked for it since.
         self._loading.discard(recording.name)
         if recording.codes is None:
             self.alarm("cannot load", f"{recording.name}: {recording.error}")
@@ -305,6 +308,7 @@ class Sources:
 
     def _play(self, command: Play, now: float) -> None:
         leg, state = self.get(command.leg)
+        self._demand(command.clips)
         if self._is_loading(command):
             self._starve(leg, state, command, now)
             return
@@ -361,9 +365,20 @@ class Sources:
     # --- recordings on their way -------------------------------------------------------------------------------------
 
     def _begin_load(self, command: Load, now: float) -> None:
-        if not self._library.has(command.name, (command.path, *command.more), command.music):
+        if self._library.has(command.name, (command.path, *command.more), command.music):
+            return
+        if command.on_demand and self._library.clip(command.name) is None:
+            self._later[command.name] = command
+        else:
+            command = replace(command, on_demand=False)
             self._loading.add(command.name)
-            self._load(command)
+        self._load(command)
+
+    def _demand(self, names: Sequence[str]) -> None:
+        """Begin to read what was not needed before."""
+        for name in names:
+            if (command := self._later.pop(name, None)) is not None:
+                self._begin_load(replace(command, on_demand=False), 0.0)
 
     def _is_loading(self, command: Play | PlayFile | Music) -> bool:
         if isinstance(command, PlayFile):

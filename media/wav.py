@@ -5,6 +5,7 @@ RIFF | size | WAVE | fmt  | size | format channels rate bytes/s align bits [exte
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 from pathlib import Path
 from struct import Struct
@@ -23,6 +24,7 @@ MIN_RATE, MAX_RATE = 4000, 192_000
 MAX_CHANNELS = 8
 SCALE_16, SCALE_32 = np.float32(2.0**-15), np.float32(2.0**-31)
 
+_HEADER = 4096  # octets in which the samples of most files begin
 _FORMAT = Struct("<HHIIHH")
 _CHUNK = Struct("<4sI")
 # What follows the format code in an extensible file's identifier (KSDATAFORMAT_SUBTYPE).
@@ -69,21 +71,41 @@ def read(path: str | Path) -> Wav:
         raise WavError(f"{path}: {error}") from None
 
 
+def look(path: str | Path) -> None:
+    """Whether `read` would take the file, as far as its header tells: samples are not looked at. WavError says why not."""
+    try:
+        with Path(path).open("rb") as file:
+            there = os.fstat(file.fileno()).st_size
+            data = file.read(_HEADER)
+    except OSError as error:
+        raise WavError(f"cannot read {path}: {error.strerror}") from None
+    try:
+        form, at, size = _find(data)
+        _count(form, min(size, there - at))
+    except WavError:
+        read(path)  # What it says of the whole file: the samples may begin further on.
+
+
 def parse(data: bytes) -> Wav:
     """The recording in the octets of a file."""
+    form, at, size = _find(data)
+    return _convert(form, data[at : at + size])  # What a recorder did not live to finish is used as far as it goes.
+
+
+def _find(data: bytes) -> tuple[_Format, int, int]:
+    """The format of the samples, where they begin, and how many octets they should have."""
     if data[:4] != b"RIFF" or data[8:12] != b"WAVE":
         raise WavError(f"not a WAV file: it does not begin as one (RIFF, WAVE){_guess(data)}")
     form: _Format | None = None
     at = 12
     while at + 8 <= len(data):
         name, size = _CHUNK.unpack_from(data, at)
-        body = data[at + 8 : at + 8 + size]  # What a recorder did not live to finish is used as far as it goes.
         if name == b"fmt ":
-            form = _read_format(body)
+            form = _read_format(data[at + 8 : at + 8 + size])
         elif name == b"data":
             if form is None:
                 raise WavError("its samples come before their format (no 'fmt ' chunk before 'data')")
-            return _convert(form, body)
+            return form, at + 8, size
         at += 8 + size + size % 2  # Chunks begin at even places.
     raise WavError("it holds no samples (no 'data' chunk)" if form else "it has neither a 'fmt ' nor a 'data' chunk")
 
@@ -118,14 +140,19 @@ def _read_format(body: bytes) -> _Format:
     return _Format(code, channels, rate, bits)
 
 
-def _convert(form: _Format, body: bytes) -> Wav:
-    frame = form.channels * form.bits // 8
-    count = len(body) // frame
+def _count(form: _Format, octets: int) -> int:
+    """How many samples of each channel so many octets are."""
+    count = octets // (form.channels * form.bits // 8)
     if not count:
         raise WavError("it is empty: not one whole sample")
     if count > MAX_SECONDS * form.rate:
         raise WavError(f"it lasts {count // form.rate} seconds, more than {MAX_SECONDS}")
-    signal = _samples(form, np.frombuffer(body, np.uint8, count * frame))
+    return count
+
+
+def _convert(form: _Format, body: bytes) -> Wav:
+    count = _count(form, len(body))
+    signal = _samples(form, np.frombuffer(body, np.uint8, count * form.channels * form.bits // 8))
     if not np.isfinite(signal).all():
         raise WavError("it holds values that are not numbers")
     mixed = signal.reshape(count, form.channels).mean(axis=1, dtype=np.float32)

@@ -45,9 +45,10 @@ from media.dtls import Identity
 from media.engine import Engine
 from media.forms import Coding, Piece
 from media.handle import Card, Guardian
+from media.heap import give_back
 from media.ledger import Ledger
 from media.legs import SENT, Legs
-from media.library import Recording, prepare
+from media.library import Recording, look_at, prepare
 from media.ports import PortError, PortPool
 from media.relay import Relay, RelayError, choose
 from media.ring import Channel, Outbox, RingError, Wake
@@ -59,10 +60,11 @@ RATE_WINDOW = 0.05  # seconds over which packets are counted
 COMMAND_SLICE = 0.004  # seconds of commands in a row
 SURVEY = 1.0  # seconds in which all legs are visited
 COLLECT = 10.0  # seconds between collections of garbage
-LONGEST_SLEEP = 0.25  # also the longest that a lost wake-up could cost
+LONGEST_SLEEP, IDLE_SLEEP = 0.25, 1.0  # seconds: with legs, and without any
 ALARM_INTERVAL = 1.0  # seconds between two Alarms of the same kind
 OVERLOAD, RELAXED = 900, 700  # per mille of a core
 REAL_TIME_PRIORITY = 1  # of 99: above everything ordinary, below whatever is in more of a hurry
+REST = 1.0  # seconds in which the loader has nothing to do until it gives back the memory that it needed
 LAST_WORDS = 1.5  # seconds in which recordings are completed at the end; what is not, is repaired later
 FAULTS_SHOWN = 20
 NICENESS = -10
@@ -84,15 +86,26 @@ class Loader:
             self._thread.start()
 
     def _run(self) -> None:
+        used = False
         while True:
-            work = self._wanted.get()
             try:
-                for result in work.pieces() if isinstance(work, Coding) else (_read(work),):
-                    self._give(result)
-            except Exception as error:
-                # A file can be wrong in ways that nobody has thought of; the next one must be read.
-                name, path = (work.name, work.path) if isinstance(work, Load) else (work.form.name, str(work.start))
-                self._give(Recording(name, False, error=f"{path}: {error!r}"))
+                work = self._wanted.get(timeout=REST if used else None)
+            except queue.Empty:
+                give_back()  # Minutes of music take ten times their size while they are resampled.
+                used = False
+                continue
+            self._do(work)
+            used = True
+            del work  # It may hold a whole recording.
+
+    def _do(self, work: Load | Coding) -> None:
+        try:
+            for result in work.pieces() if isinstance(work, Coding) else (_read(work),):
+                self._give(result)
+        except Exception as error:
+            # A file can be wrong in ways that nobody has thought of; the next one must be read.
+            name, path = (work.name, work.path) if isinstance(work, Load) else (work.form.name, str(work.start))
+            self._give(Recording(name, False, error=f"{path}: {error!r}"))
 
     def _give(self, result: Recording | Piece) -> None:
         self.done.append(result)
@@ -100,6 +113,8 @@ class Loader:
 
 
 def _read(command: Load) -> Recording:
+    if command.on_demand:
+        return look_at(command.name, command.path)
     return prepare(command.name, command.path, command.music, command.more)
 
 
@@ -224,7 +239,7 @@ class Worker:
     def _timeout(self, now: float) -> float:
         """How long nothing is due."""
         engine = self._engine
-        timeout = LONGEST_SLEEP
+        timeout = LONGEST_SLEEP if engine.open_legs else IDLE_SLEEP
         deadline = engine.next_deadline()
         if deadline is not None:
             timeout = min(timeout, deadline - now)
@@ -424,6 +439,7 @@ def work(config: WorkerConfig) -> int:
     signal.signal(signal.SIGTERM, on_signal)
     worker.urgency.begin()
     gc.collect()
+    give_back()
     gc.freeze()
     gc.disable()
     worker.run()

@@ -25,7 +25,7 @@ def clips(site: Directory, *own: Path) -> list[Load]:
     lacking = [name for name in files.get("en", {}) if not all(name in names for names in known)]
     wanted = [(language, name) for language in spoken for name in files.get(language, {})]
     wanted += [("en", name) for name in lacking if "en" not in spoken]
-    return [Load(f"{language}/{name}", str(files[language][name])) for language, name in sorted(wanted)]
+    return [Load(f"{language}/{name}", str(files[language][name]), on_demand=True) for language, name in sorted(wanted)]
 
 
 def languages(site: Directory) -> set[str]:

@@ -143,6 +143,8 @@ class Offload:
         Returns whether there is more to lend than was done in one go.
         """
         self.now = now
+        if not self._settled.any():
+            return False
         legs, fit = self._legs, self._settled & ~self._guarded
         mapping, base = legs.mapping, legs.inbound[:, MAP_BASE]
         good = fit & (legs.loans == 0) & (self._ready_at <= now)

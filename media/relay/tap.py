@@ -28,7 +28,10 @@ _BUSY, _DISCARDED = np.uint32(1 << 31), np.uint32(1 << 30)
 _SECONDS = 0.5  # that a ring holds while every leg is listened to
 _PACKETS_PER_SECOND = 50
 _CUTS = 4  # parts up to which rows are cut where a leg speaks again
-_LEAST, _MOST = 1 << 17, 1 << 23  # octets of a ring
+# Octets of a ring, which the kernel takes at once, whether anybody is listened to or not. At most what 580 legs say in half
+# a second, and of large packets 130 legs in a quarter.
+_LEAST = 1 << 17
+_MOST_SMALL, _MOST_LARGE = 1 << 22, 1 << 21
 
 
 HandOver: TypeAlias = Callable[[NDArray[np.void], NDArray[np.uint8]], None]
@@ -88,8 +91,8 @@ class Tap:
     """Both rings of a relay, and the way to the ears."""
 
     def __init__(self, legs: int) -> None:
-        self.small = Ring(SMALL, _size(legs, SMALL), "told")
-        self.large = Ring(LARGE, _size(legs // 4, LARGE), "told_large")
+        self.small = Ring(SMALL, _size(legs, SMALL, _MOST_SMALL), "told")
+        self.large = Ring(LARGE, _size(legs // 4, LARGE, _MOST_LARGE), "told_large")
 
     def read(self, ears: Ears, clock: int) -> int:
         """Hand over what has been copied. Returns how many packets there were."""
@@ -104,10 +107,10 @@ class Tap:
         self.large.close()
 
 
-def _size(legs: int, room: int) -> int:
-    """The power of two that holds what `legs` say in half a second."""
+def _size(legs: int, room: int, most: int) -> int:
+    """The power of two that holds what `legs` say in half a second, within limits."""
     wanted = int(legs * _PACKETS_PER_SECOND * _SECONDS * (_RECORD_HEADER + TOLD.itemsize + room))
-    return min(max(1 << (wanted - 1).bit_length() if wanted > 0 else 0, _LEAST), _MOST)
+    return min(max(1 << (wanted - 1).bit_length() if wanted > 0 else 0, _LEAST), most)
 
 
 def _hand_over(ears: Ears, facts: NDArray[np.void], octets: NDArray[np.uint8], clock: int) -> None:

@@ -28,7 +28,7 @@ from media.control import (
 )
 from media.dtmf import EVENT
 from media.g711 import encode_both
-from media.library import Recording, prepare
+from media.library import Recording, look_at, prepare
 from media.rtp import Packet
 from tests.unit.media.stage import HOLD, RAMP, coded, codes, frequency, stage
 from tests.unit.media.twins import World, audio
@@ -278,6 +278,48 @@ def test_a_file_is_read_again_only_when_it_has_changed(world: World, tmp_path: P
     write(tmp_path / "clip.wav", RAMP[:900])
     world.do(Load("clip", path))
     assert len(world.loads) == 1
+
+
+def test_a_clip_on_demand_is_read_when_it_is_to_be_heard(world: World, tmp_path: Path) -> None:
+    path = write(tmp_path / "new.wav", RAMP[:800])
+    world.do(Load("new", path, on_demand=True))
+    assert world.loads == [Load("new", path, on_demand=True)]
+    world.engine.loaded(look_at("new", path), world.now)
+    world.do(Play(0, 5, ("one", "new")), Play(1, 6, ("new",)))
+    assert world.loads[1:] == [Load("new", path)], "once, whoever wants it"
+    assert world.engine.library.clip("new") is None, "it takes no room before"
+    world.engine.loaded(prepare("new", path, False), world.now)
+    world.pass_time(0.3)
+    assert codes(world.network.packets(0))[:1800] == coded(np.concatenate((RAMP[:1000], RAMP[:800])))
+    assert codes(world.network.packets(1))[:800] == coded(RAMP[:800])
+    assert world.events() == [PlayDone(1, 6, "end"), PlayDone(0, 5, "end")]
+    world.do(Play(0, 7, ("new",)))
+    assert len(world.loads) == 2
+
+
+def test_a_clip_on_demand_that_changes_is_read_at_once_if_it_was_heard(world: World, tmp_path: Path) -> None:
+    path = write(tmp_path / "new.wav", RAMP[:800])
+    command = Load("new", path, on_demand=True)
+    world.do(command, Play(0, 5, ("new",)))
+    world.engine.loaded(prepare("new", path, False), world.now)
+    world.do(command)
+    assert world.loads == [command, Load("new", path)]
+    write(tmp_path / "new.wav", RAMP[:900])
+    world.do(command)
+    assert world.loads[2:] == [Load("new", path)]
+
+
+def test_a_clip_on_demand_that_is_none_is_told_before_anybody_hears_it(world: World, tmp_path: Path) -> None:
+    path = str(tmp_path / "bad.wav")
+    world.do(Load("bad", path, on_demand=True))
+    world.engine.loaded(look_at("bad", path), world.now)
+    assert world.events() == [Alarm("cannot load", f"bad: cannot read {path}: No such file or directory")]
+    write(tmp_path / "bad.wav", RAMP[:800])  # Repaired: what is heard is what is there then.
+    world.do(Play(0, 1, ("bad",)))
+    world.engine.loaded(prepare("bad", path, False), world.now)
+    world.pass_time(0.3)
+    assert codes(world.network.packets(0))[:800] == coded(RAMP[:800])
+    assert world.events() == [PlayDone(0, 1, "end")]
 
 
 # --- digits that we send ----------------------------------------------------------------------------------------------

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from media import g711
 from media.resample import RATE, to_rate, to_samples
-from media.wav import EXTENSIBLE, WavError, parse, read
+from media.wav import EXTENSIBLE, WavError, look, parse, read
 
 SIGNAL = 0.5 * np.sin(2 * np.pi * 440 * np.arange(1600) / 8000)
 TAIL = bytes.fromhex("000000001000800000aa00389b71")
@@ -122,6 +122,25 @@ def test_the_file_is_named(tmp_path: Path) -> None:
         read(tmp_path / "bad.wav")
     (tmp_path / "good.wav").write_bytes(file(1, 1, 8000, 16, b"1234"))
     assert read(tmp_path / "good.wav").rate == 8000
+
+
+def test_a_look_says_what_reading_would(tmp_path: Path) -> None:
+    there, late = file(1, 1, 8000, 16, b"1234"), chunk(b"JUNK", b"x" * 9000)
+    for data in (there, there[:-2], file(1, 1, 8000, 16, b"1234", before=late), file(7, 1, 8000, 8, b"1" * 20_000)):
+        (tmp_path / "good.wav").write_bytes(data)
+        look(tmp_path / "good.wav")
+        assert len(read(tmp_path / "good.wav").signal)
+    bad = (b"", b"ID3", there[:36], there[:44], file(2, 1, 8000, 4, b"1234"), file(1, 1, 8000, 16, b"1"),
+           file(1, 1, 8000, 16, b"", before=late), file(1, 1, 4000, 8, b"\x80" * (4000 * 3601)))  # fmt: skip
+    for data in bad:
+        (tmp_path / "bad.wav").write_bytes(data)
+        with pytest.raises(WavError) as looked:
+            look(tmp_path / "bad.wav")
+        with pytest.raises(WavError) as tried:
+            read(tmp_path / "bad.wav")
+        assert str(looked.value) == str(tried.value)
+    with pytest.raises(WavError, match=r"missing\.wav: No such file"):
+        look(tmp_path / "missing.wav")
 
 
 @given(st.binary(max_size=120), st.integers(0, 60), st.integers(0, 255))
