@@ -24,6 +24,7 @@ from softswitch.setup import (
     KEY_FILE,
     SetupError,
     apply_site,
+    in_child,
     make_certificate,
     stored_site,
     write_private,
@@ -170,7 +171,7 @@ def _encrypted(
         given.add(port)
         listeners.append(f"{transport}://{join_host_port(sip_host, port)}")
     if not (directory / CERTIFICATE_FILE).exists():
-        make_certificate(directory, (sip_host, "localhost"))
+        in_child(lambda: make_certificate(directory, (sip_host, "localhost")))  # Its libraries are not needed again.
     return listeners, {"tls.certificate": CERTIFICATE_FILE, "tls.key": KEY_FILE}
 
 

@@ -7,22 +7,22 @@ after a restart. What cannot be sent stays in the mailbox, and the operator is t
 from __future__ import annotations
 
 import asyncio
-import smtplib
 import ssl
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
-from email.message import EmailMessage
-from email.policy import SMTP
-from email.utils import format_datetime, localtime, make_msgid
 from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 from zoneinfo import ZoneInfo
 
 from softswitch import logs
 from softswitch.config_voicemail import MailSettings
 from softswitch.retrying import Retrying
+
+# What makes mails is imported by the thread that sends the first one: 1 MiB, and 40 ms in which calls would wait.
+if TYPE_CHECKING:
+    from email.message import EmailMessage
 
 LONGEST_PAUSE: Final = 3_600.0  # seconds between two attempts
 SHOWN: Final = 200  # characters of a name, and of an error
@@ -89,6 +89,10 @@ def clean(text: str) -> str:
 
 def compose(letter: Letter | Note, sender: str) -> EmailMessage:
     """The mail. Raises OSError if the message cannot be read."""
+    from email.message import EmailMessage
+    from email.policy import SMTP
+    from email.utils import format_datetime, make_msgid
+
     if isinstance(letter, Note):
         return _compose_note(letter, sender)
     texts = TEXTS.get(letter.language, TEXTS["en"])
@@ -119,6 +123,10 @@ def compose(letter: Letter | Note, sender: str) -> EmailMessage:
 
 
 def _compose_note(note: Note, sender: str) -> EmailMessage:
+    from email.message import EmailMessage
+    from email.policy import SMTP
+    from email.utils import localtime, make_msgid
+
     mail = EmailMessage(policy=SMTP)
     mail["Subject"] = clean(note.subject)
     mail["From"] = sender
@@ -135,7 +143,9 @@ class Refused(Exception):
 
 
 def deliver(letter: Letter | Note, settings: MailSettings, sender: str) -> None:
-    """Hand a mail to the server; for a thread. Raises Refused, OSError, smtplib.SMTPException."""
+    """Hand a mail to the server; for a thread. Raises Refused, OSError (smtplib.SMTPException is one)."""
+    import smtplib
+
     mail = compose(letter, sender)
     context = ssl.create_default_context(cafile=str(settings.ca) if settings.ca else None)
     place = settings.host, settings.usual_port
@@ -166,6 +176,8 @@ def deliver(letter: Letter | Note, settings: MailSettings, sender: str) -> None:
 
 
 def _reason(error: Exception) -> str:
+    import smtplib
+
     if isinstance(error, smtplib.SMTPRecipientsRefused):
         address, (code, said) = next(iter(error.recipients.items()))
         return clean(f"{address}: {code} {_text(said)}")
@@ -225,7 +237,7 @@ class Outbox:
             error, final = str(refusal), True
         except FileNotFoundError as missing:
             error, final = _reason(missing), one.letter.audio is not None and not one.letter.audio.exists()
-        except (OSError, smtplib.SMTPException, ValueError) as failure:
+        except (OSError, ValueError) as failure:
             error = _reason(failure)
         self.trouble = error
         if error and not final and self._waiting.postpone(one, self._settings.give_up_hours * 3_600):

@@ -166,7 +166,7 @@ def apply_site(config: Config, site: Directory, actor: str) -> None:
     in_child(lambda: asyncio.run(save()))
 
 
-def in_child(work: Callable[[], None]) -> None:
+def in_child(work: Callable[[], object]) -> None:
     """Do something in a forked process; what it raises is raised here. Only before threads and loops exist."""
     reader, writer = os.pipe()
     child = os.fork()

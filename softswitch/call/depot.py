@@ -10,7 +10,6 @@ from base64 import b64decode, b64encode
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from email.utils import format_datetime
 from typing import TYPE_CHECKING, Any, Final
 
 from softswitch.events import BindingAdded, Event, TextDropped, TextForwarded, TextStored
@@ -25,6 +24,8 @@ IN_ALL: Final = 1_000
 OCTETS: Final = 512 << 10  # of all bodies and headers
 AFTER_REGISTER: Final = 1.0  # seconds
 _EXPIRY: Final = ("", "expiry")
+_DAYS: Final = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
+_MONTHS: Final = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 
 
 @dataclass(slots=True, eq=False)
@@ -94,7 +95,7 @@ class Depot:
         self._last += 1
         wall = self.epoch + now
         if "\nDate:" not in f"\n{lines}":  # 8: whoever reads it later learns when it was written.
-            lines += f"Date: {format_datetime(datetime.fromtimestamp(wall, UTC), usegmt=True)}\r\n"
+            lines += f"Date: {_date(wall)}\r\n"
         text = Text(self._last, sender, name, target, lines, body, wall, wall + min(seconds, KEPT_SECONDS))
         self._add(text)
         self._watch(now)
@@ -176,3 +177,9 @@ class Depot:
             self._last = max(self._last, number)
             self._deadlines.set((target, "there"), now + 2 * AFTER_REGISTER)
         self._watch(now)
+
+
+def _date(wall: float) -> str:
+    """SIP-date (RFC 3261 section 20.17) of a Unix time, whatever language the machine speaks."""
+    at = datetime.fromtimestamp(wall, UTC)
+    return f"{_DAYS[at.weekday()]}, {at.day:02} {_MONTHS[at.month - 1]} {at.year} {at:%H:%M:%S} GMT"

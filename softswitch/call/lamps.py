@@ -11,13 +11,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
-from xml.sax.saxutils import escape, quoteattr
 
 from softswitch.call import switch_codes
 from softswitch.call.key_states import IDLE, Known, Shown, agent, agent_feature, feature, group, queue, slot
 from softswitch.call.leg import LegState
 from softswitch.call.replaces import may_pick_up
 from softswitch.call.routing import Destination, agent_of, route
+from softswitch.call.xml import escape, quoteattr
 from softswitch.events import (
     AgentActivityChanged,
     AgentPresenceChanged,

@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Final
-from xml.sax.saxutils import escape, quoteattr
 
+from softswitch.call.xml import escape, quoteattr
 from softswitch.events import BindingAdded, BindingRemoved, Event, PhoneChanged
 
 if TYPE_CHECKING:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, fields
 from typing import Final
 
 PULSE_SECONDS: Final = 0.02
-QUIET_SECONDS: Final = 0.25  # between beats while nobody asks: fifty wake-ups a second are one percent of a processor
+QUIET_SECONDS: Final = 1.0  # between beats while nobody asks: fifty wake-ups a second are one percent of a processor
 
 
 @dataclass(slots=True, frozen=True)
@@ -88,16 +89,24 @@ class Census:
             del self._hosts[host]
 
 
-class Pulse:
-    """How late the loop runs, by a heart that should beat every PULSE_SECONDS as long as anybody asks, else slower."""
+def _nothing() -> None:
+    """There is a timer only where there is a loop."""
 
-    __slots__ = ("_asked", "due", "lag", "worst")
+
+class Pulse:
+    """How late the loop runs, by a heart that should beat every PULSE_SECONDS as long as anybody asks, else slower.
+
+    `hurry`: called when the next beat, far off until then, should come at `due` after all.
+    """
+
+    __slots__ = ("_asked", "due", "hurry", "lag", "worst")
 
     def __init__(self) -> None:
         self.lag = 0.0  # seconds by which the last beat was late
         self.worst = 0.0
         self.due = 0.0  # when the next beat should come; 0 = the heart has not begun to beat
         self._asked = False  # since the last beat
+        self.hurry: Callable[[], None] = _nothing
 
     def beat(self, now: float) -> float:
         """Seconds to the next beat."""
@@ -112,4 +121,7 @@ class Pulse:
     def lateness(self, now: float) -> float:
         """Seconds that what is handled now has waited for the loop, as well as that can be said."""
         self._asked = True
+        if self.due - now > PULSE_SECONDS:
+            self.due = now + PULSE_SECONDS
+            self.hurry()
         return max(self.lag, now - self.due) if self.due else 0.0

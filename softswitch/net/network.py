@@ -9,12 +9,12 @@ from typing import Protocol
 
 from softswitch.effects import CloseFlow, Expect, Send
 from softswitch.net.bind import ListenError
-from softswitch.net.limits import Census, Counters, Limits, Pulse
+from softswitch.net.limits import PULSE_SECONDS, Census, Counters, Limits, Pulse
 from softswitch.net.stream import StreamListener
 from softswitch.net.tls import Certificates
 from softswitch.net.udp import UdpListener, Upcall
 
-CHECK_SECONDS = 0.24  # between two looks at the sockets
+CHECK_SECONDS = 0.9  # at least, between two looks at the sockets
 
 
 class ListenAddress(Protocol):
@@ -45,6 +45,7 @@ class Network:
         self._origins = origins
         self.counters = Counters()
         self.pulse = Pulse()
+        self.pulse.hurry = self._hurry
         self.listeners: list[UdpListener | StreamListener] = []
         self._limits = limits or Limits()
         self._census = Census(self._limits)
@@ -143,3 +144,8 @@ class Network:
                 if isinstance(listener, UdpListener):
                     listener.check()
         self._beat = asyncio.get_running_loop().call_later(pause, self._heartbeat)
+
+    def _hurry(self) -> None:
+        if self._beat is not None:
+            self._beat.cancel()
+            self._beat = asyncio.get_running_loop().call_later(PULSE_SECONDS, self._heartbeat)

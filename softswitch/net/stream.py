@@ -205,7 +205,6 @@ class StreamListener:
             self._server = await self._loop.create_server(self.connection, sock=self._socket, backlog=BACKLOG)
         else:
             self._loop.add_reader(self._socket, self._accept)
-        self._sweeper = self._loop.call_later(SWEEP_SECONDS, self._sweep)
 
     def connection(self) -> Connection:
         """A connection that was accepted."""
@@ -246,6 +245,7 @@ class StreamListener:
     def close(self) -> None:
         if self._sweeper is not None:
             self._sweeper.cancel()
+            self._sweeper = None
         for task in (*self._handshakes, *(dial.task for dial in self._dialling.values())):
             task.cancel()
         if self._server is not None:
@@ -366,6 +366,8 @@ class StreamListener:
         self._census.came(host)
         connection.flow = Flow(self.transport, host, port, self.index, self._last_number)
         self._connections[self._last_number] = connection
+        if self._sweeper is None and self._loop is not None:
+            self._sweeper = self._loop.call_later(SWEEP_SECONDS, self._sweep)
         self._by_peer[host, port] = connection
         if connection.dialled:
             self.counters.connections_dialled += 1
@@ -384,10 +386,12 @@ class StreamListener:
 
     def _sweep(self) -> None:
         assert self._loop is not None
-        if self._connections:
-            now = time.monotonic()
-            for connection in list(self._connections.values()):
-                self._judge(connection, now)
+        self._sweeper = None
+        if not self._connections:
+            return  # The next one that is made begins it again.
+        now = time.monotonic()
+        for connection in list(self._connections.values()):
+            self._judge(connection, now)
         self._sweeper = self._loop.call_later(SWEEP_SECONDS, self._sweep)
 
     def _judge(self, connection: Connection, now: float) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import time
+from functools import cache
 from pathlib import Path
 
 from softswitch.store.records import Moment
@@ -14,6 +15,7 @@ def present() -> Moment:
     return Moment(time.time(), time.monotonic(), boot_id())
 
 
+@cache
 def boot_id() -> str:
     """Names the run of the kernel: its monotonic clock counts from there. "" where there is no such name."""
     with contextlib.suppress(OSError):

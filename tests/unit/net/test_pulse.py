@@ -26,6 +26,18 @@ def test_as_long_as_anybody_asks() -> None:
     assert pulse.lag == 0.0
 
 
+def test_whoever_asks_first_makes_it_hurry() -> None:
+    pulse, hurried = Pulse(), []
+    pulse.hurry = lambda: hurried.append(pulse.due)
+    pulse.beat(10.0)
+    assert pulse.lateness(10.3) == 0.0
+    assert hurried == [pytest.approx(10.3 + PULSE_SECONDS)]
+    assert pulse.lateness(10.5) == pytest.approx(0.2 - PULSE_SECONDS)  # The loop is stuck behind what it began at 10.3.
+    pulse.beat(10.6)
+    assert pulse.lag == pytest.approx(0.3 - PULSE_SECONDS) and pulse.lateness(10.6) == pulse.lag
+    assert len(hurried) == 1
+
+
 def test_a_beat_that_is_late() -> None:
     pulse = Pulse()
     pulse.beat(10.0)

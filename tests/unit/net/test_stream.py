@@ -111,6 +111,19 @@ async def test_who_wastes_a_connection_loses_it(
     listener.close()
 
 
+async def test_who_comes_after_a_time_without_connections_is_watched_as_well(
+    ear: Ear, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(stream, "SWEEP_SECONDS", 0.02)
+    listener = await listening(ear, replace(LIMITS, first_message=0.05))
+    for count in (1, 2):
+        _, writer = await connected(listener)
+        await ear.until(lambda count=count: listener.counters.cut_silent == count)  # type: ignore[misc]
+        writer.close()
+        await asyncio.sleep(0.1)  # Several sweeps, of which nothing tells.
+    listener.close()
+
+
 async def test_a_message_that_trickles_is_cut_although_bytes_arrive(ear: Ear, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(stream, "SWEEP_SECONDS", 0.02)
     listener = await listening(ear, replace(LIMITS, half_message=0.2))
