@@ -19,7 +19,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn
 from rich.table import Table
 
 from bench import lab, load, machine, micro, progress
-from media.control import RELAYS
+from media.names import RELAYS
 
 ROOT = Path(__file__).resolve().parent.parent
 console = Console(stderr=True)

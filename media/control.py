@@ -19,8 +19,6 @@ from zlib import crc32
 
 VERSION = 2
 
-RELAYS = ("auto", "tcx", "tc", "uring", "epoll", "reference")  # what `media.relay` may say (media/relay)
-
 
 @dataclass(slots=True)
 class Open:

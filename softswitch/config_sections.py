@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from media.control import RELAYS
+from media.names import RELAYS
 from softswitch.address import ListenAddress, join
 from softswitch.call.naming import DEFAULT_NAME
 from softswitch.config_network import setting

@@ -8,10 +8,10 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from media.control import RELAYS
 from media.engine import Engine
 from media.latch import Address
 from media.legs import Legs
+from media.names import RELAYS
 from media.ports import PortPool
 from media.rows import Rows
 from media.transport import Transport

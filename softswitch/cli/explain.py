@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import time
 from collections.abc import Callable, Sequence
 from datetime import datetime
@@ -36,6 +35,8 @@ def explain() -> None:
 @json_option
 def explain_call(call: str, before: str, config: Path | None, as_json: bool) -> None:
     """Show what the queues did for a call, and why; if it waits, why it still does."""
+    import asyncio
+
     found = _live(config, "explain_call", call=call, before=before)
     if found is None:
         found = asyncio.run(_past_call(config, call, before))
@@ -57,6 +58,8 @@ def explain_agent(
     name: str, seconds: float, begin: float | None, end: float | None, config: Path | None, as_json: bool
 ) -> None:
     """Show where an agent's time went, and for each call that went to somebody else meanwhile why."""
+    import asyncio
+
     found = _live(config, "explain_agent", agent=name, seconds=seconds) if begin is None else None
     if found is None:
         begin = begin if begin is not None else time.time() - seconds
@@ -72,6 +75,8 @@ def explain_agent(
 @json_option
 def explain_queue(name: str, last: int, end: float | None, config: Path | None, as_json: bool) -> None:
     """Show the last decisions of a queue with their reasons, and why its first caller still waits."""
+    import asyncio
+
     found = _live(config, "explain_queue", queue=name, last=last) if end is None else None
     if found is None:
         found = asyncio.run(_past_queue(config, name, last, end if end is not None else time.time()))

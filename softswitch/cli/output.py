@@ -11,7 +11,7 @@ from typing import IO, Any, Final
 
 import rich_click as click
 
-from media.control import RELAYS
+from media.names import RELAYS
 
 FAILED, USAGE, NOT_RUNNING, UNKNOWN, WRONG_CONFIG = 1, 2, 3, 4, 5
 

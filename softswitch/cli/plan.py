@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import datetime
 from collections.abc import Sequence
 from dataclasses import asdict
@@ -104,6 +103,8 @@ def plan(
     From the queue's own records, or from an operator's bill (--billing). The model is Erlang A where it is known how long callers
     wait before they give up, else Erlang C, which takes them to wait for ever.
     """
+    import asyncio
+
     if bool(queue) is (billing is not None):
         raise Failure(
             "Name a queue or a bill.", "softswitch plan --queue NAME, or softswitch plan --billing FILE.csv", USAGE

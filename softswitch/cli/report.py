@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import datetime
 from dataclasses import asdict
 from pathlib import Path
@@ -37,6 +36,8 @@ def ewt(queue: str, days: int, config: Path | None, as_json: bool) -> None:
     Bias is what was told minus what came true: above zero, callers waited less than they were told. Coverage is the share
     of waits that were no longer than told: it should be near 65 %.
     """
+    import asyncio
+
     found = asyncio.run(_compared(config, queue, days))
     result = {
         "days": [_row(name, day, one) for (name, day), one in found.by_day().items()],

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import os
 from collections.abc import Mapping
 from dataclasses import replace
@@ -99,6 +98,8 @@ def _replay(
     config: Path | None, journal: str, begin: float | None, end: float | None, policy: Path | None, seed: int | None,
     replications: int | None, as_json: bool,
 ) -> bool:  # fmt: skip
+    import asyncio
+
     from softswitch.sim.policy import read_policy_file
     from softswitch.sim.tape import NoTape, chosen, read_file, sections
     from softswitch.sim.whatif import REPLICATIONS, compare, last_policy
