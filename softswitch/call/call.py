@@ -25,6 +25,7 @@ from softswitch.call.reach import reach
 from softswitch.call.routing import Destination, agent_of
 from softswitch.call.stage import CallStage
 from softswitch.call.supervise import Supervision, follow
+from softswitch.call.transfer import leave_queue
 from softswitch.call.visitor import GONE, Visitor
 from softswitch.events import CallBridged, CallEnded, CallHeld, CallResumed, DigitReceived, FlowStep
 
@@ -451,6 +452,9 @@ class Call:
             if self.visit is not None:
                 self.visit.exchanged(leg, None)
         else:
+            offer = self.visit.talking if self.visit is not None and leg is self._caller else None
+            if offer is not None and offer.leg is not None:
+                leave_queue(self, offer.leg)  # Who is left is no caller of the queue.
             self.exchange(leg, self.extra.pop(0), now)
         self.changed(now)
 

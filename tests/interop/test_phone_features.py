@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import sqlite3
 import time
 
 import pytest
 
-from .conftest import StartBaresip
+from .conftest import StartBaresip, StartLinphone
 from .lab import Lab
 from .sipharness import audio
 from .sipharness.baresip import Baresip
@@ -98,3 +99,39 @@ def test_a_program_begins_a_call(lab: Lab, baresip: StartBaresip) -> None:
     assert (call["caller"], call["dialled"]) == (alice.account.user, bob.account.user)
     bob.hangup()
     alice.wait("closed")
+
+
+def kept(lab: Lab, account: str) -> None:
+    """Wait until the store has what a phone has subscribed to: it is written once a second."""
+    deadline = time.monotonic() + 20
+    connection = sqlite3.connect(f"file:{lab.facts['database']}?mode=ro", uri=True, timeout=10)
+    query = "SELECT count(*) FROM engine_state WHERE name LIKE 'subscriptions:%' AND value LIKE ?"
+    try:
+        while connection.execute(query, (f'%"account":"{account}"%',)).fetchone() == (0,):
+            assert time.monotonic() < deadline, "it was not kept"
+            time.sleep(0.1)  # there is nothing to await: the file is another process's
+    finally:
+        connection.close()
+
+
+@pytest.mark.timeout(120)
+@pytest.mark.parametrize("transport", ["udp", "tcp"])
+def test_a_lamp_outlives_kill_9(lab: Lab, linphone: StartLinphone, baresip: StartBaresip, transport: str) -> None:
+    """The phone subscribes once; over TCP it is told by the connection that it comes back with."""
+    first = {"udp": 12, "tcp": 15}[transport]
+    phone = linphone(lab.account(first, transport=transport))
+    alice, bob = baresip(lab.account(first + 1), seed=1), baresip(lab.account(first + 2), seed=2, auto_answer=True)
+    phone.subscribe(bob.account.user)
+    phone.wait("lamp")
+    kept(lab, phone.account.user)
+    mark = phone.mark()
+    lab.kill()
+    lab.start()
+    phone.wait("lamp", since=mark, timeout=60)
+    mark = phone.mark()
+    alice.call(bob.account.user)
+    alice.wait("established")
+    phone.wait("lamp", since=mark, where=lambda event: "<state>confirmed<" in event.data["body"])
+    mark = phone.mark()
+    alice.hangup()
+    phone.wait("lamp", since=mark, where=lambda event: "<state>terminated<" in event.data["body"])

@@ -314,6 +314,8 @@ def test_merge_then_somebody_leaves(way: str, who: str) -> None:
     assert [f.world.hears(line) for line in left] == [f"bridge:{other.phone.user}" for other in reversed(left)]
     if who == "bob":
         assert f.activity() == "wrapup"
+    if who == "anna":
+        assert f.world.switch.named("agent.activity")[-1].queue == "", "the agent talks on, to no caller of the queue"
     queue_books(f)
     f.finish()
 
