@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import rich_click as click
+from click.core import ParameterSource
 from click.exceptions import Exit
 
 from softswitch.cli.context import configuration
@@ -106,12 +107,16 @@ def show_settings(made: Any) -> None:
 @click.option("--listen", default="0.0.0.0:5060", show_default=True, help=LISTEN_HELP)
 @click.option("--domain", default="", help="Domain of the accounts.  [default: this machine's address]")
 @language_option
-def demo(directory: Path, listen: str, domain: str, language: str) -> None:
+@click.pass_context
+def demo(context: click.Context, directory: Path, listen: str, domain: str, language: str) -> None:
     """Make a hotline in ./site if there is none, show how to connect phones, and run it."""
     from softswitch.config import FILE_NAME
     from softswitch.setup import create_demo
 
+    overrides: dict[str, Any] = {}
     if (directory / FILE_NAME).exists():
+        if context.get_parameter_source("listen") is ParameterSource.COMMANDLINE:
+            overrides["sip.listen"] = [listen]
         click.echo(f"The site in {directory}/ is used as it is. Its passwords were shown when it was made;")
         click.echo(f"a new one: softswitch account passwd 101 --config {directory}")
     else:
@@ -119,7 +124,7 @@ def demo(directory: Path, listen: str, domain: str, language: str) -> None:
             made = create_demo(directory, domain=domain, listen=listen, language=language, probe=True)
         show_settings(made)
     click.echo("\nStarting; Ctrl-C stops.\n")
-    _serve(configuration(directory))
+    _serve(configuration(directory, overrides))
 
 
 @click.command()

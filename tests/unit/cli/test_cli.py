@@ -431,3 +431,17 @@ def test_a_demo_keeps_out_of_the_way_of_other_programs(tmp_path: Path) -> None:
         phone.close()
         create_demo(tmp_path / "demo", domain="", listen=busy, language="pl", probe=True)
         assert load_config(tmp_path / "demo" / "softswitch.toml", environ={}).http.listen != ("127.0.0.1", 8080)
+
+
+def test_another_port_is_another_port_where_there_is_a_site_already(tmp_path: Path) -> None:
+    with (
+        socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as first,
+        socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as other,
+    ):
+        for phone in (first, other):
+            phone.bind(("127.0.0.1", 0))
+        ports = [phone.getsockname()[1] for phone in (first, other)]
+        data("init", "demo", "--listen", f"127.0.0.1:{ports[0]}", "--domain", "example.com")
+        for option, port in (((), ports[0]), (("--listen", f"127.0.0.1:{ports[1]}"), ports[1])):
+            result = run("demo", "--dir", "demo", *option)
+            assert result.exit_code == FAILED and f"127.0.0.1:{port} (UDP) is already in use" in result.output
