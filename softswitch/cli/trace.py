@@ -25,9 +25,10 @@ from softswitch.cli.output import Failure, config_option, emit, json_option, tab
 @config_option
 @json_option
 def trace(call: str | None, full: bool, mask: bool, pcap: Path | None, config: Path | None, as_json: bool) -> None:
-    """Show the SIP messages of a CALL: its id (see `softswitch calls`), a Call-ID, or the account or number that it was last
+    """Show the SIP messages of a CALL, or list the last calls.
 
-    with. Without CALL, the last calls. Passwords' digests and media keys are never shown.
+    CALL is the id of a call (see `softswitch calls`), a Call-ID, or an account or number: then its last call. Digests of
+    passwords and media keys are never shown.
     """
     with attached(config) as switch:
         if call is None:

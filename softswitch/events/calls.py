@@ -134,7 +134,7 @@ class DigitReceived(Event):
 
 @dataclass(slots=True)
 class FlowStep(Event):
-    """A call flow reached a step of the menu (IVR-18)."""
+    """A call flow reached a step of the menu."""
 
     name: ClassVar[str] = "ivr.step"
     call: str
@@ -166,7 +166,7 @@ class PromptMissing(Event):
 
 @dataclass(slots=True)
 class SurveyAnswered(Event):
-    """A caller has answered a question of a survey (IVR-16). `queue` and `agent`: of the conversation before it."""
+    """A caller has answered a question of a survey. `queue` and `agent`: of the conversation before it."""
 
     name: ClassVar[str] = "survey.answered"
     call: str

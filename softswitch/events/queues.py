@@ -23,8 +23,8 @@ class CallerJoined(Event):
     kind: str = ""  # "callback": not on the line, is to be called back
     credit: float = 0.0  # seconds that count towards the order, not towards the wait
     display_name: str = ""  # of the caller
-    asks: tuple[tuple[str | float, ...], ...] = ()  # skills they ask for: name, level, after, drop, weight (ACD-19)
-    preferred: str = ""  # the one agent for whom they wait first (ACD-22) ...
+    asks: tuple[tuple[str | float, ...], ...] = ()  # skills they ask for: name, level, after, drop, weight
+    preferred: str = ""  # the one agent for whom they wait first ...
     preferred_for: float = 0.0  # ... so many seconds
 
 
@@ -69,7 +69,7 @@ class Announced(Event):
 
 @dataclass(slots=True)
 class OfferMade(Event):
-    """An agent was chosen for a caller and is being rung. `ranking` says why (ACD-48)."""
+    """An agent was chosen for a caller and is being rung. `ranking` says why."""
 
     name: ClassVar[str] = "queue.offered"
     queue: str
@@ -126,7 +126,7 @@ class TierOpened(Event):
 
 @dataclass(slots=True)
 class StrategyChanged(Event):
-    """Another strategy holds in a queue, because a rule says so (ACD-20). `cause`: its conditions, "" = none holds."""
+    """Another strategy holds in a queue, because a rule says so. `cause`: its conditions, "" = none holds."""
 
     name: ClassVar[str] = "queue.strategy_changed"
     queue: str
@@ -136,7 +136,7 @@ class StrategyChanged(Event):
 
 @dataclass(slots=True)
 class StrategyFailed(Event):
-    """A strategy of the site's own broke its contract: another one chose the agent (ACD-21)."""
+    """A strategy of the site's own broke its contract: another one chose the agent."""
 
     name: ClassVar[str] = "queue.strategy_failed"
     strategy: str
@@ -161,12 +161,12 @@ class CallerLeft(Event):
     agent: str = ""
     detail: str = ""
     kind: str = ""  # as of `queue.entered`
-    told: float | None = None  # seconds that the caller was last told they would wait (ACD-47)
+    told: float | None = None  # seconds that the caller was last told they would wait
 
 
 @dataclass(slots=True)
 class CallerEscalated(Event):
-    """A caller climbed a rung of the queue's ladder (ACD-25)."""
+    """A caller climbed a rung of the queue's ladder."""
 
     name: ClassVar[str] = "queue.escalated"
     queue: str
@@ -181,7 +181,7 @@ class CallerEscalated(Event):
 
 @dataclass(slots=True)
 class CallerSteered(Event):
-    """A person did something with a caller who waits (ACD-23, ACD-42)."""
+    """A person did something with a caller who waits."""
 
     name: ClassVar[str] = "queue.steered"
     queue: str
@@ -194,7 +194,7 @@ class CallerSteered(Event):
 
 @dataclass(slots=True)
 class SurgeChanged(Event):
-    """A queue began to surge, or calmed down (ACD-27)."""
+    """A queue began to surge, or calmed down."""
 
     name: ClassVar[str] = "queue.surge"
     queue: str

@@ -60,6 +60,11 @@ def test_every_event_is_documented_in_words(generator: ModuleType) -> None:
         assert cls.__doc__ and not cls.__doc__.startswith(f"{cls.__name__}("), f"{cls.__name__} has no docstring"
 
 
+@pytest.mark.parametrize("page", sorted([*DOCS.rglob("*.md"), ROOT / "README.md"]), ids=lambda page: page.name)
+def test_pages_name_nothing_that_readers_cannot_look_up(page: Path) -> None:
+    assert re.findall(r"\((?:[A-Z]{2,4}|B|C)-[0-9]+[,)]", page.read_text(encoding="utf-8")) == []
+
+
 def test_every_metric_is_documented() -> None:
     source = Path(operations.__file__).read_text(encoding="utf-8")
     names = {f"softswitch_{name}" for name in re.findall(r'_gauge\("(\w+)"', source)}
