@@ -43,13 +43,13 @@ class Deadlines(Generic[K]):
 
     def __init__(self) -> None:
         self._heap: list[tuple[float, int, K]] = []
-        self._at: dict[K, tuple[float, int]] = {}
+        self._at: dict[K, tuple[float, int, K]] = {}  # the entry of the heap that counts
         self._sequence = 0  # Keeps the order of equal times, and keeps the heap from comparing names.
 
     def set(self, name: K, at: float) -> None:
         self._sequence += 1
-        self._at[name] = (at, self._sequence)
-        heapq.heappush(self._heap, (at, self._sequence, name))
+        entry = self._at[name] = (at, self._sequence, name)
+        heapq.heappush(self._heap, entry)
         if len(self._heap) > 64 and len(self._heap) > 4 * len(self._at):
             self._compact()
 
@@ -62,11 +62,11 @@ class Deadlines(Generic[K]):
         return entry[0] if entry else None
 
     def next(self) -> float | None:
-        heap = self._heap
+        heap, live = self._heap, self._at
         while heap:
-            at, sequence, name = heap[0]
-            if self._at.get(name) == (at, sequence):
-                return at
+            first = heap[0]
+            if live.get(first[2]) is first:
+                return first[0]
             heapq.heappop(heap)
         return None
 
@@ -88,5 +88,5 @@ class Deadlines(Generic[K]):
 
     def _compact(self) -> None:
         # Bound the memory of lazily cleared entries: never more than four times the live ones.
-        self._heap = [entry for entry in self._heap if self._at.get(entry[2]) == entry[:2]]
+        self._heap = [entry for entry in self._heap if self._at.get(entry[2]) is entry]
         heapq.heapify(self._heap)

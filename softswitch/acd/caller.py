@@ -103,7 +103,7 @@ class Caller:
     credit: float  # seconds that count towards the order, not towards the wait (ACD-24)
     state: CallerState = CallerState.ENTERING
     lane: int = 0  # how many tier steps of the queue have passed for this caller
-    climbed: set[Rung] = field(default_factory=set, repr=False)  # rungs that are behind them (ACD-25)
+    climbed: frozenset[Rung] = field(default=frozenset(), repr=False)  # rungs that are behind them (ACD-25)
     height: int = 0  # of those, how many bring further agents
     aged: bool = False  # has waited so long that nobody who came later goes first (ACD-49)
     moved: Place | None = None  # the place that a supervisor gave them, until their priority changes (ACD-42)
@@ -113,6 +113,7 @@ class Caller:
     position_at_entry: int = 0
     offers: dict[int, Offer] = field(default_factory=dict, repr=False)  # live ones
     offers_made: int = 0
+    timers: tuple[str, ...] = ()  # deadlines of the visit's own that have been set
     overdue: bool = False  # max_wait passed while a phone rang and the queue waits for the ring to end
     answered: float = 0.0  # when the agent picked up, in CONNECTING
     rung_first: float = 0.0  # when the first phone was rung for them (`progressive`)

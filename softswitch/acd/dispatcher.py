@@ -221,9 +221,10 @@ class Dispatcher:
         self._deadlines.clear(("ring", offer_id))
         self._roster.picked_up(offer.agent, now)
         self._visits.picked_up(caller, now)
-        for other in list(caller.offers.values()):
-            if other is not offer:
-                self._end(other, OfferResult.CANCELLED_ELSEWHERE, now, withdraw=True)
+        if len(caller.offers) > 1:
+            for other in list(caller.offers.values()):
+                if other is not offer:
+                    self._end(other, OfferResult.CANCELLED_ELSEWHERE, now, withdraw=True)
         self._emit(ConnectOffer(offer_id, caller.id, offer.agent.name, offer.queue.name))
         if not caller.absent and (offer.asked or not speaks_first(offer.queue.config)):
             self._connected(offer, now)

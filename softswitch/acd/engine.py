@@ -266,7 +266,8 @@ class Engine:
             self.ignored["queue"] += 1
             self._out.append(ReleaseCaller(item.caller, item.queue, Outcome.FAILED))
             return
-        self.callbacks.returned(item.caller, now)
+        if self.callbacks.tasks:
+            self.callbacks.returned(item.caller, now)
         present = self.visits.callers.get(item.caller)
         if present is not None:
             if present.queue is queue:
@@ -528,12 +529,13 @@ class Engine:
         self._match(now)
 
     def _match(self, now: float) -> None:
-        self.dispatcher.match(now)
-        visits = self.visits
+        if self._dirty:
+            self.dispatcher.match(now)
+        visits, callbacks = self.visits, self.callbacks
         while visits.fresh or visits.stirred:
             self.ladder.climb(now)
             self.dispatcher.match(now)
-        while self.callbacks.pending and self.callbacks.blend(now):
+        while callbacks.tasks and callbacks.pending and callbacks.blend(now):
             self.dispatcher.match(now)
         if visits.counted:
             for queue in visits.counted:

@@ -97,9 +97,9 @@ class Ladder:
         waits = (rung.wait for rung in caller.queue.config.escalation if rung not in caller.climbed)
         later = [caller.joined + wait for wait in waits if caller.joined + wait > now]
         if later:
-            self._deadlines.set(("rung", caller.id), min(later))
+            self._visits.arm(caller, "rung", min(later))
         else:
-            self._deadlines.clear(("rung", caller.id))
+            self._visits.disarm(caller, "rung")
 
     def _may_climb(self, rung: Rung, caller: Caller) -> bool:
         """Who is being rung for leaves by time only, and only where the queue is strict about that (ACD-26)."""
@@ -131,7 +131,7 @@ class Ladder:
 
     def _climb(self, index: int, rung: Rung, caller: Caller, now: float) -> None:
         queue, visits = caller.queue, self._visits
-        caller.climbed.add(rung)
+        caller.climbed |= {rung}
         priority = rung.priority(caller.priority) if rung.kind == PRIORITY else None
         self._publish(
             CallerEscalated(

@@ -159,7 +159,8 @@ class Floor:
             if agent.places:
                 self.step_aside(agent)
         elif not agent.places:
-            agent.places = [seat.queue.stand(seat) for seat in agent.seats if seat.open]
+            seats = [seat for seat in agent.seats if seat.open] if agent.paused_in else agent.seats
+            agent.places = [seat.queue.stand(seat) for seat in seats]
 
     def step_aside(self, agent: AgentState) -> None:
         for seat, line, entry in agent.places:

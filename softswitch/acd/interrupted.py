@@ -86,7 +86,7 @@ class Interrupted:
             told=past["told"],
         )
         ladder = queue.config.escalation
-        caller.climbed.update(ladder[index] for index in past["climbed"] if index < len(ladder))
+        caller.climbed = frozenset(ladder[index] for index in past["climbed"] if index < len(ladder))
         if (moved := past["moved"]) is not None:
             caller.moved = (moved[0], past["at"] - moved[1], moved[2])
             caller.rank()

@@ -69,7 +69,10 @@ class Line(Generic[E]):
 
     def ahead_of(self, entry: E) -> int:
         """How many entries stand before this one, which need not be in the line."""
-        return bisect_left(self.entries, entry, self.start) - self.start
+        entries, start = self.entries, self.start
+        if entries and entries[-1] is entry:  # Who has just come stands behind all others.
+            return len(entries) - 1 - start
+        return bisect_left(entries, entry, start) - start
 
     def after(self, key: tuple[Any, ...]) -> E:
         """The first entry whose leading values are beyond `key`, or the head if there is none. The line must not be empty."""

@@ -6,7 +6,7 @@ also with another threshold. A figure without a denominator is None, never 100 %
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -79,7 +79,8 @@ class QueueCounts:
         waited = event.waited
         self.outcomes[event.outcome] += 1
         self.wait_all += waited
-        self.longest_wait = max(self.longest_wait, waited)
+        if waited > self.longest_wait:
+            self.longest_wait = waited
         if event.outcome == Outcome.ANSWERED:
             self.wait_answered += waited
             self.answered_in_time += waited <= self.service_level_seconds
@@ -189,7 +190,7 @@ class Measure:
     """Counters by queue."""
 
     def __init__(self) -> None:
-        self.queues: dict[str, QueueCounts] = {}
+        self.queues: defaultdict[str, QueueCounts] = defaultdict(QueueCounts)
         self.folds: Mapping[type[Event], Callable[[Any], None]] = {
             CallerJoined: self._joined,
             CallerLeft: self._left,
@@ -203,16 +204,10 @@ class Measure:
 
     def configure(self, queue: Queue) -> None:
         """Take the thresholds of a queue; what was counted with other thresholds stays as it was counted."""
-        counts = self._counts(queue.name)
+        counts = self.queues[queue.name]
         counts.service_level_seconds = queue.service_level_seconds
         counts.short_abandon = queue.short_abandon
         counts.callback_target = queue.callbacks.target
-
-    def _counts(self, queue: str) -> QueueCounts:
-        counts = self.queues.get(queue)
-        if counts is None:
-            counts = self.queues[queue] = QueueCounts()
-        return counts
 
     def apply(self, event: Event) -> None:
         """Count one event; most events count nothing."""
@@ -221,30 +216,30 @@ class Measure:
 
     def _joined(self, event: CallerJoined) -> None:
         if not event.kind:  # Who is called back has figures of their own.
-            self._counts(event.queue).entered += 1
+            self.queues[event.queue].entered += 1
 
     def _left(self, event: CallerLeft) -> None:
         if not event.kind:
-            self._counts(event.queue).left(event)
+            self.queues[event.queue].left(event)
 
     def _callback_created(self, event: CallbackCreated) -> None:
-        self._counts(event.queue).callbacks += 1
+        self.queues[event.queue].callbacks += 1
 
     def _callback_assigned(self, event: CallbackAssigned) -> None:
         """It is the other queue's from now on."""
         if event.former and event.former != event.queue:
-            self._counts(event.former).callbacks -= 1
-            self._counts(event.queue).callbacks += 1
+            self.queues[event.former].callbacks -= 1
+            self.queues[event.queue].callbacks += 1
 
     def _callback_ended(self, event: CallbackDone | CallbackExpired | CallbackCancelled) -> None:
-        counts = self._counts(event.queue)
+        counts = self.queues[event.queue]
         counts.callback_results[event.outcome] += 1
         if event.outcome == Result.REACHED:
             counts.callback_seconds += event.seconds
             counts.callbacks_in_time += event.seconds <= counts.callback_target
 
     def _offer_ended(self, event: OfferEnded) -> None:
-        counts = self._counts(event.queue)
+        counts = self.queues[event.queue]
         counts.offers[event.result] += 1
         counts.ring_seconds += event.ring_seconds
 
@@ -252,7 +247,8 @@ class Measure:
         return {name: counts.as_dict() for name, counts in self.queues.items()}
 
     def restore(self, data: Mapping[str, Any]) -> None:
-        self.queues = {name: QueueCounts.from_dict(counts) for name, counts in data.items()}
+        self.queues.clear()
+        self.queues.update((name, QueueCounts.from_dict(counts)) for name, counts in data.items())
 
 
 def recount(events: Iterable[Event], queues: Iterable[Queue]) -> Measure:

@@ -6,7 +6,7 @@ Kept up in O(1) per call, per wrap-up and per visit; asking costs a look at the 
 from __future__ import annotations
 
 import math
-from collections import deque
+from collections import defaultdict, deque
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
@@ -126,8 +126,8 @@ class Outlook:
     """The estimator of all queues. The engine tells it what ends; whoever wants an estimate asks."""
 
     def __init__(self) -> None:
-        self.paces: dict[str, Pace] = {}
-        self.shares: dict[str, Shares] = {}
+        self.paces: defaultdict[str, Pace] = defaultdict(Pace)  # by queue
+        self.shares: defaultdict[str, Shares] = defaultdict(Shares)  # by agent
         self._talks: dict[str, tuple[str, float]] = {}  # by agent: a talk whose wrap-up is not over
         self._fresh = FRESH
         self._staff: dict[Tier, tuple[float, float, int]] = {}  # when, weighted, people
@@ -136,7 +136,8 @@ class Outlook:
 
     def talked(self, agent: AgentState, queue: str, seconds: float, now: float) -> None:
         """A conversation has ended; its wrap-up, if there is one, belongs to it."""
-        self.wrapped_up(agent, 0.0, now)  # One before, whose wrap-up a call of the agent's own has hidden.
+        if agent.name in self._talks:
+            self.wrapped_up(agent, 0.0, now)  # One before, whose wrap-up a call of the agent's own has hidden.
         if agent.wrap_up_until:
             self._talks[agent.name] = queue, seconds
         else:
@@ -151,36 +152,26 @@ class Outlook:
     def elsewhere(self, agent: AgentState, seconds: float) -> None:
         """A call outside of queues has ended."""
         if len(agent.seats) and seconds > 0.0:
-            self._share(agent).add("", seconds)
+            self.shares[agent.name].add("", seconds)
 
     def left(self, event: CallerLeft) -> None:
         """A visit has ended. Who waits to be called back has no telephone at the ear, and says nothing of patience."""
         if event.kind:
             return
-        self._pace(event.queue).left(event.waited, event.outcome in GAVE_UP)
+        self.paces[event.queue].left(event.waited, event.outcome in GAVE_UP)
 
     def _handled(self, agent: AgentState, queue: str, seconds: float, now: float) -> None:
-        self._pace(queue).handled(seconds, now)
-        self._share(agent).add(queue, seconds)
-
-    def _pace(self, queue: str) -> Pace:
-        pace = self.paces.get(queue)
-        if pace is None:
-            pace = self.paces[queue] = Pace()
-        return pace
-
-    def _share(self, agent: AgentState) -> Shares:
-        shares = self.shares.get(agent.name)
-        if shares is None:
-            shares = self.shares[agent.name] = Shares()
-        return shares
+        self.paces[queue].handled(seconds, now)
+        self.shares[agent.name].add(queue, seconds)
 
     def forget(self, queues: Iterable[str], agents: Iterable[str]) -> None:
         """Keep only these."""
         self._staff.clear()
         names, people = set(queues), set(agents)
-        self.paces = {name: pace for name, pace in self.paces.items() if name in names}
-        self.shares = {name: shares for name, shares in self.shares.items() if name in people}
+        for name in self.paces.keys() - names:
+            del self.paces[name]
+        for name in self.shares.keys() - people:
+            del self.shares[name]
 
     # --- telling -----------------------------------------------------------------------------------------------------
 
@@ -267,8 +258,10 @@ class Outlook:
         }
 
     def restore(self, kept: Mapping[str, Any], exported: float) -> None:
-        self.paces = {name: Pace.restored(pace, exported) for name, pace in kept.get("paces", {}).items()}
-        self.shares = {name: Shares(dict(seconds)) for name, seconds in kept.get("shares", {}).items()}
+        self.paces.clear()
+        self.paces.update((name, Pace.restored(pace, exported)) for name, pace in kept.get("paces", {}).items())
+        self.shares.clear()
+        self.shares.update((name, Shares(dict(seconds))) for name, seconds in kept.get("shares", {}).items())
 
 
 _NONE: Final = Shares()

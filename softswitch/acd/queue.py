@@ -75,7 +75,8 @@ class QueueState(Section):
 
     def __len__(self) -> int:
         """Callers who have no agent yet."""
-        return self.waiting + len(self.ringing)
+        ringing = self.ringing
+        return self.waiting + len(ringing.entries) - ringing.start
 
     # --- configuration -----------------------------------------------------------------------------------------
 
@@ -222,7 +223,9 @@ class QueueState(Section):
 
     def ahead_of(self, caller: Caller) -> int:
         """How many callers without an agent stand before this one."""
-        ahead = self.ringing.ahead_of(caller.entry) + self.waiting_ahead_of(caller)
+        ahead = self.waiting_ahead_of(caller)
+        if self.ringing.entries:
+            ahead += self.ringing.ahead_of(caller.entry)
         for section in self.sections.values():
             ahead += section.waiting_ahead_of(caller)
         return ahead

@@ -249,7 +249,11 @@ class Section:
 
     def waiting_ahead_of(self, caller: Caller) -> int:
         """How many waiting callers of this section stand before this one."""
-        return sum(lane.ahead_of(caller.entry) for lane in self.lanes)
+        ahead, entry = 0, caller.entry
+        for lane in self.lanes:
+            if lane.entries:
+                ahead += lane.ahead_of(entry)
+        return ahead
 
 
 def steps_of(config: Queue, upper: Sequence[int]) -> list[float]:

@@ -16,7 +16,7 @@ from softswitch.acd.queue import EXCLUDED
 from softswitch.acd.returning import Returns
 from softswitch.acd.strategy import steps_taken
 from softswitch.callbacks import Kind
-from softswitch.effects import EnterQueue, Outcome, ReleaseCaller
+from softswitch.effects import EnterQueue, Outcome, Publish, ReleaseCaller
 from softswitch.events import CallerConnected, CallerJoined, CallerLeft, Event, TierOpened
 
 if TYPE_CHECKING:
@@ -26,7 +26,6 @@ if TYPE_CHECKING:
     from softswitch.directory import Queue
     from softswitch.machine import Deadlines
 
-TIMERS = ("tier", "wait", "age", "rung", "join")  # deadlines of a caller
 GAVE_UP = frozenset(
     {
         Outcome.ABANDONED,
@@ -93,11 +92,13 @@ class Visits(Interrupted):
         if vacant and config.join_grace <= 0.0:
             self._refuse(caller, Outcome.NO_AGENTS_ON_ENTRY, config.on_no_agents, now)
             return None
-        caller.lane = queue.lane_of(0.0)
-        self._sections.admit(caller, item.needs, item.preferred, now)
+        if queue.steps:
+            caller.lane = queue.lane_of(0.0)
+        if item.needs or item.preferred or config.needs or config.last_agent_hours:
+            self._sections.admit(caller, item.needs, item.preferred, now)
         self._admit(caller)
         if vacant:
-            self._deadlines.set(("join", caller.id), now + config.join_grace)
+            self.arm(caller, "join", now + config.join_grace)
         caller.position_at_entry = queue.ahead_of(caller) + 1
         self._joined(caller)
         if caller.lane:
@@ -145,18 +146,23 @@ class Visits(Interrupted):
                 kind,
                 caller.credit,
                 caller.name,
-                tuple(astuple(need) for need in caller.asks),
+                tuple([astuple(need) for need in caller.asks]),
                 caller.preferred,
                 caller.preferred_for if caller.preferred else 0.0,
             )
         )
 
     def _arm(self, caller: Caller, now: float) -> None:
-        self.arm_tier_step(caller)
-        self.arm_max_wait(caller)
-        self.arm_age(caller, now)
-        if caller.queue.vacant_since is not None:
-            self.watch(caller.queue, now)
+        """The deadlines of a visit that begins, of those that the queue has rules for."""
+        queue = caller.queue
+        if queue.steps:
+            self.arm_tier_step(caller)
+        if queue.config.max_wait:
+            self.arm_max_wait(caller)
+        if queue.config.fair_after:
+            self.arm_age(caller, now)
+        if queue.vacant_since is not None:
+            self.watch(queue, now)
 
     # --- the place in line -----------------------------------------------------------------------------------------
 
@@ -240,19 +246,29 @@ class Visits(Interrupted):
 
     # --- timers ----------------------------------------------------------------------------------------------------
 
+    def arm(self, caller: Caller, timer: str, at: float) -> None:
+        """Set a deadline that the end of the visit clears: "tier", "wait", "age", "rung", "join"."""
+        if timer not in caller.timers:
+            caller.timers += (timer,)
+        self._deadlines.set((timer, caller.id), at)
+
+    def disarm(self, caller: Caller, timer: str) -> None:
+        if timer in caller.timers:
+            self._deadlines.clear((timer, caller.id))
+
     def arm_tier_step(self, caller: Caller) -> None:
         steps = caller.queue.steps
         if caller.lane < len(steps):
-            self._deadlines.set(("tier", caller.id), caller.joined + steps[caller.lane])
+            self.arm(caller, "tier", caller.joined + steps[caller.lane])
         elif steps:
-            self._deadlines.clear(("tier", caller.id))
+            self.disarm(caller, "tier")
 
     def arm_max_wait(self, caller: Caller) -> None:
         limit = caller.queue.config.max_wait
         if limit > 0.0 and caller.callback is None:  # Who is called back is given up by rules of their own.
-            self._deadlines.set(("wait", caller.id), caller.joined + limit)
+            self.arm(caller, "wait", caller.joined + limit)
         else:
-            self._deadlines.clear(("wait", caller.id))
+            self.disarm(caller, "wait")
 
     def arm_widening(self, caller: Caller, now: float) -> None:
         """One more phone rings after the next step, counted from the first ring (ACD-18)."""
@@ -264,7 +280,7 @@ class Visits(Interrupted):
 
     def arm_age(self, caller: Caller, now: float) -> None:
         """From when on nobody who came later may go first (ACD-49)."""
-        limit, name = caller.queue.config.fair_after, ("age", caller.id)
+        limit = caller.queue.config.fair_after
         if caller.callback is not None and caller.callback.kind != Kind.REQUESTED:
             limit = 0.0  # Who keeps no place in line does not get the first one by waiting.
         aged = 0.0 < limit <= now - caller.effective
@@ -272,9 +288,9 @@ class Visits(Interrupted):
             caller.aged = aged
             self.rerank(caller)
         if limit > 0.0 and not aged:
-            self._deadlines.set(name, max(now, caller.effective + limit))
+            self.arm(caller, "age", max(now, caller.effective + limit))
         else:
-            self._deadlines.clear(name)
+            self.disarm(caller, "age")
 
     def age(self, caller: Caller) -> None:
         """The time has come."""
@@ -312,13 +328,13 @@ class Visits(Interrupted):
             queue.relay([caller for caller in callers if caller.state is CallerState.WAITING], now)
             for caller in callers:
                 caller.lane = queue.lane_of(now - caller.joined)
-                self._deadlines.clear(("tier", caller.id))
+                self.disarm(caller, "tier")
                 if caller.state is not CallerState.AWAY:
                     self.arm_tier_step(caller)
         if before.escalation != config.escalation:
             for caller in callers:
-                caller.climbed.intersection_update(config.escalation)
-                self._deadlines.clear(("rung", caller.id))
+                caller.climbed &= frozenset(config.escalation)
+                self.disarm(caller, "rung")
                 self.stir(caller)
         if before.max_wait != config.max_wait:
             for caller in callers:
@@ -369,7 +385,8 @@ class Visits(Interrupted):
     def connected(self, caller: Caller, agent: str, offer: int, now: float) -> None:
         """Caller and agent talk: the visit ended well. The wait is until the agent picked up (C.1)."""
         caller.step(CallerInput.CONNECT)
-        self._publish(CallerConnected(caller.queue.name, caller.id, agent, offer, caller.answered - caller.joined))
+        waited = caller.answered - caller.joined
+        self._emit(Publish(CallerConnected(caller.queue.name, caller.id, agent, offer, waited)))
         self._ended(caller, Outcome.ANSWERED, caller.answered, "", agent)
 
     def end(self, caller: Caller, outcome: Outcome, detail: str, now: float) -> None:
@@ -385,23 +402,24 @@ class Visits(Interrupted):
         self._ended(caller, outcome, now, detail, "")
 
     def _ended(self, caller: Caller, outcome: Outcome, now: float, detail: str, agent: str) -> None:
+        queue = caller.queue
         present = self.callers.pop(caller.id, None) is not None
         if present:
-            for timer in TIMERS:
+            for timer in caller.timers:
                 self._deadlines.clear((timer, caller.id))
-            if caller.queue.widening:
+            if queue.widening:
                 self._deadlines.clear(("widen", caller.id))
-            if caller.section is not caller.queue or caller.needs:
+            if caller.section is not queue or caller.needs:
                 self._sections.left(caller)
-            if caller.queue.live_rungs:
-                self.stirred[caller.queue] = None
-            if caller.queue.may_surge:
-                self.counted[caller.queue] = None
+            if queue.live_rungs:
+                self.stirred[queue] = None
+            if queue.may_surge:
+                self.counted[queue] = None
             if outcome in GAVE_UP and caller.callback is None:
                 self.returns.left(caller, now)
         self._publish(
             CallerLeft(
-                caller.queue.name,
+                queue.name,
                 caller.id,
                 caller.visit,
                 outcome,
@@ -450,7 +468,7 @@ class Visits(Interrupted):
             self._not_called(caller)
         caller.step(CallerInput.ASIDE)
         caller.absent = True
-        self._deadlines.clear(("tier", caller.id))
+        self.disarm(caller, "tier")
 
     def step_back(self, caller: Caller, now: float) -> None:
         """A callback is back in line, at its place."""
