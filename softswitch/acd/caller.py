@@ -153,9 +153,9 @@ class Caller:
         self.entry = (*place, self)
 
     def step(self, what: CallerInput) -> None:
-        row = CALLER_TABLE[self.state]
-        assert what in row, f"caller {self.id}: {what} in {self.state}"
-        self.state = row[what]
+        after = CALLER_TABLE[self.state].get(what)
+        assert after is not None, f"caller {self.id}: {what} in {self.state}"
+        self.state = after
 
     def abandonment(self, now: float) -> tuple[Outcome, str]:
         """The sub-class of a hang-up, and a detail. Exactly one class: connecting, short, ringing, plain (C.2, A.13)."""

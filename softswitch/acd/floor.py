@@ -53,7 +53,14 @@ class Floor:
         ceiling = max(queue.wrap_up_max, so_far) if queue else so_far
         self._wrap_up(agent, min(agent.wrap_up_until + period, agent.wrap_up_from + ceiling))
         agent.until = agent.wrap_up_until
-        self._announce(agent, agent.activity, now - agent.activity_since, "wrap-up extended")
+        activity, elapsed = agent.activity, now - agent.activity_since
+        self._emit(
+            Publish(
+                AgentActivityChanged(
+                    agent.name, activity, activity, elapsed, "wrap-up extended", agent.until, agent.kind, agent.wrap_up_queue
+                )
+            )
+        )  # fmt: skip
         self._touch(agent)
 
     def drop_wrap_up(self, agent: AgentState) -> None:
@@ -94,8 +101,8 @@ class Floor:
 
     def move(self, agent: AgentState, what: ActivityInput, now: float, cause: str, kind: str = "") -> None:
         before = agent.activity
-        row = ACTIVITY_TABLE[before]
-        assert what in row, f"agent {agent.name}: {what} in {before}"
+        after = ACTIVITY_TABLE[before].get(what)
+        assert after is not None, f"agent {agent.name}: {what} in {before}"
         elapsed = now - agent.activity_since
         if before in OCCUPIED:
             agent.load.add(now, elapsed)
@@ -103,14 +110,21 @@ class Floor:
                 self.outlook.wrapped_up(agent, elapsed, now)
             elif agent.kind != "queue":
                 self.outlook.elsewhere(agent, elapsed)
-        after = agent.activity = row[what]
+        agent.activity = after
         agent.activity_since = now
         agent.kind = kind
         if after in TIMED:
             self._note_until(agent)
         elif agent.until is not None:
             agent.until = None
-        self._announce(agent, before, elapsed, cause)
+        offer = agent.offer
+        if offer is not None:
+            queue_name = offer.queue.name
+        else:
+            queue_name = agent.wrap_up_queue if after is Activity.WRAP_UP else ""
+        self._emit(
+            Publish(AgentActivityChanged(agent.name, after, before, elapsed, cause, agent.until, kind, queue_name))
+        )
         if after is Activity.IDLE:
             self.stand(agent)
         elif agent.places:
@@ -126,18 +140,6 @@ class Floor:
             agent.until = agent.wrap_up_until
         else:
             agent.until = agent.back_off_until if agent.activity is Activity.BACK_OFF else None
-
-    def _announce(self, agent: AgentState, before: Activity, elapsed: float, cause: str) -> None:
-        offer = agent.offer
-        if offer is not None:
-            queue = offer.queue.name
-        else:
-            queue = agent.wrap_up_queue if agent.activity is Activity.WRAP_UP else ""
-        self._emit(
-            Publish(
-                AgentActivityChanged(agent.name, agent.activity, before, elapsed, cause, agent.until, agent.kind, queue)
-            )
-        )
 
     def place_by_facts(self, agent: AgentState, now: float) -> None:
         """The first activity of an agent new to this process: a fact, not a transition."""

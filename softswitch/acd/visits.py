@@ -280,15 +280,15 @@ class Visits(Interrupted):
 
     def arm_age(self, caller: Caller, now: float) -> None:
         """From when on nobody who came later may go first (ACD-49)."""
-        limit = caller.queue.config.fair_after
+        limit, since = caller.queue.config.fair_after, caller.effective
         if caller.callback is not None and caller.callback.kind != Kind.REQUESTED:
             limit = 0.0  # Who keeps no place in line does not get the first one by waiting.
-        aged = 0.0 < limit <= now - caller.effective
+        aged = 0.0 < limit <= now - since
         if aged is not caller.aged:
             caller.aged = aged
             self.rerank(caller)
         if limit > 0.0 and not aged:
-            self.arm(caller, "age", max(now, caller.effective + limit))
+            self.arm(caller, "age", max(now, since + limit))
         else:
             self.disarm(caller, "age")
 
