@@ -278,12 +278,15 @@ class Engine:
         if self.callbacks.tasks:
             self.callbacks.called_again(item, now)
             item.preferred = item.preferred or self.callbacks.preferred(item.queue, item.number)
-        self._admit(item, queue, now)
+        if queue.surging:
+            self._admit_to_surge(item, queue, now)
+        else:
+            self.visits.open(item, queue, now)
         self._match(now)
 
-    def _admit(self, item: EnterQueue, queue: QueueState, now: float) -> None:
+    def _admit_to_surge(self, item: EnterQueue, queue: QueueState, now: float) -> None:
         surge = queue.config.surge
-        if not queue.surging or item.caller in self.visits.interrupted:
+        if item.caller in self.visits.interrupted:
             self.visits.open(item, queue, now)
         elif surge.callback and self.surges.asks(item.caller):
             asked, to = Outcome.CALLBACK_REQUESTED, f"callback:{queue.name}"
