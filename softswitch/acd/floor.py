@@ -132,7 +132,10 @@ class Floor:
         dirty = self._dirty
         for seat in agent.seats:  # As in `_touch`; this is the hot path.
             queue = seat.queue
-            if (queue.idle and (queue.waiting or queue.ringing.entries)) or queue.watched:
+            if queue.watched:
+                queue.note(seat)
+                dirty[queue] = None
+            elif queue.idle and (queue.waiting or queue.ringing.entries):
                 dirty[queue] = None
 
     def _note_until(self, agent: AgentState) -> None:
@@ -169,7 +172,7 @@ class Floor:
             line.remove(entry)
             queue = seat.queue
             queue.idle -= 1
-            if queue.sections:
+            if seat.sections:
                 queue.step_aside(seat, entry)
         agent.places = []
 
@@ -188,12 +191,17 @@ class Floor:
                 seat.counted = here
                 seat.queue.presence_changed(seat, 1 if here else -1)
                 self._dirty[seat.queue] = None
+            if seat.queue.watched:
+                seat.queue.note(seat)
 
     def _touch(self, agent: AgentState) -> None:
         """Have those queues looked at that may now find a match, or may have lost their last agent."""
         for seat in agent.seats:
             queue = seat.queue
-            if (queue.idle and (queue.waiting or queue.ringing.entries)) or queue.watched:
+            if queue.watched:
+                queue.note(seat)
+                self._dirty[queue] = None
+            elif queue.idle and (queue.waiting or queue.ringing.entries):
                 self._dirty[queue] = None
 
 

@@ -127,6 +127,11 @@ def _check_agent(agent: AgentState) -> None:
 def _check_queue(engine: Engine, queue: QueueState) -> None:
     assert queue.waiting == sum(len(lane) for section in _sections(queue) for lane in section.lanes), queue.name
     assert queue.idle == sum(len(tier.idle) for tier in (*queue.tiers, *queue.lent, queue.guests)), queue.name
+    _check_load(queue)
+    wanted = [section for section in queue.sections.values() if section.wanted]
+    assert queue.wanting == len(wanted) and queue.doubted.keys() <= set(wanted), (
+        f"{queue.name}: agents who are asked for"
+    )
     for section in queue.sections.values():
         _check_section(engine, section, queue)
     for tier in queue.tiers:
@@ -136,6 +141,16 @@ def _check_queue(engine: Engine, queue: QueueState) -> None:
         assert tier.present == sum(_is_present(seat.agent, queue) for seat in tier.seats.values()), queue.name
     callers = queue.in_order()
     assert [queue.ahead_of(caller) for caller in callers] == list(range(len(callers))), "positions have gaps"
+
+
+def _check_load(queue: QueueState) -> None:
+    """What rules by load go by is what a look at all members gives."""
+    if not queue.weighs:
+        return
+    agents = [seat.agent for tier in queue.tiers for seat in tier.seats.values()]
+    ready = [one for one in agents if one.presence in SERVING and one.reachable and queue.name not in one.paused_in]
+    busy = [one for one in ready if one.activity is not Activity.IDLE]
+    assert (queue.ready, queue.busy) == (len(ready), len(busy)), f"{queue.name}: the load is not what the agents do"
 
 
 def _sections(queue: QueueState) -> tuple[Section, ...]:

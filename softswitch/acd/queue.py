@@ -7,6 +7,7 @@ from collections.abc import Container, Iterator, Sequence
 from math import inf
 from typing import TYPE_CHECKING, Any
 
+from softswitch.acd.agent import Activity
 from softswitch.acd.caller import Caller, CallerEntry
 from softswitch.acd.line import Line
 from softswitch.acd.section import Key, Place, Seat, Section, Tier, step_of, steps_of
@@ -28,8 +29,10 @@ class QueueState(Section):
 
     __slots__ = (
         "_plain",
+        "busy",
         "called",
         "closing",
+        "doubted",
         "guests",
         "idle",
         "lent",
@@ -37,6 +40,7 @@ class QueueState(Section):
         "looked_at",
         "may_surge",
         "name",
+        "ready",
         "ringing",
         "sections",
         "steps",
@@ -45,7 +49,9 @@ class QueueState(Section):
         "surging",
         "vacant_since",
         "waiting",
+        "wanting",
         "watched",
+        "weighs",
         "widening",
     )
 
@@ -55,6 +61,10 @@ class QueueState(Section):
         self.steps: list[float] = []  # waits at which tiers open, ascending
         self.ringing: Line[CallerEntry] = Line()  # callers for whom a phone rings
         self.sections: dict[Key, Section] = {}  # of callers who may not use every seat
+        self.wanting = 0  # of these, those of callers who wait for one agent
+        self.doubted: dict[Section, None] = {}  # of those, whose agent may not be there any more
+        self.ready = 0  # agents who take its calls, and how many of them are busy: counted only where a rule asks
+        self.busy = 0
         self.guests = Tier(0, 0, ())  # seats of agents who are no members, for callers who ask for them by name
         self.lent: list[Tier] = []  # of members of other queues, for callers whom the ladder brings to them
         self.waiting = 0  # callers in lanes
@@ -101,6 +111,8 @@ class QueueState(Section):
         self.use(strategy)
         self._plain = config.tier_mode == "busy" and config.tier_soon <= 0.0
         self.idle = 0
+        self.weighs = any(rule.load for rule in config.strategy_rules)
+        self.doubted.update((section, None) for section in self.sections.values() if section.wanted)
         self.note_watched()
         for section in self.sections.values():  # Their callers stay in them; the seats come with the roster.
             section.reset(config)
@@ -119,12 +131,27 @@ class QueueState(Section):
     def note_watched(self) -> None:
         """Whether there is more to look at than who is free and who waits, before each match."""
         config = self.config
-        self.watched = bool(
-            config.leave_without_agents
-            or self.live_rungs
-            or config.strategy_rules
-            or any(section.wanted for section in self.sections.values())
-        )
+        self.watched = bool(config.leave_without_agents or self.live_rungs or config.strategy_rules or self.wanting)
+
+    def note(self, seat: Seat) -> None:
+        """Something has changed about an agent: what a queue that is watched looks at."""
+        if self.weighs:
+            self._weigh(seat)
+        if self.wanting and (section := self.sections.get((seat.agent.name, (), 0))) is not None:
+            self.doubted[section] = None
+
+    def _weigh(self, seat: Seat) -> None:
+        agent = seat.agent
+        ready = agent.serving and agent.reachable and self.name not in agent.paused_in and seat.tier in self.tiers
+        busy = ready and agent.activity is not Activity.IDLE
+        self.ready += ready - seat.ready
+        self.busy += busy - seat.busy
+        seat.ready, seat.busy = ready, busy
+
+    @property
+    def load(self) -> float:
+        """The share of the agents who are ready that have something to do; 1 if nobody is ready (ACD-20)."""
+        return self.busy / self.ready if self.ready else 1.0
 
     # --- the ladder --------------------------------------------------------------------------------------------
 
@@ -165,11 +192,16 @@ class QueueState(Section):
             section.lay_out(self.tiers)
             for seat in self.seats():
                 self._seat_in(section, seat)
-            self.note_watched()
+            if section.wanted:
+                self.wanting += 1
+                self.doubted[section] = None
+                self.watched = True
         return section
 
     def _seat_in(self, section: Section, seat: Seat) -> None:
         section.seat(seat)
+        if seat not in section.where:
+            return
         for standing, _, entry in seat.agent.places:
             if standing is seat:
                 section.place(seat, entry)
@@ -188,15 +220,24 @@ class QueueState(Section):
     def rise(self, seat: Seat) -> None:
         """An agent, who stands in no line, gives a seat up."""
         self.presence_changed(seat, -seat.counted)
-        seat.counted = False
-        for section in self.sections.values():
+        self.ready -= seat.ready
+        self.busy -= seat.busy
+        seat.counted = seat.ready = seat.busy = False
+        for section in list(seat.sections):
             section.unseat(seat)
+            if section.wanted:
+                self.doubted[section] = None
         seat.tier.seats.pop(seat.agent.name, None)
 
     def close_section(self, section: Section) -> None:
         """Nobody is in it any more."""
         del self.sections[section.key]
-        self.note_watched()
+        for seat in section.where:
+            seat.sections.remove(section)
+        if section.wanted:
+            self.wanting -= 1
+            self.doubted.pop(section, None)
+            self.note_watched()
 
     # --- callers -----------------------------------------------------------------------------------------------
 
@@ -264,14 +305,13 @@ class QueueState(Section):
         entry = (self.strategy.key(agent), seat.position, agent.name, seat)
         seat.tier.idle.add(entry)
         self.idle += 1
-        if self.sections:
-            for section in self.sections.values():
-                section.place(seat, entry)
+        for section in seat.sections:
+            section.place(seat, entry)
         return seat, seat.tier.idle, entry
 
     def step_aside(self, seat: Seat, entry: Place) -> None:
         """The same in the sections, after the agent has left the queue's own line."""
-        for section in self.sections.values():
+        for section in seat.sections:
             section.displace(seat, entry)
 
     def is_vacant(self, now: float, conditions: Container[str], waited: float = 0.0) -> bool:
@@ -290,7 +330,7 @@ class QueueState(Section):
         """An agent of a tier came or went: whether it is empty decides what is open."""
         seat.tier.present += by
         self._by_time.clear()
-        for section in self.sections.values():
+        for section in seat.sections:
             section.count(seat, by)
 
     # --- who is next -------------------------------------------------------------------------------------------

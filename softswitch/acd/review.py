@@ -8,11 +8,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from softswitch.acd.agent import Activity
 from softswitch.events import Event, StrategyChanged
 
 if TYPE_CHECKING:
-    from softswitch.acd.agent import AgentState
     from softswitch.acd.caller import Caller
     from softswitch.acd.floor import Floor
     from softswitch.acd.queue import QueueState
@@ -44,7 +42,7 @@ class Review:
         self._is_open = is_open
 
     def look(self, queue: QueueState, now: float) -> None:
-        if queue.sections:
+        if queue.doubted:
             self._sections.review(queue, now)
         if queue.config.strategy_rules:
             self._choose(queue, now)
@@ -67,7 +65,7 @@ class Review:
             (not rule.hours or self._is_open(rule.hours))
             and (not rule.closed or not self._is_open(rule.closed))
             and (not rule.waiting or len(queue) > rule.waiting)
-            and (not rule.load or load(queue) >= rule.load)
+            and (not rule.load or queue.load >= rule.load)
         )
 
     def use(self, queue: QueueState, strategy: Strategy, now: float) -> bool:
@@ -85,17 +83,6 @@ class Review:
         for entry in queue.ringing:
             self._visits.arm_widening(entry[-1], now)
         return True
-
-
-def load(queue: QueueState) -> float:
-    """The share of the agents who are ready that have something to do; 1 if nobody is ready."""
-    ready = [seat.agent for tier in queue.tiers for seat in tier.seats.values() if _is_ready(seat.agent, queue)]
-    busy = sum(agent.activity is not Activity.IDLE for agent in ready)
-    return busy / len(ready) if ready else 1.0
-
-
-def _is_ready(agent: AgentState, queue: QueueState) -> bool:
-    return agent.serving and agent.reachable and queue.name not in agent.paused_in
 
 
 def _cause(rule: StrategyRule | None) -> str:

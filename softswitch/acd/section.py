@@ -43,6 +43,9 @@ class Seat:
     position: int
     weight: int = 1  # of `weighted_random`
     counted: bool = False  # among the tier's present
+    ready: bool = False  # counted among those of the queue who are ready ...
+    busy: bool = False  # ... and have something to do
+    sections: list[Section] = field(default_factory=list, repr=False)  # of the queue, in which it is, too
 
     @property
     def open(self) -> bool:
@@ -133,6 +136,7 @@ class Section:
             return
         tier = self._part(seat.tier)
         self.where[seat] = tier
+        seat.sections.append(self)
         tier.seats[seat.agent.name] = seat
         tier.present += seat.counted
         self._by_time.clear()
@@ -162,29 +166,23 @@ class Section:
         return (f"asks for {agent}",) if agent else tuple(f"{skill} >= {level}" for skill, level in levels)
 
     def unseat(self, seat: Seat) -> None:
-        tier = self.where.pop(seat, None)
-        if tier is not None:
-            tier.seats.pop(seat.agent.name, None)
-            tier.present -= seat.counted
-            self._by_time.clear()
+        tier = self.where.pop(seat)
+        seat.sections.remove(self)
+        tier.seats.pop(seat.agent.name, None)
+        tier.present -= seat.counted
+        self._by_time.clear()
 
     def place(self, seat: Seat, entry: Place) -> None:
-        tier = self.where.get(seat)
-        if tier is not None:
-            tier.idle.add(entry)
-            self.free += 1
+        self.where[seat].idle.add(entry)
+        self.free += 1
 
     def displace(self, seat: Seat, entry: Place) -> None:
-        tier = self.where.get(seat)
-        if tier is not None:
-            tier.idle.remove(entry)
-            self.free -= 1
+        self.where[seat].idle.remove(entry)
+        self.free -= 1
 
     def count(self, seat: Seat, by: int) -> None:
-        tier = self.where.get(seat)
-        if tier is not None:
-            tier.present += by
-            self._by_time.clear()
+        self.where[seat].present += by
+        self._by_time.clear()
 
     # --- tiers -------------------------------------------------------------------------------------------------
 

@@ -152,9 +152,10 @@ class Sections:
 
     def review(self, queue: QueueState, now: float) -> None:
         """Let those go on who wait for an agent who has gone, or rests."""
-        for section in [section for section in queue.sections.values() if section.wanted]:
+        for section in [section for section in queue.sections.values() if section in queue.doubted]:
             agent = self._roster.agents.get(section.wanted)
             if agent is not None and _is_there(agent, queue):
+                queue.doubted.pop(section, None)
                 continue
             for caller in [entry[-1] for lane in section.lanes for entry in lane]:
                 self.renounce(caller, now)
