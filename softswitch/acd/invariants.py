@@ -129,6 +129,7 @@ def _check_queue(engine: Engine, queue: QueueState) -> None:
     assert queue.idle == sum(len(tier.idle) for tier in (*queue.tiers, *queue.lent, queue.guests)), queue.name
     _check_load(queue)
     wanted = [section for section in queue.sections.values() if section.wanted]
+    assert queue.served.keys() == {section for section in queue.sections.values() if section.free}, queue.name
     assert queue.wanting == len(wanted) and queue.doubted.keys() <= set(wanted), (
         f"{queue.name}: agents who are asked for"
     )

@@ -43,6 +43,7 @@ class QueueState(Section):
         "ready",
         "ringing",
         "sections",
+        "served",
         "steps",
         "strategy",
         "surge_order",
@@ -61,6 +62,7 @@ class QueueState(Section):
         self.steps: list[float] = []  # waits at which tiers open, ascending
         self.ringing: Line[CallerEntry] = Line()  # callers for whom a phone rings
         self.sections: dict[Key, Section] = {}  # of callers who may not use every seat
+        self.served: dict[Section, None] = {}  # of these, those with somebody to ring
         self.wanting = 0  # of these, those of callers who wait for one agent
         self.doubted: dict[Section, None] = {}  # of those, whose agent may not be there any more
         self.ready = 0  # agents who take its calls, and how many of them are busy: counted only where a rule asks
@@ -111,6 +113,7 @@ class QueueState(Section):
         self.use(strategy)
         self._plain = config.tier_mode == "busy" and config.tier_soon <= 0.0
         self.idle = 0
+        self.served = {}
         self.weighs = any(rule.load for rule in config.strategy_rules)
         self.doubted.update((section, None) for section in self.sections.values() if section.wanted)
         self.note_watched()
@@ -205,6 +208,7 @@ class QueueState(Section):
         for standing, _, entry in seat.agent.places:
             if standing is seat:
                 section.place(seat, entry)
+                self.served[section] = None
 
     def seats(self) -> Iterator[Seat]:
         """Every seat, those of guests last."""
@@ -232,6 +236,7 @@ class QueueState(Section):
     def close_section(self, section: Section) -> None:
         """Nobody is in it any more."""
         del self.sections[section.key]
+        self.served.pop(section, None)
         for seat in section.where:
             seat.sections.remove(section)
         if section.wanted:
@@ -307,12 +312,15 @@ class QueueState(Section):
         self.idle += 1
         for section in seat.sections:
             section.place(seat, entry)
+            self.served[section] = None
         return seat, seat.tier.idle, entry
 
     def step_aside(self, seat: Seat, entry: Place) -> None:
         """The same in the sections, after the agent has left the queue's own line."""
         for section in seat.sections:
             section.displace(seat, entry)
+            if not section.free:
+                del self.served[section]
 
     def is_vacant(self, now: float, conditions: Container[str], waited: float = 0.0) -> bool:
         """Whether every member is in one of these conditions (ACD-26). `tier_excluded`: those of tiers that are not open to
@@ -355,7 +363,7 @@ class QueueState(Section):
         best: CallerEntry | None = None
         tiers: Sequence[Tier] = ()
         if self.waiting:
-            for section in (self, *[section for section in self.sections.values() if section.free]):
+            for section in (self, *self.served):
                 found = section.first_served(now, best)
                 if found is not None:
                     best, tiers = found

@@ -6,7 +6,8 @@ Nothing here knows agents; offers made for a caller are ended by the engine befo
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import astuple
+from dataclasses import fields
+from operator import attrgetter
 from typing import TYPE_CHECKING, Any
 
 from softswitch.acd.caller import Caller, CallerInput, CallerState
@@ -16,6 +17,7 @@ from softswitch.acd.queue import EXCLUDED
 from softswitch.acd.returning import Returns
 from softswitch.acd.strategy import steps_taken
 from softswitch.callbacks import Kind
+from softswitch.directory import Need
 from softswitch.effects import EnterQueue, Outcome, Publish, ReleaseCaller
 from softswitch.events import CallerConnected, CallerJoined, CallerLeft, Event, TierOpened
 
@@ -26,6 +28,7 @@ if TYPE_CHECKING:
     from softswitch.directory import Queue
     from softswitch.machine import Deadlines
 
+_plain = attrgetter(*(one.name for one in fields(Need)))  # as `dataclasses.astuple`, without its deep copies
 GAVE_UP = frozenset(
     {
         Outcome.ABANDONED,
@@ -146,7 +149,7 @@ class Visits(Interrupted):
                 kind,
                 caller.credit,
                 caller.name,
-                tuple([astuple(need) for need in caller.asks]),
+                tuple([_plain(need) for need in caller.asks]),
                 caller.preferred,
                 caller.preferred_for if caller.preferred else 0.0,
             )
