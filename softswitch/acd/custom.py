@@ -73,6 +73,7 @@ class Custom:
         budget: float = BUDGET,
     ) -> None:
         self.name = PREFIX + name
+        self.several = False
         self.faults = 0  # in a row
         self._rank = rank
         self._publish = publish

@@ -356,7 +356,7 @@ class QueueState(Section):
                     return lane.entries[lane.start][3], tier.alone
         if self.waiting and (found := self.first_served(now, None)) is not None:
             return found[0][-1], found[1]
-        return self._joining(now) if self.ringing else None
+        return self._joining(now) if self.strategy.several and self.ringing.entries else None
 
     def _among_sections(self, now: float) -> tuple[Caller, Sequence[Tier]] | None:
         """The same, where callers may not all use the same agents."""
@@ -369,7 +369,7 @@ class QueueState(Section):
                     best, tiers = found
             if best is not None:
                 return best[-1], tiers
-        return self._joining(now) if self.ringing else None
+        return self._joining(now) if self.strategy.several and self.ringing.entries else None
 
     def _joining(self, now: float) -> tuple[Caller, Sequence[Tier]] | None:
         """A caller for whom phones ring and more may: ring all. Only when nobody waits without a phone (ACD-06)."""

@@ -26,6 +26,7 @@ class Strategy(Protocol):
     """The order of agents inside a tier."""
 
     name: str
+    several: bool  # whether more than one phone may ring for a caller
 
     def width(self, caller: Caller, now: float) -> int:
         """How many phones may ring for this caller at once."""
@@ -48,6 +49,7 @@ class _OneByOne:
     """Ring one phone: the first in the tier's order."""
 
     name = ""
+    several = False
 
     def width(self, caller: Caller, now: float) -> int:
         return 1
@@ -79,6 +81,7 @@ class RingAll(_OneByOne):
     """Every idle agent of the open tiers rings; the first to answer wins (ACD-12)."""
 
     name = "ring_all"
+    several = True
 
     def width(self, caller: Caller, now: float) -> int:
         return EVERYBODY
@@ -133,6 +136,7 @@ class Progressive(_OneByOne):
     """
 
     name = "progressive"
+    several = True
 
     def width(self, caller: Caller, now: float) -> int:
         return steps_taken(caller, now)

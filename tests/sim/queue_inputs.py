@@ -41,6 +41,7 @@ class Oracle:
 
     def __init__(self, strategy: Strategy) -> None:
         self.name = strategy.name
+        self.several = strategy.several
         self.engine: Engine
         self._strategy = strategy
 

@@ -295,6 +295,7 @@ def test_the_strategy_changes_live() -> None:
 def test_a_strategy_of_ones_own_fits_behind_the_interface() -> None:
     class LastFirst:
         name = "last_first"
+        several = False
 
         def width(self, caller: object, now: float) -> int:
             return 1
