@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from softswitch.acd.agent import SERVING, Activity, AgentState, Presence
 from softswitch.acd.caller import Caller, CallerState, OfferState
+from softswitch.acd.sections import is_there
 from softswitch.callbacks import Kind
 from softswitch.directory.waiting import AGENTS, TIER
 
@@ -128,11 +129,8 @@ def _check_queue(engine: Engine, queue: QueueState) -> None:
     assert queue.waiting == sum(len(lane) for section in _sections(queue) for lane in section.lanes), queue.name
     assert queue.idle == sum(len(tier.idle) for tier in (*queue.tiers, *queue.lent, queue.guests)), queue.name
     _check_load(queue)
-    wanted = [section for section in queue.sections.values() if section.wanted]
+    _check_wanted(engine, queue)
     assert queue.served.keys() == {section for section in queue.sections.values() if section.free}, queue.name
-    assert queue.wanting == len(wanted) and queue.doubted.keys() <= set(wanted), (
-        f"{queue.name}: agents who are asked for"
-    )
     for section in queue.sections.values():
         _check_section(engine, section, queue)
     for tier in queue.tiers:
@@ -152,6 +150,17 @@ def _check_load(queue: QueueState) -> None:
     ready = [one for one in agents if one.presence in SERVING and one.reachable and queue.name not in one.paused_in]
     busy = [one for one in ready if one.activity is not Activity.IDLE]
     assert (queue.ready, queue.busy) == (len(ready), len(busy)), f"{queue.name}: the load is not what the agents do"
+
+
+def _check_wanted(engine: Engine, queue: QueueState) -> None:
+    """Nobody stands in line for one agent who has gone."""
+    wanted = {section for section in queue.sections.values() if section.wanted}
+    assert queue.wanting == len(wanted) and queue.doubted.keys() <= wanted, f"{queue.name}: who is asked for"
+    for section in wanted:
+        agent = engine.roster.agents.get(section.wanted)
+        if agent is None or not is_there(agent, queue):
+            assert section in queue.doubted, f"{queue.name}: nobody looks whether {section.wanted} is there"
+            assert not any(section.lanes), f"{queue.name}: {section.wanted} has gone, and somebody waits for them"
 
 
 def _sections(queue: QueueState) -> tuple[Section, ...]:

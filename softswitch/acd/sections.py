@@ -154,7 +154,7 @@ class Sections:
         """Let those go on who wait for an agent who has gone, or rests."""
         for section in [section for section in queue.sections.values() if section in queue.doubted]:
             agent = self._roster.agents.get(section.wanted)
-            if agent is not None and _is_there(agent, queue):
+            if agent is not None and is_there(agent, queue):
                 queue.doubted.pop(section, None)
                 continue
             for caller in [entry[-1] for lane in section.lanes for entry in lane]:
@@ -163,7 +163,7 @@ class Sections:
     def _is_worth_waiting_for(self, name: str, queue: QueueState, seconds: float, now: float) -> bool:
         """Whether the agent is free, or will be in that time (ACD-22)."""
         agent = self._roster.agents.get(name)
-        if agent is None or seconds <= 0.0 or not _is_there(agent, queue):
+        if agent is None or seconds <= 0.0 or not is_there(agent, queue):
             return False
         expected = expected_free(agent, now)
         if expected is None:
@@ -174,7 +174,7 @@ class Sections:
         return expected + ahead * handling < seconds
 
 
-def _is_there(agent: AgentState, queue: QueueState) -> bool:
+def is_there(agent: AgentState, queue: QueueState) -> bool:
     """Whether the agent takes calls of the queue, now or once the present one is over."""
     return (
         agent.presence in SERVING
