@@ -29,9 +29,11 @@ class Open:
     `codec`: "PCMU" | "PCMA" | "G722" | "opus" | "L16", or the name of any other codec, which is then only passed through to
     a leg of the same codec and clock; `clock`: of its RTP timestamps, hertz (G.722's is 8000, RFC 3551); `fmtp`: what the
     peer's SDP said about it (RFC 7587: what it wants to receive).
-    `payload_type`: its number on this leg; `dtmf_type`: telephone-event's number, -1 if none; its clock is the codec's.
+    `payload_type`: its number on this leg; `dtmf_type`: telephone-event's number, -1 if none.
     `receive_type`/`receive_dtmf_type`: the numbers this leg will send to us (RFC 3264 allows them to differ), -1: the same.
     `noise_type`: comfort noise's number (RFC 3389), -1: none was agreed; 13 is understood all the same.
+    `dtmf_clock`: of the durations of its events, hertz, 0: the codec's, which RFC 4733 section 2.1 wants; many phones name 8000
+    with any codec. Timestamps of events are of the stream that they are in.
     `inband`: keys are heard in the audio, as no telephone-event was agreed.
     `ptime`: milliseconds per packet that we send. `max_ptime`: the longest packet that the peer takes (its maxptime), 0: it said
     nothing; packets of a bridged leg are made anew if they are longer than both.
@@ -77,6 +79,7 @@ class Open:
     rtcp_mux: bool = False
     max_ptime: int = 0
     arming: int = 0
+    dtmf_clock: int = 0
 
 
 @dataclass(slots=True)
@@ -115,6 +118,7 @@ class Modify:
     rtcp_mux: bool = False
     max_ptime: int = 0
     arming: int = 0
+    dtmf_clock: int = 0
 
 
 @dataclass(slots=True)

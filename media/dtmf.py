@@ -37,10 +37,12 @@ _REMEMBERED = 8  # events; a packet delayed longer than this many digits does no
 class EventReceiver:
     """Tells new digits from repetitions, for one leg. Keeps a bounded memory whatever it is sent.
 
-    `clock`: of its timestamps and durations, hertz (2.1: that of the codec beside it).
+    `clock`: of its durations, hertz (2.1: that of the codec beside it, but many phones say 8000 beside all of them);
+    `stream_clock`: of its timestamps, 0: the same.
     """
 
     clock: int = CLOCK_RATE
+    stream_clock: int = 0
     _seen: deque[tuple[int, int]] = field(default_factory=lambda: deque(maxlen=_REMEMBERED))
     _event: int = -1
     _ssrc: int = 0
@@ -85,7 +87,8 @@ class EventReceiver:
         if self._ended or marker or event != self._event or ssrc != self._ssrc:
             return False
         elapsed = (timestamp - self._timestamp) & 0xFFFFFFFF
-        return elapsed <= self._duration + 3 * self.clock // 50
+        clock = self.stream_clock or self.clock
+        return elapsed <= self._duration * clock // self.clock + 3 * clock // 50
 
 
 @dataclass(slots=True)

@@ -239,6 +239,9 @@ class Engine:
             return None
         codec = codec_of(command.codec, clock, command.fmtp)
         ptime = packet_ms(codec, command.ptime, command.max_ptime)
+        if command.dtmf_clock % CLOCK_RATE or not 0 <= command.dtmf_clock <= MAX_CLOCK:
+            self.alarm("unknown codec", f"leg {command.leg}: telephone-event at {command.dtmf_clock} Hz")
+            return None
         dtmf_type = command.dtmf_type if 0 <= command.dtmf_type < 128 else -1
         receive_type, receive_dtmf_type = command.receive_type, command.receive_dtmf_type
         return Terms(
@@ -253,6 +256,7 @@ class Engine:
             command.send,
             command.receive,
             command.timeout,
+            command.dtmf_clock,
         )
 
     def _fill_in(self, leg: Leg) -> None:

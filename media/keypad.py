@@ -53,7 +53,7 @@ class Keypad:
         steps: Iterator[Step]
         if leg.terms.dtmf_type >= 0:
             step_ms = self._frame(leg) * 1000 // CLOCK_RATE
-            steps = event_packets(digits, duration_ms, step_ms, leg.terms.codec.clock)
+            steps = event_packets(digits, duration_ms, step_ms, leg.terms.event_clock)
         else:
             steps = self._sounding(leg, digits, duration_ms)
         typing = self._typing.get(leg.number)
@@ -114,7 +114,7 @@ class Keypad:
             if step.first or begins:
                 typing.start = self._session.next_timestamp(number, clock)
             # RFC 4733 section 2.5.1.2: every packet of an event has the timestamp of its start, or of its segment's.
-            timestamp = typing.start + step.start
+            timestamp = typing.start + step.start * leg.terms.codec.clock // leg.terms.event_clock
         else:
             payload, kind, marked = step, leg.terms.payload_type, begins
             timestamp = typing.timestamp + self._frame(leg) * leg.terms.scale

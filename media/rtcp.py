@@ -199,7 +199,8 @@ class Reporter:
     _heard: int = 0  # the middle of the last sender report's NTP time
     _heard_at: float = 0.0
     _heard_ssrc: int = 0
-    _expected: int = 0  # at our last report, for the fraction lost
+    _stream: int = 0  # the SSRC in our last report, and what was known of it then, for the fraction lost
+    _expected: int = 0
     _received: int = 0
 
     def receive(self, data: bytes, wall: float) -> bool:
@@ -231,6 +232,8 @@ class Reporter:
         return build(report)
 
     def _block(self, stream: Stream, wall: float) -> ReportBlock:
+        if stream.ssrc != self._stream:
+            self._stream, self._expected, self._received = stream.ssrc, 0, 0
         expected, received = stream.expected - self._expected, stream.received - self._received
         lost = expected - received
         self._expected, self._received = stream.expected, stream.received

@@ -18,7 +18,7 @@ from media.control import Digit, Statistics, WorkerEvent
 from media.dtmf import EVENT, EventReceiver
 from media.ears import Ears
 from media.legs import NONE, UNMAPPED, UNROUTED, Legs
-from media.passing import Passage
+from media.passing import Passage, restate
 from media.rtcp import Reporter, Stream
 from media.rtp import (
     COMFORT_NOISE,
@@ -167,6 +167,8 @@ class Session:
             listener = self.open[route]
             assert listener is not None, "a route leads to an open leg"
             out_type = listener.terms.dtmf_type if event else listener.terms.noise_type
+            if event:
+                restate(buffer, size, terms.event_clock, listener.terms.event_clock)
         if out_type < 0 or size == HEADER_SIZE:
             self._leave_out(number, packet)
             return 0
@@ -265,6 +267,7 @@ class Session:
         if legs.map_base[number] != UNMAPPED:
             legs.seq_offset[number] = (legs.seq_offset[number] + 1) & 0xFFFF
             legs.map_base[number] = legs.highest[number] + 1
+        restate(buffer, size, leg.terms.event_clock, listener.terms.event_clock)
         _pack(buffer, 0, *self._next_event(listener, second, out_ts, size - HEADER_SIZE))
         return size
 
@@ -281,7 +284,7 @@ class Session:
         if elapsed < 0:
             return
         payload = bytes(buffer[HEADER_SIZE:size])
-        out_ts, payload = leg.passage.convert(payload, elapsed, leg.terms.codec.clock, listener.terms.codec.clock)
+        out_ts, payload = leg.passage.convert(payload, elapsed, leg.terms, listener.terms)
         header = HEADER.pack(*self._next_event(listener, second, out_ts, len(payload)))
         self.asides.append((number, header + payload))
 
@@ -383,7 +386,8 @@ class Session:
         if terms.timing != leg.terms.timing or not legs.sent[number]:
             legs.out_step[number] = terms.samples * terms.scale
         leg.terms = terms
-        leg.events.clock = leg.reporter.clock = terms.codec.clock
+        leg.events.stream_clock = leg.reporter.clock = terms.codec.clock
+        leg.events.clock = terms.event_clock
         legs.time(number, terms.timing)
 
     # --- statistics --------------------------------------------------------------------------------------------------

@@ -32,11 +32,17 @@ class Terms:
     send: bool = True
     receive: bool = True
     timeout: float = 0.0
+    dtmf_clock: int = 0  # of the durations of events, 0: the codec's
 
     @property
     def law(self) -> int:
         """G.711's (`g711.Law`), or -1."""
         return CODECS.get(self.codec.name, -1) if self.codec.decodable else -1
+
+    @property
+    def event_clock(self) -> int:
+        """Of the durations of events, hertz; their timestamps are the stream's."""
+        return self.dtmf_clock or self.codec.clock
 
     @property
     def scale(self) -> int:

@@ -51,6 +51,7 @@ class Negotiation:
     receive_type: int = -1
     dtmf_type: int = -1
     receive_dtmf_type: int = -1
+    dtmf_clock: int = 0  # of the durations of events, 0: the codec's
     noise_type: int = -1
     ptime: int = 20
     wish: int = 0  # milliseconds per packet that the other side of the call wants to receive, 0: it does not say
@@ -178,10 +179,12 @@ class Negotiation:
         source = mine or next((one for one in prefer if one.key == chosen.key), chosen)
         lines = [(number, source.rtpmap, source.fmtp)]
         self.dtmf_type = self.receive_dtmf_type = -1
+        self.dtmf_clock = 0
         clock, events = remote.events_at(chosen.clock)
         if events >= 0 and self.terms.dtmf in ("auto", "rfc4733"):
             self.dtmf_type = self.receive_dtmf_type = self.types[f"{EVENTS}/{clock}"] = events
             lines.append((events, f"{EVENTS}/{clock}", codecs.EVENT_RANGE))
+            self.dtmf_clock = 0 if clock == chosen.clock else clock
         self.noise_type = -1
         if remote.noise >= 0 and codecs.with_noise(prefer) and chosen.clock == 8_000:
             self.noise_type = self.types[codecs.NOISE] = remote.noise
@@ -209,6 +212,7 @@ class Negotiation:
         clock, number = remote.events_at(chosen.clock)
         named = self.types.get(f"{EVENTS}/{clock}", -1)
         self.dtmf_type, self.receive_dtmf_type = (number, named) if named >= 0 else (-1, -1)
+        self.dtmf_clock = 0 if clock == chosen.clock or named < 0 else clock
         self.noise_type = remote.noise if codecs.NOISE in self.types else -1
         self.ptime = codecs.packet_time(chosen, remote.ptime or self.wish, remote.maxptime)
 
@@ -244,7 +248,7 @@ class Negotiation:
             timeout, self.ssrc, remote.rtcp_port, format.clock, format.fmtp, self.noise_type,
             self.dtmf_type < 0 and self.terms.dtmf in ("auto", "inband"),
         )  # fmt: skip
-        opened.max_ptime, opened.arming = remote.maxptime, self.arming
+        opened.max_ptime, opened.arming, opened.dtmf_clock = remote.maxptime, self.arming, self.dtmf_clock
         if self.mux:
             opened.rtcp_mux = True
         if self.keying is Keying.SDES:

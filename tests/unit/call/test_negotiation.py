@@ -97,6 +97,27 @@ def test_events_at_other_clocks_are_not_ours() -> None:
     assert n.dtmf_type == -1
 
 
+WIDE = Terms(repertoire(("opus", "PCMA"), ("opus", "PCMA")), (HOST,))
+
+
+@pytest.mark.parametrize(("named", "clock"), [((8000,), 8000), ((48_000,), 0), ((8000, 48_000), 0)])
+def test_the_clock_of_events_beside_opus_is_the_one_that_the_peer_named(named: tuple[int, ...], clock: int) -> None:
+    events = "".join(f"a=rtpmap:{100 + at} telephone-event/{rate}\r\n" for at, rate in enumerate(named))
+    numbers = " ".join(str(100 + at) for at in range(len(named)))
+    audio = f"m=audio 4000 RTP/AVP 111 {numbers}\r\na=rtpmap:111 opus/48000/2\r\n{events}"
+    answered = negotiation(terms=WIDE)
+    answered.answer(describe(offer(audio), WIDE))
+    offering = negotiation(terms=WIDE)
+    offering.offer((OPUS, PCMA))
+    offering.accept(describe(offer(audio), WIDE))
+    for n in (answered, offering):
+        assert n.dtmf_type >= 0
+        assert n.open(0, PEER, 0.0).dtmf_clock == clock
+        # Another codec, of which it is the clock.
+        n.answer(describe(offer("m=audio 4000 RTP/AVP 8 101\r\na=rtpmap:101 telephone-event/8000\r\n"), WIDE))
+        assert n.open(0, PEER, 0.0).dtmf_clock == 0
+
+
 def test_an_event_map_without_a_clock_counts_as_8000() -> None:
     found = describe(offer("m=audio 4000 RTP/AVP 8 101\r\na=rtpmap:101 telephone-event\r\n"))
     assert found.events == ((8000, 101),)

@@ -377,6 +377,101 @@ def test_a_press_goes_nowhere_while_its_listener_cannot_be_sent_to() -> None:
     assert world.network.sent == []
 
 
+# Many phones say telephone-event/8000 beside Opus: durations count in that clock, timestamps in the stream's.
+
+
+def pressed_beside(clock: int, event_clock: int, milliseconds: int = 120) -> list[Packet]:
+    """Key 5, in a stream of `clock`."""
+    return numbered([
+        Packet(101, 0, 9000, 77, EVENT.pack(5, END * ended | 10, length * event_clock // 1000), marker=length == 20)
+        for length, ended in [*((each, 0) for each in range(20, milliseconds, 20)), *[(milliseconds, 1)] * 3]
+    ], 1)  # fmt: skip
+
+
+def durations(packets: list[Packet]) -> list[int]:
+    return [EVENT.unpack(packet.payload)[2] for packet in packets]
+
+
+@pytest.mark.parametrize(
+    ("codec", "event_clock", "out_clock"), [("PCMU", 8000, 0), ("opus", 8000, 48_000), ("opus", 8000, 0), ("opus", 48_000, 8000)]
+)  # fmt: skip
+def test_a_press_that_counts_in_another_clock_than_its_stream(codec: str, event_clock: int, out_clock: int) -> None:
+    world = World()
+    world.engine.sources.translate_by(Booth())
+    open_leg(world, 0, "opus", 48_000, dtmf_clock=event_clock)
+    open_leg(world, 1, codec, 8000 if codec == "PCMU" else 48_000, dtmf_clock=out_clock)
+    world.do(Bridge(0, 1))
+    for packet in pressed_beside(48_000, event_clock):
+        world.arrive(0, packet)
+        world.pass_time(0.02)
+    assert [event for event in world.events() if isinstance(event, Digit)] == [Digit(0, "5", 20)]
+    out = world.network.packets(1)
+    assert [(packet.payload[0], packet.timestamp) for packet in out] == [(5, out[0].timestamp)] * 8
+    heard_at = out_clock or (8000 if codec == "PCMU" else 48_000)
+    assert durations(out) == [each * heard_at // 1000 for each in (20, 40, 60, 80, 100, 120, 120, 120)]
+
+
+def test_a_press_for_a_listener_who_counts_in_another_clock_than_its_stream() -> None:
+    world = World()
+    world.engine.sources.translate_by(Booth())
+    open_leg(world, 0, "PCMU", 8000)
+    open_leg(world, 1, "opus", 48_000, dtmf_clock=8000)
+    world.do(Bridge(0, 1))
+    for packet in pressed_beside(8000, 8000):
+        world.arrive(0, packet)
+        world.pass_time(0.02)
+    assert durations(world.network.packets(1)) == [160, 320, 480, 640, 800, 960, 960, 960]
+
+
+def test_a_press_in_a_stream_of_its_own_counts_as_the_listener_does() -> None:
+    world = World()
+    open_leg(world, 0, "opus", 48_000, dtmf_clock=8000)
+    open_leg(world, 1, "opus", 48_000)
+    world.do(Bridge(0, 1))
+    world.arrive(0, said(1, 48_000, 80, ssrc=5))
+    for packet in pressed_beside(48_000, 8000):
+        world.arrive(0, packet)
+        world.pass_time(0.02)
+    assert durations(world.network.packets(1)[1:]) == [960, 1920, 2880, 3840, 4800, 5760, 5760, 5760]
+
+
+def test_a_key_that_was_held_longer_than_the_field_is_cut_off_there_between_legs_of_one_codec() -> None:
+    world = World()
+    open_leg(world, 0, "opus", 48_000, dtmf_clock=8000)
+    open_leg(world, 1, "opus", 48_000)
+    world.do(Bridge(0, 1))
+    for packet in pressed_beside(48_000, 8000, 2000)[-1:]:
+        world.arrive(0, packet)
+    assert durations(world.network.packets(1)) == [0xFFFF]
+
+
+@pytest.mark.parametrize("moving", [False, True])
+def test_a_long_press_beside_opus_is_one_digit_however_its_timestamps_move(moving: bool) -> None:
+    world = World()
+    open_leg(world, 0, "opus", 48_000, dtmf_clock=8000)
+    for index in range(20):
+        payload = EVENT.pack(5, END | 10 if index == 19 else 10, 160 if moving else 160 * index + 160)
+        timestamp = 9000 + 960 * index * moving
+        world.arrive(0, Packet(101, index, timestamp, 77, payload, index == 0))
+        world.pass_time(0.02)
+    assert [event.digit for event in world.events() if isinstance(event, Digit)] == ["5"]
+
+
+def test_digits_that_we_send_count_as_the_far_end_named_it() -> None:
+    world = World()
+    open_leg(world, 0, "opus", 48_000, dtmf_clock=8000)
+    world.do(SendDigits(0, "1", 160))
+    world.pass_time(1.0)
+    assert presses_of(world.network.packets(0), 8000) == [("1", 160)]
+
+
+@pytest.mark.parametrize("clock", [-8000, 1, 7999, 1 << 40])
+def test_an_event_clock_that_is_none_is_refused(clock: int) -> None:
+    world = World()
+    open_leg(world, 0, "opus", 48_000, dtmf_clock=clock)
+    assert [event.what for event in world.events() if isinstance(event, Alarm)] == ["unknown codec"]
+
+
 @given(st.lists(st.tuples(st.integers(0, 3), st.integers(0, 0xFFFFFFFF), st.binary(max_size=8)), max_size=20))
 def test_any_events_of_any_clock(packets: list[tuple[int, int, bytes]]) -> None:
     receiver, passage = EventReceiver(48_000), Passage()
@@ -384,7 +479,7 @@ def test_any_events_of_any_clock(packets: list[tuple[int, int, bytes]]) -> None:
         receiver.receive(ssrc, timestamp, False, payload)
         elapsed = passage.place(receiver, ssrc, timestamp, 0)
         if elapsed >= 0:
-            out_ts, out = passage.convert(payload, elapsed, 48_000, 8000)
+            out_ts, out = passage.convert(payload, elapsed, terms("opus", 48_000), terms("PCMU"))
             assert out_ts >= passage.timestamp
             assert len(out) in (len(payload), EVENT.size)
 

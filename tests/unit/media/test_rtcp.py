@@ -142,6 +142,20 @@ def test_our_report_tells_loss_and_answers_the_last_sender_report() -> None:
     assert (again.blocks[0].fraction, again.blocks[0].lost) == (0, 25)
 
 
+def test_the_fraction_lost_is_of_the_stream_that_arrives_now() -> None:
+    reporter = Reporter(7, "us")
+    reporter.report(None, Stream(9, expected=250, received=250, highest=249, jitter=0), 1000.0)
+    # RFC 3550 section 8.2: another SSRC is another stream, of which 20 of 300 packets were lost, not 20 of 50.
+    for stream, fraction in (
+        (Stream(10, 300, 280, 299, 0), 17),
+        (Stream(11, 100, 90, 99, 0), 25),
+        (Stream(11, 200, 190, 199, 0), 0),
+    ):
+        report = parse(reporter.report(None, stream, 1005.0))
+        assert report is not None
+        assert report.blocks[0].fraction == fraction
+
+
 def test_loss_beyond_24_bits_is_clamped() -> None:
     for lost, told in ((1 << 30, (1 << 23) - 1), (-(1 << 30), -(1 << 23))):
         report = parse(build(Report(1, None, [ReportBlock(2, 0, lost, 0, 0)])))
