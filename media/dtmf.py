@@ -72,12 +72,24 @@ class EventReceiver:
             return None
         return DIGITS[event], duration * 1000 // self.clock
 
+    @property
+    def press(self) -> tuple[int, int] | None:
+        """SSRC and timestamp of the start of the last key press, whether it has ended or not; None: there was none."""
+        return (self._ssrc, self._start) if self._seen else None
+
     def since_start(self, ssrc: int, timestamp: int) -> int | None:
         """How long after the start of the last key press that timestamp is, in RTP units; None: it is of an earlier one."""
         if ssrc != self._ssrc:
             return None
         elapsed = (timestamp - self._start) & 0xFFFFFFFF
         return elapsed if elapsed <= (self._timestamp - self._start) & 0xFFFFFFFF else None
+
+    def belongs(self, ssrc: int, timestamp: int, press: tuple[int, int]) -> bool:
+        """Whether that is a packet of this press, or of one before it; the receiver has seen it already."""
+        elapsed = self.since_start(ssrc, timestamp)
+        if elapsed is None:
+            return self.press == press
+        return (ssrc, (timestamp - elapsed) & 0xFFFFFFFF) == press
 
     def _continues(self, ssrc: int, timestamp: int, marker: bool, event: int) -> bool:
         """2.5.1.3: a key held longer than the duration field is sent as segments that join without a gap.

@@ -63,6 +63,7 @@ class Leg:
     events: EventReceiver = field(default_factory=EventReceiver)
     passage: Passage = field(default_factory=Passage)  # of events that go to the listener beside its audio
     beside: int = -1  # the leg that is sent its events, while its audio is made anew for that
+    spent: tuple[int, int] | None = None  # the last key press before its listener heard it: meant for somebody else
     retimed: bool = False  # its clock has changed: the next packet begins the measurement of jitter anew
 
     @property
@@ -153,6 +154,9 @@ class Session:
         legs.heard[number] = clock
         if event:
             self._detect(leg, ssrc, timestamp, second >= MARKER, buffer, size)
+            if leg.spent is not None and leg.events.belongs(ssrc, timestamp, leg.spent):
+                self._leave_out(number, packet)
+                return 0
         elif legs.listened[number] and self.ears is not None:
             self.ears.hear(number, packet, timestamp, kind, memoryview(buffer)[HEADER_SIZE:size], clock)
 
@@ -250,6 +254,8 @@ class Session:
         _, second, _, timestamp, ssrc = _unpack(buffer)
         legs.heard[number] = clock
         self._detect(leg, ssrc, timestamp, second >= MARKER, buffer, size)
+        if leg.spent is not None and leg.events.belongs(ssrc, timestamp, leg.spent):
+            return 0
         route = legs.route[number]
         if route == NONE:
             if leg.beside >= 0:
@@ -351,6 +357,7 @@ class Session:
         if legs.lent[number]:
             legs.take_back(number)
         listener = self.open[leg.heard_by] if leg.heard_by >= 0 else None
+        before = legs.route[number], leg.beside
         leg.beside = -1
         if listener is not None:
             self.unsettled.add(listener.number)
@@ -368,6 +375,10 @@ class Session:
             legs.word[number] = VERSION_2 << 24 | listener.terms.payload_type << 16
             legs.out_ssrc[number] = legs.ssrc[listener.number]
             legs.translate[number] = translation(leg.terms, listener.terms)
+        if (legs.route[number], leg.beside) != before:
+            # What was begun for a menu is not for whoever answers while the key is still down; and of a press that the
+            # listener knows already, the rest would be a second one.
+            leg.spent = leg.events.press
         self.refresh(leg)
 
     def refresh(self, leg: Leg) -> None:

@@ -146,6 +146,7 @@ class Studio(Audience):
         del group.places[part.leg]
         part.group = None
         self._bench.mixer.leave(part.leg)
+        self._bench.withdraw(part.leg)
         self._stale(part)
         if group.places:
             self._arrange(group)
@@ -155,6 +156,7 @@ class Studio(Audience):
     def _begin(self, part: Part) -> None:
         """What the leg hears from now on is a new source."""
         self._table.fresh[part.leg] = 1
+        self._bench.withdraw(part.leg)
         if part.speaking is not None:
             part.speaking.forget()
 
@@ -180,8 +182,9 @@ class Studio(Audience):
     def hand_over(self, one: int, other: int, clock: int) -> None:
         """Two legs of a group are to be relayed to each other now: each hears first what is still on its way to it here."""
         first, second = self._parts[one], self._parts[other]
-        self._bench.flush(first, second, clock)
-        self._bench.flush(second, first, clock)
+        for speaker, listener in ((first, second), (second, first)):
+            if self._may_be_sent(listener.leg):
+                self._bench.flush(speaker, listener, clock)
         for part in (first, second):
             if part.group is not None:
                 part.group.places.pop(part.leg)

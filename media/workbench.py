@@ -222,6 +222,13 @@ class Workbench:
             if part is not None and part.speaking is speaking:
                 self.outlet.send(leg, payload, speaking.step, speaking.rtp_clock, clock)
 
+    def withdraw(self, leg: int) -> list[tuple[bytes, Speaking]]:
+        """What waits to be sent to a leg is not sent by `send_later` any more."""
+        withdrawn = [(payload, speaking) for _, each, payload, speaking in self._later if each == leg]
+        if withdrawn:
+            self._later = deque(each for each in self._later if each[1] != leg)
+        return withdrawn
+
     @property
     def next_later(self) -> int | None:
         """The tick in which a packet waits to be sent."""
@@ -244,6 +251,8 @@ class Workbench:
         self.listen()
         if speaker.listening is not None:
             speaker.listening.fill()
+        for payload, speaking in self.withdraw(listener.leg):
+            self.outlet.send(listener.leg, payload, speaking.step, speaking.rtp_clock, clock)
         samples = self.jitter(speaker).drain(speaker.leg)
         if listener.speaking is not None:
             for payload in listener.speaking.say(samples) if speaker.wide is listener.wide else ():

@@ -351,6 +351,64 @@ def test_hold_and_digits_interrupt_what_is_heard() -> None:
     assert voices(made, 1, 0.2) == [0, 2] and voices(made, 0) == [2]
 
 
+def with_short_packets() -> tuple[Hall, float]:
+    """Three in a room, the first of whom takes packets of 10 ms: of two that are made at once, one waits at this moment."""
+    made = Hall()
+    for leg in range(3):
+        made.phone(leg, PITCHES[leg], ptime=10 if leg == 0 else 20)
+        made.world.do(Join(leg, ROOM))
+    made.talk(0.5)
+    count = len(made.packets(0))
+    while len(made.packets(0)) == count or made.world.engine.studio._bench.next_later is None:
+        count = len(made.packets(0))
+        made.talk(0.005)
+    return made, made.world.now
+
+
+def test_what_waits_to_be_sent_is_not_sent_between_the_packets_of_a_key() -> None:
+    made, began = with_short_packets()
+    before = made.packets(0)[-1]
+    made.forget()
+    made.world.do(SendDigits(0, "1", 160))
+    made.talk(0.15)
+    assert all(packet.payload_type == 101 for packet in made.world.network.packets(0))
+    made.talk(0.2)
+    after = made.packets(0)
+    # Timestamps have gone on with real time, so that what follows is not taken for late.
+    elapsed = (after[-1].timestamp - before.timestamp) / 8000
+    assert elapsed == pytest.approx(made.world.now - began, abs=0.03) and unbroken(after)
+
+
+def test_what_waits_to_be_sent_is_not_sent_to_whom_nothing_may_be_sent() -> None:
+    made, _ = with_short_packets()
+    made.forget()
+    made.world.do(Modify(0, "192.0.2.1", 4000, "PCMU", 0, 101, ptime=10, send=False))
+    made.talk(0.1)
+    assert made.world.network.packets(0) == []
+
+
+def test_what_waits_to_be_sent_comes_before_what_two_alone_still_hear_of_each_other() -> None:
+    made, _ = with_short_packets()
+    made.world.do(Close(2))
+    made.talk(0.5)
+    packets = made.packets(0)
+    assert all((b.sequence - a.sequence) & 0xFFFF == 1 for a, b in pairwise(packets))
+    assert all(0 < (b.timestamp - a.timestamp) & 0xFFFFFFFF < 1600 for a, b in pairwise(packets))
+    assert voices(made, 0, 0.2) == [1]
+
+
+def test_two_alone_of_whom_one_is_on_hold_are_sent_nothing_when_a_room_ends() -> None:
+    made = hall(3)
+    made.world.do(*(Join(leg, ROOM) for leg in range(3)))
+    made.talk(0.5)
+    made.world.do(Modify(0, "192.0.2.1", 4000, "PCMU", 0, 101, send=False))
+    made.talk(0.1)
+    made.forget()
+    made.world.do(Close(2))
+    made.talk(0.2)
+    assert made.world.network.packets(0) == []
+
+
 def test_a_room_that_makes_no_sense() -> None:
     made = hall(1)
     made.world.do(Join(0, -1), Join(0, ROOM, "shout"), Join(0, ROOM, "whisper", 99))

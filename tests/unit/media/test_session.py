@@ -405,3 +405,57 @@ def test_audio_after_an_event_keeps_its_distance(world: World) -> None:
 def test_a_relayed_packet_is_parsed_by_others(world: World) -> None:
     out = world.arrive(0, audio(1))
     assert rtp.payload_bounds(out, len(out)) == (12, 172)
+
+
+# --- a key that is still down when somebody else begins to hear the leg ------------------------------------------------
+
+
+@pytest.mark.parametrize("codec", ["PCMU", "G722"])
+@pytest.mark.parametrize("heard_first", [2, 8])
+def test_a_key_pressed_for_a_menu_is_not_heard_by_whoever_answers(codec: str, heard_first: int) -> None:
+    world = World()
+    world.open(0, 1, 2)
+    world.do(Modify(1, "192.0.2.2", 4000, codec, 9 if codec == "G722" else 0, 101))
+    # Six packets while the key is down and its end three times; the call is answered in between. Then a key for the callee.
+    for key, start in ((1, 160), (2, 160 * 40)):
+        for index in range(9):
+            if (key, index) == (1, heard_first):
+                world.do(Bridge(0, 1))
+            code = 10 | (END if index > 5 else 0)
+            payload = EVENT.pack(key, code, 160 * min(index + 1, 6))
+            world.arrive(0, Packet(101, 10 * key + index, start, 77, payload, index == 0))
+            world.pass_time(0.02)
+        assert [packet.payload[0] for packet in world.network.packets(1) if packet.payload_type == 101] == [2] * 9 * (
+            key - 1
+        )
+    assert [each.digit for each in world.events() if isinstance(each, Digit)] == ["1", "2"]
+
+
+def test_audio_behind_a_key_that_was_not_passed_on_is_where_it_belongs(world: World) -> None:
+    world.relayed(0, audio(9))
+    world.do(Echo(1))
+    for index in range(10, 20):
+        if index == 15:
+            world.do(Bridge(0, 1))
+        world.arrive(0, Packet(101, index, 160 * 10, 77, EVENT.pack(1, 10, 160 * (index - 9)), index == 10))
+        world.pass_time(0.02)
+    before = world.network.packets(1)[-1]
+    after = [world.relayed(0, audio(20)), world.relayed(0, audio(21))]
+    assert [packet.sequence - before.sequence for packet in after] == [1, 2]
+    # Not the length of the key press ahead of its time.
+    assert after[0].timestamp - before.timestamp == pytest.approx(10 * 160, abs=8)
+    assert after[1].timestamp - after[0].timestamp == 160
+
+
+@pytest.mark.parametrize("beside", [False, True])
+def test_of_a_key_that_is_interrupted_the_rest_is_not_a_second_one(beside: bool, world: World) -> None:
+    world.relayed(0, audio(9, ssrc=77))
+    ssrc = 78 if beside else 77
+    for index in range(10, 20):
+        if index in (14, 16):
+            world.do(Modify(1, "192.0.2.2", 4000, "PCMU", 0, 101, send=index == 16))
+        world.arrive(0, Packet(101, index, 160 * 10, ssrc, EVENT.pack(1, 10, 160 * (index - 9)), index == 10))
+        world.pass_time(0.02)
+    sent = [packet for packet in world.network.packets(1) if packet.payload_type == 101]
+    assert len(sent) == 4
+    assert len({packet.timestamp for packet in sent}) == 1
