@@ -203,8 +203,9 @@ def latch_host(host: str, source: str) -> str:
     """The address from which a first packet may move the remote side, "" if none may (RELIABILITY section 3, rule 1).
 
     A peer that sends its signalling from the address in its SDP, or that names a public one, has told the truth. One
-    that names a private address, or none, while its signalling comes from elsewhere sits behind a NAT.
+    that names a private address, or none, while its signalling comes from elsewhere sits behind a NAT. One that names an
+    address of the other family has both: packets to one never come from the other.
     """
-    if host == source or (host and kind_of(host) == "public"):
+    if host == source or (host and (kind_of(host) == "public" or (":" in host) != (":" in source))):
         return ""
     return source

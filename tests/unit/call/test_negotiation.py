@@ -272,6 +272,8 @@ def test_families_must_match() -> None:
         ("8.8.8.8", "10.0.0.5", ""),
         ("", "10.0.0.5", "10.0.0.5"),  # a name: never resolved
         ("fd00::5", "2001:db8::9", "2001:db8::9"),
+        ("fd00::5", "203.0.113.9", ""),  # media over IPv6, signalling over IPv4: no packet could come from there
+        ("10.0.0.5", "2001:db8::9", ""),
     ],
 )
 def test_who_may_move_the_remote_address(host: str, source: str, latch: str) -> None:
