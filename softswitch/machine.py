@@ -7,7 +7,7 @@ One input, then drain to empty: what a core wants done comes out as an ordered l
 from __future__ import annotations
 
 import heapq
-from collections.abc import Hashable, Sequence
+from collections.abc import Hashable, Iterable, Sequence
 from typing import Generic, Protocol, TypeVar
 
 K = TypeVar("K", bound=Hashable)
@@ -19,6 +19,13 @@ class Machine(Protocol):
     def next_deadline(self) -> float | None: ...
     def expire(self, now: float) -> None: ...
     def drain(self) -> Sequence[object]: ...
+
+
+def take(out: list[object]) -> list[object]:
+    """What a machine has put out, for its `drain`. The list is its own for good, so whoever asks many can look into it first."""
+    items = out[:]
+    out.clear()
+    return items
 
 
 class Entropy(Protocol):
@@ -55,6 +62,11 @@ class Deadlines(Generic[K]):
 
     def clear(self, name: K) -> None:
         self._at.pop(name, None)
+
+    def clear_all(self, names: Iterable[K]) -> None:
+        at = self._at
+        for name in names:
+            at.pop(name, None)
 
     def at(self, name: K) -> float | None:
         """When `name` is due, or None if it is not set."""

@@ -55,7 +55,7 @@ from softswitch.effects import (
     WaitTold,
 )
 from softswitch.events import CallerLeft, Event
-from softswitch.machine import Deadlines
+from softswitch.machine import Deadlines, take
 
 if TYPE_CHECKING:
     from softswitch.directory import Agent, Queue
@@ -82,11 +82,11 @@ class Engine:
         self._folds: dict[type, Callable[[Any], None]] = {**self.measure.folds, CallerLeft: self._left}
         self.deadlines: Deadlines[tuple[str, object]] = Deadlines()
         self._strategies: Mapping[str, Strategy] = strategies
-        self._out: list[object] = []  # One list for good: the parts hold its `append`.
+        self.out: list[object] = []  # The parts hold its `append`.
         self._dirty: dict[QueueState, None] = {}
         self._closing = False  # whether a queue that is gone still has callers
         self.entropy = entropy
-        self.emit = emit = self._out.append
+        self.emit = emit = self.out.append
         self.roster = Roster(emit, self.deadlines, self._dirty, pause_grace=pause_grace, idle_clock=idle_clock)
         self.outlook = self.roster.floor.outlook
         self.acquaintances = Acquaintances()
@@ -121,8 +121,8 @@ class Engine:
             ConversationEnded: lambda item, now: self.conversation_ended(item.offer, now, item.cause),
             OfferResumed: lambda item, now: recovery.resume_offer(self, item, now),
             ConversationResumed: lambda item, now: recovery.resume_conversation(self, item, now),
-            DeviceBusy: lambda item, now: self.device_busy(item.device, item.kind, now),
-            DeviceFree: lambda item, now: self.device_free(item.device, now),
+            DeviceBusy: lambda item, now: self._outside(item.device, item.kind or "internal", now),
+            DeviceFree: lambda item, now: self._outside(item.device, "", now),
             CallerServed: lambda item, now: self.caller_served(item.device, item.queue, now),
             DeviceReachable: lambda item, now: self.device_reachable(item.device, item.reachable, now),
             AgentCommand: self.command,
@@ -165,18 +165,14 @@ class Engine:
             self._match(now)
 
     def drain(self) -> list[object]:
-        if not self._out:
-            return []
-        out = self._out.copy()
-        self._out.clear()
-        return out
+        return take(self.out)
 
     def publish(self, event: Event) -> None:
         """Announce an event that counts: the counters are a fold of the same events the journal gets."""
         fold = self._folds.get(type(event))
         if fold is not None:
             fold(event)
-        self._out.append(Publish(event))
+        self.out.append(Publish(event))
 
     def _left(self, event: CallerLeft) -> None:
         self.measure.folds[CallerLeft](event)
@@ -264,7 +260,7 @@ class Engine:
         queue = self.queues.get(item.queue)
         if queue is None or queue.closing:
             self.ignored["queue"] += 1
-            self._out.append(ReleaseCaller(item.caller, item.queue, Outcome.FAILED))
+            self.out.append(ReleaseCaller(item.caller, item.queue, Outcome.FAILED))
             return
         if self.callbacks.tasks:
             self.callbacks.returned(item.caller, now)
@@ -290,9 +286,9 @@ class Engine:
             self.visits.open(item, queue, now)
         elif surge.callback and self.surges.asks(item.caller):
             asked, to = Outcome.CALLBACK_REQUESTED, f"callback:{queue.name}"
-            self._out.append(ReleaseCaller(item.caller, queue.name, asked, to, item.priority, item.wait_credit))
+            self.out.append(ReleaseCaller(item.caller, queue.name, asked, to, item.priority, item.wait_credit))
         elif self.visits.open(item, queue, now) is not None and surge.greeting:
-            self._out.append(TellCaller(item.caller, queue.name, surge.greeting))
+            self.out.append(TellCaller(item.caller, queue.name, surge.greeting))
 
     def leave(self, caller_id: str, now: float, outcome: Outcome = Outcome.ABANDONED, detail: str = "") -> None:
         """The caller is gone before an agent was connected; ABANDONED is refined into its sub-classes."""
@@ -468,8 +464,14 @@ class Engine:
 
     def device_busy(self, device: str, kind: str, now: float) -> None:
         """A leg outside the queues occupies the device (ACD-38)."""
-        self.dispatcher.stop_ringing(self.roster.device_outside(device, kind or "internal", now), now)
-        self._match(now)
+        self._outside(device, kind or "internal", now)
+
+    def _outside(self, device: str, kind: str, now: float) -> None:
+        agents = self.roster.device_outside(device, kind, now)
+        if kind:
+            self.dispatcher.stop_ringing(agents, now)
+        if agents or self.callbacks.pending:  # At most phones nobody sits who is an agent: then nothing has changed.
+            self._match(now)
 
     def caller_served(self, device: str, queue: str, now: float) -> None:
         """A conversation outside of offers with a caller of a queue is over: wrap-up begins, as after one that was offered."""
@@ -479,8 +481,7 @@ class Engine:
             self._match(now)
 
     def device_free(self, device: str, now: float) -> None:
-        self.roster.device_outside(device, "", now)
-        self._match(now)
+        self._outside(device, "", now)
 
     # --- what others want to see -------------------------------------------------------------------------------------
 

@@ -168,7 +168,10 @@ class Roster:
         return self._accounts is not None and bool(device) and device not in self._accounts
 
     def _device(self, name: str) -> Device:
-        return self.devices.setdefault(name, Device())
+        device = self.devices.get(name)
+        if device is None:
+            device = self.devices[name] = Device()
+        return device
 
     def _is_reachable(self, name: str) -> bool:
         return self._device(name).registered or self.is_external(name)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Container, Sequence
 from dataclasses import dataclass
+from operator import attrgetter
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from media.control import Statistics
@@ -56,6 +57,7 @@ if TYPE_CHECKING:
     from softswitch.sip.registrar import Binding
 
 _COUNTERS: Final = tuple(name for name in Statistics.__dataclass_fields__ if name != "leg")
+_counted = attrgetter(*_COUNTERS)
 STATISTICS_WAIT: Final = 1.0  # seconds that the record of a leg waits for its last statistics
 LEADS: Final = ("target", "return", "again", "number")  # deadlines of whoever leads a party to somebody
 WORKER_GRACE: Final = 10.0  # seconds that calls wait for the replacement of their media worker
@@ -125,6 +127,7 @@ class Board:
         trunks: Trunks | None = None,
     ) -> None:
         self.trunks = trunks or Trunks(endpoint, entropy)
+        self.directory = directory
         self.desk = Desk(self.publish, directory, is_open)
         self.site = Site(directory, self.desk.switches.is_open)
         self.endpoint = endpoint
@@ -157,6 +160,7 @@ class Board:
             for host in (listener.host, listener.advertised_host, *listener.addresses)
             if host
         )
+        self._ports: frozenset[int] = frozenset(listener.port for listener in endpoint.listeners)
         self._supported = f"Supported: {', '.join(policy.extensions)}\r\n"
         self._media_host = media_host
         self._places: dict[tuple[int, str, bool], Place] = {}
@@ -172,12 +176,8 @@ class Board:
         self.mailboxes = Mailboxes(self, policy.voicemail)
 
     @property
-    def directory(self) -> Directory:
-        return self.site.directory
-
-    @property
     def country(self) -> str:
-        return self.policy.country or self.site.directory.country
+        return self.policy.country or self.directory.country
 
     def publish(self, event: Event) -> None:
         self.out.append(Publish(event))
@@ -249,7 +249,7 @@ class Board:
         """Whether media sent there would come back to us: two legs that echo each other's packets never stop."""
         if host not in terms.hosts and host not in self.local:
             return False
-        return self.pool.owns(port) or any(port == listener.port for listener in self.endpoint.listeners)
+        return port in self._ports or self.pool.owns(port)
 
     # --- media -----------------------------------------------------------------------------------------------------------
 
@@ -289,7 +289,7 @@ class Board:
         if key in self._closing:
             self.deadlines.clear((key, "statistics"))
             event = self._closing[key][0]
-            event.media = {name: getattr(statistics, name) for name in _COUNTERS}
+            event.media = dict(zip(_COUNTERS, _counted(statistics), strict=True))
             event.media["codec"], event.media["security"] = event.codec, event.security
             self.without_statistics(key)
 

@@ -521,8 +521,7 @@ class Call:
         board.undisturbed.discard(self)
         if self.runner is not None:
             self.runner.stop()
-        for kind in ("flow", "pressing"):
-            board.deadlines.clear((self, kind))
+        board.deadlines.clear_all(((self, "flow"), (self, "pressing")))
         if self.lead is not None:
             self.lead.end(now)
         if self.fork is not None:

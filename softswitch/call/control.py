@@ -21,6 +21,7 @@ from softswitch.effects import (
     ErrandDone,
     Flow,
 )
+from softswitch.machine import take
 from softswitch.sip.endpoint import ServerTransaction
 
 if TYPE_CHECKING:
@@ -69,6 +70,7 @@ class CallControl:
         self.board = Board(
             directory, endpoint, bindings, entropy, is_open=is_open, policy=policy, media_host=media_host, trunks=trunks
         )
+        self.out = self.board.out
         self.restart = Restart(self.board)
         self.current: Call | None = None  # the call that the present input is about, for `abort`
         self._answering: ServerTransaction | None = None  # the request that is being answered
@@ -80,7 +82,8 @@ class CallControl:
 
     def configure(self, directory: Directory, now: float) -> None:
         """Take a new snapshot of the site. Calls in progress keep the flows that they have begun."""
-        before, self.board.site.directory = self.board.site.directory, directory
+        before = self.board.directory
+        self.board.directory = self.board.site.directory = directory
         self.board.phones.configure(before, directory)
         self.board.desk.configure(directory)
         self.board.forget_terms()
@@ -120,12 +123,7 @@ class CallControl:
         self.board.touch(call)
 
     def drain(self) -> list[object]:
-        out = self.board.out
-        if not out:
-            return []
-        items = out[:]
-        out.clear()  # The pool writes to the same list.
-        return items
+        return take(self.out)
 
     @property
     def calls(self) -> dict[str, Call]:

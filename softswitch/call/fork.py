@@ -263,8 +263,7 @@ class Fork:
         self.owner.fork_failed(self, status, cause, now)
 
     def _clear(self) -> None:
-        for kind in KINDS:
-            self.board.deadlines.clear((self, kind))
+        self.board.deadlines.clear_all([(self, kind) for kind in KINDS])
 
 
 def _groups(bindings: Sequence[Binding]) -> list[list[Binding]]:

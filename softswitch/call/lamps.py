@@ -157,11 +157,9 @@ class Lamps:
 
     # --- what happens ------------------------------------------------------------------------------------------------
 
-    def see(self, event: Event) -> None:
-        """An event of the switch."""
-        handle = _HANDLERS.get(type(event))
-        if handle is not None:
-            handle(self, event)
+    def see(self, event: Event, now: float) -> None:
+        """An event of the switch that is one of `LAMP_EVENTS`."""
+        _HANDLERS[type(event)](self, event)
 
     def _started(self, event: LegStarted) -> None:
         if event.role == "caller":
@@ -291,6 +289,7 @@ _HANDLERS: Final[dict[type, Callable[..., None]]] = {
     OutageSwitched: Lamps._switched,
     CallTakenBack: Lamps._taken_back,
 }
+LAMP_EVENTS: Final = frozenset(_HANDLERS)
 
 
 def _element(id_: str, direction: str, state: str, remote: str, local: str, tags: str = "") -> str:

@@ -67,7 +67,7 @@ class Leg:
 
     __slots__ = (
         "allow", "answered_at", "board", "by", "call", "cause", "device", "dialog", "early", "errand", "gone_at", "heard",
-        "holding", "hops", "keys", "media", "negotiation", "occupies", "offer", "owner", "party", "redirect", "referral",
+        "holding", "hops", "id", "keys", "media", "negotiation", "occupies", "offer", "owner", "party", "redirect", "referral",
         "reinvite", "reinvite_prefer", "reliable", "retries", "ringing_at", "role", "started", "state", "status", "timer", "tx",
         "unacked", "updating",
     )  # fmt: skip
@@ -76,6 +76,7 @@ class Leg:
         self, board: Board, call: Call, owner: Owner, role: str, party: str, device: str, dialog: Dialog, media: MediaLeg,
         now: float, *, occupies: str = "", announce: bool = True,
     ) -> None:  # fmt: skip
+        self.id = dialog.local_tag  # unguessable, and unique among all legs; the same in every early dialog
         self.board = board
         self.call = call
         self.owner: Owner = owner
@@ -115,17 +116,12 @@ class Leg:
         self.status = 0  # the final response of the first INVITE
         self.cause = ""
         self.by = ""
-        board.legs[dialog.local_tag] = self
+        board.legs[self.id] = self
         call.legs[self] = None
         if occupies:
             board.occupy(device, occupies)
         if announce:
             board.publish(LegStarted(call.id, self.id, role, party, dialog.call_id, device))
-
-    @property
-    def id(self) -> str:
-        """Our tag: unguessable, and unique among all legs."""
-        return self.dialog.local_tag
 
     @property
     def contact(self) -> str:
@@ -516,8 +512,7 @@ class Leg:
         self.status = self.status or status
         self.gone_at = now
         board = self.board
-        for name in DEADLINES:
-            board.deadlines.clear((self, name))
+        board.deadlines.clear_all([(self, name) for name in DEADLINES])
         board.keypad.forget(self)
         if self.occupies:
             if self.occupies == "recall" and self.answered_at and self.call.visit is not None:
@@ -537,7 +532,7 @@ class Leg:
 
     def _end(self, now: float) -> None:
         """No signalling is left: forget the dialog, and break the cycles."""
-        self.board.legs.pop(self.dialog.local_tag, None)
+        self.board.legs.pop(self.id, None)
         self.call.legs.pop(self, None)
         for tx in self.unacked.values():
             self.board.endpoint.acknowledged(tx, now)  # The peer has hung up instead of sending ACK.

@@ -64,7 +64,7 @@ class Presence:
             return "closed", "busy", "Do not disturb"
         return "open", "", "Available"
 
-    def see(self, event: Event) -> None:
+    def see(self, event: Event, now: float) -> None:
         """An event of the switch, besides those that lamps show."""
         if isinstance(event, BindingAdded | BindingRemoved):
             if not getattr(event, "refreshed", False):

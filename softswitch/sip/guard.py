@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from softswitch.effects import Flow, Publish
 from softswitch.events import SourceBanned, SourceReleased
+from softswitch.machine import take
 from softswitch.sip.authenticator import Authenticated, Authenticator, Challenge
 from softswitch.sip.bans import Ban, BanLimits, Bans, Place, is_scanner
 from softswitch.sip.gate import Gate
@@ -73,7 +74,7 @@ class Guard:
         self._directory = directory
         self._endpoint = endpoint
         self._entropy = entropy
-        self._out: list[object] = []
+        self.out: list[object] = []
         self.configure(directory)
 
     # --- the machine's three verbs ---
@@ -85,10 +86,7 @@ class Guard:
         """Nothing here waits for a time."""
 
     def drain(self) -> list[object]:
-        out = self._out
-        if out:
-            self._out = []
-        return out
+        return take(self.out)
 
     # --- inputs ---
 
@@ -178,12 +176,12 @@ class Guard:
         lifted = [ban for ban in self.bans.in_force(now) if ban.place in wanted]
         for ban in lifted:
             self.bans.lift(ban.place)
-            self._out.append(Publish(SourceReleased(ban.name, actor)))
+            self.out.append(Publish(SourceReleased(ban.name, actor)))
         return len(lifted)
 
     def _tell(self, ban: Ban | None, now: float, actor: str = "switch") -> None:
         if ban is not None:
-            self._out.append(Publish(SourceBanned(ban.name, ban.reason, ban.until - now, ban.count, actor)))
+            self.out.append(Publish(SourceBanned(ban.name, ban.reason, ban.until - now, ban.count, actor)))
 
     def status(self, now: float) -> dict[str, Any]:
         """Figures for `softswitch status`."""

@@ -47,13 +47,25 @@ class Buckets(Generic[K]):
         return name in self._levels and self._level(name, now) > self._burst - 1
 
     def add(self, name: K, now: float) -> None:
+        self._put(name, self._level(name, now) + 1, now)
+
+    def admits(self, name: K, now: float) -> bool:
+        """Whether there is room for one more; then it is added."""
         level = self._level(name, now)
-        self._levels.pop(name, None)
-        self._levels[name] = (level + 1, now)
+        if level > self._burst - 1:
+            return False
+        self._put(name, level + 1, now)
+        return True
+
+    def _put(self, name: K, level: float, now: float) -> None:
+        levels = self._levels
+        levels.pop(name, None)
+        levels[name] = (level, now)
         for _ in range(2):  # One more than comes in, so that what has run dry goes sooner or later.
-            oldest = next(iter(self._levels))
-            if len(self._levels) > self._places or not self._level(oldest, now):
-                del self._levels[oldest]
+            oldest = next(iter(levels))
+            if len(levels) <= self._places and self._level(oldest, now):
+                break
+            del levels[oldest]
 
     def take(self, name: K, amount: float, now: float) -> None:
         """Take something out of the bucket of a name again."""

@@ -24,7 +24,7 @@ from typing import Any, Final, NamedTuple, Protocol, TypeAlias
 
 from softswitch.effects import Expect, Flow, Resolve
 from softswitch.errors import ParseError
-from softswitch.machine import Deadlines, Entropy
+from softswitch.machine import Deadlines, Entropy, take
 from softswitch.sip.listener import Listener, default_port, is_loopback, literal, valid_destination
 from softswitch.sip.uri import Uri
 
@@ -280,7 +280,7 @@ class Locator:
         self._waiting: dict[Question, list[_Job]] = {}
         self._penalties: dict[Server, float] = {}
         self._deadlines: Deadlines[Question] = Deadlines()
-        self._out: list[object] = []
+        self.out: list[object] = []
 
     # --- the machine's three verbs ---
 
@@ -292,10 +292,7 @@ class Locator:
             self.resolved(Resolved(*question, error="no answer"), now)
 
     def drain(self) -> list[object]:
-        out = self._out
-        if out:
-            self._out = []
-        return out
+        return take(self.out)
 
     # --- inputs ---
 
@@ -363,7 +360,7 @@ class Locator:
             self._waiting[question] = [job]
             self._deadlines.set(question, now + LOOKUP_TIMEOUT)
             self.counters.lookups += 1
-            self._out.append(Resolve(*question))
+            self.out.append(Resolve(*question))
 
     def _learn(self, question: Question, answer: Resolved, now: float) -> _Known:
         before = self._cache.pop(question, None)
@@ -396,6 +393,6 @@ class Locator:
         for server in servers:
             flow = flow_to(server, self._listeners) if server.transport == "tls" else None
             if flow is not None:
-                self._out.append(Expect(flow, server.name))
+                self.out.append(Expect(flow, server.name))
         error = "" if servers else job.error or f"{job.target.host} has no address for SIP"
-        self._out.append(Located(job.target, job.owner, servers, error))
+        self.out.append(Located(job.target, job.owner, servers, error))

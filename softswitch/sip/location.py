@@ -18,7 +18,7 @@ from typing import Final
 from softswitch.effects import DeviceReachable, Flow, Publish
 from softswitch.errors import ParseError
 from softswitch.events import BindingAdded, BindingReachable, BindingRemoved, BindingUnreachable
-from softswitch.machine import Deadlines
+from softswitch.machine import Deadlines, take
 from softswitch.sip.binding import Binding, dialled_flow
 from softswitch.sip.gruu import instance_of
 from softswitch.sip.uri import Uri, unescape
@@ -41,7 +41,7 @@ class Location:
         self._moved: dict[Flow, tuple[str, str]] = {}  # a flow that was left -> AOR and key of who left it
         self._told: set[str] = set()  # AORs that the engine knows to be reachable
         self._deadlines: Deadlines[tuple[str, str]] = Deadlines()
-        self._out: list[object] = []
+        self.out: list[object] = []
 
     # --- the machine's three verbs ---
 
@@ -53,10 +53,7 @@ class Location:
             self._drop(self._aors[aor][key], "expired")
 
     def drain(self) -> list[object]:
-        out = self._out
-        if out:
-            self._out = []
-        return out
+        return take(self.out)
 
     # --- inputs ---
 
@@ -107,7 +104,7 @@ class Location:
         binding.rtt = seconds
         if binding.unreachable:
             binding.unreachable = False
-            self._out.append(Publish(BindingReachable(aor, binding.contact, round(1000 * seconds, 1))))
+            self.out.append(Publish(BindingReachable(aor, binding.contact, round(1000 * seconds, 1))))
             self._tell(aor)
 
     def silent(self, aor: str, key: str, missed: int) -> None:
@@ -115,7 +112,7 @@ class Location:
         binding = self._aors.get(aor, {}).get(key)
         if binding is None or binding.unreachable:
             return
-        self._out.append(Publish(BindingUnreachable(aor, binding.contact, missed)))
+        self.out.append(Publish(BindingUnreachable(aor, binding.contact, missed)))
         if self._unreachable == "remove":
             self._drop(binding, "unreachable")
             return
@@ -218,7 +215,7 @@ class Location:
         self._deadlines.clear((binding.aor, binding.key))
         del bound[binding.key]
         key = "" if binding.key == binding.contact else binding.key
-        self._out.append(Publish(BindingRemoved(binding.aor, binding.contact, cause, key)))
+        self.out.append(Publish(BindingRemoved(binding.aor, binding.contact, cause, key)))
 
     def _tell(self, aor: str) -> None:
         """Tell the engine if the device has become reachable, or has ceased to be."""
@@ -230,7 +227,7 @@ class Location:
             self._unreachable != "skip" or any(not binding.unreachable for binding in bound.values())
         )
         if usable is not (aor in self._told):
-            self._out.append(DeviceReachable(aor, usable))
+            self.out.append(DeviceReachable(aor, usable))
             if usable:
                 self._told.add(aor)
             else:

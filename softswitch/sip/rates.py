@@ -28,9 +28,7 @@ class Rates:
         """Whether this request of an account is one that may be; then it counts."""
         if not self._rate:
             return True
-        name = user, method
-        if self._buckets.is_full(name, now):
-            self.refused += 1
-            return False
-        self._buckets.add(name, now)
-        return True
+        if self._buckets.admits((user, method), now):
+            return True
+        self.refused += 1
+        return False

@@ -212,7 +212,7 @@ class Registrar(Location):
             self._follow(old, binding)
         if before is not None:
             binding.rtt = before.rtt
-        self._out.append(
+        self.out.append(
             Publish(
                 BindingAdded(
                     aor, binding.contact, binding.expires_at, tuple(binding.flow), binding.call_id, binding.cseq, binding.q,
@@ -222,7 +222,7 @@ class Registrar(Location):
             )
         )  # fmt: skip
         if before is not None and before.unreachable:
-            self._out.append(Publish(BindingReachable(aor, binding.contact, 0.0)))
+            self.out.append(Publish(BindingReachable(aor, binding.contact, 0.0)))
 
     def _remove_all(self, message: Message, bound: dict[str, Binding], values: tuple[str, ...]) -> None:
         # 10.3 step 6: the star stands alone, and only with an Expires of zero.

@@ -88,7 +88,7 @@ class Notifier:
         self._listeners = listeners
         self._packages: Mapping[str, Package] = {package.name: package for package in packages}
         self._allow = f"Allow-Events: {', '.join(self._packages)}\r\n"
-        self._dialogs: dict[tuple[str, str], Subscription] = {}  # by Call-ID and our tag
+        self.dialogs: dict[tuple[str, str], Subscription] = {}  # by Call-ID and our tag
         self._by_resource: dict[tuple[str, str], set[Subscription]] = {}
         self._held: dict[str, int] = {}  # account -> subscriptions
         self._deadlines: Deadlines[Subscription] = Deadlines()
@@ -98,7 +98,7 @@ class Notifier:
         self._changed: set[int] = set()  # portions that are not kept as they are
 
     def __len__(self) -> int:
-        return len(self._dialogs)
+        return len(self.dialogs)
 
     # --- the machine's verbs -------------------------------------------------------------------------------------
 
@@ -122,7 +122,7 @@ class Notifier:
 
     def knows(self, message: Message) -> bool:
         """Whether a request belongs to a subscription's dialog."""
-        return (message.call_id, message.to_tag) in self._dialogs
+        return (message.call_id, message.to_tag) in self.dialogs
 
     def subscribe(self, item: RequestReceived, user: str, account: Account, now: float) -> None:
         """A SUBSCRIBE outside of dialogs, from an account, for the resource that `user` names."""
@@ -138,7 +138,7 @@ class Notifier:
             refusal = refusal or (404, "")
         elif not _acceptable(message, package.content_type):
             refusal = refusal or (406, f"Accept: {package.content_type}\r\n")
-        elif self._held.get(account.user, 0) >= PER_ACCOUNT or len(self._dialogs) >= IN_ALL:
+        elif self._held.get(account.user, 0) >= PER_ACCOUNT or len(self.dialogs) >= IN_ALL:
             refusal = refusal or (503, "Retry-After: 60\r\n")
         if refusal is not None or resource is None:
             self.counters.refused += 1
@@ -160,7 +160,7 @@ class Notifier:
     def request(self, item: RequestReceived, now: float) -> None:
         """A request inside a subscription's dialog: a SUBSCRIBE renews or ends it."""
         message, tx = item.message, item.transaction
-        subscription = self._dialogs[message.call_id, message.to_tag]
+        subscription = self.dialogs[message.call_id, message.to_tag]
         status = subscription.dialog.receive(message)
         if status:
             self._endpoint.reject(tx, status, now)
@@ -225,7 +225,7 @@ class Notifier:
 
     def _enlist(self, subscription: Subscription) -> None:
         dialog, user = subscription.dialog, subscription.account.user
-        self._dialogs[dialog.call_id, dialog.local_tag] = subscription
+        self.dialogs[dialog.call_id, dialog.local_tag] = subscription
         self._by_resource.setdefault((subscription.package.name, subscription.resource), set()).add(subscription)
         self._held[user] = self._held.get(user, 0) + 1
         self._portions.setdefault(portion_of(dialog.call_id), {})[subscription] = None
@@ -268,7 +268,7 @@ class Notifier:
         if account is None or package is None or dialog is None or expires_at <= now:
             return False
         resource = package.find(kept["asked"], account)
-        if resource is None or (dialog.call_id, dialog.local_tag) in self._dialogs:
+        if resource is None or (dialog.call_id, dialog.local_tag) in self.dialogs:
             return False
         contact = self._contact(dialog.flow)
         subscription = Subscription(
@@ -318,7 +318,7 @@ class Notifier:
 
     def withdraw(self, account: str, now: float) -> None:
         """The account is no more: its subscriptions end."""
-        for subscription in [one for one in self._dialogs.values() if one.account.user == account and not one.ended]:
+        for subscription in [one for one in self.dialogs.values() if one.account.user == account and not one.ended]:
             self._end(subscription, "rejected", now)
 
     def _end(self, subscription: Subscription, why: str, now: float) -> None:
@@ -380,7 +380,7 @@ class Notifier:
 
     def _forget(self, subscription: Subscription) -> None:
         dialog, account = subscription.dialog, subscription.account.user
-        if self._dialogs.pop((dialog.call_id, dialog.local_tag), None) is None:
+        if self.dialogs.pop((dialog.call_id, dialog.local_tag), None) is None:
             return
         subscription.ended = subscription.ended or "lost"
         self._deadlines.clear(subscription)

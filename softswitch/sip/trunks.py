@@ -12,7 +12,7 @@ from typing import Any, Final
 from softswitch.effects import Flow, Publish
 from softswitch.errors import ParseError
 from softswitch.events import Event
-from softswitch.machine import Deadlines, Entropy
+from softswitch.machine import Deadlines, Entropy, take
 from softswitch.outside import Trunk
 from softswitch.sip.endpoint import Endpoint, RequestFailed, ResponseReceived
 from softswitch.sip.grammar import from_wire
@@ -37,7 +37,7 @@ class Trunks:
         self.lines: dict[str, Line] = {}
         self.moved: Callable[[], object] = lambda: None  # is told when the addresses of trunks change
         self.deadlines: Deadlines[tuple[str, str, Any]] = Deadlines()
-        self._out: list[object] = []
+        self.out: list[object] = []
 
     # --- the machine's three verbs ---
 
@@ -51,10 +51,7 @@ class Trunks:
                 line.expire(what, about, now)
 
     def drain(self) -> list[object]:
-        out = self._out
-        if out:
-            self._out = []
-        return out
+        return take(self.out)
 
     # --- inputs ---
 
@@ -81,7 +78,7 @@ class Trunks:
         owner.line.judge(now)
 
     def publish(self, event: Event) -> None:
-        self._out.append(Publish(event))
+        self.out.append(Publish(event))
 
     # --- for calls ---
 

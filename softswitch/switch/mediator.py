@@ -19,7 +19,7 @@ from softswitch.acd.tape import Drawn, Tape
 from softswitch.call.control import CallControl
 from softswitch.call.dialplan import plan_of
 from softswitch.call.key_states import AgentNow, Known
-from softswitch.call.lamps import Lamps
+from softswitch.call.lamps import LAMP_EVENTS, Lamps
 from softswitch.call.messages import Delivery, Postman
 from softswitch.call.presence import PRESENCE_EVENTS, Presence
 from softswitch.call.refer import Referral, Referrals
@@ -83,6 +83,7 @@ if TYPE_CHECKING:
     from softswitch.call.plugin import Plugin
     from softswitch.call.revival import Kept, Standing, Taken
 
+Reader = Callable[[Any, float], None]  # of events
 Effect = (
     Send | CloseFlow | MediaCommand | Publish | CallsChanged | Resolve | Expect | HttpRequest | SendText | SendMail
 )  # fmt: skip
@@ -185,8 +186,9 @@ class Switch(Orders, CallbackOrders, Views):
             self.endpoint, self.calls, self.queues, self.registrar, self.notifier, self.mwi, self.postman.depot, self.trunks,
             self.locator, self.qualifier, self.guard, calls.board.desk,
         )  # fmt: skip
-        # Those that put something out: the others speak through the endpoint. Few have anything most of the time.
-        self._sources = (self.endpoint, self.calls, self.queues, self.registrar, self.trunks, self.locator, self.guard)
+        # What the others put out, who speak through the endpoint otherwise. Most of it is empty most of the time.
+        speakers = (self.calls, self.queues, self.registrar, self.trunks, self.locator, self.guard)
+        self._outs = tuple(machine.out for machine in speakers)
         self._pending: deque[Any] = deque()
         self._effects: list[Effect] = []
         self._now = 0.0
@@ -210,6 +212,10 @@ class Switch(Orders, CallbackOrders, Views):
             TellCaller: calls.on_item,
             **dict.fromkeys(queues.wants, queues.handle),
         }
+        self._readers = _by_kind(
+            (LAMP_EVENTS, self.lamps.see), (MAILBOX_EVENTS, self.mwi.see), ({CallbackRequested}, queues.callbacks.voicemail),
+            ({BindingAdded}, self.postman.depot.see), ({BindingAdded}, self._bound), (PRESENCE_EVENTS, self.presence.see),
+        )  # fmt: skip
         self.registrar.domains = our_hosts(directory, calls.board.local)
         queues.configure(directory.queues, directory.agents, now, accounts=directory.accounts)
 
@@ -355,9 +361,11 @@ class Switch(Orders, CallbackOrders, Views):
         """
         pending, routes, now = self._pending, self._routes, self._now
         while True:
-            for machine in self._sources:
-                if items := machine.drain():
-                    pending.extend(items)
+            pending.extend(self.endpoint.drain())
+            for out in self._outs:
+                if out:
+                    pending.extend(out)
+                    out.clear()
             if not pending:
                 break
             while pending:
@@ -391,20 +399,14 @@ class Switch(Orders, CallbackOrders, Views):
     def _publish(self, item: Publish, now: float) -> None:
         self._effects.append(item)
         event = item.event
-        kind = type(event)
-        self.lamps.see(event)
-        if kind in MAILBOX_EVENTS:
-            self.mwi.see(event, now)
-        if isinstance(event, CallbackRequested):
-            self.queues.callbacks.voicemail(event, now)
-        if isinstance(event, BindingAdded):
-            self.postman.depot.see(event, now)
-            self.notifier.bound(event.aor, Flow(*event.flow), now)
-        if kind in PRESENCE_EVENTS:
-            self.presence.see(event)
+        for see in self._readers.get(type(event), ()):
+            see(event, now)
+
+    def _bound(self, event: BindingAdded, now: float) -> None:
+        self.notifier.bound(event.aor, Flow(*event.flow), now)
 
     def _lamp_changed(self, resource: str) -> None:
-        if not len(self.notifier):
+        if not self.notifier.dialogs:
             return  # Nobody has a key: most of the time of most calls.
         self.notifier.change(self.lamps.name, resource, self._now)
         if resource.startswith("account:"):
@@ -436,3 +438,12 @@ class Switch(Orders, CallbackOrders, Views):
         board = self.calls.board
         board.guard.restore(state.get("toll", {}), at)
         board.turns.update(state.get("turns", {}))
+
+
+def _by_kind(*readers: tuple[Collection[type], Reader]) -> dict[type, list[Reader]]:
+    """Kind of event -> who wants to see it, in this order."""
+    found: dict[type, list[Reader]] = {}
+    for kinds, see in readers:
+        for kind in kinds:
+            found.setdefault(kind, []).append(see)
+    return found
