@@ -468,9 +468,9 @@ class Engine:
 
     def _outside(self, device: str, kind: str, now: float) -> None:
         agents = self.roster.device_outside(device, kind, now)
-        if kind:
+        if agents and kind:
             self.dispatcher.stop_ringing(agents, now)
-        if agents or self.callbacks.pending:  # At most phones nobody sits who is an agent: then nothing has changed.
+        if agents or self.callbacks.pending:  # At most phones no agent sits: then nothing has changed.
             self._match(now)
 
     def caller_served(self, device: str, queue: str, now: float) -> None:

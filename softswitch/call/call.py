@@ -54,9 +54,9 @@ class Call:
     __slots__ = (
         "_caller", "_on_answer", "account", "authority", "board", "bridged_at", "caller_name", "caller_number",
         "connected_at", "context", "dialled", "diversions", "ended", "extra", "fork", "headers", "hidden", "holding",
-        "id", "intercom", "language", "lead", "legs", "max_forwards", "meeting", "origin", "outcome", "path", "path_at", "peer",
+        "id", "intercom", "language", "lead", "legs", "max_forwards", "meeting", "met", "origin", "outcome", "path", "path_at", "peer",
         "pressing", "reached", "recipe", "room", "runner", "secure", "shows", "started", "supervision", "talked",
-        "transfers", "trunk", "unsettled", "visit", "visited", "visitor", "watchers", "worker",
+        "transfers", "trunk", "unsettled", "visit", "visited", "watchers", "worker",
     )  # fmt: skip
 
     def __init__(self, board: Board, account: Account, dialled: str, worker: int, now: float, *, id: str = "") -> None:
@@ -109,7 +109,7 @@ class Call:
         self._on_answer: tuple[Flow, tuple[str, ...]] | None = (
             None  # flow and recipe, for a phone that we ring ourselves
         )
-        self.visitor = Visitor(self, board.publish, board.out.append, lambda: talked_to(self))
+        self.met: Visitor | None = None  # the caller as menus and flows know them; None = none has asked yet
         board.calls[self.id] = self
         board.count(account.user, 1)
         board.touch(self)
@@ -123,6 +123,13 @@ class Call:
     @caller.setter
     def caller(self, leg: Leg) -> None:
         self._caller = leg
+
+    @property
+    def visitor(self) -> Visitor:
+        """The caller as menus and flows know them."""
+        if self.met is None:
+            self.met = Visitor(self, self.board.publish, self.board.out.append, lambda: talked_to(self))
+        return self.met
 
     @property
     def summoning(self) -> bool:
@@ -203,15 +210,17 @@ class Call:
         """The From value that others see: the account that called, never what its phone claims."""
         if self.hidden:
             return nobody(prefix)
-        number = self.visitor.shown_number or self.caller_number
-        name = f"{prefix}{self.visitor.shown_name or self.caller_name or (number if prefix else '')}"
-        return party(name, number, self.board.directory.domain)
+        number, name = self.caller_number, self.caller_name
+        if self.met is not None:  # A flow may say how others see them.
+            number, name = self.met.shown_number or number, self.met.shown_name or name
+        return party(f"{prefix}{name or (number if prefix else '')}", number, self.board.directory.domain)
 
     @property
     def trail(self) -> str:
         """Header lines that tell whoever is rung where the call has been."""
         domain = self.board.directory.domain
-        lines = diversion_lines(led_by(self), domain)
+        diversions = led_by(self)
+        lines = diversion_lines(diversions, domain) if diversions else ""
         return lines + trail_lines(self.id, self.authority.user, self.transfers, self.context, domain)
 
     def caller_speaks(self) -> tuple[Format, ...]:
@@ -545,7 +554,7 @@ class Call:
         self.lead = None
         self.fork = None
         self.runner = None
-        self.visitor = GONE
+        self.met = GONE
         self.holding.clear()
 
     def withdraw(self) -> None:

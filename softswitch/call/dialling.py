@@ -83,7 +83,8 @@ def ring(call: Call, user: str, now: float, instance: str = "") -> None:
     invitation = invitation_for(call, user, account.name or user)
     invitation.auto_answer = call.intercom and account.intercom
     invitation.redirects = account.redirects != "ignore"
-    invitation.only = Only(instance, call.secure)
+    if instance or call.secure:
+        invitation.only = Only(instance, call.secure)
     if account.follow_me and not instance:
         own = Party(user, 0.0, 0.0, follow=False)
         call.fork = Hunt(

@@ -193,7 +193,8 @@ class Entrance:
         number = self.board.directory.numbers.get(call.dialled)
         if number is not None:
             call.language = number.language or call.language
-            call.visitor.prompts = number.prompts
+            if number.prompts:
+                call.visitor.prompts = number.prompts
 
     def _refuse(self, tx: ServerTransaction, status: int, now: float, headers: str = "") -> None:
         self.board.endpoint.respond(tx, status, now, headers=headers)

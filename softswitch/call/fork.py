@@ -15,6 +15,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from itertools import groupby
+from operator import attrgetter
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from softswitch.call.headers import ELSEWHERE, auto_answer
@@ -266,8 +267,11 @@ class Fork:
         self.board.deadlines.clear_all([(self, kind) for kind in KINDS])
 
 
+_q = attrgetter("q")
+
+
 def _groups(bindings: Sequence[Binding]) -> list[list[Binding]]:
-    return [list(group) for _, group in groupby(bindings, key=lambda binding: binding.q)]
+    return [list(group) for _, group in groupby(bindings, key=_q)]
 
 
 def failure(statuses: Sequence[int]) -> int:

@@ -83,7 +83,7 @@ def keep(call: Call) -> dict[str, Any] | None:
         kept["fork"] = _attempt(call.fork)
     if call in call.board.undisturbed:
         kept["undisturbed"] = True
-    if visitor := call.visitor.keep():
+    if call.met is not None and (visitor := call.met.keep()):
         kept["visitor"] = visitor
     if call.visit is not None:
         kept["visit"] = _visit(call.visit)

@@ -57,8 +57,9 @@ TALKING: Final = frozenset({LegState.ANSWERED, LegState.ESTABLISHED})
 class Part:
     """One leg at an account's phone, as its key shows it."""
 
-    call: str
+    call: str  # that the leg began in: it may have changed to another since
     leg: str
+    account: str
     recipient: bool  # it was called
     state: str = "trying"  # "trying" | "early" | "confirmed"
     other: str = ""  # who is at the other end
@@ -75,9 +76,9 @@ class Lamps:
         self._board = board
         self._known = known
         self._changed = changed
-        self._parts: dict[str, dict[tuple[str, str], Part]] = {}  # account -> its legs
-        self._devices: dict[str, dict[str, str]] = {}  # call -> leg -> account
-        self._where: dict[str, str] = {}  # leg -> the call that it began in
+        self._legs: dict[str, Part] = {}
+        self._parts: dict[str, dict[str, Part]] = {}  # account -> its legs
+        self._calls: dict[str, dict[str, Part]] = {}  # call -> the legs that began in it
         self._callers: dict[str, str] = {}  # call -> who called
         self._keys: dict[str, set[str]] = {}  # "phone:USER" or "agent:NAME" -> resources of theirs that were asked for
 
@@ -170,15 +171,13 @@ class Lamps:
         if device not in self._board.directory.accounts:
             return
         recipient = role != "caller"
-        part = Part(
-            call, leg, recipient, "early" if recipient else "trying", queue=role == "agent" and not self._shared(call)
-        )
-        part.other = self._callers.get(call, "") if recipient else ""
+        part = Part(call, leg, device, recipient, queue=role == "agent" and not self._shared(call))
         if recipient:
+            part.state, part.other = "early", self._callers.get(call, "")
             self._meet(call, who)
-        self._parts.setdefault(device, {})[call, leg] = part
-        self._devices.setdefault(call, {})[leg] = device
-        self._where[leg] = call
+        self._legs[leg] = part
+        self._parts.setdefault(device, {})[leg] = part
+        self._calls.setdefault(call, {})[leg] = part
         self._changed(f"account:{device}")
 
     def _shared(self, call: str) -> bool:
@@ -188,48 +187,46 @@ class Lamps:
 
     def _meet(self, call: str, who: str) -> None:
         """The caller's own key says who is being called."""
-        for leg, device in self._devices.get(call, {}).items():
-            part = self._parts[device][call, leg]
+        for part in self._calls.get(call, {}).values():
             if not part.recipient and not part.other:
                 part.other = who
-                self._changed(f"account:{device}")
+                self._changed(f"account:{part.account}")
 
-    def _moved(self, event: LegRinging | LegAnswered) -> None:
-        self._move(event.leg, "confirmed" if isinstance(event, LegAnswered) else "early")
+    def _rings(self, event: LegRinging) -> None:
+        self._move(event.leg, "early")
+
+    def _answered(self, event: LegAnswered) -> None:
+        self._move(event.leg, "confirmed")
 
     def _move(self, leg: str, state: str) -> None:
-        if (part := self._part(leg)) is not None:
+        if (part := self._legs.get(leg)) is not None:
             part.state = state
-            self._changed(f"account:{self._devices[part.call][leg]}")
-
-    def _part(self, leg: str) -> Part | None:
-        call = self._where.get(leg)
-        return self._parts[self._devices[call][leg]][call, leg] if call is not None else None
+            self._changed(f"account:{part.account}")
 
     def _bridged(self, event: CallBridged) -> None:
         """Two talk, who perhaps had called others."""
         for one, other in ((event.leg, event.peer), (event.peer, event.leg)):
-            part, leg = self._part(one), self._board.legs.get(other)
+            part, leg = self._legs.get(one), self._board.legs.get(other)
             if part is not None and leg is not None and part.other != (leg.device or leg.party):
                 part.other = leg.device or leg.party
-                self._changed(f"account:{self._devices[part.call][one]}")
+                self._changed(f"account:{part.account}")
 
     def _ended(self, event: LegEnded) -> None:
         if event.role == "caller":
             self._callers.pop(event.call, None)
-        call = self._where.pop(event.leg, None)  # A leg may have changed from there to another.
-        if call is None:
+        part = self._legs.pop(event.leg, None)
+        if part is None:
             return
-        legs = self._devices[call]
-        device = legs.pop(event.leg)
+        legs = self._calls[part.call]
+        del legs[event.leg]
         if not legs:
-            del self._devices[call]
-            self._callers.pop(call, None)
-        parts = self._parts[device]
-        del parts[call, event.leg]
+            del self._calls[part.call]
+            self._callers.pop(part.call, None)
+        parts = self._parts[part.account]
+        del parts[event.leg]
         if not parts:
-            del self._parts[device]
-        self._changed(f"account:{device}")
+            del self._parts[part.account]
+        self._changed(f"account:{part.account}")
 
     def _taken_back(self, event: CallTakenBack) -> None:
         """After a restart: the legs of a call are there without having begun."""
@@ -271,8 +268,8 @@ class Lamps:
 
 _HANDLERS: Final[dict[type, Callable[..., None]]] = {
     LegStarted: Lamps._started,
-    LegRinging: Lamps._moved,
-    LegAnswered: Lamps._moved,
+    LegRinging: Lamps._rings,
+    LegAnswered: Lamps._answered,
     LegEnded: Lamps._ended,
     CallBridged: Lamps._bridged,
     AgentActivityChanged: Lamps._agent,

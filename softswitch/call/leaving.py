@@ -105,5 +105,6 @@ def lingering(leg: Leg) -> Leaving | None:
 
 def discard(board: Board, call: Call, now: float) -> None:
     """The call is over: whoever lingers goes as well."""
-    for one in [one for others in board.leaving.values() for one in others if one.call is call]:
-        one.release(now)
+    if board.leaving:
+        for one in [one for others in board.leaving.values() for one in others if one.call is call]:
+            one.release(now)

@@ -23,8 +23,10 @@ class Only:
     instance: str = ""
     secure: bool = False
 
-    def choose(self, bindings: Sequence[Binding]) -> list[Binding]:
+    def choose(self, bindings: Sequence[Binding]) -> Sequence[Binding]:
         """The bindings to ring."""
+        if self is EVERY:
+            return bindings
         return [
             one
             for one in bindings

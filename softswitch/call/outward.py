@@ -162,9 +162,12 @@ class OutwardAttempt(Fork):
 
 def note_trunk(call: Call) -> None:
     """The first trunk that carries a party of the conversation stays that of the call."""
-    if not call.trunk:
-        carried = (leg.device.removeprefix(TRUNK) for leg in call.members if leg.device.startswith(TRUNK))
-        call.trunk = next(carried, "")
+    if call.trunk:
+        return
+    for leg in call.members:
+        if leg.device.startswith(TRUNK):
+            call.trunk = leg.device.removeprefix(TRUNK)
+            return
 
 
 def trunk_of(call: Call) -> str:

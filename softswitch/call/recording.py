@@ -91,15 +91,18 @@ class Recorder:
 
     def ended(self, call: Call, now: float) -> None:
         """The call is over; its legs are about to be closed."""
-        for leg in [leg for leg in self._stars if leg.call is call]:
-            del self._stars[leg]
+        if self._stars:
+            for leg in [leg for leg in self._stars if leg.call is call]:
+                del self._stars[leg]
         for recording in self._by_call.get(call.id, ()):
             if not recording.ended:
                 self._end(recording, now)
 
     def account(self, call: str, now: float) -> tuple[tuple[str, ...], float]:
         """For the record of a call that is over: its files, and how many seconds they hold."""
-        found = self._by_call.pop(call, [])
+        found = self._by_call.pop(call, None)
+        if found is None:
+            return (), 0.0
         return tuple(one.path for one in found), sum(one.seconds(now) for one in found)
 
     def digit(self, call: Call, leg: Leg, digit: str, now: float) -> None:
@@ -161,7 +164,7 @@ class Recorder:
             if leg is not None and (account := accounts.get(leg.device)) is not None:
                 said.append(account)
         strongest = max(said, key=lambda one: STRENGTH[one.record], default=None)
-        ordered = {"on": "always", "off": "off"}.get(call.visitor.record, "")  # by a menu
+        ordered = {"on": "always", "off": "off"}.get(call.met.record if call.met is not None else "", "")  # by a menu
         if strongest is None:
             return Rule(ordered or "off")
         return Rule(ordered or strongest.record, strongest.recording_format, strongest.recording_days)

@@ -187,7 +187,8 @@ class Revival:
             call.authority = board.directory.accounts.get(user) or Account(user)
         call.diversions = unpack(kept["diversions"]) if "diversions" in kept else ()
         call.path, call.path_at = list(call.path), list(call.path_at)
-        call.visitor.restore(kept.get("visitor", {}))
+        if "visitor" in kept:
+            call.visitor.restore(kept["visitor"])
         call.recipe, call.visited = tuple(call.recipe), tuple(call.visited)
         call.started += self._shift
         call.bridged_at, call.connected_at = self._time(call.bridged_at), self._time(call.connected_at)

@@ -137,7 +137,7 @@ class Storm:
         w.assert_idle()
         calls: Any = {event.call for event in w.switch.named("call.created")}
         assert calls == {event.call for event in w.switch.named("call.ended")}
-        assert w.switch.switch.lamps._parts == {} and w.switch.switch.lamps._where == {}
+        assert w.switch.switch.lamps._parts == {} and w.switch.switch.lamps._legs == {}
 
 
 @pytest.mark.parametrize("seed", range(12))
