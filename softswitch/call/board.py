@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Callable, Container, Sequence
 from dataclasses import dataclass
 from operator import attrgetter
@@ -150,7 +149,7 @@ class Board:
         self.watches: dict[str, list[Supervision]] = {}  # the account of a phone -> who watches it
         self.meetings: dict[str, Meeting] = {}
         self.leaving: dict[str, list[Leaving]] = {}  # legs that have transferred their call away, by account
-        self.by_account: Counter[str] = Counter()  # calls that an account has made
+        self.by_account: dict[str, int] = {}  # calls that an account has made
         self.changed: dict[Call, None] = {}  # since what a restart must know of them was last asked for
         self.standings: Standings = Nowhere()  # how waiting callers stand
         self.clips: Container[str] | None = None  # names that workers can play, None = not told
@@ -165,7 +164,7 @@ class Board:
         self._media_host = media_host
         self._places: dict[tuple[int, str, bool], Place] = {}
         self._terms: dict[tuple[str, str, str, int, int], Terms] = {}
-        self._devices: Counter[str] = Counter()
+        self._devices: dict[str, int] = {}  # legs outside the queues that occupy a device
         self._closing: dict[tuple[int, int], Closing] = {}
         self._exhausted = False
         self._missing: set[tuple[str, str]] = set()  # clips that somebody was told of
@@ -302,20 +301,21 @@ class Board:
 
     def occupy(self, device: str, kind: str) -> None:
         """A leg outside the queues begins on a device."""
-        self._devices[device] += 1
-        if self._devices[device] == 1 and not device.startswith(TRUNK):
+        legs = self._devices.get(device, 0)
+        self._devices[device] = legs + 1
+        if not legs and not device.startswith(TRUNK):
             self.out.append(DeviceBusy(device, kind))
 
     def vacate(self, device: str) -> None:
-        self._devices[device] -= 1
-        if not self._devices[device]:
-            del self._devices[device]
-            if not device.startswith(TRUNK):
-                self.out.append(DeviceFree(device))
+        legs = self._devices.pop(device) - 1
+        if legs:
+            self._devices[device] = legs
+        elif not device.startswith(TRUNK):
+            self.out.append(DeviceFree(device))
 
     def legs_on(self, trunk: str) -> int:
         """How many calls a trunk carries."""
-        return self._devices[TRUNK + trunk]
+        return self._devices.get(TRUNK + trunk, 0)
 
     def on_the_phone(self, device: str) -> bool:
         """Whether a phone of this account is in a call, or rings."""
@@ -446,9 +446,8 @@ class Board:
         """An account begins or ends a call. Those that come from outside are nobody's."""
         if not user:
             return
-        self.by_account[user] += change
-        if not self.by_account[user]:
-            del self.by_account[user]
+        if calls := self.by_account.pop(user, 0) + change:
+            self.by_account[user] = calls
 
     @property
     def idle(self) -> bool:

@@ -54,8 +54,8 @@ class Call:
     __slots__ = (
         "_caller", "_on_answer", "account", "authority", "board", "bridged_at", "caller_name", "caller_number",
         "connected_at", "context", "dialled", "diversions", "ended", "extra", "fork", "headers", "hidden", "holding",
-        "id", "intercom", "language", "lead", "legs", "max_forwards", "meeting", "met", "origin", "outcome", "path", "path_at", "peer",
-        "pressing", "reached", "recipe", "room", "runner", "secure", "shows", "started", "supervision", "talked",
+        "id", "intercom", "language", "lead", "legs", "max_forwards", "meeting", "met", "origin", "outcome", "path", "path_at",
+        "peer", "pressing", "reached", "recipe", "room", "runner", "secure", "shows", "started", "supervision", "talked",
         "transfers", "trunk", "unsettled", "visit", "visited", "watchers", "worker",
     )  # fmt: skip
 

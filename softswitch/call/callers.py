@@ -23,7 +23,7 @@ TIDY_EVERY: Final = 3_600.0  # seconds
 
 def canonical(number: str, country: str) -> str:
     """A caller's number in the one spelling for it: E.164 where it is a number of a country, else as it came."""
-    if number.startswith("+") or len(number) <= MAX_SHORT or not number.isascii():
+    if len(number) <= MAX_SHORT or number[0] == "+" or not number.isascii():
         return number
     return normalise(number, country) or number
 

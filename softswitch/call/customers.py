@@ -47,7 +47,7 @@ class Cards:
     # --- questions ---------------------------------------------------------------------------------------------------
 
     def by_number(self, number: str) -> Card | None:
-        customer = self._numbers.get(canonical(number, self.country)) if number else None
+        customer = self._numbers.get(canonical(number, self.country)) if number and self._numbers else None
         return self.card(customer) if customer is not None else None
 
     def by_value(self, name: str, value: str) -> Card | None:

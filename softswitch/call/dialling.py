@@ -11,14 +11,14 @@ from typing import TYPE_CHECKING, Final
 
 from softswitch.call.dialplan import EMERGENCY
 from softswitch.call.flow import Mark
-from softswitch.call.fork import Invitation
+from softswitch.call.fork import Fork, Invitation
 from softswitch.call.headers import Diversion, alert_line, party
 from softswitch.call.hunt import Hunt, Party, parties_of
 from softswitch.call.leaving import give_way
 from softswitch.call.leg import LegState
 from softswitch.call.only import Only
 from softswitch.call.owners import own_mailbox
-from softswitch.call.reach import OUTSIDE, dial_out, reach
+from softswitch.call.reach import OUTSIDE, dial_out
 from softswitch.call.routing import Destination, Refusal, parse, route, route_uri
 from softswitch.events import CallDiverted
 from softswitch.outside import TRUNK
@@ -26,7 +26,6 @@ from softswitch.outside import TRUNK
 if TYPE_CHECKING:
     from softswitch.call.board import Board
     from softswitch.call.call import Call
-    from softswitch.call.fork import Fork
     from softswitch.directory import Account, Directory
 
 TRANSFERRING: Final = "transferring"
@@ -69,7 +68,7 @@ def ring(call: Call, user: str, now: float, instance: str = "") -> None:
         call.not_reached(482, "loop", now)  # SIG-35: nobody calls oneself
         return
     phones = board.phones
-    urgent = call.caller.device.startswith(TRUNK) and phones.awaits_help(user, now)
+    urgent = caller.startswith(TRUNK) and phones.awaits_help(user, now)
     if not urgent and (target := phones.forward(account, "always")) and divert(call, account, "always", target, now):
         return
     if not urgent and disturbed(board, account, caller):
@@ -91,7 +90,7 @@ def ring(call: Call, user: str, now: float, instance: str = "") -> None:
             board, call, call, invitation, f"account:{user}", [own, *parties_of(account.follow_me)], timeout,
         )  # fmt: skip
     else:
-        call.fork = reach(board, call, call, invitation, Destination("account", user), timeout)
+        call.fork = Fork(board, call, call, invitation, None, timeout)
     call.fork.start(now)
 
 

@@ -77,8 +77,7 @@ def identify(call: Call, number: str) -> None:
 def enter(call: Call, destination: Destination, now: float) -> None:
     """Begin a call: by the announcement that stands at its number, or where the number leads."""
     found = call.board.desk.announcement(call.dialled, outside=bool(call.trunk))
-    plays = call.caller.offer is None or call.caller.understands
-    if found is None or not plays:
+    if found is None or not (call.caller.offer is None or call.caller.understands):
         call.start(destination, now)
         return
     then = parse(found.then) if found.then else destination

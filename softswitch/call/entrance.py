@@ -80,7 +80,7 @@ class Entrance:
         urgent = isinstance(destination, Destination) and destination.detail == EMERGENCY
         if isinstance(destination, Refusal) and replaced is None:
             self._refused(tx, message, guest, destination, now)
-        elif board.by_account[account.user] >= account.max_calls and not urgent:
+        elif board.by_account.get(account.user, 0) >= account.max_calls and not urgent:
             self._refused(tx, message, guest, Refusal(403, "too_many_calls"), now)
         else:
             guest.shows = preferred(message, account, board.directory.country)
@@ -125,7 +125,7 @@ class Entrance:
             self._refuse(tx, 422, now, refusal)
             return None
         offer = offer_of(board, message, self._refuse, tx, now, terms)
-        if offer is not None and offer.host and all((":" in offer.host) != (":" in host) for host in terms.hosts):
+        if offer is not None and offer.host and (":" in offer.host) not in [":" in host for host in terms.hosts]:
             self._refuse(tx, 488, now, f'Warning: 301 {terms.hosts[0]} "Incompatible network address formats"\r\n')
             return None
         return offer

@@ -135,7 +135,7 @@ class Leg:
     @property
     def up(self) -> bool:
         """Whether there is a session whose media can flow."""
-        return self.media.opened is not None and not self.gone
+        return self.media.opened is not None and not self.by
 
     @property
     def understands(self) -> bool:

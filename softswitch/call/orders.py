@@ -64,7 +64,7 @@ def originate(board: Board, account: str, number: str, by: str, by_itself: bool,
     asked = destination.kind == OUTSIDE and destination.detail != EMERGENCY
     if asked and (refusal := board.guard.refuses(destination.name, policy_of(found, board.directory))):
         return "", f"{account} may not call {number} ({refusal})"
-    if board.by_account[account] >= found.max_calls:
+    if board.by_account.get(account, 0) >= found.max_calls:
         return "", f"{account} is in {found.max_calls} calls already"
     media = board.allocate(now, spare=1)  # Where there is room for both.
     if media is None:
