@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import heapq
 from collections.abc import Hashable, Iterable, Sequence
-from typing import Generic, Protocol, TypeVar
+from typing import Any, Generic, Protocol, TypeVar
 
 K = TypeVar("K", bound=Hashable)
 
@@ -63,11 +63,6 @@ class Deadlines(Generic[K]):
     def clear(self, name: K) -> None:
         self._at.pop(name, None)
 
-    def clear_all(self, names: Iterable[K]) -> None:
-        at = self._at
-        for name in names:
-            at.pop(name, None)
-
     def at(self, name: K) -> float | None:
         """When `name` is due, or None if it is not set."""
         entry = self._at.get(name)
@@ -102,3 +97,15 @@ class Deadlines(Generic[K]):
         # Bound the memory of lazily cleared entries: never more than four times the live ones.
         self._heap = [entry for entry in self._heap if self._at.get(entry[2]) is entry]
         heapq.heapify(self._heap)
+
+
+class OwnedDeadlines(Deadlines[tuple[Any, str]]):
+    """Deadlines of many owners: a name is an owner and what it waits for."""
+
+    __slots__ = ()
+
+    def forget(self, owner: Any, kinds: Iterable[str]) -> None:
+        """Clear all of an owner that may be set."""
+        at = self._at
+        for kind in kinds:
+            at.pop((owner, kind), None)

@@ -46,7 +46,7 @@ class Drawn:
     """Entropy whose values are noted, and a clock of opening hours whose changes are."""
 
     def __init__(self, entropy: Entropy) -> None:
-        self.draws: list[Any] = []
+        self.draws: list[Any] = []  # where they are noted: the entry of the input that happens now
         self.asked = 0  # questions about opening hours in this input
         self._entropy = entropy
         self._open: dict[str, bool] = {}
@@ -92,7 +92,7 @@ class Tape:
         self.rankers: list[str] = []  # strategies of the site's own
         self.lost = 0  # inputs that nobody took in time
         self._drawn = drawn
-        self._entries: deque[list[Any]] = deque()
+        self._entries: deque[list[Any]] = deque()  # now, name, arguments, and one by one what was drawn
         self._first = 0  # number of the first entry that waits
         self._policy: dict[str, Any] = {}
         self._checked = -BUSY_SECONDS
@@ -105,18 +105,16 @@ class Tape:
 
     # --- recording -----------------------------------------------------------------------------------------------------
 
-    def note(self, now: float, name: str, arguments: Any) -> list[Any]:
+    def note(self, now: float, name: str, arguments: Any) -> None:
         """An input is about to happen."""
         drawn = self._drawn
-        draws: list[Any] = []
-        drawn.draws, drawn.asked = draws, 0
-        entry = [now, name, arguments, draws]
+        drawn.draws = entry = [now, name, arguments]
+        drawn.asked = 0
         self._entries.append(entry)
         if len(self._entries) > KEPT:
             self._entries.popleft()
             self._first += 1
             self.lost += 1
-        return entry
 
     def remember(self, policy: dict[str, Any]) -> None:
         """The policy that a checkpoint has to tell."""
@@ -223,7 +221,7 @@ def _getter(kind: type) -> tuple[str, Callable[[Any], tuple[Any, ...]], tuple[An
 
 def encoded(entry: list[Any]) -> list[Any]:
     """An entry as JSON values. Fields of an item that have their default, at the end, are left out."""
-    now, name, arguments, draws = entry
+    now, name, arguments, *draws = entry
     result: list[Any] = [now, name]
     if not name:
         kind = type(arguments)

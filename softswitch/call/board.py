@@ -35,7 +35,7 @@ from softswitch.effects import (
     Publish,
 )
 from softswitch.events import Event, LegEnded, MediaAlarm, PromptMissing
-from softswitch.machine import Deadlines
+from softswitch.machine import OwnedDeadlines
 from softswitch.outside import TRUNK, Trunk
 from softswitch.sip.listener import WILDCARDS, contact, is_loopback, literal, sent_by
 from softswitch.sip.trunks import Trunks
@@ -135,7 +135,7 @@ class Board:
         self.policy = policy
         self.out: list[object] = []
         self.pool = MediaPool(entropy, self.out)
-        self.deadlines: Deadlines[tuple[Any, str]] = Deadlines()
+        self.deadlines = OwnedDeadlines()
         self.calls: dict[str, Call] = {}
         self.legs: dict[str, Leg] = {}  # our tag -> the leg
         self.phones = Phones(self)
@@ -307,8 +307,8 @@ class Board:
             self.out.append(DeviceBusy(device, kind))
 
     def vacate(self, device: str) -> None:
-        legs = self._devices.pop(device) - 1
-        if legs:
+        legs = self._devices.pop(device, 0) - 1
+        if legs > 0:
             self._devices[device] = legs
         elif not device.startswith(TRUNK):
             self.out.append(DeviceFree(device))
@@ -390,8 +390,7 @@ class Board:
         self.recorder.account(call.id, now)
         for leg in [leg for leg in self.legs.values() if leg.call is call]:
             del self.legs[leg.id]
-            for kind in DEADLINES:
-                self.deadlines.clear((leg, kind))
+            self.deadlines.forget(leg, DEADLINES)
             self.keypad.forget(leg)
             if leg.occupies and not leg.gone:
                 self.vacate(leg.device)
@@ -413,8 +412,7 @@ class Board:
             if not leaving:
                 del self.leaving[device]
         if call.lead is not None:
-            for kind in LEADS:
-                self.deadlines.clear((call.lead, kind))
+            self.deadlines.forget(call.lead, LEADS)
         for offer in [offer for offer in self.offers.values() if offer.call is call]:
             del self.offers[offer.id]
             self.out.append(ConversationEnded(offer.id) if offer.talking else OfferFailed(offer.id, OfferResult.FAILED))
@@ -427,11 +425,9 @@ class Board:
             self.out.append(LeaveQueue(call.visit.caller, Outcome.FAILED))
         led = call.lead.fork if call.lead is not None else None
         for fork in (call.fork, led, *(offer.fork for offer in (call.visit.offers.values() if call.visit else ()))):
-            for kind in ("attempt", "group", "silence", "flow", "asked"):
-                for one in (fork, *(fork.parts if fork is not None else ())):
-                    self.deadlines.clear((one, kind))
-        for kind in ("flow", "pressing"):
-            self.deadlines.clear((call, kind))
+            for one in (fork, *(fork.parts if fork is not None else ())):
+                self.deadlines.forget(one, ("attempt", "group", "silence", "flow", "asked"))
+        self.deadlines.forget(call, ("flow", "pressing"))
         if self.calls.pop(call.id, None) is not None:
             self.count(call.account.user, -1)
 

@@ -530,7 +530,7 @@ class Call:
         board.undisturbed.discard(self)
         if self.runner is not None:
             self.runner.stop()
-        board.deadlines.clear_all(((self, "flow"), (self, "pressing")))
+        board.deadlines.forget(self, ("flow", "pressing"))
         if self.lead is not None:
             self.lead.end(now)
         if self.fork is not None:

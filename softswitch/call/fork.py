@@ -182,8 +182,7 @@ class Fork:
 
     def _next_group(self, now: float) -> None:
         deadlines = self.board.deadlines
-        deadlines.clear((self, "silence"))
-        deadlines.clear((self, "group"))
+        deadlines.forget(self, ("silence", "group"))
         while self.groups:
             group = self.groups.pop(0)
             if self.groups:
@@ -264,7 +263,7 @@ class Fork:
         self.owner.fork_failed(self, status, cause, now)
 
     def _clear(self) -> None:
-        self.board.deadlines.clear_all([(self, kind) for kind in KINDS])
+        self.board.deadlines.forget(self, KINDS)
 
 
 _q = attrgetter("q")

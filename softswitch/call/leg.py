@@ -512,7 +512,7 @@ class Leg:
         self.status = self.status or status
         self.gone_at = now
         board = self.board
-        board.deadlines.clear_all([(self, name) for name in DEADLINES])
+        board.deadlines.forget(self, DEADLINES)
         board.keypad.forget(self)
         if self.occupies:
             if self.occupies == "recall" and self.answered_at and self.call.visit is not None:
