@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
+import secrets
 import signal
 import time
 from collections.abc import Callable, Collection, Coroutine
@@ -13,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from media.control import Alarm, Failed, Ready, Stopped, WorkerEvent
 from softswitch import host, logs, plugins, sounds, strategies, takeover, uploads
+from softswitch.api.feed import Feed
 from softswitch.call.revival import Taken
 from softswitch.config import Config
 from softswitch.console import Console
@@ -35,6 +37,7 @@ from softswitch.entropy import SystemEntropy
 from softswitch.errands import Errands
 from softswitch.errors import SoftswitchError, StoreError
 from softswitch.facilities import Facilities
+from softswitch.following import Audience, JournalPast
 from softswitch.housekeeping import BANS_STATE, ENGINE_STATE, LAST_CALLS_STATE, SUBSCRIPTIONS_STATE, Housekeeping
 from softswitch.mediaplane import MediaPlane, share_ports
 from softswitch.net.address import is_loopback
@@ -114,6 +117,7 @@ class Daemon:
         config = self.config
         host.raise_file_limit()
         asyncio.get_running_loop().set_exception_handler(self._loop_fault)
+        self.feed = Feed(JournalPast(self))
         self.console = Console(config.paths.socket, Operations(self).handlers(), self.faults)
         limits = Limits(connections=config.limits.connections, connections_per_host=config.limits.connections_per_host)
         self.certificates = host.certificates(config)
@@ -188,7 +192,9 @@ class Daemon:
         self.site = snapshot.directory
         self.directory = self.completed(self.site)
         self.opening = Opening(self.directory, snapshot.calendars, time.time)
-        self.publisher = Publisher(self.store.publish, self.console, snapshot.next_seq, self.trace.leg)
+        self.publisher = Publisher(
+            self.store.publish, Audience(self.console, self.feed), snapshot.next_seq, self.trace.leg
+        )
         self.switch = Switch(
             self.directory,
             host.listeners(config, self.network.listeners),
@@ -316,8 +322,14 @@ class Daemon:
         from softswitch.net.bind import open_tcp
 
         sock = open_tcp(*listen, key="http.listen")
-        self._http = HttpServer(sock, Operations(self), self.faults, token=self.config.http.token)
+        operations = Operations(self)
+        self._http = HttpServer(
+            sock, operations, self.feed, self._session_key, self.faults, token=self.config.http.token
+        )
         stack.push_async_callback(self._http.close)
+
+    async def _session_key(self) -> bytes:
+        return bytes.fromhex(await self.store.key("sessions", lambda: secrets.token_hex(32)))
 
     # --- what the listeners tell (net.udp.Upcall) ------------------------------------------------------------------
 

@@ -21,7 +21,9 @@ from softswitch.toml import toml_value
 T = TypeVar("T")
 
 SHOWN: Final = 60  # characters of a wrong value that an error repeats
-SECRET_KEYS: Final = frozenset({"password", "ha1_md5", "ha1_sha256", "pin", "moderator_pin", "token", "secret"})
+SECRET_KEYS: Final = frozenset(
+    {"password", "ha1_md5", "ha1_sha256", "pin", "moderator_pin", "token", "secret", "digest"}
+)
 
 
 class Rule(NamedTuple):

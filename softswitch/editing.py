@@ -6,12 +6,14 @@ Each operation takes the site in force and gives the site to put in its place (N
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, replace
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
+from softswitch import editing_people
 from softswitch.directory import Account, Directory
+from softswitch.edit import Edit, EditError, existing
 from softswitch.entropy import SystemEntropy
-from softswitch.errors import ConfigError, SoftswitchError
+from softswitch.errors import ConfigError
 from softswitch.store.clips import Clips
 from softswitch.store.objects import natural
 from softswitch.store.passwords import SHORTEST, digests, generate_password
@@ -19,25 +21,6 @@ from softswitch.store.site import check_site, diff_sites, export_site, parse_sit
 
 if TYPE_CHECKING:
     from softswitch.store.records import SiteVersion
-
-
-class EditError(SoftswitchError):
-    """The change cannot be made; `hint` says what to do. `kind`: "failed" | "unknown"."""
-
-    def __init__(self, message: str, hint: str = "", *, kind: str = "failed") -> None:
-        super().__init__(message)
-        self.hint = hint
-        self.kind = kind
-
-
-@dataclass(slots=True)
-class Edit:
-    """What an operation wants: a new site, and its answer. `tried`: the site that a dry run would put in force."""
-
-    result: dict[str, Any]
-    site: Directory | None = None
-    comment: str = ""
-    tried: Directory | None = None
 
 
 def apply(
@@ -56,11 +39,11 @@ def apply(
 
 def export(site: Directory | None, clips: Clips | None, *, secrets: bool = True) -> Edit:
     """The site in force as site.toml."""
-    return Edit({"text": export_site(_existing(site), secrets=secrets)})
+    return Edit({"text": export_site(existing(site), secrets=secrets)})
 
 
 def account_list(site: Directory | None, clips: Clips | None) -> Edit:
-    accounts = sorted(_existing(site).accounts.values(), key=lambda one: natural(one.user))
+    accounts = sorted(existing(site).accounts.values(), key=lambda one: natural(one.user))
     rows = [
         {
             "user": one.user,
@@ -76,7 +59,7 @@ def account_list(site: Directory | None, clips: Clips | None) -> Edit:
 
 def account_add(site: Directory | None, clips: Clips | None, *, user: str, name: str = "", password: str = "") -> Edit:
     """A new account, with a generated password unless one is given."""
-    current = _existing(site)
+    current = existing(site)
     if user in current.accounts:
         raise EditError(f"Account {user!r} exists.", f"A new password for it: softswitch account passwd {user}")
     password = _password(password)
@@ -86,7 +69,7 @@ def account_add(site: Directory | None, clips: Clips | None, *, user: str, name:
 
 def account_passwd(site: Directory | None, clips: Clips | None, *, user: str, password: str = "") -> Edit:
     """A new password for an account; its phone must be given it too."""
-    current = _existing(site)
+    current = existing(site)
     old = _account(current, user)
     password = _password(password)
     md5, sha256 = digests(user, current.domain, password)
@@ -97,7 +80,7 @@ def account_passwd(site: Directory | None, clips: Clips | None, *, user: str, pa
 
 def account_remove(site: Directory | None, clips: Clips | None, *, user: str) -> Edit:
     """Remove an account that no agent uses as a device."""
-    current = _existing(site)
+    current = existing(site)
     account = _account(current, user)
     users = [agent.name for agent in current.agents.values() if agent.device == user]
     if users:
@@ -115,7 +98,7 @@ def music_set(
     site: Directory | None, clips: Clips | None, *, name: str, files: list[str], queue: str = ""
 ) -> Edit:  # fmt: skip
     """Let a class of music be these files, and a queue play it. Without files the class is removed."""
-    current = _existing(site)
+    current = existing(site)
     if queue and queue not in current.queues:
         raise EditError(
             f"There is no queue {queue!r}.", f"There are: {', '.join(sorted(current.queues))}.", kind="unknown"
@@ -152,7 +135,7 @@ async def rollback(
 
     What was in force is never refused. What is wrong with it today (a prompt that was deleted since) is told.
     """
-    current = _existing(site)
+    current = existing(site)
     wanted = version or current.version - 1
     if wanted < 1:
         raise EditError("There is no version before this one.", "See: softswitch history", kind="unknown")
@@ -195,13 +178,8 @@ OPERATIONS: Final[Mapping[str, Callable[..., Edit]]] = {
     "account_passwd": account_passwd,
     "account_remove": account_remove,
     "music_set": music_set,
+    **editing_people.OPERATIONS,
 }
-
-
-def _existing(site: Directory | None) -> Directory:
-    if site is None:
-        raise EditError("There is no site in the database yet.", "Give it one: softswitch apply site.toml")
-    return site
 
 
 def _account(site: Directory, user: str) -> Account:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import inspect
 import os
 import resource
 import time
@@ -32,6 +33,7 @@ from softswitch.trace import masked, summary_of, without_secrets
 
 if TYPE_CHECKING:
     from softswitch.daemon import Daemon
+    from softswitch.directory import Directory
     from softswitch.store.records import RecordingRecord
 
 Values = dict[tuple[str, ...], float]
@@ -51,6 +53,7 @@ class Operations:
 
     def __init__(self, daemon: Daemon) -> None:
         self._daemon = daemon
+        self._handlers = self.handlers()
 
     def handlers(self) -> dict[str, Callable[..., Any]]:
         return {
@@ -90,6 +93,15 @@ class Operations:
             **QueueOperations(self._daemon).handlers(),
             **CallbackOperations(self._daemon).handlers(),
         }
+
+    @property
+    def site(self) -> Directory:
+        return self._daemon.site
+
+    async def order(self, command: str, **arguments: Any) -> Any:
+        """Carry out a command by its name, for the pages."""
+        result = self._handlers[command](**arguments)
+        return await result if inspect.isawaitable(result) else result
 
     # --- looking -----------------------------------------------------------------------------------------------------
 
@@ -200,21 +212,23 @@ class Operations:
 
     # --- steering ----------------------------------------------------------------------------------------------------
 
-    def ban(self, source: str, seconds: float, reason: str = "by hand") -> dict[str, Any]:
+    def ban(self, source: str, seconds: float, reason: str = "by hand", by: str = "cli") -> dict[str, Any]:
         place = _place(source)
-        ban = self._daemon.input("ban", self._daemon.switch.guard.ban, place, reason, seconds, "cli")
+        ban = self._daemon.input("ban", self._daemon.switch.guard.ban, place, reason, seconds, by)
         return _ban_row(ban, time.monotonic())
 
-    def unban(self, source: str = "") -> int:
+    def unban(self, source: str = "", by: str = "cli") -> int:
         """Lift one ban, or all; how many there were."""
         daemon = self._daemon
         places = [_place(source)] if source else [ban.place for ban in daemon.switch.bans.in_force(time.monotonic())]
-        lifted: int = daemon.input("unban", daemon.switch.guard.unban, places, "cli")
+        lifted: int = daemon.input("unban", daemon.switch.guard.unban, places, by)
         if source and not lifted:
             raise ConsoleError(f"{source} is not banned.", "See: softswitch bans", kind="unknown")
         return lifted
 
-    def agent(self, name: str, verb: str, reason: str = "", device: str = "") -> dict[str, Any]:
+    def agent(
+        self, name: str, verb: str, reason: str = "", device: str = "", by: str = "cli"
+    ) -> dict[str, Any]:  # fmt: skip
         daemon = self._daemon
         if verb not in VERBS:
             raise ConsoleError(f"There is no {verb!r} for an agent.", f"One of: {', '.join(VERBS)}.")
@@ -222,7 +236,7 @@ class Operations:
             raise _unknown("agent", name, list(daemon.directory.agents))
         if device and device not in daemon.directory.accounts:
             raise ConsoleError(f"There is no account {device!r}.", "See: softswitch account list.", kind="unknown")
-        command = AgentCommand(name, verb, reason=reason, device=device, actor="cli")
+        command = AgentCommand(name, verb, reason=reason, device=device, actor=by)
         refusal = daemon.input("agent", daemon.switch.agent_command, command)
         if refusal:
             raise ConsoleError(f"{name} cannot {verb.replace('_', ' ')}: {refusal}.", "See: softswitch agent list")
@@ -260,18 +274,18 @@ class Operations:
         """Mailboxes and their messages (`voicemail.Voicemail.command`)."""
         return await self._daemon.voicemail.command(verb, **options)
 
-    def record(self, call: str, verb: str) -> dict[str, Any]:
+    def record(self, call: str, verb: str, by: str = "cli") -> dict[str, Any]:
         """Start, stop, pause or resume the recording of a call."""
         daemon = self._daemon
         if verb not in RECORD_VERBS:
             raise ConsoleError(f"There is no {verb!r} for a recording.", f"One of: {', '.join(RECORD_VERBS)}.")
-        refusal = daemon.input("record", daemon.switch.record, call, verb, "cli")
+        refusal = daemon.input("record", daemon.switch.record, call, verb, by)
         if refusal:
             kind = "unknown" if refusal == NO_CALL else "failed"
             raise ConsoleError(f"{call}: {refusal}.", "See the calls with: softswitch calls", kind=kind)
         return {"call": call, "verb": verb}
 
-    def spy(self, call: str, account: str, mode: str = "listen") -> dict[str, Any]:
+    def spy(self, call: str, account: str, mode: str = "listen", by: str = "cli") -> dict[str, Any]:
         """Ring an account's phone; whoever answers supervises the call."""
         daemon = self._daemon
         if mode not in MODES:
@@ -279,7 +293,7 @@ class Operations:
         self._known_call(call)
         if account not in daemon.directory.accounts:
             raise _unknown("account", account, list(daemon.directory.accounts))
-        refusal = daemon.input("spy", daemon.switch.spy, call, account, mode, "cli")
+        refusal = daemon.input("spy", daemon.switch.spy, call, account, mode, by)
         if refusal:
             raise ConsoleError(
                 f"{account} cannot supervise {call}: {refusal}.",
@@ -321,14 +335,14 @@ class Operations:
             raise ConsoleError(f"{call}: {verb} cannot be done: {refusal}.", "See the calls with: softswitch calls")
         return {"call": call, "verb": verb}
 
-    def conference(self, name: str, verb: str, call: str = "") -> dict[str, Any]:
+    def conference(self, name: str, verb: str, call: str = "", by: str = "cli") -> dict[str, Any]:
         """Lock or unlock a conference; mute, unmute or remove a member, or all of them."""
         daemon = self._daemon
         if verb not in CONFERENCE_VERBS:
             raise ConsoleError(f"There is no {verb!r} for a conference.", f"One of: {', '.join(CONFERENCE_VERBS)}.")
         if name not in daemon.directory.conferences:
             raise _unknown("conference", name, list(daemon.directory.conferences))
-        refusal = daemon.input("conference", daemon.switch.conference, name, verb, call, "cli")
+        refusal = daemon.input("conference", daemon.switch.conference, name, verb, call, by)
         if refusal:
             raise ConsoleError(f"{name} cannot be changed: {refusal}.", "See: softswitch conference list")
         return _only(self.conferences(), "conference", name)

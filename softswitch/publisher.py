@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from datetime import UTC, datetime
-from typing import Any, Protocol
 
 from softswitch import logs
 from softswitch.acd.chronicle import Chronicle
 from softswitch.effects import Publish
 from softswitch.events import Event, LegStarted
+from softswitch.following import Followers, line_of
 
 # Events that the log tells at the standard level; all are in the journal.
 LOGGED = {
@@ -40,14 +39,6 @@ STATEFUL = frozenset(
 )
 
 log = logs.get_logger()
-
-
-class Followers(Protocol):
-    """Who watches events live (`console.Console`)."""
-
-    @property
-    def followed(self) -> bool: ...
-    def publish(self, line: dict[str, Any]) -> None: ...
 
 
 class Publisher:
@@ -92,8 +83,7 @@ class Publisher:
         if name in STATEFUL:
             self.state_changed = True
         if self._followers.followed:
-            stamp = datetime.fromtimestamp(wall, UTC).isoformat(timespec="milliseconds")
-            self._followers.publish({"seq": seq, "time": stamp, "event": name, **event.as_dict()})
+            self._followers.publish(line_of(seq, wall, name, event.as_dict()))
         level = LOGGED.get(name)
         if level is not None and not logs.full(name, level):
             fields = {key: value for key, value in event.as_dict().items() if value not in ("", None, ())}

@@ -77,7 +77,7 @@ class Reloading:
         except CertificateError as error:
             log.error("certificates not renewed", error=str(error), hint=error.hint)
 
-    async def edit(self, operation: str, options: dict[str, Any]) -> dict[str, Any]:
+    async def edit(self, operation: str, options: dict[str, Any], by: str = "cli") -> dict[str, Any]:
         """Carry out an operation of `editing` and put its result in force at once. Raises SoftswitchError."""
         daemon = self._daemon
         async with self._reloading:
@@ -88,9 +88,9 @@ class Reloading:
                 result |= await self._preview(done.tried)
             if done.site is not None:
                 applied = await daemon.store.apply_site(
-                    done.site, actor="cli", comment=done.comment, expected=daemon.site.version
+                    done.site, actor=by, comment=done.comment, expected=daemon.site.version
                 )
-                await self.take(applied.directory, "cli")
+                await self.take(applied.directory, by)
                 result["version"] = applied.version
             return result
 

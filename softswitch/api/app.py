@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
-import hmac
-from collections.abc import Awaitable, Callable, Iterator
-from typing import Any
+import time
+from collections.abc import Iterator
 
 from fastapi import FastAPI, Request, Response
+from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse, PlainTextResponse
 from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.exposition import CONTENT_TYPE_LATEST
+from starlette.exceptions import HTTPException
 
 import softswitch
+from softswitch.api import live, looking, session, steering
+from softswitch.api.auth import Gate, Throttle
+from softswitch.api.feed import Feed
+from softswitch.api.guard import Anybody, Guard
 from softswitch.api.source import Readiness, Source
-
-OPEN_PATHS = frozenset({"/healthz", "/readyz"})  # A load balancer has no token, and learns nothing but yes or no.
+from softswitch.errors import ConfigError, SoftswitchError
 
 
 class Collector:
@@ -36,67 +40,59 @@ class Collector:
             yield family
 
 
-def build(source: Source, *, token: str = "", hosts: frozenset[str] = frozenset()) -> FastAPI:
-    """The application. `token`: what `Authorization: Bearer` must carry ("" on loopback only).
+def build(source: Source, feed: Feed, *, key: bytes, token: str = "", hosts: frozenset[str] = frozenset()) -> FastAPI:
+    """The application. `key`: 32 secret bytes that outlive a restart; `token`: that of the operator ("" on loopback only).
 
-    Pages of other origins are refused in any case.
-
-    `hosts`: names by which we may be addressed without a token, so that a web page of a stranger cannot read us through
-    the visitor's browser (DNS rebinding).
+    `hosts`: names by which we may be addressed without saying who one is, so that a web page of a stranger cannot read us
+    through the visitor's browser (DNS rebinding). Pages of other origins are refused in any case.
     """
-    app = FastAPI(title="softswitch", version=softswitch.__version__, docs_url=None, redoc_url=None)
+    app = FastAPI(
+        title="softswitch",
+        version=softswitch.__version__,
+        summary="Calls, queues and agents of one switch",
+        docs_url=None,
+        redoc_url=None,
+        openapi_url="/api/openapi.json",
+        responses={code: {"description": text} for code, text in PROBLEMS.items()},
+    )
     registry = CollectorRegistry(auto_describe=False)
     registry.register(Collector(source))
-    expected = f"Bearer {token}".encode()
+    gate = Gate(lambda: source.site, key, time.time, token)
+    guard = Guard(gate, hosts)
+    app.middleware("http")(guard)
+    app.add_exception_handler(SoftswitchError, _refused)
+    app.add_exception_handler(HTTPException, _turned_down)
+    app.add_exception_handler(RequestValidationError, _invalid)
 
-    @app.middleware("http")
-    async def guard(request: Request, call_next: Callable[[Request], Awaitable[Response]]) -> Response:
-        if request.url.path not in OPEN_PATHS:
-            if _is_foreign(request):
-                return JSONResponse({"error": "foreign origin"}, 403)
-            if token:
-                given = request.headers.get("authorization", "").encode("latin-1", "replace")
-                if not hmac.compare_digest(given, expected):
-                    return JSONResponse({"error": "a token is required"}, 401, {"WWW-Authenticate": "Bearer"})
-            elif hosts and _host(request) not in hosts:
-                return JSONResponse({"error": "unknown host name"}, 421)
-        return await call_next(request)
-
-    @app.get("/healthz")
+    @app.get("/healthz", tags=["health"])
     async def healthz() -> Response:
         """The loop turns, the listeners listen, the media workers live."""
         return _verdict(source.healthy())
 
-    @app.get("/readyz")
+    @app.get("/readyz", tags=["health"])
     async def readyz() -> Response:
         """New calls are welcome."""
         return _verdict(source.ready())
 
-    @app.get("/metrics")
-    async def metrics() -> Response:
+    @app.get("/metrics", tags=["health"])
+    async def metrics(who: Anybody) -> Response:
+        """Figures for Prometheus."""
         return Response(generate_latest(registry), media_type=CONTENT_TYPE_LATEST)
 
-    @app.get("/api/status")
-    async def status() -> dict[str, Any]:
-        return source.status()
-
-    @app.get("/api/calls")
-    async def calls() -> list[dict[str, Any]]:
-        return source.calls()
-
-    @app.get("/api/queues")
-    async def queues() -> list[dict[str, Any]]:
-        return source.queues()
-
-    @app.get("/api/agents")
-    async def agents() -> list[dict[str, Any]]:
-        return source.agents()
-
-    @app.get("/api/registrations")
-    async def registrations() -> list[dict[str, Any]]:
-        return source.registrations()
-
+    app.include_router(session.routes(source, gate, Throttle(time.monotonic)))
+    app.include_router(looking.routes(source))
+    app.include_router(steering.routes(source))
+    app.include_router(live.routes(source, guard, feed))
     return app
+
+
+PROBLEMS = {
+    401: "It is not known who asks.",
+    403: "Not for this role, or not from this page.",
+    404: "There is no such thing, or it is not for whoever asks.",
+    409: "It cannot be done now; the answer says why, and what to do.",
+    422: "The request does not say what is wanted.",
+}
 
 
 def _verdict(readiness: Readiness) -> Response:
@@ -104,14 +100,21 @@ def _verdict(readiness: Readiness) -> Response:
     return PlainTextResponse(text, 200 if readiness.ready else 503)
 
 
-def _is_foreign(request: Request) -> bool:
-    """Whether a page of another origin asks (RFC 6454). A proxy may have taken TLS off, so the scheme does not count."""
-    origin = request.headers.get("origin")
-    return origin is not None and origin.partition("://")[2].lower() != request.headers.get("host", "").lower()
+async def _refused(request: Request, error: Exception) -> Response:
+    """What the switch does not do: the reason, and what to do instead, as the command line tells them."""
+    if isinstance(error, ConfigError):
+        problems = [str(one) for one in getattr(error, "problems", ())] or [str(error)]
+        return JSONResponse({"error": problems[0], "problems": problems}, 422)
+    status = 404 if getattr(error, "kind", "") == "unknown" else 409
+    return JSONResponse({"error": str(error), "hint": getattr(error, "hint", "")}, status)
 
 
-def _host(request: Request) -> str:
-    host = request.headers.get("host", "")
-    if host.startswith("["):
-        return host[1:].partition("]")[0].lower()
-    return host.partition(":")[0].lower()
+async def _turned_down(request: Request, error: Exception) -> Response:
+    assert isinstance(error, HTTPException)
+    return JSONResponse({"error": error.detail}, error.status_code, error.headers)
+
+
+async def _invalid(request: Request, error: Exception) -> Response:
+    assert isinstance(error, RequestValidationError)
+    problems = [f"{'.'.join(str(part) for part in one['loc'][1:])}: {one['msg']}" for one in error.errors()]
+    return JSONResponse({"error": problems[0], "problems": problems}, 422)

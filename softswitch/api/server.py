@@ -9,9 +9,10 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import socket
-from collections.abc import Callable, Iterator
-from typing import TYPE_CHECKING
+from collections.abc import Awaitable, Callable, Iterator
+from typing import TYPE_CHECKING, Any
 
+from softswitch.api.feed import Feed
 from softswitch.api.source import Source
 
 if TYPE_CHECKING:
@@ -26,10 +27,20 @@ class HttpServer:
     """Waits on a listening socket; starts the web framework when somebody connects."""
 
     def __init__(
-        self, sock: socket.socket, source: Source, fault: Callable[[str, Exception], None], *, token: str = ""
+        self,
+        sock: socket.socket,
+        source: Source,
+        feed: Feed,
+        key: Callable[[], Awaitable[bytes]],
+        fault: Callable[[str, Exception], None],
+        *,
+        token: str = "",
     ) -> None:
+        """`key`: 32 secret bytes that outlive a restart; sessions are sealed with them."""
         self.socket = sock
         self._source = source
+        self._feed = feed
+        self._key = key
         self._fault = fault
         self._token = token
         self._server: uvicorn.Server | None = None
@@ -46,12 +57,13 @@ class HttpServer:
 
     async def _run(self) -> None:
         try:
-            self._server = await asyncio.to_thread(self._make)
+            key = await self._key()
+            self._server = await asyncio.to_thread(self._make, key)
             await self._server.serve(sockets=[self.socket])
         except Exception as error:
             self._fault("http", error)
 
-    def _make(self) -> uvicorn.Server:
+    def _make(self, key: bytes) -> uvicorn.Server:
         import uvicorn
         from uvicorn.protocols.http.h11_impl import H11Protocol
 
@@ -61,13 +73,18 @@ class HttpServer:
             """Cuts whoever holds a connection without asking for anything: uvicorn itself waits for ever."""
 
             answered: object = None
+            upgraded = False
 
             def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
                 super().connection_made(transport)
                 self.loop.call_later(PATIENCE, self.look)
 
+            def handle_websocket_upgrade(self, *arguments: Any) -> None:
+                self.upgraded = True
+                super().handle_websocket_upgrade(*arguments)
+
             def look(self) -> None:
-                if self.transport.is_closing():
+                if self.transport.is_closing() or self.upgraded:
                     return
                 cycle = self.cycle
                 if cycle is None or (cycle.response_complete and cycle is self.answered):
@@ -84,8 +101,9 @@ class HttpServer:
         host = self.socket.getsockname()[0]
         hosts = frozenset() if self._token else LOOPBACK_NAMES | {host}
         config = uvicorn.Config(
-            build(self._source, token=self._token, hosts=hosts),
-            log_config=None, access_log=False, lifespan="off", server_header=False, ws="none",
+            build(self._source, self._feed, key=key, token=self._token, hosts=hosts),
+            log_config=None, access_log=False, lifespan="off", server_header=False, ws="websockets-sansio",
+            ws_max_size=4_096, ws_ping_interval=20.0, ws_ping_timeout=20.0,
             timeout_keep_alive=30, limit_concurrency=CONNECTIONS, http=Protocol, h11_max_incomplete_event_size=16_384,
         )  # fmt: skip
         return Server(config)

@@ -6,6 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
+from softswitch.directory import Directory
+
 
 @dataclass(slots=True, frozen=True)
 class Sample:
@@ -27,7 +29,7 @@ class Readiness:
 
 
 class Source(Protocol):
-    """The daemon as the pages see it. Every method is cheap and runs in the loop."""
+    """The daemon as the pages see it. Every method but `order` is cheap and runs in the loop."""
 
     def healthy(self) -> Readiness: ...
     def ready(self) -> Readiness: ...
@@ -37,3 +39,12 @@ class Source(Protocol):
     def agents(self) -> list[dict[str, Any]]: ...
     def registrations(self) -> list[dict[str, Any]]: ...
     def samples(self) -> Sequence[Sample]: ...
+
+    @property
+    def site(self) -> Directory:
+        """The site in force."""
+        ...
+
+    async def order(self, command: str, **arguments: Any) -> Any:
+        """Carry out a command of the console (`operations`). Raises SoftswitchError."""
+        ...

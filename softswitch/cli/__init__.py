@@ -51,6 +51,8 @@ COMMANDS = {
     "survey": "customers",
     "menus": "menus",
     "account": "site",
+    "user": "people",
+    "token": "people",
     "apply": "site",
     "export": "site",
     "history": "site",
@@ -72,7 +74,7 @@ click.rich_click.COMMAND_GROUPS = {
              "attach", "reload",
          ]},
         {"name": "The front desk", "commands": ["hours", "outage", "callers", "customers", "survey", "menus"]},
-        {"name": "Change the site", "commands": ["account", "apply", "export", "prompt", "history", "rollback"]},
+        {"name": "Change the site", "commands": ["account", "user", "token", "apply", "export", "prompt", "history", "rollback"]},
         {"name": "Plan", "commands": ["report", "plan", "sim"]},
     ]
 }  # fmt: skip

@@ -80,7 +80,7 @@ def _show_accounts(rows: list[dict[str, Any]]) -> None:
 @json_option
 def account_add(user: str, name: str, password_stdin: bool, config: Path | None, as_json: bool) -> None:
     """Add an account; the generated password is shown once."""
-    made = edit(config, "account_add", user=user, name=name, password=_password(password_stdin))
+    made = edit(config, "account_add", user=user, name=name, password=given_password(password_stdin))
     emit(made, as_json, lambda one: _show_password(one, given=password_stdin))
 
 
@@ -91,7 +91,7 @@ def account_add(user: str, name: str, password_stdin: bool, config: Path | None,
 @json_option
 def account_passwd(user: str, password_stdin: bool, config: Path | None, as_json: bool) -> None:
     """Give an account a new password; it is shown once."""
-    made = edit(config, "account_passwd", user=user, password=_password(password_stdin))
+    made = edit(config, "account_passwd", user=user, password=given_password(password_stdin))
     emit(made, as_json, lambda one: _show_password(one, given=password_stdin))
 
 
@@ -105,7 +105,7 @@ def account_remove(user: str, config: Path | None, as_json: bool) -> None:
     emit(gone, as_json, lambda one: click.echo(f"{one['user']} is removed."))
 
 
-def _password(from_stdin: bool) -> str:
+def given_password(from_stdin: bool) -> str:
     # Never from the command line: every user of the machine could read it there.
     if not from_stdin:
         return ""

@@ -47,6 +47,7 @@ from softswitch.directory.menus import (
     SurveyStep,
     SwitchStep,
 )
+from softswitch.directory.people import Token, User
 from softswitch.directory.queues import Agent, Membership, Need, Queue, StrategyRule
 from softswitch.directory.rooms import Conference, Mailbox
 from softswitch.directory.site import Directory
@@ -105,5 +106,7 @@ __all__ = [
     "Surge",
     "SurveyStep",
     "SwitchStep",
+    "Token",
+    "User",
     "feature_of",
 ]

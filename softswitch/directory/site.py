@@ -11,6 +11,7 @@ from softswitch.directory.features import DEFAULT_CALL_CODES, DEFAULT_FEATURE_CO
 from softswitch.directory.groups import Group, Parking
 from softswitch.directory.hours import Hours
 from softswitch.directory.menus import Menu, Number
+from softswitch.directory.people import Token, User
 from softswitch.directory.queues import Agent, Queue
 from softswitch.directory.rooms import Conference, Mailbox
 from softswitch.outside import ANYWHERE, EMERGENCY, Policy, Route, Trunk
@@ -56,6 +57,8 @@ class Directory:
     screenings: Mapping[str, Screening] = field(default_factory=dict)
     outages: Mapping[str, Outage] = field(default_factory=dict)
     notices: Mapping[str, Notice] = field(default_factory=dict)
+    users: Mapping[str, User] = field(default_factory=dict)
+    tokens: Mapping[str, Token] = field(default_factory=dict)
     timezone: str = "Europe/Warsaw"  # of what is said and counted by days; opening hours have their own
     show_customers: bool = True  # phones show the name on a customer's card, where it says one
     emergency: tuple[str, ...] = ()  # numbers that are never refused; () = those of the country

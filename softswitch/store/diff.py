@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from softswitch.directory import Directory
-from softswitch.store.objects import HA1, KINDS, PINS, TRUNK_PASSWORD, natural, to_objects
+from softswitch.store.objects import DIGESTS, KINDS, PINS, TRUNK_PASSWORD, natural, to_objects
 from softswitch.toml import toml_value
 
 PASSWORD: Final = TRUNK_PASSWORD[1]
@@ -51,10 +51,10 @@ def diff_objects(
 def _details(old: Mapping[str, Any], new: Mapping[str, Any]) -> Iterator[str]:
     if old.get(PASSWORD) != new.get(PASSWORD):
         yield "password changed" if old.get(PASSWORD) else "password set"
-    if any(old.get(one) != new.get(one) for one in HA1):
-        yield "password changed" if any(old.get(one) for one in HA1) else "password set"
+    if any(old.get(one) != new.get(one) for one in DIGESTS):
+        yield "password changed" if any(old.get(one) for one in DIGESTS) else "password set"
     for key in dict.fromkeys((*old, *new)):
-        if key in HA1 or key == PASSWORD or old.get(key) == new.get(key):
+        if key in DIGESTS or key == PASSWORD or old.get(key) == new.get(key):
             continue
         if key in PINS:
             yield "pin changed"

@@ -40,11 +40,14 @@ from softswitch.directory import (
     Parking,
     Queue,
     Screening,
+    Token,
+    User,
 )
 from softswitch.outside import Policy, Rewrite, Route, Trunk
 from softswitch.store import hours_text
 from softswitch.store.entry_objects import ENTRY_RULES
 from softswitch.store.menu_objects import MENU_RULES
+from softswitch.store.people_objects import PEOPLE_RULES
 from softswitch.store.queue_objects import QUEUE_RULES
 from softswitch.store.rules import (
     CODEC_LIST,
@@ -80,6 +83,8 @@ NAMED: Final[Mapping[str, tuple[str, type, str]]] = {
     "screening": ("screenings", Screening, "name"),
     "outage": ("outages", Outage, "name"),
     "notice": ("notices", Notice, "name"),
+    "user": ("users", User, "name"),
+    "token": ("tokens", Token, "name"),
 }
 ALWAYS: Final = ("domain", "language", "country", "codecs", "aliases")  # written even where they have their default
 SETTINGS: Final = (
@@ -89,6 +94,7 @@ SETTINGS: Final = (
 )  # fmt: skip
 KINDS: Final = ("site", *NAMED, "extension", "music", "feature_code")
 HA1: Final = ("ha1_md5", "ha1_sha256")  # what an account keeps of its password
+DIGESTS: Final = (*HA1, "digest")  # ... and what a user and a token keep
 PINS: Final = ("pin", "moderator_pin")
 TRUNK_PASSWORD: Final = ("trunk", "password")  # kept as it is: whoever asks for it names the realm
 
@@ -140,6 +146,7 @@ RULES: Final[Mapping[tuple[type, str], Rule]] = {
     **QUEUE_RULES,
     **MENU_RULES,
     **ENTRY_RULES,
+    **PEOPLE_RULES,
     (Account, "forward_after"): number_in(3, 600, "seconds"),
     (Account, "redirects"): one_of("inside", "any", "ignore"),
     (Account, "follow_me"): PHONES,

@@ -12,12 +12,23 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, Final
 
+from softswitch import passwords
 from softswitch.decode import Problems
 from softswitch.directory import Directory
 from softswitch.errors import ConfigError
 from softswitch.store.clips import Clips
 from softswitch.store.diff import Change, diff_sites
-from softswitch.store.objects import HA1, NAMED, PINS, SETTINGS, TRUNK_PASSWORD, Objects, from_objects, to_objects
+from softswitch.store.objects import (
+    DIGESTS,
+    HA1,
+    NAMED,
+    PINS,
+    SETTINGS,
+    TRUNK_PASSWORD,
+    Objects,
+    from_objects,
+    to_objects,
+)
 from softswitch.store.passwords import SHORTEST, digests
 from softswitch.store.validate import validate
 from softswitch.toml import mistake, read_toml, toml_key, toml_value
@@ -72,6 +83,8 @@ def _site(data: Mapping[str, Any], file: str, current: Directory | None, clips: 
     for (kind, name), body in objects.items():
         if kind == "account":
             _password(name, body, str(domain), current, problems)
+        elif kind in ("user", "token"):
+            _digest(kind, name, body, current, problems)
         elif kind == "trunk" and "password" not in body:
             before = current.trunks.get(name) if current is not None else None
             if before is not None and before.password:
@@ -130,6 +143,23 @@ def _password(user: str, body: dict[str, Any], domain: str, current: Directory |
         problems.add(key, None, "the password again", what=f"was made for {current.domain}, the domain is now {domain}")
 
 
+def _digest(kind: str, name: str, body: dict[str, Any], current: Directory | None, problems: Problems) -> None:
+    """Turn the password of a user into its digest; without either take over the one in force."""
+    key, password = f"{kind}.{name}.password", body.pop("password", None)
+    if password is None:
+        before = getattr(current, NAMED[kind][0]).get(name) if current is not None else None
+        if before is not None and before.digest:
+            body.setdefault("digest", before.digest)
+    elif kind == "token":
+        problems.add(key, password, f"softswitch token add {name}", what="is not for tokens: they are made by us")
+    elif "digest" in body:
+        problems.add(key, password, "one of them", what="is given together with digest")
+    elif not isinstance(password, str) or len(password) < passwords.SHORTEST or not password.isprintable():
+        problems.add(key, password, f"text of at least {passwords.SHORTEST} characters")
+    else:
+        body["digest"] = passwords.hash_password(password)
+
+
 # --- writing -----------------------------------------------------------------------------------------------------
 
 
@@ -146,7 +176,7 @@ def export_site(site: Directory, *, secrets: bool = True) -> str:
     for (kind, name), body in objects.items():
         if kind in NAMED:
             if not secrets:
-                body = {key: value for key, value in body.items() if key not in (*HA1, *PINS, TRUNK_PASSWORD[1])}
+                body = {key: value for key, value in body.items() if key not in (*DIGESTS, *PINS, TRUNK_PASSWORD[1])}
             lines += _table_lines(f"{kind}.{toml_key(name)}", body)
     return "\n".join(lines) + "\n"
 

@@ -16,7 +16,7 @@ from softswitch.directory import (
     FEATURES,
     Directory,
 )
-from softswitch.store import features, validate_entry, validate_menus, validate_queues
+from softswitch.store import features, validate_entry, validate_menus, validate_people, validate_queues
 from softswitch.store.clips import Clips
 from softswitch.store.validate_outside import Outside, has_way
 
@@ -47,6 +47,7 @@ def validate(site: Directory, problems: Problems, clips: Clips | None = None) ->
     check.mailboxes()
     features.check(check)
     validate_entry.check(check)
+    validate_people.check(check)
     check.hours()
     validate_menus.Menus(check).menus()
     check.extensions()

@@ -1,21 +1,37 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import socket
 from collections.abc import AsyncIterator, Sequence
 from typing import Any
 
 import pytest
+import websockets
 
+from softswitch.api.feed import Feed
 from softswitch.api.server import HttpServer
 from softswitch.api.source import Readiness, Sample
+from softswitch.directory import Directory
+from tests.unit.api.test_feed import Journal
+
+ANSWERS: dict[str, Any] = {
+    "callbacks": [{"queue": "sales"}, {"queue": "support"}], "trunks": [], "hours": [], "recordings": [],
+    "edit": {"text": 'domain = "pbx.example.com"'}, "hang_up": 1,
+}  # fmt: skip
 
 
 class Switchboard:
-    """What the pages show, fixed."""
+    """What the pages show, fixed; orders are written down."""
 
-    def __init__(self) -> None:
+    def __init__(self, site: Directory | None = None) -> None:
         self.state = Readiness(True)
+        self.site = site or Directory("pbx.example.com")
+        self.orders: list[tuple[str, dict[str, Any]]] = []
+
+    async def order(self, command: str, **arguments: Any) -> Any:
+        self.orders.append((command, arguments))
+        return ANSWERS.get(command, {"done": command})
 
     def healthy(self) -> Readiness:
         return Readiness(True)
@@ -27,13 +43,21 @@ class Switchboard:
         return {"calls": 3}
 
     def calls(self) -> list[dict[str, Any]]:
-        return [{"call": "c1"}]
+        return [
+            {"call": "c1", "queue": "sales", "agent": "anna", "account": "", "caller": "+48600100200"},
+            {"call": "c2", "queue": "support", "agent": "", "account": ""},
+            {"call": "c3", "queue": "", "agent": "", "account": "102"},
+        ]
 
     def queues(self) -> list[dict[str, Any]]:
-        return [{"name": "infolinia", "waiting": 2}]
+        return [{"name": "sales", "waiting": 2}, {"name": "support", "waiting": 1}]
 
     def agents(self) -> list[dict[str, Any]]:
-        return []
+        return [
+            {"agent": "anna", "device": "101", "caller": "c1"},
+            {"agent": "jan", "device": "102", "caller": ""},
+            {"agent": "ola", "device": "103", "caller": "c2"},
+        ]
 
     def registrations(self) -> list[dict[str, Any]]:
         return []
@@ -46,6 +70,10 @@ class Switchboard:
         ]
 
 
+async def key() -> bytes:
+    return bytes(32)
+
+
 class Site:
     def __init__(self, token: str = "") -> None:
         sock = socket.socket()
@@ -55,7 +83,10 @@ class Site:
         self.board = Switchboard()
         self.faults: list[str] = []
         self.port = sock.getsockname()[1]
-        self.server = HttpServer(sock, self.board, lambda where, error: self.faults.append(repr(error)), token=token)
+        self.feed = Feed(Journal())
+        self.server = HttpServer(
+            sock, self.board, self.feed, key, lambda where, error: self.faults.append(repr(error)), token=token
+        )
         self.server.start()
 
     async def get(self, path: str, *headers: str) -> tuple[int, str]:
@@ -79,8 +110,8 @@ async def site() -> AsyncIterator[Site]:
 async def test_the_pages(site: Site) -> None:
     assert await site.get("/healthz") == (200, "ok\n")
     assert await site.get("/api/status") == (200, '{"calls":3}')
-    assert (await site.get("/api/queues"))[1] == '[{"name":"infolinia","waiting":2}]'
-    assert (await site.get("/nothing"))[0] == 404
+    assert (await site.get("/api/queues"))[1].startswith('[{"name":"sales","waiting":2}')
+    assert (await site.get("/nothing"))[0] == 401  # what there is, is for whoever may come in
     status, text = await site.get("/metrics")
     assert status == 200
     assert 'softswitch_queue_waiting{queue="infolinia"} 2.0' in text
@@ -105,6 +136,7 @@ async def test_a_token_is_needed_where_one_is_set() -> None:
     assert (await site.get("/api/calls", "Authorization: Bearer wrong"))[0] == 401
     assert (await site.get("/api/calls", "Authorization: Bearer s3cr\u00e9t"))[0] == 401
     assert (await site.get("/api/calls", "Authorization: Bearer s3cret"))[0] == 200
+    assert (await site.get("/nothing", "Authorization: Bearer s3cret"))[0] == 404
     assert (await site.get("/metrics"))[0] == 401
     assert (await site.get("/healthz"))[0] == 200  # a load balancer has no token
     await site.server.close()
@@ -137,3 +169,17 @@ async def test_connections_that_ask_for_nothing_are_cut(site: Site, monkeypatch:
                 continue
     for _, writer in connections:
         writer.close()
+
+
+async def test_a_follower_of_events_is_not_cut_for_saying_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("softswitch.api.server.PATIENCE", 0.1)
+    site = Site(token="s3cret")
+    headers = {"Authorization": "Bearer s3cret"}
+    async with websockets.connect(f"ws://127.0.0.1:{site.port}/api/events", additional_headers=headers) as socket:
+        assert json.loads(await socket.recv())["event"] == "following"
+        await asyncio.sleep(0.5)  # past every patience
+        site.feed.publish({"seq": 1, "event": "call.started"})
+        async with asyncio.timeout(5):
+            assert json.loads(await socket.recv()) == {"seq": 1, "event": "call.started"}
+    await site.server.close()
+    assert site.faults == [] and not site.feed.followed

@@ -1,0 +1,172 @@
+"""The door of the pages: who asks, from which origin, and whether they may (API-01, ADM-02)."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from typing import Annotated, Any
+
+from fastapi import Depends, HTTPException, Request, Response
+from fastapi.responses import JSONResponse
+from starlette.requests import HTTPConnection
+
+from softswitch.api.auth import EVERYTHING, LOCAL, Gate, Principal, Sight, sight_of
+from softswitch.api.source import Source
+from softswitch.directory.people import ADMINISTRATOR, AGENT, AUDITOR, SUPERVISOR
+
+OPEN_PATHS = frozenset({"/healthz", "/readyz"})  # A load balancer has no token, and learns nothing but yes or no.
+LOGIN = "/api/session"
+# What whoever is on this machine may look at without saying who they are, where no token is set.
+LOCAL_PATHS = frozenset(
+    {"/metrics", "/api/status", "/api/calls", "/api/queues", "/api/agents", "/api/registrations", LOGIN}
+)
+COOKIE = "softswitch_session"
+CSRF_HEADER = "x-csrf-token"
+SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
+FORWARDED = ("forwarded", "x-forwarded-for", "x-real-ip", "via")  # a proxy asks for somebody else
+
+
+class Denied(Exception):
+    """Who asks is turned away. `status`: of HTTP."""
+
+    def __init__(self, status: int, error: str) -> None:
+        super().__init__(error)
+        self.status = status
+        self.error = error
+
+
+class Guard:
+    """Lets in who may come in. `hosts`: names of this machine; where they are given nobody there needs to say who they are."""
+
+    def __init__(self, gate: Gate, hosts: frozenset[str]) -> None:
+        self._gate = gate
+        self._hosts = hosts
+
+    async def __call__(self, request: Request, call_next: Callable[[Request], Awaitable[Response]]) -> Response:
+        if request.url.path not in OPEN_PATHS:
+            try:
+                request.state.principal = self.identify(request)
+                self._against_forgery(request)
+            except Denied as denied:
+                headers = {"WWW-Authenticate": "Bearer"} if denied.status == 401 else None
+                return JSONResponse({"error": denied.error}, denied.status, headers)
+        response = await call_next(request)
+        response.headers["Cache-Control"] = "no-store"
+        response.headers["X-Content-Type-Options"] = "nosniff"
+        response.headers["X-Frame-Options"] = "DENY"
+        return response
+
+    def identify(self, request: HTTPConnection) -> Principal | None:
+        """Who asks; None only where somebody logs in. Raises Denied."""
+        if is_foreign(request):
+            raise Denied(403, "foreign origin")
+        if "authorization" in request.headers:
+            scheme, _, token = request.headers["authorization"].partition(" ")
+            found = self._gate.by_token(token.strip()) if scheme.lower() == "bearer" else None
+            if found is None:
+                raise Denied(401, "the token is not known, or has expired")
+            return found
+        if cookie := request.cookies.get(COOKIE, ""):
+            found = self._gate.by_session(cookie)
+            if found is not None:
+                return found
+        if self._hosts and request.url.path in LOCAL_PATHS and not any(one in request.headers for one in FORWARDED):
+            if _host(request) not in self._hosts:
+                raise Denied(421, "unknown host name")
+            return Principal(LOCAL, LOCAL)
+        if request.url.path == LOGIN:
+            return None
+        raise Denied(401, "log in, or show a token")
+
+    def _against_forgery(self, request: Request) -> None:
+        """Whoever is known by a cookie must show that it is our page that asks."""
+        principal: Principal | None = request.state.principal
+        if principal is None or not principal.csrf or request.method in SAFE:
+            return
+        if request.headers.get(CSRF_HEADER, "") != principal.csrf:
+            raise Denied(403, f"the header {CSRF_HEADER} of a page is missing or old")
+
+
+def who(request: Request) -> Principal:
+    found: Principal | None = request.state.principal
+    if found is None:
+        raise HTTPException(401, "log in, or show a token")
+    return found
+
+
+Who = Annotated[Principal, Depends(who)]
+
+
+def only(*roles: str) -> Callable[[Request], Principal]:
+    """A dependency: these roles, and administrators, and nobody else."""
+
+    def check(request: Request) -> Principal:
+        principal = who(request)
+        if principal.role != ADMINISTRATOR and principal.role not in roles:
+            raise HTTPException(403, f"not for the role {principal.role}")
+        return principal
+
+    check.roles = frozenset({ADMINISTRATOR, *roles})  # type: ignore[attr-defined]
+    return check
+
+
+Anybody = Annotated[Principal, Depends(only(AGENT, SUPERVISOR, AUDITOR, LOCAL))]
+Viewer = Annotated[Principal, Depends(only(AGENT, SUPERVISOR, AUDITOR))]
+Worker = Annotated[Principal, Depends(only(AGENT, SUPERVISOR))]
+Supervisor = Annotated[Principal, Depends(only(SUPERVISOR))]
+Auditor = Annotated[Principal, Depends(only(AUDITOR))]
+Administrator = Annotated[Principal, Depends(only())]
+
+
+class Rights:
+    """What somebody may see and change, given the site of this moment. Refusals are those of something unknown."""
+
+    def __init__(self, source: Source) -> None:
+        self._source = source
+
+    def sight(self, principal: Principal) -> Sight:
+        return sight_of(principal, self._source.site)
+
+    def queue(self, principal: Principal, name: str) -> None:
+        if not self.sight(principal).queue(name):
+            raise HTTPException(404, f"There is no queue {name!r}.")
+
+    def agent(self, principal: Principal, name: str) -> None:
+        if not self.sight(principal).agent(name):
+            raise HTTPException(404, f"There is no agent {name!r}.")
+
+    def calls(self, principal: Principal) -> list[dict[str, Any]]:
+        """The calls in queues that they see, and those of agents whom they see: taken, offered, and of their phones."""
+        found, sight = self._source.calls(), self.sight(principal)
+        if sight is EVERYTHING:
+            return found
+        mine = [one for one in self._source.agents() if sight.agent(one["agent"])]
+        ids, devices = {one["caller"] for one in mine}, {one["device"] for one in mine} | {principal.account}
+        return [
+            one
+            for one in found
+            if (one["queue"] and self._oversees(principal, one["queue"]))
+            or (one["agent"] and sight.agent(one["agent"]))
+            or one["call"] in ids
+            or (one["account"] and one["account"] in devices)
+        ]
+
+    def _oversees(self, principal: Principal, queue: str) -> bool:
+        return principal.role != AGENT and self.sight(principal).queue(queue)
+
+    def call(self, principal: Principal, call: str) -> None:
+        """Raises HTTPException 404, whether the call does not exist or is somebody else's."""
+        if not any(one["call"] == call for one in self.calls(principal)):
+            raise HTTPException(404, f"There is no call {call!r}.")
+
+
+def is_foreign(request: HTTPConnection) -> bool:
+    """Whether a page of another origin asks (RFC 6454). A proxy may have taken TLS off, so the scheme does not count."""
+    origin = request.headers.get("origin")
+    return origin is not None and origin.partition("://")[2].lower() != request.headers.get("host", "").lower()
+
+
+def _host(request: HTTPConnection) -> str:
+    host = request.headers.get("host", "")
+    if host.startswith("["):
+        return host[1:].partition("]")[0].lower()
+    return host.partition(":")[0].lower()

@@ -1,0 +1,93 @@
+"""Events over a WebSocket: `/api/events?after=SEQ&only=queue.,agent.` (API-02). One JSON object a message."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+from collections.abc import Callable
+
+from fastapi import APIRouter, WebSocket, WebSocketDisconnect
+
+from softswitch.api.auth import LOCAL, Sight
+from softswitch.api.feed import Feed, Line
+from softswitch.api.guard import Denied, Guard, Rights
+from softswitch.api.source import Source
+from softswitch.errors import StoreError
+
+SILENCE = 20.0  # seconds: then a proxy, and the page, are shown that we are there
+REFUSED, LATER = 4401, 1013  # close codes: not who may follow; try again
+MOST_ONLY = 20  # beginnings of names
+INWARD = frozenset({"queue.tape"})  # of the switch for itself
+
+
+def routes(source: Source, guard: Guard, feed: Feed) -> APIRouter:
+    router, rights = APIRouter(tags=["events"]), Rights(source)
+
+    @router.websocket("/api/events")
+    async def events(socket: WebSocket) -> None:
+        """What happens, in order; with `after` from there on, so that nobody misses what came while they were away."""
+        try:
+            who = guard.identify(socket)
+        except Denied:
+            who = None
+        await socket.accept()
+        if who is None or who.role == LOCAL:
+            await socket.close(REFUSED, "log in, or show a token")
+            return
+        after = socket.query_params.get("after", "")
+        if after and not (after.isascii() and after.isdigit() and len(after) < 18):
+            await socket.close(1008, "after: the number of the last event that is known")
+            return
+        only = (
+            tuple(socket.query_params.get("only", "").split(",")[:MOST_ONLY]) if "only" in socket.query_params else ()
+        )
+        follower = feed.follow(wanted(lambda: rights.sight(who), only), int(after) if after else None)
+        listening = asyncio.ensure_future(_until_closed(socket))
+        try:
+            await socket.send_text(json.dumps({"event": "following", "after": follower.position}))
+            while not listening.done():
+                sending = asyncio.ensure_future(follower.next())
+                done, _ = await asyncio.wait((sending, listening), timeout=SILENCE, return_when=asyncio.FIRST_COMPLETED)
+                if sending in done:
+                    for line in sending.result():
+                        await socket.send_text(json.dumps(line, separators=(",", ":"), default=str))
+                    continue
+                sending.cancel()
+                with contextlib.suppress(asyncio.CancelledError):
+                    await sending
+                if not done:
+                    await socket.send_text(json.dumps({"event": "nothing", "after": follower.position}))
+        except StoreError:
+            with contextlib.suppress(RuntimeError):
+                await socket.close(LATER, "the journal cannot be read now")
+        except WebSocketDisconnect:
+            pass
+        finally:
+            feed.leave(follower)
+            listening.cancel()
+
+    return router
+
+
+async def _until_closed(socket: WebSocket) -> None:
+    """What a follower sends means nothing; that they leave does."""
+    with contextlib.suppress(WebSocketDisconnect, RuntimeError):
+        while True:
+            await socket.receive_text()
+
+
+def wanted(sight: Callable[[], Sight], only: tuple[str, ...]) -> Callable[[Line], bool]:
+    """Which events are for somebody: of the queues and agents that they see, with names that begin as they say."""
+
+    def wants(line: Line) -> bool:
+        name = str(line["event"])
+        if name in INWARD or (only and not name.startswith(only)):
+            return False
+        seen = sight()
+        if seen.queues is None:
+            return True
+        queue, agent = line.get("queue"), line.get("agent")
+        return bool((queue and seen.queue(str(queue))) or (agent and seen.agent(str(agent))))
+
+    return wants

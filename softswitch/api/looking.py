@@ -1,0 +1,110 @@
+"""What is going on, for people and programs: each sees what their role and their queues allow."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from fastapi import APIRouter, HTTPException, Query
+
+from softswitch.api.guard import Anybody, Auditor, Rights, Viewer
+from softswitch.api.source import Source
+from softswitch.directory.people import AGENT
+
+MOST = 1_000  # rows of one answer
+Row = dict[str, Any]
+
+
+def routes(source: Source) -> APIRouter:
+    router, rights = APIRouter(tags=["look"]), Rights(source)
+
+    @router.get("/api/status")
+    async def status(who: Anybody) -> Row:
+        """The switch itself: version, listeners, media workers, what is wrong."""
+        return source.status()
+
+    @router.get("/api/calls")
+    async def calls(who: Anybody) -> list[Row]:
+        """The calls that are going on, the oldest first."""
+        return rights.calls(who)
+
+    @router.get("/api/calls/{call}")
+    async def call(call: str, who: Viewer) -> Row:
+        """One call that is going on."""
+        rights.call(who, call)
+        return next(one for one in source.calls() if one["call"] == call)
+
+    @router.get("/api/queues")
+    async def queues(who: Anybody) -> list[Row]:
+        """Queues with who waits, who serves them, and the figures since the start of the day's count."""
+        sight = rights.sight(who)
+        return [one for one in source.queues() if sight.queue(one["name"])]
+
+    @router.get("/api/queues/{queue}")
+    async def queue(queue: str, who: Viewer) -> Row:
+        """One queue, with the reason for each member why the first caller is not at their phone."""
+        rights.queue(who, queue)
+        found: Row = await source.order("queue", name=queue)
+        return found
+
+    @router.get("/api/agents")
+    async def agents(who: Anybody) -> list[Row]:
+        """Agents: presence with its reason, what they are doing and since when."""
+        sight = rights.sight(who)
+        return [one for one in source.agents() if sight.agent(one["agent"])]
+
+    @router.get("/api/agents/{agent}")
+    async def agent(agent: str, who: Viewer) -> Row:
+        """One agent."""
+        rights.agent(who, agent)
+        found = [one for one in source.agents() if one["agent"] == agent]
+        if not found:
+            raise HTTPException(404, f"There is no agent {agent!r}.")
+        return found[0]
+
+    @router.get("/api/callbacks")
+    async def callbacks(who: Viewer, queue: str = "") -> list[Row]:
+        """Callers who are to be called back, the oldest first."""
+        sight = rights.sight(who)
+        return [one for one in await source.order("callbacks", queue=queue) if sight.queue(one["queue"])]
+
+    @router.get("/api/registrations")
+    async def registrations(who: Auditor) -> list[Row]:
+        """Every phone that is registered."""
+        return source.registrations()
+
+    @router.get("/api/trunks")
+    async def trunks(who: Auditor) -> list[Row]:
+        """The lines to outside."""
+        found: list[Row] = await source.order("trunks")
+        return found
+
+    @router.get("/api/hours")
+    async def hours(who: Viewer) -> list[Row]:
+        """Opening hours: what is open now, until when, and who has overruled it."""
+        found: list[Row] = await source.order("hours")
+        return found
+
+    @router.get("/api/recordings")
+    async def recordings(
+        who: Viewer,
+        limit: Annotated[int, Query(ge=1, le=MOST)] = 50,
+        queue: str = "",
+        agent: str = "",
+        caller: str = "",
+    ) -> list[Row]:
+        """The newest recordings."""
+        sight = rights.sight(who)
+        if who.role == AGENT:
+            agent = who.agent
+        queues = [queue] if queue or sight.queues is None or who.role == AGENT else sorted(sight.queues)
+        found: list[Row] = []
+        for one in queues:
+            if one:
+                rights.queue(who, one)
+            named = {"queue": one, "agent": agent, "caller": caller}
+            which = {name: value for name, value in named.items() if value}
+            found += await source.order("recordings", limit=limit, **which)
+        found.sort(key=lambda row: float(row["started_at"]), reverse=True)
+        return [{name: value for name, value in row.items() if name != "file"} for row in found[:limit]]
+
+    return router

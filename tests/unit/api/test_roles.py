@@ -1,0 +1,291 @@
+"""Every endpoint times every role, from the OpenAPI document; and what each role gets to see."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from fastapi import FastAPI
+from fastapi.testclient import TestClient
+from starlette.websockets import WebSocketDisconnect
+
+from softswitch.api.app import build
+from softswitch.api.feed import Feed
+from softswitch.directory import Token
+from softswitch.passwords import token_digest
+from tests.unit.api.test_app import Switchboard
+from tests.unit.api.test_auth import KEY, SITE
+from tests.unit.api.test_feed import Journal
+
+ROLES = ("agent", "supervisor", "administrator", "auditor", "nobody")
+TOKENS = {
+    "agent": Token("agent", role="agent", agent="anna"),
+    "supervisor": Token("supervisor", role="supervisor", queues=("sales",)),
+    "administrator": Token("administrator", role="administrator"),
+    "auditor": Token("auditor", role="auditor"),
+}
+EVERYBODY = ("agent", "supervisor", "administrator", "auditor")
+WORKERS = ("agent", "supervisor", "administrator")
+SUPERVISORS = ("supervisor", "administrator")
+ADMINISTRATORS = ("administrator",)
+AUDITORS = ("administrator", "auditor")
+# Method and path -> who may, and what is sent to try it.
+RIGHTS: dict[tuple[str, str], tuple[tuple[str, ...], Any]] = {
+    ("get", "/healthz"): (ROLES, None),
+    ("get", "/readyz"): (ROLES, None),
+    ("get", "/metrics"): (EVERYBODY, None),
+    ("get", "/api/session"): (EVERYBODY, None),
+    ("delete", "/api/session"): (ROLES, None),
+    ("get", "/api/status"): (EVERYBODY, None),
+    ("get", "/api/calls"): (EVERYBODY, None),
+    ("get", "/api/calls/{call}"): (EVERYBODY, None),
+    ("get", "/api/queues"): (EVERYBODY, None),
+    ("get", "/api/queues/{queue}"): (EVERYBODY, None),
+    ("get", "/api/agents"): (EVERYBODY, None),
+    ("get", "/api/agents/{agent}"): (EVERYBODY, None),
+    ("get", "/api/callbacks"): (EVERYBODY, None),
+    ("get", "/api/hours"): (EVERYBODY, None),
+    ("get", "/api/recordings"): (EVERYBODY, None),
+    ("get", "/api/registrations"): (AUDITORS, None),
+    ("get", "/api/trunks"): (AUDITORS, None),
+    ("post", "/api/agents/{agent}/orders"): (WORKERS, {"order": "ready"}),
+    ("post", "/api/calls"): (WORKERS, {"number": "+48221234567", "account": "101"}),
+    ("delete", "/api/calls/{call}"): (WORKERS, None),
+    ("post", "/api/calls/{call}/transfer"): (WORKERS, {"to": "103"}),
+    ("post", "/api/calls/{call}/transfer/orders"): (WORKERS, {"order": "complete"}),
+    ("post", "/api/calls/{call}/recording"): (WORKERS, {"order": "pause"}),
+    ("post", "/api/calls/{call}/supervision"): (SUPERVISORS, {"account": "101", "mode": "whisper"}),
+    ("post", "/api/callers/{call}/orders"): (SUPERVISORS, {"priority": 5}),
+    ("put", "/api/queues/{queue}/surge"): (SUPERVISORS, {"order": "on"}),
+    ("put", "/api/hours/{hours}"): (ADMINISTRATORS, {"state": "closed"}),
+    ("get", "/api/site"): (ADMINISTRATORS, None),
+    ("put", "/api/site"): (ADMINISTRATORS, {"text": ""}),
+}
+LOGIN = ("post", "/api/session")  # for whoever has no session yet; tried in test_session
+PLACES = {"call": "c1", "queue": "sales", "agent": "anna", "hours": "office"}
+
+
+def shown(role: str) -> str:
+    return f"token of {role}"
+
+
+def new_board() -> Switchboard:
+    tokens = {name: replace(token, digest=token_digest(shown(name))) for name, token in TOKENS.items()}
+    return Switchboard(replace(SITE, tokens=tokens))
+
+
+@pytest.fixture(scope="module")
+def shared_app() -> tuple[Switchboard, FastAPI]:
+    """To build the application takes a moment; but for guesses it remembers nothing."""
+    board = new_board()
+    return board, build(board, Feed(Journal()), key=KEY)
+
+
+@pytest.fixture
+def board(shared_app: tuple[Switchboard, FastAPI]) -> Switchboard:
+    shared_app[0].orders.clear()
+    return shared_app[0]
+
+
+@pytest.fixture
+def client(shared_app: tuple[Switchboard, FastAPI], board: Switchboard) -> Iterator[TestClient]:
+    with TestClient(shared_app[1], base_url="http://pbx.example.com") as client:
+        yield client
+
+
+def authorized(role: str) -> dict[str, str]:
+    return {} if role == "nobody" else {"Authorization": f"Bearer {shown(role)}"}
+
+
+def test_every_endpoint_is_in_the_table(shared_app: tuple[Switchboard, FastAPI]) -> None:
+    documented = {(method, path) for path, item in shared_app[1].openapi()["paths"].items() for method in item}
+    assert documented == {*RIGHTS, LOGIN}
+
+
+@pytest.mark.parametrize("role", ROLES)
+@pytest.mark.parametrize(("method", "path"), list(RIGHTS))
+def test_who_may(client: TestClient, method: str, path: str, role: str) -> None:
+    allowed, body = RIGHTS[method, path]
+    answer = client.request(method.upper(), path.format(**PLACES), headers=authorized(role), json=body)
+    if role in allowed:
+        assert answer.status_code < 300, answer.text
+    else:
+        assert answer.status_code == (401 if role == "nobody" else 403)
+
+
+@pytest.mark.parametrize(
+    ("role", "calls", "queues", "agents", "callbacks"),
+    [
+        ("agent", ["c1"], ["sales"], ["anna"], ["sales"]),
+        ("supervisor", ["c1", "c3"], ["sales"], ["anna", "jan"], ["sales"]),
+        ("auditor", ["c1", "c2", "c3"], ["sales", "support"], ["anna", "jan", "ola"], ["sales", "support"]),
+    ],
+)
+def test_what_each_sees(
+    client: TestClient, role: str, calls: list[str], queues: list[str], agents: list[str], callbacks: list[str]
+) -> None:
+    def rows(path: str, key: str) -> list[str]:
+        return [one[key] for one in client.get(path, headers=authorized(role)).json()]
+
+    assert rows("/api/calls", "call") == calls
+    assert rows("/api/queues", "name") == queues
+    assert rows("/api/agents", "agent") == agents
+    assert rows("/api/callbacks", "queue") == callbacks
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "body"),
+    [
+        ("GET", "/api/calls/c2", None),
+        ("GET", "/api/queues/support", None),
+        ("GET", "/api/agents/ola", None),
+        ("POST", "/api/agents/ola/orders", {"order": "logout"}),
+        ("DELETE", "/api/calls/c2", None),
+        ("POST", "/api/calls/c2/transfer", {"to": "101"}),
+        ("POST", "/api/calls/c2/recording", {"order": "start"}),
+        ("POST", "/api/calls/c2/supervision", {"account": "101"}),
+        ("POST", "/api/callers/c1/orders", {"queue": "support"}),
+        ("POST", "/api/callers/c1/orders", {"agent": "ola"}),
+        ("PUT", "/api/queues/support/surge", {"order": "on"}),
+        ("GET", "/api/recordings?queue=support", None),
+    ],
+)
+def test_other_peoples_queues_are_as_if_they_were_not_there(
+    client: TestClient, board: Switchboard, method: str, path: str, body: Any
+) -> None:
+    answer = client.request(method, path, headers=authorized("supervisor"), json=body)
+    assert answer.status_code == 404 and board.orders == []
+    # In the same words as what does not exist at all.
+    absent = client.request("GET", "/api/calls/no-such", headers=authorized("supervisor"))
+    if "/calls/" in path:
+        assert answer.json()["error"] == absent.json()["error"].replace("no-such", "c2")
+
+
+def test_an_agent_calls_from_their_own_phone_and_sees_their_own_recordings(
+    client: TestClient, board: Switchboard
+) -> None:
+    mine = authorized("agent")
+    assert client.post("/api/calls", headers=mine, json={"number": "112", "account": "103"}).status_code == 403
+    assert client.post("/api/calls", headers=mine, json={"number": "112"}).status_code == 201
+    assert client.get("/api/recordings?agent=ola", headers=mine).status_code == 200
+    assert [arguments for _, arguments in board.orders] == [
+        {"account": "101", "number": "112", "auto_answer": False, "by": "token:agent"},
+        {"limit": 50, "agent": "anna"},
+    ]
+
+
+def test_who_ordered_it_is_told(client: TestClient, board: Switchboard) -> None:
+    client.post(
+        "/api/agents/anna/orders", headers=authorized("supervisor"), json={"order": "not_ready", "reason": "lunch"}
+    )
+    client.post("/api/callers/c1/orders", headers=authorized("supervisor"), json={"position": 1})
+    assert board.orders == [
+        ("agent", {"name": "anna", "by": "token:supervisor", "verb": "not_ready", "reason": "lunch", "device": ""}),
+        ("place", {"call": "c1", "by": "token:supervisor", "position": 1}),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("body", "where"),
+    [({"order": "dance"}, "order"), ({}, "order"), ({"order": "ready", "who": "me"}, "who"), ([], ""), (None, "")],
+)
+def test_what_is_no_order_is_said(client: TestClient, board: Switchboard, body: Any, where: str) -> None:
+    answer = client.post("/api/agents/anna/orders", headers=authorized("administrator"), json=body)
+    assert answer.status_code == 422 and answer.json()["error"].startswith(where) and board.orders == []
+
+
+def test_exactly_one_thing_at_a_time(client: TestClient) -> None:
+    for body in ({}, {"priority": 1, "position": 1}):
+        answer = client.post("/api/callers/c1/orders", headers=authorized("administrator"), json=body)
+        assert answer.status_code == 422 and "exactly one of" in answer.json()["error"]
+
+
+# --- sessions --------------------------------------------------------------------------------------------------------
+
+
+def log_in(client: TestClient, user: str = "eva", password: str = "correct horse") -> Any:
+    return client.post("/api/session", json={"user": user, "password": password})
+
+
+def test_a_session(client: TestClient, board: Switchboard) -> None:
+    answer = log_in(client)
+    assert answer.status_code == 201
+    cookie = answer.headers["set-cookie"]
+    assert "HttpOnly" in cookie and "SameSite=strict" in cookie
+    csrf = answer.json()["csrf"]
+    assert client.get("/api/session").json() == answer.json()
+    order: dict[str, Any] = {"json": {"order": "ready"}}
+    assert client.post("/api/agents/anna/orders", **order).status_code == 403, "a form of another page has no csrf"
+    assert client.post("/api/agents/anna/orders", headers={"X-CSRF-Token": csrf}, **order).status_code == 200
+    assert client.delete("/api/session", headers={"X-CSRF-Token": csrf}).status_code == 204
+    assert client.get("/api/session").status_code == 401
+    assert [command for command, _ in board.orders] == ["agent"]
+
+
+def test_who_cannot_log_in_learns_nothing_by_it(client: TestClient) -> None:
+    answers = [log_in(client, *one) for one in (("eva", "wrong"), ("nobody", "wrong"), ("bez", "wrong"))]
+    assert {(one.status_code, one.text) for one in answers} == {(401, '{"error":"user or password is wrong"}')}
+
+
+def test_guessing_is_slowed_down() -> None:
+    with TestClient(build(new_board(), Feed(Journal()), key=KEY)) as client:
+        for _ in range(6):
+            assert log_in(client, "eva", "wrong").status_code == 401
+        answer = log_in(client)
+    assert answer.status_code == 429 and int(answer.headers["retry-after"]) >= 1
+
+
+def test_the_cookie_of_an_encrypted_page_stays_encrypted(shared_app: tuple[Switchboard, FastAPI]) -> None:
+    with TestClient(shared_app[1], base_url="https://pbx.example.com") as client:
+        assert "Secure" in log_in(client).headers["set-cookie"]
+
+
+# --- whoever is on this machine ----------------------------------------------------------------------------------------
+
+
+def test_whoever_is_here_may_look_and_no_more(board: Switchboard) -> None:
+    app = build(board, Feed(Journal()), key=KEY, hosts=frozenset({"localhost"}))
+    with TestClient(app, base_url="http://localhost") as client:
+        assert client.get("/api/calls").status_code == client.get("/metrics").status_code == 200
+        assert client.get("/api/recordings").status_code == client.get("/api/site").status_code == 401
+        assert client.post("/api/agents/anna/orders", json={"order": "ready"}).status_code == 401
+        assert client.get("/api/calls", headers={"Host": "evil.example"}).status_code == 421
+        # A proxy on this machine asks for somebody else.
+        assert client.get("/api/calls", headers={"X-Forwarded-For": "192.0.2.1"}).status_code == 401
+        assert log_in(client).status_code == 201
+
+
+# --- events ------------------------------------------------------------------------------------------------------------
+
+
+def test_events_for_each(board: Switchboard) -> None:
+    journal = Journal()
+    for number, fields in enumerate(({"queue": "sales"}, {"queue": "support"}, {"agent": "anna"}, {"call": "c9"}), 1):
+        journal.lines.append({"seq": number, "event": "queue.entered", **fields})
+    journal.lines.append({"seq": 5, "event": "queue.tape", "queue": "sales"})
+    app = build(board, Feed(journal), key=KEY)
+    for role, wanted in (("supervisor", [1, 3]), ("auditor", [1, 2, 3, 4])):
+        with (
+            TestClient(app, base_url="http://pbx.example.com") as client,
+            client.websocket_connect("/api/events?after=0&only=queue.", headers=authorized(role)) as socket,
+        ):
+            assert socket.receive_json() == {"event": "following", "after": 0}
+            assert [socket.receive_json()["seq"] for _ in wanted] == wanted
+
+
+@pytest.mark.parametrize(
+    ("path", "headers", "code"),
+    [
+        ("/api/events", {}, 4401),
+        ("/api/events", {"Authorization": "Bearer wrong"}, 4401),
+        ("/api/events", {**authorized("auditor"), "Origin": "https://evil.example"}, 4401),
+        ("/api/events?after=-1", authorized("auditor"), 1008),
+        ("/api/events?after=x", authorized("auditor"), 1008),
+    ],
+)
+def test_events_are_not_for_everybody(client: TestClient, path: str, headers: dict[str, str], code: int) -> None:
+    with client.websocket_connect(path, headers=headers) as socket, pytest.raises(WebSocketDisconnect) as closed:
+        socket.receive_json()
+    assert closed.value.code == code
