@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
+from typing import Any
 
 from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
@@ -12,6 +13,7 @@ from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.exposition import CONTENT_TYPE_LATEST
 from starlette.exceptions import HTTPException
+from starlette.routing import Match
 
 import softswitch
 from softswitch.api import live, looking, session, steering
@@ -64,35 +66,41 @@ def build(source: Source, feed: Feed, *, key: bytes, token: str = "", hosts: fro
     app.add_exception_handler(HTTPException, _turned_down)
     app.add_exception_handler(RequestValidationError, _invalid)
 
-    @app.get("/healthz", tags=["health"])
+    @app.get("/healthz", tags=["health"], response_class=PlainTextResponse, responses=NOT_WELL)
     async def healthz() -> Response:
         """The loop turns, the listeners listen, the media workers live."""
         return _verdict(source.healthy())
 
-    @app.get("/readyz", tags=["health"])
+    @app.get("/readyz", tags=["health"], response_class=PlainTextResponse, responses=NOT_WELL)
     async def readyz() -> Response:
         """New calls are welcome."""
         return _verdict(source.ready())
 
-    @app.get("/metrics", tags=["health"])
+    @app.get("/metrics", tags=["health"], response_class=PlainTextResponse)
     async def metrics(who: Anybody) -> Response:
         """Figures for Prometheus."""
         return Response(generate_latest(registry), media_type=CONTENT_TYPE_LATEST)
 
-    app.include_router(session.routes(source, gate, Throttle(time.monotonic)))
-    app.include_router(looking.routes(source))
-    app.include_router(steering.routes(source))
-    app.include_router(live.routes(source, guard, feed))
+    app.state.routers = [
+        session.routes(source, gate, Throttle(time.monotonic)),
+        looking.routes(source),
+        steering.routes(source),
+        live.routes(source, guard, feed),
+    ]
+    for router in app.state.routers:
+        app.include_router(router)
     return app
 
 
 PROBLEMS = {
+    400: "The request cannot be read.",
     401: "It is not known who asks.",
     403: "Not for this role, or not from this page.",
     404: "There is no such thing, or it is not for whoever asks.",
     409: "It cannot be done now; the answer says why, and what to do.",
     422: "The request does not say what is wanted.",
 }
+NOT_WELL: dict[int | str, dict[str, Any]] = {503: {"description": "Not now, and why."}}
 
 
 def _verdict(readiness: Readiness) -> Response:
@@ -111,7 +119,20 @@ async def _refused(request: Request, error: Exception) -> Response:
 
 async def _turned_down(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
-    return JSONResponse({"error": error.detail}, error.status_code, error.headers)
+    headers = dict(error.headers or {})
+    if error.status_code == 405:  # The framework names the methods of one route; a path may have several.
+        headers["Allow"] = ", ".join(sorted(_methods(request)))
+    return JSONResponse({"error": error.detail}, error.status_code, headers)
+
+
+def _methods(request: Request) -> set[str]:
+    """What may be asked of a path (RFC 9110 section 10.2.1)."""
+    found: set[str] = set()
+    for route in (*request.app.routes, *(route for router in request.app.state.routers for route in router.routes)):
+        match, _ = route.matches(request.scope)
+        if match is not Match.NONE:
+            found |= getattr(route, "methods", None) or set()
+    return found
 
 
 async def _invalid(request: Request, error: Exception) -> Response:

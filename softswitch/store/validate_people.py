@@ -32,9 +32,7 @@ def _one(site: Check, key: str, kind: str, one: User | Token) -> None:
     if one.agent:
         site.exists(f"{key}.agent", one.agent, site.site.agents, "an agent")
     elif one.role == AGENT:
-        site.problems.add(
-            f"{key}.agent", "", "the agent that this is", what="is missing, with the role agent"
-        )
+        site.problems.add(f"{key}.agent", "", "the agent that this is", what="is missing, with the role agent")
     for queue in one.queues:
         if queue != EVERY_QUEUE:
             site.exists(f"{key}.queues", queue, site.site.queues, "a queue")

@@ -289,3 +289,8 @@ def test_events_are_not_for_everybody(client: TestClient, path: str, headers: di
     with client.websocket_connect(path, headers=headers) as socket, pytest.raises(WebSocketDisconnect) as closed:
         socket.receive_json()
     assert closed.value.code == code
+
+
+def test_what_may_be_asked_of_a_path_is_told(client: TestClient) -> None:
+    answer = client.put("/api/calls", headers=authorized("administrator"))
+    assert (answer.status_code, answer.headers["allow"]) == (405, "GET, POST")
