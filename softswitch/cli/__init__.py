@@ -57,6 +57,8 @@ COMMANDS = {
     "export": "site",
     "history": "site",
     "rollback": "site",
+    "backup": "backup",
+    "restore": "backup",
     "plan": "plan",
     "report": "report",
     "sim": "sim",
@@ -65,7 +67,7 @@ COMMANDS = {
 
 click.rich_click.COMMAND_GROUPS = {
     "softswitch": [
-        {"name": "Run a switch", "commands": ["demo", "init", "check", "certificate", "serve", "lab"]},
+        {"name": "Run a switch", "commands": ["demo", "init", "check", "certificate", "serve", "lab", "backup", "restore"]},
         {"name": "Look at and steer a running switch",
          "commands": [
              "status", "queue", "agent", "calls", "recording", "voicemail", "callback", "call", "transfer", "conference", "phone",

@@ -19,7 +19,18 @@ def configuration(given: Path | None, overrides: Mapping[str, Any] | None = None
 
     Raises Failure that names file, key, value and what was expected.
     """
-    from softswitch.config import FILE_NAME, find_config, load_config
+    from softswitch.config import load_config
+
+    file = configuration_file(given)
+    try:
+        return load_config(file, overrides=overrides)
+    except ConfigError as error:
+        raise Failure(str(error), "Correct the file; `softswitch check` looks at all of it.", WRONG_CONFIG) from None
+
+
+def configuration_file(given: Path | None) -> Path:
+    """The softswitch.toml that holds. Raises Failure if there is none."""
+    from softswitch.config import FILE_NAME, find_config
 
     file = given or find_config()
     if file is not None and file.is_dir():
@@ -34,10 +45,7 @@ def configuration(given: Path | None, overrides: Mapping[str, Any] | None = None
         )
     if not file.is_file():
         raise Failure(f"There is no file {file}.", "Make a site with: softswitch init [DIR].", WRONG_CONFIG)
-    try:
-        return load_config(file, overrides=overrides)
-    except ConfigError as error:
-        raise Failure(str(error), "Correct the file; `softswitch check` looks at all of it.", WRONG_CONFIG) from None
+    return file
 
 
 def attach(given: Path | None) -> Attached:
