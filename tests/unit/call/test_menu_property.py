@@ -12,6 +12,7 @@ from softswitch.call.flow import Dial, Fetch, Gather, Play, Runner
 from softswitch.call.menu import Site, flow_for
 from softswitch.call.plugin import Plugin
 from softswitch.call.routing import Destination
+from softswitch.call.tree import MAX_STEPS
 from softswitch.call.visitor import Somebody, Visitor
 from softswitch.decode import Problems
 from softswitch.directory import Account, Directory, Hours, Menu, Queue
@@ -42,7 +43,7 @@ from softswitch.store.validate import validate
 
 BRANCHES = ("", "a", "b", "c")
 MENUS = ("main", "other")
-LONGEST = 3_600.0 * 2  # seconds that a caller who does nothing may be kept
+LONGEST = MAX_STEPS * 60.0  # seconds that a caller who does nothing may be kept: no step here takes a minute of that
 destinations = st.sampled_from(
     [
         "next", "back", "repeat", "return", "branch:a", "branch:b", "branch:c", "menu:main", "menu:other", "menu:other:a",
