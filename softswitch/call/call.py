@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Final
 from softswitch.call import leaving, outward, sources
 from softswitch.call.actions import FAILURES
 from softswitch.call.after import stays, talked_to
+from softswitch.call.closing import OUTCOMES, record_of
 from softswitch.call.dialling import RINGING, failed, put_through
 from softswitch.call.features import begin, phone_flow
 from softswitch.call.flow import Flow, Mark, Runner
@@ -42,8 +43,6 @@ if TYPE_CHECKING:
 
 MAX_PATH: Final = 200  # steps of a flow that the record of a call keeps
 
-# How a call that nobody answered ends in its record, by the status the caller got.
-OUTCOMES: Final = {486: "busy", 600: "busy", 487: "cancelled", 603: "rejected", 607: "rejected", 608: "rejected"}
 FEATURES: Final = ("feature", "slot")
 NOT_REACHED: Final = {"no_answer": "no_answer", "rejected": "rejected", "busy": "busy"}
 
@@ -549,7 +548,7 @@ class Call:
         if self.watchers:
             follow(board, self, now)
         leaving.discard(board, self, now)
-        self.ended = self._record(cause, now)
+        self.ended = record_of(self, cause, now)
         self.settled(0)
         self.lead = None
         self.fork = None
@@ -576,27 +575,3 @@ class Call:
             self.peer = None
             self.visit = None
             self.extra.clear()
-
-    def _record(self, cause: str, now: float) -> CallEnded:
-        caller = self._caller
-        bridged = self.connected_at
-        answered_at, status, by = (
-            (caller.answered_at, caller.status, caller.by) if caller is not None else (0.0, 480, "")
-        )
-        if bridged:
-            outcome = "answered"
-        elif answered_at:
-            outcome = self.outcome or "completed"
-        else:
-            outcome = OUTCOMES.get(status, "failed") if by == "remote" else self.outcome or "failed"
-        answered = bridged or answered_at
-        talked = self.talked + (now - self.bridged_at if self.bridged_at else 0.0)
-        number, name = self.origin or (self.caller_number, self.caller_name)
-        return CallEnded(
-            self.id, number, name, self.dialled, self.account.user, outcome, status, cause,
-            (answered or now) - self.started, talked if bridged else now - answered if answered else 0.0,
-            now - self.started,
-            self.visit.config.name if self.visit is not None else "", self.reached, tuple(self.path),
-            *self.board.recorder.account(self.id, now), outward.trunk_of(self), tuple(self.path_at),
-            customer=self.context.get("customer", ""),
-        )  # fmt: skip
