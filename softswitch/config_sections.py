@@ -108,7 +108,7 @@ class Registrar:
     default: int = setting(3_600, "Granted when a phone asks for nothing.", whole_in(10, 86_400, "seconds"))
     maximum: int = setting(7_200, "Longest registration that is granted.", whole_in(10, 604_800, "seconds"))
     nonce_lifetime: int = setting(60, "How long a digest challenge may be answered.", whole_in(5, 3_600, "seconds"))
-    digest: tuple[str, ...] = setting(
+    algorithms: tuple[str, ...] = setting(
         ("SHA-256", "MD5"),
         "Digest algorithms, in the order in which they are offered: a few old clients understand the first one only.",
         Rule('a list of "SHA-256" and "MD5"', read_digest, list),
@@ -252,7 +252,7 @@ class Records:
 
     flush_ms: int = setting(
         100,
-        "A kill -9 loses at most this much of what happened (power failure too).",
+        "A kill -9 loses at most this much of what happened (power failure too); what a command has answered is on disk.",
         whole_in(10, 10_000, "milliseconds"),
     )
     journal_days: int = setting(90, "Events are kept this long; 0 = for ever.", whole_in(0, 36_500, "days"))

@@ -17,8 +17,6 @@ ORDERS: Final = (
     "hours", "hours_set", "outages", "outage_on", "outage_off", "callers", "caller", "caller_block", "caller_unblock",
     "customers", "surveys",
 )  # fmt: skip
-CHANGES: Final = frozenset({"hours_set", "outage_on", "outage_off", "caller_block", "caller_unblock"})
-WITHIN: Final = 2.0  # seconds for the database; a slow one is told by its alarm
 
 
 def facility_operations(daemon: Daemon) -> dict[str, Callable[..., Any]]:
@@ -27,15 +25,7 @@ def facility_operations(daemon: Daemon) -> dict[str, Callable[..., Any]]:
     def handler(name: str) -> Callable[..., Any]:
         return lambda **options: getattr(daemon.facilities, name)(**options)
 
-    def keeper(name: str) -> Callable[..., Any]:
-        async def ordered(**options: Any) -> Any:
-            result = getattr(daemon.facilities, name)(**options)
-            await daemon.store.flush(WITHIN)  # Whoever is told that it is done may pull the plug.
-            return result
-
-        return ordered
-
-    return {name: keeper(name) if name in CHANGES else handler(name) for name in ORDERS}
+    return {name: handler(name) for name in ORDERS}
 
 
 def facility_samples(daemon: Daemon) -> Iterator[Sample]:

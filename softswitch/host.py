@@ -146,7 +146,7 @@ def settings(config: Config) -> Settings:
         register_minimum=config.registrar.minimum,
         register_default=config.registrar.default,
         register_maximum=config.registrar.maximum,
-        defences=config.security.defences(config.registrar.nonce_lifetime, config.registrar.digest),
+        defences=config.security.defences(config.registrar.nonce_lifetime, config.registrar.algorithms),
         calls_at_once=config.limits.calls,
         calls_per_second=config.limits.calls_per_second,
         calls=Policy(

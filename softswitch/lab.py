@@ -147,7 +147,7 @@ def _configure(options: Options, directory: Path, sip_host: str) -> Config:
         "paths.socket": "softswitch.sock",
         "log.level": options.log_level,
         "registrar.minimum": 10,
-        "registrar.digest": ["MD5", "SHA-256"],  # SIPp takes the first challenge only, and knows MD5 only.
+        "registrar.algorithms": ["MD5", "SHA-256"],  # SIPp takes the first challenge only, and knows MD5 only.
         "limits.calls": 100_000,
         "limits.calls_per_second": 100_000,
         "limits.connections": 50_000,

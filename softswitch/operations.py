@@ -7,7 +7,7 @@ import inspect
 import os
 import resource
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
@@ -38,6 +38,7 @@ if TYPE_CHECKING:
 
 Values = dict[tuple[str, ...], float]
 
+WITHIN = 2.0  # seconds for the database; a slow one is told by its alarm
 LATE = 1.0  # seconds of loop lag from which on we are not healthy
 FEW_LEGS = 2  # free media legs that a call needs at least
 RECORD_VERBS = ("start", "stop", "pause", "resume")
@@ -55,7 +56,25 @@ class Operations:
         self._daemon = daemon
         self._handlers = self.handlers()
 
-    def handlers(self) -> dict[str, Callable[..., Any]]:
+    def handlers(self) -> dict[str, Callable[..., Awaitable[Any]]]:
+        return {name: self._kept(handler) for name, handler in self._commands().items()}
+
+    def _kept(self, handler: Callable[..., Any]) -> Callable[..., Awaitable[Any]]:
+        """The handler, answering when what it changed is on disk: whoever is told that it is done may pull the plug."""
+
+        async def ordered(**arguments: Any) -> Any:
+            daemon = self._daemon
+            before = daemon.publisher.last
+            result = handler(**arguments)
+            if inspect.isawaitable(result):
+                result = await result
+            if daemon.publisher.last != before:
+                await daemon.store.flush(WITHIN)
+            return result
+
+        return ordered
+
+    def _commands(self) -> dict[str, Callable[..., Any]]:
         return {
             "status": self.status,
             "queues": self.queues,
@@ -100,8 +119,7 @@ class Operations:
 
     async def order(self, command: str, **arguments: Any) -> Any:
         """Carry out a command by its name, for the pages."""
-        result = self._handlers[command](**arguments)
-        return await result if inspect.isawaitable(result) else result
+        return await self._handlers[command](**arguments)
 
     # --- looking -----------------------------------------------------------------------------------------------------
 

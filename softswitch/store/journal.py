@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import math
 from collections.abc import Callable, Iterable
 from typing import Any, Final, Protocol
 
@@ -80,6 +81,8 @@ class Journal:
         self._overflowed = False
         self._dropped = 0
         self._durable = 0
+        self._begun = 0  # batches, empty ones too
+        self._done = 0
         self.keeper: Keeper | None = None
         self._touched = False
         self._flushed_at = 0.0
@@ -132,11 +135,12 @@ class Journal:
     # --- out -------------------------------------------------------------------------------------------------------
 
     async def flush(self, within: float | None = None) -> bool:
-        """Write everything published so far now. False if that was not possible in time."""
+        """Write everything published so far now, and wait for nothing later. False if that was not possible in time."""
         until = None if within is None else self._loop.time() + within
-        asked = not self._touched  # The keeper is asked once: what it puts off is for the next time.
-        while not asked or self._pending or self._states or self._unwritten or self._writing_from is not None:
-            asked = True
+        target = self._begun
+        if self._pending or self._states or self._touched:
+            target += max(1, math.ceil(len(self._pending) / LARGEST))
+        while self._done < target:
             left = None if until is None else until - self._loop.time()
             if left is not None and left <= 0:
                 return False
@@ -181,6 +185,7 @@ class Journal:
     async def _write(self) -> bool:
         batch = self._unwritten or await self._build()
         if not batch.count and not batch.states and not batch.kept:
+            self._done += 1
             return True
         self._unwritten = batch
         try:
@@ -205,6 +210,7 @@ class Journal:
 
     def _settled(self, batch: Batch) -> None:
         self._durable = max(self._durable, batch.last_seq)
+        self._done += 1
         self._unwritten = None
         self._writing_from = None
         self._pause = RETRY_FIRST
@@ -222,6 +228,7 @@ class Journal:
 
     async def _build(self) -> Batch:
         """The next batch, built in slices so that the loop is never held up."""
+        self._begun += 1
         batch = Batch(states=self._states)
         self._states = {}
         taken, self._pending = self._pending[:LARGEST], self._pending[LARGEST:]

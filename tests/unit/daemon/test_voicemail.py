@@ -87,6 +87,7 @@ def prepare(switch: Running) -> Path:
 
 def test_messages_are_finished_found_and_deleted_at_the_start(own_switch: Running) -> None:
     folder = prepare(own_switch)
+    own_switch.settings["SOFTSWITCH_RECORDS_FLUSH_MS"] = "10000"  # What is acknowledged waits for no interval.
     own_switch.start()
     found = until(
         lambda: (rows := listed(own_switch)) and "short/old.wav" not in rows and "1000/stray.wav" in rows and rows

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field
 
 import pytest
@@ -23,11 +23,13 @@ class Paper:
 
     batches: list[Batch] = field(default_factory=list)
     trouble: Exception | None = None
+    meanwhile: Callable[[], None] = lambda: None  # what happens while a batch is written
     attempts: int = 0
     refused: int = 0
 
     async def write(self, batch: Batch) -> None:
         self.attempts += 1
+        self.meanwhile()
         await asyncio.sleep(0)
         if self.trouble is not None:
             raise self.trouble
@@ -87,6 +89,17 @@ async def test_a_batch_has_a_largest_size(desk: Desk) -> None:
     desk.publish(*(digit() for _ in range(LARGEST * 2 + 5)))
     assert await desk.journal.flush(5.0)
     assert [one.count for one in desk.paper.batches] == [LARGEST, LARGEST, 5]
+
+
+async def test_a_flush_waits_for_nothing_that_happens_later(desk: Desk) -> None:
+    """Else whoever waits for their own change would wait for as long as the switch is busy."""
+    desk.paper.meanwhile = lambda: desk.publish(digit())
+    desk.publish(*(started(index) for index in range(5)))
+    assert await desk.journal.flush(5.0)
+    assert desk.journal.health(10.0).durable_seq >= 5
+    desk.paper.meanwhile = lambda: None
+    assert await desk.journal.flush(5.0)
+    assert desk.journal.health(10.0).pending == 0
 
 
 async def test_trouble_is_said_once_and_nothing_is_lost(desk: Desk) -> None:
