@@ -58,6 +58,7 @@ from softswitch.systemd import Notifier
 from softswitch.trace import Trace
 from softswitch.voicemail import STATE as MAILBOXES
 from softswitch.voicemail import TEXTS, Voicemail
+from softswitch.wrapping import Wrapping
 
 if TYPE_CHECKING:
     from softswitch.api.server import HttpServer
@@ -215,6 +216,7 @@ class Daemon:
         kept, texts = (snapshot.states.get(name) for name in (MAILBOXES, TEXTS))
         self.voicemail.load(snapshot.voicemail, kept and kept.value, texts and texts.value)
         self.facilities = Facilities(self)
+        self.wrapping = Wrapping(self)
         self.errands = Errands(self)
         self.errands.load(snapshot)
         dns = DnsSettings(config.dns.servers, config.dns.timeout, config.dns.lifetime)

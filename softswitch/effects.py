@@ -423,12 +423,14 @@ class DeviceReachable:
 class AgentCommand:
     """call (feature code), API or CLI -> acd: a person changes an agent's presence.
 
-    `verb`: "login" | "logout" | "ready" | "ready_once" | "not_ready" | "end_wrap_up" | "extend_wrap_up".
+    `verb`: "login" | "logout" | "ready" | "ready_once" | "not_ready" | "end_wrap_up" | "extend_wrap_up" | "disposition".
     """
 
     agent: str
     verb: str
-    reason: str = ""  # the not-ready reason
+    reason: str = ""  # the not-ready reason, or the disposition
     device: str = ""  # login: bind the agent to this device (hot-desking); "" keeps the configured one
     actor: str = ""  # who asked: "phone", "cli", "api:NAME", "system"
     queue: str = ""  # only this queue: login/ready join it, logout/not_ready leave it; "" = everywhere
+    call: str = ""  # disposition: of this call; "" = of the last one
+    note: str = ""  # ... with what the agent has to say about it

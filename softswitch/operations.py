@@ -18,6 +18,7 @@ from softswitch.call.orders import NO_CALL
 from softswitch.callback_operations import CallbackOperations
 from softswitch.capture import pcap as to_pcap
 from softswitch.console import ConsoleError
+from softswitch.disposition_operations import DispositionOperations
 from softswitch.effects import AgentCommand
 from softswitch.explaining import Explaining
 from softswitch.facility_operations import facility_operations, facility_samples
@@ -111,6 +112,7 @@ class Operations:
             **menu_operations(self._daemon),
             **QueueOperations(self._daemon).handlers(),
             **CallbackOperations(self._daemon).handlers(),
+            **DispositionOperations(self._daemon).handlers(),
         }
 
     @property

@@ -249,6 +249,16 @@ class Workload:
         self._answered = deque(now - age for age in data["answered"])
 
 
+@dataclass(slots=True)
+class Handled:
+    """The conversation about which an agent may say what it was: the one that goes on, or the last one (AGT-08)."""
+
+    call: str
+    queue: str
+    number: str
+    chosen: str = ""
+
+
 @dataclass(slots=True, eq=False)
 class AgentState:
     """One agent as the engine sees them. Times are monotonic seconds."""
@@ -272,6 +282,9 @@ class AgentState:
     wrap_up_until: float = 0.0
     wrap_up_from: float = 0.0
     wrap_up_queue: str = ""
+    wrap_up_due: float = 0.0  # when it would end if no disposition were owed
+    owes: bool = False  # a disposition for `handled`, and wraps up until it is chosen
+    handled: Handled | None = None  # of queues that have dispositions
     back_off_until: float = 0.0
     back_off_cause: str = ""
     missed: int = 0  # unanswered rings in a row (ACD-09)

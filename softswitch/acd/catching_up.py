@@ -23,6 +23,7 @@ from softswitch.events import (
     CallerJoined,
     CallerLeft,
     CallerSteered,
+    DispositionChosen,
     Event,
     EwtTold,
     OfferEnded,
@@ -74,6 +75,12 @@ def catch_up(data: Mapping[str, Any], events: Iterable[tuple[float, Event]]) -> 
                 agents[event.agent]["missed"] = 0
                 agents[event.agent]["load"]["answered"].append(-after)
             _met(state, event, visits.get(event.caller), after)
+            _talks(state, event, visits.get(event.caller))
+        elif isinstance(event, DispositionChosen):
+            known = agents.get(event.agent, {}).get("handled")
+            if known is not None and known[0] == event.call:
+                known[3] = event.disposition
+                agents[event.agent].pop("owes", None)
         elif isinstance(event, AgentActivityChanged):
             if event.agent in agents:
                 _activity(agents[event.agent], event, after, state.get("pause_grace"))
@@ -90,6 +97,18 @@ def _met(state: dict[str, Any], event: CallerConnected, visit: dict[str, Any] | 
         known = state.setdefault("acquaintances", [])
         others = [one for one in known if one[0] != visit["number"]]
         known[:] = [*others, [visit["number"], event.agent, -after]][-LIMIT:]
+
+
+def _talks(state: dict[str, Any], event: CallerConnected, visit: dict[str, Any] | None) -> None:
+    """About which conversation the agent may say what it was."""
+    agent = state["agents"].get(event.agent)
+    if agent is None:
+        return
+    agent.pop("owes", None)
+    if "disposes" not in state["queues"].get(event.queue, {}):
+        agent.pop("handled", None)
+    elif agent.get("handled", [""])[0] != event.caller:
+        agent["handled"] = [event.caller, event.queue, visit["number"] if visit is not None else "", ""]
 
 
 def _visit(event: CallerJoined, after: float) -> dict[str, Any]:
@@ -146,6 +165,8 @@ def _activity(stored: dict[str, Any], event: AgentActivityChanged, after: float,
         if previous != Activity.WRAP_UP and wrap_up["left"] <= after:  # It went on behind a leg outside the queues.
             wrap_up.update(queue=event.queue, age=-after)
         wrap_up["left"] = event.until if event.until is not None else 0.0
+        if event.owes and "handled" in stored:  # How long it would have taken without that, no event tells.
+            stored.setdefault("owes", 0.0)
     elif activity != Activity.TALKING:  # A leg outside the queues does not end it.
         wrap_up["left"] = 0.0
     if activity == Activity.BACK_OFF:

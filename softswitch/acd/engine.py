@@ -11,7 +11,7 @@ from collections import Counter
 from collections.abc import Callable, Container, Mapping
 from typing import TYPE_CHECKING, Any
 
-from softswitch.acd import recovery, steering, view
+from softswitch.acd import recovery, steering, view, wrapping
 from softswitch.acd.acquaintances import Acquaintances
 from softswitch.acd.callbacks import Callbacks
 from softswitch.acd.caller import Caller, CallerState
@@ -449,7 +449,7 @@ class Engine:
 
     def command(self, item: AgentCommand, now: float) -> str:
         """A person changes an agent's presence; "" or the reason why that cannot be."""
-        refusal = self.roster.command(item, now)
+        refusal = wrapping.choose(self, item, now) if item.verb == "disposition" else self.roster.command(item, now)
         if refusal:
             self.ignored["command"] += 1
             return refusal

@@ -46,6 +46,14 @@ class QueueFacts:
         seconds = self._engine.outlook.newcomer(queue, now).seconds
         return seconds if isfinite(seconds) else None
 
+    def choices(self, agent: str) -> tuple[str, ...]:
+        """The dispositions that an agent may give to the call they talk in, or talked in last (AGT-08)."""
+        state = self._engine.roster.agents.get(agent)
+        queue = (
+            self._engine.queues.get(state.handled.queue) if state is not None and state.handled is not None else None
+        )
+        return queue.config.dispositions if queue is not None else ()
+
     def agent(self, name: str, now: float) -> dict[str, bool] | None:
         """Whether an agent is `logged_in`, `ready` and `free`. None: there is no such agent."""
         agent = self._engine.roster.agents.get(name)

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
+from softswitch.acd import wrapping
 from softswitch.acd.agent import ACTIVITY_TABLE, OCCUPIED, TIMED, Activity, ActivityInput, AgentState
 from softswitch.acd.outlook import Outlook
 from softswitch.effects import Publish
@@ -37,8 +38,27 @@ class Floor:
 
     def begin_wrap_up(self, agent: AgentState, queue: str, seconds: float, now: float) -> None:
         """A fact; `settle` makes it the activity."""
+        if agent.owes:  # What is owed for the call before is still owed.
+            agent.wrap_up_due = max(agent.wrap_up_due, now + seconds)
+            self._wrap_up(agent, max(agent.wrap_up_until, now + seconds))
+            return
         agent.wrap_up_from, agent.wrap_up_queue = now, queue
+        agent.wrap_up_due = now + seconds
         self._wrap_up(agent, now + seconds)
+
+    def owe(self, agent: AgentState, most: float) -> None:
+        """The wrap-up that has just begun goes on until a disposition is chosen, `most` seconds at the longest."""
+        agent.owes = True
+        self._wrap_up(agent, max(agent.wrap_up_until, agent.wrap_up_from + most))
+
+    def disposition_given(self, agent: AgentState, now: float) -> None:
+        """Nothing is owed any more: the wrap-up ends when it would have without that, now if that time has passed."""
+        agent.owes = False
+        if agent.wrap_up_due <= now:
+            self.wrap_up_over(agent, now)
+        else:
+            self._wrap_up(agent, agent.wrap_up_due)
+            self._tell_wrap_up(agent, now, "disposition chosen")
 
     def _wrap_up(self, agent: AgentState, until: float) -> None:
         agent.wrap_up_until = until
@@ -47,23 +67,33 @@ class Floor:
     def extend_wrap_up(self, agent: AgentState, now: float) -> None:
         """One more period, up to the queue's ceiling."""
         queue = next((seat.queue.config for seat in agent.seats if seat.queue.name == agent.wrap_up_queue), None)
-        so_far = agent.wrap_up_until - agent.wrap_up_from
+        so_far = agent.wrap_up_due - agent.wrap_up_from
         own = agent.config.wrap_up
         period = own if own is not None else queue.wrap_up if queue else so_far
         ceiling = max(queue.wrap_up_max, so_far) if queue else so_far
-        self._wrap_up(agent, min(agent.wrap_up_until + period, agent.wrap_up_from + ceiling))
+        agent.wrap_up_due = min(agent.wrap_up_due + period, agent.wrap_up_from + ceiling)
+        self._wrap_up(agent, max(agent.wrap_up_until, agent.wrap_up_due) if agent.owes else agent.wrap_up_due)
+        self._tell_wrap_up(agent, now, "wrap-up extended")
+
+    def _tell_wrap_up(self, agent: AgentState, now: float, cause: str) -> None:
+        """It goes on, to another end."""
+        if agent.activity is not Activity.WRAP_UP:
+            return  # Behind a call of the agent's own; it is told when that is over.
         agent.until = agent.wrap_up_until
         activity, elapsed = agent.activity, now - agent.activity_since
         self._emit(
             Publish(
                 AgentActivityChanged(
-                    agent.name, activity, activity, elapsed, "wrap-up extended", agent.until, agent.kind, agent.wrap_up_queue
+                    agent.name, activity, activity, elapsed, cause, agent.until, agent.kind, agent.wrap_up_queue, _owed(agent)
                 )
             )
         )  # fmt: skip
         self._touch(agent)
 
     def drop_wrap_up(self, agent: AgentState) -> None:
+        if agent.owes:
+            agent.owes = False
+            self._emit(Publish(wrapping.unsaid(agent)))
         agent.wrap_up_until = 0.0
         self._deadlines.clear(("wrap_up", agent.name))
 
@@ -123,8 +153,13 @@ class Floor:
         else:
             queue_name = agent.wrap_up_queue if after is Activity.WRAP_UP else ""
         self._emit(
-            Publish(AgentActivityChanged(agent.name, after, before, elapsed, cause, agent.until, kind, queue_name))
-        )
+            Publish(
+                AgentActivityChanged(
+                    agent.name, after, before, elapsed, cause, agent.until, kind, queue_name,
+                    _owed(agent) if after is Activity.WRAP_UP else "",
+                )
+            )
+        )  # fmt: skip
         if after is Activity.IDLE:
             self.stand(agent)
         elif agent.places:
@@ -203,6 +238,11 @@ class Floor:
                 self._dirty[queue] = None
             elif queue.idle and (queue.waiting or queue.ringing.entries):
                 self._dirty[queue] = None
+
+
+def _owed(agent: AgentState) -> str:
+    """The call for which a disposition must be chosen."""
+    return agent.handled.call if agent.owes and agent.handled is not None else ""
 
 
 # The resting input whose activity this is: nothing is to be moved while it still holds.

@@ -369,6 +369,8 @@ def _check_deadlines(engine: Engine) -> None:
         elif away and engine.deadlines.at(("age", caller.id)) is not None:
             expected.add(("age", caller.id))  # It goes on while nobody stands there.
     for agent in engine.roster.agents.values():
+        if agent.owes:
+            assert agent.wrap_up_until and agent.handled is not None, f"{agent.name} owes a disposition without wrap-up"
         if agent.wrap_up_until:
             expected.add(("wrap_up", agent.name))
         if agent.back_off_until:

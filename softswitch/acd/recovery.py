@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from softswitch.acd.agent import Activity, AgentState, Presence
+from softswitch.acd.agent import Activity, AgentState, Handled, Presence
 from softswitch.acd.caller import Caller, CallerState, Offer, OfferState
 from softswitch.effects import ConversationResumed, OfferResumed
 
@@ -33,6 +33,7 @@ def export_state(engine: Engine, now: float) -> dict[str, Any]:
             name: {
                 "last": {str(tier.number): list(tier.last) for tier in queue.tiers if tier.last},
                 "remembers": bool(queue.config.last_agent_hours),
+                **({"disposes": queue.config.disposition} if queue.config.dispositions else {}),
                 "surge": [queue.surge_order, queue.surging],
             }
             for name, queue in sorted(engine.queues.items())
@@ -147,7 +148,26 @@ def _export_agent(agent: AgentState, now: float) -> dict[str, Any]:
             "left": max(0.0, agent.back_off_until - now) if agent.back_off_until else 0.0,
         },
         "load": agent.load.export(now),
+        **_export_handled(agent, now),
     }
+
+
+def _export_handled(agent: AgentState, now: float) -> dict[str, Any]:
+    """What they may still say about a conversation; nothing where queues have no dispositions."""
+    known = agent.handled
+    if known is None:
+        return {}
+    found: dict[str, Any] = {"handled": [known.call, known.queue, known.number, known.chosen]}
+    return found | {"owes": max(0.0, agent.wrap_up_due - now)} if agent.owes else found
+
+
+def _restore_handled(roster: Roster, agent: AgentState, stored: Mapping[str, Any], exported: float, now: float) -> None:
+    agent.handled = Handled(*stored["handled"])
+    if "owes" in stored and agent.handled.chosen == "":
+        agent.owes = True
+        agent.wrap_up_due = exported + stored["owes"]
+        if not agent.wrap_up_until:
+            roster.floor.drop_wrap_up(agent)  # The time for it has passed while we were away.
 
 
 def _restore_agent(roster: Roster, agent: AgentState, stored: Mapping[str, Any], exported: float, now: float) -> None:
@@ -167,6 +187,8 @@ def _restore_agent(roster: Roster, agent: AgentState, stored: Mapping[str, Any],
     if (wrap_up_left := exported + wrap_up["left"] - now) > 0.0:
         roster.floor.begin_wrap_up(agent, wrap_up["queue"], wrap_up_left, now)
         agent.wrap_up_from = exported - wrap_up["age"]
+    if "handled" in stored:
+        _restore_handled(roster, agent, stored, exported, now)
     if (back_off_until := exported + back_off["left"]) > now:
         roster.floor.begin_back_off(agent, back_off_until, back_off["cause"], now)
     roster.floor.place_by_facts(agent, now)

@@ -6,6 +6,7 @@ from collections.abc import Callable, Container, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
+from softswitch.acd import wrapping
 from softswitch.acd.agent import (
     PRESENCE_TABLE,
     Activity,
@@ -292,6 +293,8 @@ class Roster:
             # Who dials the feature code is on the phone: the wrap-up goes on behind that call.
             if not agent.wrap_up_until or (item.verb != "end_wrap_up" and agent.activity is not Activity.WRAP_UP):
                 return "not in wrap-up"
+            if item.verb == "end_wrap_up" and agent.owes:
+                return wrapping.OWED
             if item.verb == "end_wrap_up":
                 self.floor.wrap_up_over(agent, now, "wrap-up ended")
             else:
@@ -408,6 +411,8 @@ class Roster:
     def resume(self, agent: AgentState, offer: Offer, activity: Activity, since: float) -> None:
         """After a restart: what the agent has been doing all the time is a fact, not a transition."""
         agent.offer = offer
+        if activity in (Activity.TALKING, Activity.HOLDING):
+            wrapping.talks(agent, offer)
         self.floor.place(agent, activity, since, "queue" if activity in (Activity.TALKING, Activity.HOLDING) else "")
 
     # --- offers and conversations --------------------------------------------------------------------------------
@@ -426,6 +431,8 @@ class Roster:
     def connected(self, agent: AgentState, now: float) -> None:
         """Agent and caller talk."""
         agent.missed = 0
+        if agent.offer is not None:
+            wrapping.talks(agent, agent.offer)
         agent.load.answered(now)
         if agent.presence is Presence.READY_ONCE:
             self.change_presence(agent, PresenceInput.CALL_TAKEN, ON_DEMAND, "system", now)
@@ -465,8 +472,14 @@ class Roster:
         agent.idle_since = now
         own = agent.config.wrap_up
         seconds = offer.queue.config.wrap_up if own is None else own
-        if seconds > 0.0 and agent.presence is not Presence.OFFLINE:
+        owed = wrapping.owed(agent, offer)
+        if agent.presence is Presence.OFFLINE:
+            if owed:
+                self._emit(Publish(wrapping.unsaid(agent)))
+        elif seconds > 0.0 or owed:
             self.floor.begin_wrap_up(agent, offer.queue.name, seconds, now)
+            if owed:
+                self.floor.owe(agent, offer.queue.config.disposition_max)
         self.floor.outlook.talked(agent, offer.queue.name, now - offer.answered, now)
         self._end_of_offer(agent, now, "conversation ended")
 

@@ -104,6 +104,8 @@ def _agent(agent: AgentState, now: float) -> Values:
         "missed": agent.missed,
         "caller": offer.caller.id if offer else "",
         "queue": offer.queue.name if offer else "",
+        "handled": agent.handled.call if agent.handled is not None else "",
+        "owes": agent.owes,
         "queues": [seat.queue.name for seat in agent.seats if seat.tier in seat.queue.tiers],
         "paused_in": sorted(agent.paused_in),
         "calls": agent.load.calls(now),

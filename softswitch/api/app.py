@@ -16,7 +16,7 @@ from starlette.exceptions import HTTPException
 from starlette.routing import Match
 
 import softswitch
-from softswitch.api import live, looking, session, steering
+from softswitch.api import live, looking, session, steering, wrapping
 from softswitch.api.auth import Gate, Throttle
 from softswitch.api.feed import Feed
 from softswitch.api.guard import Anybody, Guard
@@ -85,6 +85,7 @@ def build(source: Source, feed: Feed, *, key: bytes, token: str = "", hosts: fro
         session.routes(source, gate, Throttle(time.monotonic)),
         looking.routes(source),
         steering.routes(source),
+        wrapping.routes(source),
         live.routes(source, guard, feed),
     ]
     for router in app.state.routers:

@@ -26,9 +26,13 @@ class Body(BaseModel):
 class AgentOrder(Body):
     """A change of an agent's state. `reason`: of not being ready; `device`: the account that rings, at login."""
 
-    order: Literal["login", "logout", "ready", "ready_once", "not_ready", "end_wrap_up", "extend_wrap_up"]
+    order: Literal[
+        "login", "logout", "ready", "ready_once", "not_ready", "end_wrap_up", "extend_wrap_up", "disposition"
+    ]
     reason: Line = ""
     device: Line = ""
+    disposition: Line = ""  # of the last call
+    note: Annotated[str, Field(max_length=4_000)] = ""
 
 
 class NewCall(Body):
@@ -106,6 +110,10 @@ def routes(source: Source) -> APIRouter:
     async def order_agent(agent: str, body: AgentOrder, who: Worker) -> Row:
         """Log in or out, be ready or not, end or extend wrap-up."""
         rights.agent(who, agent)
+        if body.order == "disposition":
+            said = {"disposition": body.disposition, "note": body.note}
+            chosen: Row = await source.order("disposition", agent=agent, by=who.name, **said)
+            return chosen
         arguments = {"verb": body.order, "reason": body.reason, "device": body.device}
         found: Row = await source.order("agent", name=agent, by=who.name, **arguments)
         return found

@@ -159,7 +159,8 @@ class Call:
             self.end("no_common_codec", now)
         elif destination.kind == "agent":
             agent = agent_of(self.account, self.board.directory)
-            self.run(feature(agent, destination, self.account.user), now)
+            choices = self.board.site.facts.queues.choices(agent)
+            self.run(feature(agent, destination, self.account.user, choices), now)
         elif destination.kind in FEATURES:
             self.run(phone_flow(self, destination), now)
         else:

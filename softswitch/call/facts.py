@@ -37,6 +37,10 @@ class Queues(Protocol):
         """AGENT_FACTS of an agent, None if there is none of that name."""
         ...
 
+    def choices(self, agent: str) -> tuple[str, ...]:
+        """The dispositions that an agent may give to the call they talk in, or talked in last."""
+        ...
+
 
 class Customers(Protocol):
     """Customers' cards (IVR-08, IVR-11). `number` is E.164 where the call's could be made so, else as it came."""
@@ -96,6 +100,9 @@ class Nothing:
 
     def agent(self, name: str, now: float) -> Mapping[str, Value] | None:
         return None
+
+    def choices(self, agent: str) -> tuple[str, ...]:
+        return ()
 
     def by_number(self, number: str) -> Card | None:
         return None

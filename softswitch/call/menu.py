@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Container, Mapping, Sequence
 from dataclasses import dataclass, field
 from hmac import compare_digest
 from typing import TYPE_CHECKING, Final
@@ -135,12 +135,15 @@ def _led(destination: Destination, site: Site, visitor: Visitor, way: Sequence[s
         yield from flow_for(onward, site, visitor)
 
 
-def feature(agent: str, destination: Destination, device: str) -> Flow:
-    """A feature code (SIG-30): do it, say so, hang up."""
+def feature(agent: str, destination: Destination, device: str, choices: Container[str] = ()) -> Flow:
+    """A feature code (SIG-30): do it, say so, hang up. `choices`: the dispositions that the agent may choose now."""
     verb = destination.name
     if not agent:
         yield Play(("agent-unknown",), interruptible=False)
         yield Hangup("no_agent")
+        return
+    if verb == "disposition" and destination.detail not in choices:
+        yield from farewell(("not-permitted",), "no_disposition")
         return
     device = device if verb == "login" and not destination.queue else ""
     yield Tell(AgentCommand(agent, verb, destination.detail, device, "phone", destination.queue))

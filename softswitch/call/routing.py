@@ -219,6 +219,9 @@ def _destination(action: str, found: dict[str, str], directory: Directory) -> De
         return _voicemail(verb, number, directory)
     if kind != "agent":
         return Destination("feature", action, number)
+    if verb == "disposition":
+        chosen = next((one.name for one in directory.dispositions.values() if one.key and one.key == found["code"]), "")
+        return Destination("agent", verb, chosen) if chosen else None
     queue = queue_of(number, directory)
     if number and not queue:
         return None

@@ -49,6 +49,7 @@ COMMANDS = {
     "callers": "desk",
     "customers": "customers",
     "survey": "customers",
+    "disposition": "wrapping",
     "menus": "menus",
     "account": "site",
     "user": "people",
@@ -75,7 +76,7 @@ click.rich_click.COMMAND_GROUPS = {
              "registrations", "trunks", "events", "explain", "trace", "bans",
              "attach", "reload",
          ]},
-        {"name": "The front desk", "commands": ["hours", "outage", "callers", "customers", "survey", "menus"]},
+        {"name": "The front desk", "commands": ["hours", "outage", "callers", "customers", "survey", "disposition", "menus"]},
         {"name": "Change the site", "commands": ["account", "user", "token", "apply", "export", "prompt", "history", "rollback"]},
         {"name": "Plan", "commands": ["report", "plan", "sim"]},
     ]

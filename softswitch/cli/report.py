@@ -11,6 +11,7 @@ import rich_click as click
 
 from softswitch.cli.context import configuration
 from softswitch.cli.output import config_option, emit, json_option, seconds, table
+from softswitch.cli.wrapping import dispositions
 
 if TYPE_CHECKING:
     from softswitch.acd.calibration import Calibration, Comparison
@@ -23,6 +24,9 @@ TOO_FEW: Final = 30  # answers below which a share says little
 @click.group()
 def report() -> None:
     """What the records say."""
+
+
+report.add_command(dispositions)
 
 
 @report.command("ewt")

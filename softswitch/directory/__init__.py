@@ -52,6 +52,7 @@ from softswitch.directory.queues import Agent, Membership, Need, Queue, Strategy
 from softswitch.directory.rooms import Conference, Mailbox
 from softswitch.directory.site import Directory
 from softswitch.directory.waiting import Rung, Surge
+from softswitch.directory.wrapping import Disposition
 
 __all__ = [
     "DEFAULT_CALL_CODES",
@@ -70,6 +71,7 @@ __all__ = [
     "Conference",
     "DialStep",
     "Directory",
+    "Disposition",
     "Feature",
     "GotoStep",
     "Group",

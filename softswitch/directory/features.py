@@ -38,6 +38,9 @@ FEATURES: Mapping[str, Feature] = MappingProxyType(
         ),
         "agent.ready": replace(_IN_QUEUE, meaning="agent: ready; with `*` and a queue's number, for it only"),
         "agent.end_wrap_up": Feature(meaning="agent: end the wrap-up now"),
+        "agent.disposition": Feature(
+            r"(?P<code>[0-9]{1,4})", _DIGITS, "agent: what the last call was about, by the `key` of a disposition"
+        ),
         "forward.always": replace(_FORWARD, meaning="forward all calls to a number; without one: off, or on as it was"),
         "forward.busy": replace(_FORWARD, meaning="the same, for calls while the phone is busy"),
         "forward.no_answer": replace(_FORWARD, meaning="the same, for calls that nobody answers"),
@@ -100,6 +103,7 @@ DEFAULT_FEATURE_CODES: Mapping[str, str] = MappingProxyType(
         "*32": "agent.not_ready",
         "*33": "agent.ready",
         "*34": "agent.end_wrap_up",
+        "*35": "agent.disposition",
         "*43": "echo",
         "*44": "music",
         "*55": "supervise.listen",

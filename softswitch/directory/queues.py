@@ -116,6 +116,11 @@ class Queue:
     # the weight of their queue; 0 = never (ACD-49)
     leave_when: tuple[str, ...] = ()  # as `empty_when`, for those who wait already; () = the same
     join_grace: float = 0.0  # who may not join without agents waits so long for one to come
+    dispositions: tuple[
+        str, ...
+    ] = ()  # that agents may choose after a conversation, in the order of their buttons (AGT-08)
+    disposition: str = "optional"  # "optional" | "required": wrap-up goes on until one is chosen ...
+    disposition_max: float = 300.0  # ... or for so long, then it ends as "none"
     after: str = ""  # destination of callers who stay when their agent has hung up, such as a survey; "" = it is over
 
 

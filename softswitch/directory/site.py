@@ -14,6 +14,7 @@ from softswitch.directory.menus import Menu, Number
 from softswitch.directory.people import Token, User
 from softswitch.directory.queues import Agent, Queue
 from softswitch.directory.rooms import Conference, Mailbox
+from softswitch.directory.wrapping import Disposition
 from softswitch.outside import ANYWHERE, EMERGENCY, Policy, Route, Trunk
 
 
@@ -57,6 +58,7 @@ class Directory:
     screenings: Mapping[str, Screening] = field(default_factory=dict)
     outages: Mapping[str, Outage] = field(default_factory=dict)
     notices: Mapping[str, Notice] = field(default_factory=dict)
+    dispositions: Mapping[str, Disposition] = field(default_factory=dict)
     users: Mapping[str, User] = field(default_factory=dict)
     tokens: Mapping[str, Token] = field(default_factory=dict)
     timezone: str = "Europe/Warsaw"  # of what is said and counted by days; opening hours have their own

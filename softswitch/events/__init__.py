@@ -134,6 +134,7 @@ from softswitch.events.trunks import (
     TrunkRegistrationFailed,
     TrunkUp,
 )
+from softswitch.events.wrapping import DispositionChosen
 
 __all__ = [
     "AgentActivityChanged",
@@ -182,6 +183,7 @@ __all__ = [
     "ConfigChanged",
     "CustomerIdentified",
     "DigitReceived",
+    "DispositionChosen",
     "EmergencyCall",
     "Event",
     "EwtTold",

@@ -232,6 +232,7 @@ class AgentActivityChanged(Event):
     until: float | None = None  # monotonic seconds
     kind: str = ""  # while talking: "queue" | "outbound" | "internal" | "consult"
     queue: str = ""  # the queue that the offer, the conversation or the wrap-up belongs to
+    owes: str = ""  # the call for which a disposition must be chosen: until then, at the latest, wrap-up goes on
 
 
 @dataclass(slots=True)

@@ -287,6 +287,8 @@ class World:
     def _begin_wrap_up(self, agent: str) -> None:
         needed = self._people.wrap_up(agent)
         state = self.engine.roster.agents.get(agent)
+        if needed is None and state is not None and state.owes:
+            needed = state.wrap_up_due - self.now
         if needed is not None and state is not None and state.wrap_up_until:
             self._wait_for_wrap_up(agent, self.now + needed, state.wrap_up_until)
 
@@ -299,6 +301,11 @@ class World:
         if state is None or state.wrap_up_until != item.until:
             return  # It is over, or another one by now.
         verb = "end_wrap_up" if self.now >= item.done - EARLY / 2 else "extend_wrap_up"
+        if verb == "end_wrap_up" and state.owes and state.handled is not None:
+            (said, *_) = self.engine.queues[state.handled.queue].config.dispositions
+            self.engine.handle(AgentCommand(item.agent, "disposition", said, actor="phone"), self.now)
+            if not state.wrap_up_until:
+                return
         self.engine.handle(AgentCommand(item.agent, verb, actor="phone"), self.now)
         if state.wrap_up_until > item.until:
             self._wait_for_wrap_up(item.agent, item.done, state.wrap_up_until)

@@ -18,6 +18,7 @@ from softswitch.store import loading
 from softswitch.store import statements as sql
 from softswitch.store.callbacks import summarise, write_callback
 from softswitch.store.diff import diff_objects
+from softswitch.store.dispositions import DispositionFigures, DispositionFilter, DispositionRecord, shares
 from softswitch.store.journal import Journal, Keeper
 from softswitch.store.moment import present
 from softswitch.store.objects import Objects, from_objects, to_objects
@@ -80,6 +81,7 @@ class Tables:
     recordings: dict[int, Row] = field(default_factory=dict)
     voicemail: dict[int, Row] = field(default_factory=dict)
     surveys: dict[int, Row] = field(default_factory=dict)
+    dispositions: dict[tuple[str, str], Row] = field(default_factory=dict)
     callbacks: dict[str, Row] = field(default_factory=dict)
     bindings: dict[tuple[str, str], Row] = field(default_factory=dict)
     presences: dict[str, Row] = field(default_factory=dict)
@@ -165,6 +167,20 @@ class MemoryReports:
         self, *, since: float = 0.0, until: float = FOREVER, targets: Mapping[str, float] | None = None
     ) -> list[CallbackSummary]:
         return summarise(await self.callbacks(since=since, until=until, limit=1 << 30), targets or {})
+
+    async def dispositions(self, which: DispositionFilter, limit: int = 1000) -> list[DispositionRecord]:
+        rows = sorted(self._tables.dispositions.values(), key=lambda row: (-row[7], row[0], row[1]))
+        return [one for row in rows if which.takes(one := DispositionRecord(*row))][:limit]
+
+    async def disposition_figures(
+        self, which: DispositionFilter, *, by_agent: bool = False
+    ) -> list[DispositionFigures]:
+        counted: dict[tuple[str, str, str], list[float]] = {}
+        for one in await self.dispositions(which, 1 << 30):
+            call = self._tables.calls.get(one.call)
+            key = (one.queue, one.agent if by_agent else "", one.disposition)
+            counted.setdefault(key, []).append(call[14] if call is not None else 0.0)
+        return shares([(*key, len(talks), sum(talks) / len(talks)) for key, talks in counted.items()])
 
     async def visits(
         self, *, queue: str = "", since: float = 0.0, until: float = FOREVER, limit: int = 1000
@@ -309,6 +325,9 @@ class MemoryStore:
             write_callback(tables.callbacks, what, row)
         for row in batch.surveys:
             tables.surveys.setdefault(row[0], row)
+        for pair, row in batch.dispositions.items():
+            if pair not in tables.dispositions or tables.dispositions[pair][7] <= row[7]:
+                tables.dispositions[pair] = row
         for key, found in batch.bindings.items():
             if found is None:
                 tables.bindings.pop(key, None)
@@ -457,6 +476,7 @@ class MemoryStore:
             (calls_days, tables.callbacks, lambda row, before: row[11] < before and row[18] is not None),
             (calls_days, tables.visits, lambda row, before: row[5] < before and row[8] is not None),
             (calls_days, tables.surveys, lambda row, before: row[1] < before),
+            (calls_days, tables.dispositions, lambda row, before: row[7] < before),
         )
         for days, table, old in rules:
             gone = [key for key, row in table.items() if days and old(row, wall - days * DAY)]

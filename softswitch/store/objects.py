@@ -28,6 +28,7 @@ from softswitch.directory import (
     Agent,
     Conference,
     Directory,
+    Disposition,
     Group,
     Hours,
     Mailbox,
@@ -60,6 +61,7 @@ from softswitch.store.rules import (
     SRTP,
     hex_digits,
 )
+from softswitch.store.wrapping_objects import WRAPPING_RULES
 
 Body: TypeAlias = dict[str, Any]
 Objects: TypeAlias = dict[tuple[str, str], Body]
@@ -83,6 +85,7 @@ NAMED: Final[Mapping[str, tuple[str, type, str]]] = {
     "screening": ("screenings", Screening, "name"),
     "outage": ("outages", Outage, "name"),
     "notice": ("notices", Notice, "name"),
+    "disposition": ("dispositions", Disposition, "name"),
     "user": ("users", User, "name"),
     "token": ("tokens", Token, "name"),
 }
@@ -147,6 +150,7 @@ RULES: Final[Mapping[tuple[type, str], Rule]] = {
     **MENU_RULES,
     **ENTRY_RULES,
     **PEOPLE_RULES,
+    **WRAPPING_RULES,
     (Account, "forward_after"): number_in(3, 600, "seconds"),
     (Account, "redirects"): one_of("inside", "any", "ignore"),
     (Account, "follow_me"): PHONES,

@@ -29,6 +29,7 @@ from softswitch.events import (
     CallerJoined,
     CallerLeft,
     CallStarted,
+    DispositionChosen,
     Event,
     LegEnded,
     RecordingDeleted,
@@ -76,6 +77,7 @@ BOOKS: Final = frozenset(
         VoicemailMailed,
         VoicemailPurged,
         SurveyAnswered,
+        DispositionChosen,
         CallbackCreated,
         CallbackAttempted,
         CallbackMissed,
@@ -107,6 +109,7 @@ class Batch:
     recordings_deleted: dict[int, Row] = field(default_factory=dict)
     voicemail: list[tuple[str, Row]] = field(default_factory=list)  # what happened (`statements.VOICEMAIL`), in order
     surveys: list[Row] = field(default_factory=list)
+    dispositions: dict[tuple[str, str], Row] = field(default_factory=dict)  # of a call, by an agent: the last
     kept: dict[str, Row | None] = field(default_factory=dict)  # calls that go on; None: it is over
     callbacks: list[tuple[str, Row]] = field(default_factory=list)  # what happened (`statements.CALLBACKS`), in order
     last_seq: int = 0
@@ -438,6 +441,11 @@ def _survey_answered(batch: Batch, seq: int, wall: float, mono: float, event: Su
     )
 
 
+def _disposition_chosen(batch: Batch, seq: int, wall: float, mono: float, event: DispositionChosen) -> None:
+    texts = (event.call, event.agent, event.queue, event.disposition, event.note, event.number, event.actor)
+    batch.dispositions[event.call, event.agent] = (*map(clean, texts), wall)
+
+
 def _callback_created(batch: Batch, seq: int, wall: float, mono: float, event: CallbackCreated) -> None:
     then = wall - mono
     texts = (event.queue, event.number, event.caller_name, event.kind, event.mode, event.owner)
@@ -501,4 +509,5 @@ PROJECTIONS: Final[dict[type, Callable[[Batch, int, float, float, Any], None]]] 
     CallbackExpired: _callback_ended,
     CallbackCancelled: _callback_ended,
     SurveyAnswered: _survey_answered,
+    DispositionChosen: _disposition_chosen,
 }

@@ -161,6 +161,8 @@ QUEUE_RULES: Final[Mapping[tuple[type, str], Rule]] = {
     (Surge, "wait"): SECONDS,
     (Surge, "until"): whole_in(0, 1_000_000),
     (Surge, "positions"): whole_in(0, 1_000_000),
+    (Queue, "disposition"): one_of("optional", "required"),
+    (Queue, "disposition_max"): number_in(10, 14_400, "seconds"),
     (Queue, "tier_soon"): SECONDS,
     (Queue, "no_agents_grace"): SECONDS,
     (Queue, "wrap_up_max"): SECONDS,

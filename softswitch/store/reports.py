@@ -15,6 +15,13 @@ from softswitch.directory import Queue
 from softswitch.store import statements
 from softswitch.store.callbacks import summarise
 from softswitch.store.database import explain, open_for_reading
+from softswitch.store.dispositions import (
+    DispositionFigures,
+    DispositionFilter,
+    DispositionRecord,
+    clauses,
+    shares,
+)
 from softswitch.store.projection import MICRO
 from softswitch.store.records import (
     Books,
@@ -31,6 +38,7 @@ from softswitch.store.records import (
 from softswitch.store.statements import (
     CALL_COLUMNS,
     CALLBACK_COLUMNS,
+    DISPOSITION_COLUMNS,
     LEG_COLUMNS,
     RECORDING_COLUMNS,
     VISIT_COLUMNS,
@@ -301,6 +309,28 @@ class Reports:
     ) -> list[CallbackSummary]:
         """What became of them, by queue. `targets`: seconds within which they count as in time, 3600 where none is named."""
         return summarise(await self.callbacks(since=since, until=until, limit=1 << 30), targets or {})
+
+    async def dispositions(self, which: DispositionFilter, limit: int = 1000) -> list[DispositionRecord]:
+        """What agents said that calls were about, the newest first."""
+        where, values = clauses(which)
+        columns = ", ".join(f"d.{one}" for one in DISPOSITION_COLUMNS)
+        rest = f"{where} ORDER BY d.at DESC, d.call, d.agent LIMIT ?"
+        rows = await self._rows(f"SELECT {columns} FROM dispositions AS d {rest}", [*values, limit])
+        return [DispositionRecord(*row) for row in rows]
+
+    async def disposition_figures(
+        self, which: DispositionFilter, *, by_agent: bool = False
+    ) -> list[DispositionFigures]:
+        """How often each was given, by queue (and agent)."""
+        where, values = clauses(which)
+        agent = "d.agent" if by_agent else "''"
+        rows = await self._rows(
+            f"SELECT d.queue, {agent} AS who, d.disposition, count(*), avg(coalesce(c.talk_seconds, 0.0))"
+            f" FROM dispositions AS d LEFT JOIN calls AS c ON c.call = d.call {where}"
+            " GROUP BY d.queue, who, d.disposition",
+            values,
+        )
+        return shares([(row[0], row[1], row[2], row[3], row[4]) for row in rows])
 
     async def visits(
         self, *, queue: str = "", since: float = 0.0, until: float = FOREVER, limit: int = 1000

@@ -251,6 +251,21 @@ Index(
     postgresql_where=callbacks.c.ended_at.is_(None),
 )
 
+dispositions = Table(
+    "dispositions",
+    metadata,
+    Column("call", Text, primary_key=True),
+    Column("agent", Text, primary_key=True),
+    text("queue"),
+    text("disposition"),
+    text("note"),
+    text("number"),
+    text("actor"),
+    seconds("at"),
+)
+Index("dispositions_at", dispositions.c.at)
+Index("dispositions_number", dispositions.c.number)
+
 agent_state = Table(
     "agent_state",
     metadata,

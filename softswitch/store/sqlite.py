@@ -299,6 +299,7 @@ class Store:
             (calls_days, sql.PRUNE_VISITS),
             (calls_days, sql.PRUNE_CALLBACKS),
             (calls_days, sql.PRUNE_SURVEYS),
+            (calls_days, sql.PRUNE_DISPOSITIONS),
         ):
             count = -1 if days else 0
             while count:
@@ -338,6 +339,7 @@ def rows_of(batch: Batch) -> list[tuple[str, list[Row]]]:
         *((sql.VOICEMAIL[what], [row]) for what, row in batch.voicemail),
         *((sql.CALLBACKS[what], [row]) for what, row in batch.callbacks),
         (sql.SURVEY_ANSWERED, batch.surveys),
+        (sql.DISPOSITION, list(batch.dispositions.values())),
         (sql.BINDING_ADDED, [row for row in batch.bindings.values() if row is not None]),
         (sql.BINDING_REMOVED, [key for key, row in batch.bindings.items() if row is None]),
         (sql.AGENT_PRESENCE, list(batch.presences.values())),

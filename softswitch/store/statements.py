@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Final
 
-REVISION: Final = "0008"  # the newest migration; a database that says so needs no alembic at start
+REVISION: Final = "0009"  # the newest migration; a database that says so needs no alembic at start
 
 CALL_COLUMNS: Final = (
     "seq", "call", "started_at", "caller", "caller_name", "dialled", "account", "trunk", "ended_at", "end_seq", "outcome",
@@ -35,6 +35,7 @@ CALLBACK_COLUMNS: Final = (
     "callback", "queue", "number", "name", "kind", "mode", "owner", "priority", "call", "language", "note", "created_at",
     "joined_at", "credit", "due_at", "expires_at", "attempts", "cause", "ended_at", "outcome", "agent", "seconds",
 )  # fmt: skip
+DISPOSITION_COLUMNS: Final = ("call", "agent", "queue", "disposition", "note", "number", "actor", "at")
 BINDING_COLUMNS: Final = (
     "aor", "contact", "expires_at", "expires_mono", "granted", "flow", "call_id", "cseq", "q", "instance", "user_agent",
     "path",
@@ -116,6 +117,10 @@ CALLBACKS: Final = {
 LOAD_CALLBACKS: Final = select("callbacks", CALLBACK_COLUMNS, "WHERE ended_at IS NULL ORDER BY created_at, callback")
 LOAD_VOICEMAIL: Final = select("voicemail", VOICEMAIL_COLUMNS, "ORDER BY started_at, message")
 SURVEY_ANSWERED: Final = insert("survey_answers", SURVEY_COLUMNS, "seq")
+# The last word counts, whichever way the rows come.
+DISPOSITION: Final = insert(
+    "dispositions", DISPOSITION_COLUMNS, "call, agent", DISPOSITION_COLUMNS[2:], "dispositions.at <= excluded.at"
+)
 BINDING_ADDED: Final = insert("bindings", BINDING_COLUMNS, "aor, contact", BINDING_COLUMNS[2:])
 BINDING_REMOVED: Final = "DELETE FROM bindings WHERE aor = ? AND contact = ?"
 _PRESENCE: Final = ("presence", "reason", "device", "presence_at", "presence_mono")
@@ -227,4 +232,5 @@ PRUNE_LEGS: Final = _prune(
 )
 PRUNE_SURVEYS: Final = _prune("survey_answers", "seq", "at < :before")
 PRUNE_VISITS: Final = _prune("queue_visits", "visit, call", "entered_at < :before AND left_at IS NOT NULL")
+PRUNE_DISPOSITIONS: Final = _prune("dispositions", "call, agent", "at < :before")
 PRUNE_CALLBACKS: Final = _prune("callbacks", "callback", "created_at < :before AND ended_at IS NOT NULL")

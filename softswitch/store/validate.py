@@ -16,7 +16,14 @@ from softswitch.directory import (
     FEATURES,
     Directory,
 )
-from softswitch.store import features, validate_entry, validate_menus, validate_people, validate_queues
+from softswitch.store import (
+    features,
+    validate_entry,
+    validate_menus,
+    validate_people,
+    validate_queues,
+    validate_wrapping,
+)
 from softswitch.store.clips import Clips
 from softswitch.store.validate_outside import Outside, has_way
 
@@ -48,6 +55,7 @@ def validate(site: Directory, problems: Problems, clips: Clips | None = None) ->
     features.check(check)
     validate_entry.check(check)
     validate_people.check(check)
+    validate_wrapping.check(check)
     check.hours()
     validate_menus.Menus(check).menus()
     check.extensions()

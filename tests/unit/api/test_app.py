@@ -17,7 +17,7 @@ from tests.unit.api.test_feed import Journal
 
 ANSWERS: dict[str, Any] = {
     "callbacks": [{"queue": "sales"}, {"queue": "support"}], "trunks": [], "hours": [], "recordings": [],
-    "edit": {"text": 'domain = "pbx.example.com"'}, "hang_up": 1,
+    "disposition_report": [], "edit": {"text": 'domain = "pbx.example.com"'}, "hang_up": 1,
 }  # fmt: skip
 
 

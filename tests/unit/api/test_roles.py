@@ -49,6 +49,9 @@ RIGHTS: dict[tuple[str, str], tuple[tuple[str, ...], Any]] = {
     ("get", "/api/hours"): (EVERYBODY, None),
     ("get", "/api/recordings"): (EVERYBODY, None),
     ("get", "/api/registrations"): (AUDITORS, None),
+    ("get", "/api/queues/{queue}/dispositions"): (EVERYBODY, None),
+    ("get", "/api/dispositions"): (EVERYBODY, None),
+    ("post", "/api/calls/{call}/disposition"): (WORKERS, {"disposition": "sale", "agent": "anna"}),
     ("get", "/api/trunks"): (AUDITORS, None),
     ("post", "/api/agents/{agent}/orders"): (WORKERS, {"order": "ready"}),
     ("post", "/api/calls"): (WORKERS, {"number": "+48221234567", "account": "101"}),
@@ -150,6 +153,9 @@ def test_what_each_sees(
         ("POST", "/api/callers/c1/orders", {"agent": "ola"}),
         ("PUT", "/api/queues/support/surge", {"order": "on"}),
         ("GET", "/api/recordings?queue=support", None),
+        ("GET", "/api/queues/support/dispositions", None),
+        ("GET", "/api/dispositions?queue=support", None),
+        ("POST", "/api/calls/no-such/disposition", {"disposition": "sale", "agent": "ola"}),
     ],
 )
 def test_other_peoples_queues_are_as_if_they_were_not_there(

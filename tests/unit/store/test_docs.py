@@ -20,6 +20,7 @@ from softswitch.directory import (
     Agent,
     Announce,
     Conference,
+    Disposition,
     Group,
     Hours,
     Mailbox,
@@ -70,6 +71,7 @@ def test_the_example_is_a_site() -> None:
         ("screening", Screening),
         ("outage", Outage),
         ("notice", Notice),
+        ("disposition", Disposition),
     ],
 )
 def test_every_key_is_documented(heading: str, kind: type) -> None:

@@ -1,0 +1,53 @@
+"""Dispositions as they stand in site.toml: rules of single values."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Any, Final
+
+from softswitch.decode import Expected, Rule, number_in, text
+from softswitch.directory.wrapping import Disposition
+
+TITLE_EXPECTED: Final = 'a title in quotes, or titles by language such as { pl = "...", en = "..." }'
+LONGEST_TITLE: Final = 80  # characters
+_is_colour = re.compile(r"#[0-9A-Fa-f]{6}", re.ASCII).fullmatch
+_is_key = re.compile(r"[0-9]{1,4}", re.ASCII).fullmatch
+
+
+def read_titles(value: object) -> Mapping[str, str]:
+    """A text, or texts by language."""
+    found = {"": value} if isinstance(value, str) else value
+    if not isinstance(found, Mapping):
+        raise ValueError
+    titles = {str(language): text(one).strip() for language, one in found.items()}
+    if not all(0 < len(one) <= LONGEST_TITLE and one.isprintable() for one in titles.values()):
+        raise Expected(f"1 to {LONGEST_TITLE} characters on one line")
+    return titles
+
+
+def write_titles(titles: Mapping[str, str]) -> Any:
+    return titles[""] if list(titles) == [""] else dict(titles)
+
+
+def _read_colour(value: object) -> str:
+    colour = text(value)
+    if colour and not _is_colour(colour):
+        raise ValueError
+    return colour.lower()
+
+
+def _read_key(value: object) -> str:
+    key = text(value)
+    if key and not _is_key(key):
+        raise ValueError
+    return key
+
+
+TITLE: Final = Rule(TITLE_EXPECTED, read_titles, write_titles)
+WRAPPING_RULES: Final[Mapping[tuple[type, str], Rule]] = {
+    (Disposition, "title"): TITLE,
+    (Disposition, "colour"): Rule('a colour such as "#c0392b"', _read_colour),
+    (Disposition, "key"): Rule('one to four digits such as "1"', _read_key),
+    (Disposition, "callback_after"): number_in(0, 2_592_000, "seconds"),
+}
