@@ -37,7 +37,8 @@ def routes(source: Source) -> APIRouter:
         agent = named or next((one["agent"] for one in source.agents() if one.get("handled") == call), "")
         if not agent:
             raise HTTPException(422, "agent: whose conversation it was")
-        rights.agent(who, agent)
+        if not rights.sight(who).agent(agent):
+            raise HTTPException(404, f"There is no call {call!r}.")
         return str(agent)
 
     @router.post("/api/calls/{call}/disposition")

@@ -155,7 +155,7 @@ def test_what_each_sees(
         ("GET", "/api/recordings?queue=support", None),
         ("GET", "/api/queues/support/dispositions", None),
         ("GET", "/api/dispositions?queue=support", None),
-        ("POST", "/api/calls/no-such/disposition", {"disposition": "sale", "agent": "ola"}),
+        ("POST", "/api/calls/c2/disposition", {"disposition": "sale", "agent": "ola"}),
     ],
 )
 def test_other_peoples_queues_are_as_if_they_were_not_there(

@@ -86,7 +86,7 @@ async def test_the_last_word_counts_and_figures_add_up(lives: Lives) -> None:
     assert [(one.queue, one.agent, one.disposition) for one in by_agent] == [
         ("help", "jan", "sale"), ("sales", "anna", "refund"), ("sales", "anna", "sale"), ("sales", "anna", "none"),
     ]  # fmt: skip
-    lives.later(86_400.0)
+    lives.later(86_401.0)
     assert await lives.store.prune(calls_days=1, now=lives.now) > 0
     assert await reports.dispositions(DispositionFilter()) == []
 
