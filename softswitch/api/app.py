@@ -16,7 +16,7 @@ from starlette.exceptions import HTTPException
 from starlette.routing import Match
 
 import softswitch
-from softswitch.api import live, looking, session, steering, wrapping
+from softswitch.api import live, looking, pages, session, steering, wrapping
 from softswitch.api.auth import Gate, Throttle
 from softswitch.api.feed import Feed
 from softswitch.api.guard import Anybody, Guard
@@ -87,6 +87,7 @@ def build(source: Source, feed: Feed, *, key: bytes, token: str = "", hosts: fro
         steering.routes(source),
         wrapping.routes(source),
         live.routes(source, guard, feed),
+        pages.routes(source),
     ]
     for router in app.state.routers:
         app.include_router(router)

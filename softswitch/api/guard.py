@@ -14,6 +14,7 @@ from softswitch.api.source import Source
 from softswitch.directory.people import ADMINISTRATOR, AGENT, AUDITOR, SUPERVISOR
 
 OPEN_PATHS = frozenset({"/healthz", "/readyz"})  # A load balancer has no token, and learns nothing but yes or no.
+PAGES = ("/assets/",)  # The pages are the same for everybody; what they show is asked for.
 LOGIN = "/api/session"
 # What whoever is on this machine may look at without saying who they are, where no token is set.
 LOCAL_PATHS = frozenset(
@@ -42,7 +43,8 @@ class Guard:
         self._hosts = hosts
 
     async def __call__(self, request: Request, call_next: Callable[[Request], Awaitable[Response]]) -> Response:
-        if request.url.path not in OPEN_PATHS:
+        path = request.url.path
+        if path != "/" and path not in OPEN_PATHS and not path.startswith(PAGES):
             try:
                 request.state.principal = self.identify(request)
                 self._against_forgery(request)
@@ -50,9 +52,10 @@ class Guard:
                 headers = {"WWW-Authenticate": "Bearer"} if denied.status == 401 else None
                 return JSONResponse({"error": denied.error}, denied.status, headers)
         response = await call_next(request)
-        response.headers["Cache-Control"] = "no-store"
+        response.headers.setdefault("Cache-Control", "no-store")
         response.headers["X-Content-Type-Options"] = "nosniff"
         response.headers["X-Frame-Options"] = "DENY"
+        response.headers["Referrer-Policy"] = "no-referrer"
         return response
 
     def identify(self, request: HTTPConnection) -> Principal | None:

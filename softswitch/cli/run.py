@@ -14,6 +14,7 @@ from click.exceptions import Exit
 from softswitch.cli.context import configuration
 from softswitch.cli.output import WRONG_CONFIG, Failure, config_option, emit, json_option, relay_option, table
 from softswitch.errors import ConfigError, SoftswitchError
+from softswitch.net.address import join_host_port
 
 if TYPE_CHECKING:
     from softswitch.config import Config
@@ -123,8 +124,23 @@ def demo(context: click.Context, directory: Path, listen: str, domain: str, lang
         with explained():
             made = create_demo(directory, domain=domain, listen=listen, language=language, probe=True)
         show_settings(made)
+    _build_pages()
+    config = configuration(directory, overrides)
+    if config.http.listen:
+        click.echo(f"\nPages: http://{join_host_port(*config.http.listen)}/   Somebody who may do everything there:")
+        click.echo(f"softswitch user add eva --role administrator --config {directory}")
     click.echo("\nStarting; Ctrl-C stops.\n")
-    _serve(configuration(directory, overrides))
+    _serve(config)
+
+
+def _build_pages() -> None:
+    """In a checkout whose pages are older than their sources. Without Node there are none, and the switch works."""
+    from softswitch.web import build
+
+    if not build.is_current() and (build.node() is not None):
+        click.echo("\nBuilding the pages (seconds, once) ...")
+    if problem := build.refresh():
+        click.echo(f"\n{problem}")
 
 
 @click.command()

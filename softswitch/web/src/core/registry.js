@@ -1,0 +1,54 @@
+// Areas of the pages: each folder with an area.js adds its texts, pages and places in the navigation here.
+import { addTexts } from './i18n.js';
+
+const routes = [];
+const corners = [];
+
+/**
+ * An area.
+ * name: begins the keys of its texts, and the names of its classes
+ * texts: { pl, en }
+ * routes: [{ path: '/reports/{report}', roles: [...], load: () => import('./page.js'), nav: { text, icon, order } }]
+ *   path: of the address behind '#'; {name} is handed to the page as a property
+ *   roles: who sees it; administrators always do, unless `only` is set
+ *   load: a module whose default is the component
+ *   nav: of its entry in the navigation, if it has one; text: a key; icon: see ui/icon.js; order: a number
+ * corners: [{ roles, component }] what stands at the top of every page, such as the agent's state
+ */
+export function area({ name, texts = {}, routes: added = [], corners: further = [] }) {
+  addTexts(name, texts);
+  for (const route of added) {
+    const names = [];
+    const pattern = route.path.replace(/[.*+?^$|()[\]\\]/g, '\\$&').replace(/\{(\w+)\}/g, (_, key) => {
+      names.push(key);
+      return '([^/]+)';
+    });
+    routes.push({ ...route, area: name, names, pattern: new RegExp(`^${pattern}$`) });
+  }
+  corners.push(...further);
+}
+
+const isFor = (role, one) => one.roles.includes(role) || (role === 'administrator' && !one.only);
+
+export const routesFor = (role) => routes.filter((route) => isFor(role, route));
+export const cornersFor = (role) => corners.filter((corner) => isFor(role, corner));
+
+export const navigationFor = (role) =>
+  routesFor(role)
+    .filter((route) => route.nav)
+    .sort((a, b) => a.nav.order - b.nav.order);
+
+/** The route of an address, with the values of its names; null: there is none for this role. */
+export function match(role, address) {
+  for (const route of routesFor(role)) {
+    const found = route.pattern.exec(address);
+    if (found) {
+      try {
+        return { route, values: Object.fromEntries(route.names.map((name, i) => [name, decodeURIComponent(found[i + 1])])) };
+      } catch {
+        return null;
+      }
+    }
+  }
+  return null;
+}

@@ -1,0 +1,5 @@
+import { addTexts } from '../core/i18n.js';
+import en from './en.json';
+import pl from './pl.json';
+
+addTexts('shell', { pl, en });

@@ -1,0 +1,47 @@
+// Charts by uPlot, loaded when one is shown first, in the colours of the theme.
+import { html, useEffect, useRef } from '../core/html.js';
+import { colour, onTheme } from '../core/theme.js';
+
+/**
+ * data: as uPlot takes it, [[x...], [y...], ...]; series: [{ label, colour: '--accent', fill, bars, value(y) }] for each row of y
+ * time: whether x is Unix seconds; x: [text for each x] for categories; height: pixels; label: what it shows, for who does not see it
+ */
+export function Chart({ data, series, time = true, x, height = 220, label, unit = (value) => value }) {
+  const frame = useRef();
+  useEffect(() => {
+    let plot = null;
+    let over = false;
+    let redraw = null;
+    const sized = new ResizeObserver(([entry]) => plot && plot.setSize({ width: Math.max(160, entry.contentRect.width), height }));
+    import('./uplot.js').then(({ uPlot }) => {
+      const draw = () => {
+        plot?.destroy();
+        if (over) return;
+        const line = { stroke: colour('--text-soft'), grid: { stroke: colour('--line'), width: 1 }, ticks: { show: false }, font: '12px system-ui' };
+        plot = new uPlot({
+          width: Math.max(160, frame.current.clientWidth), height,
+          legend: { live: true }, cursor: { y: false },
+          scales: { x: { time }, y: { range: (_, low, high) => [Math.min(0, low), high > 0 ? high * 1.08 : 1] } },
+          axes: [{ ...line, grid: { show: false }, ...(x ? { values: (_, splits) => splits.map((at) => x[at] ?? '') } : {}) },
+            { ...line, size: 56, values: (_, splits) => splits.map(unit) }],
+          series: [x ? { value: (_, at) => x[at] ?? '' } : {}, ...series.map((one) => ({
+            label: one.label, stroke: colour(one.colour), width: 2, points: { show: false },
+            fill: one.fill || one.bars ? `${colour(one.colour)}${one.bars ? 'cc' : '22'}` : undefined,
+            paths: one.bars ? uPlot.paths.bars({ size: [0.7, 60], radius: 0.2 }) : undefined,
+            value: (_, y) => (y == null ? '–' : (one.value || unit)(y)),
+          }))],
+        }, data, frame.current);
+      };
+      draw();
+      redraw = onTheme(draw);
+      sized.observe(frame.current);
+    });
+    return () => {
+      over = true;
+      redraw?.();
+      sized.disconnect();
+      plot?.destroy();
+    };
+  }, [data, height]);
+  return html`<div class="chart" ref=${frame} role="img" aria-label=${label}></div>`;
+}
