@@ -18,6 +18,7 @@ from softswitch.api.feed import Feed
 from softswitch.call.revival import Taken
 from softswitch.config import Config
 from softswitch.console import Console
+from softswitch.couriers import Couriers
 from softswitch.directory import Directory
 from softswitch.driver import Driver
 from softswitch.effects import (
@@ -155,6 +156,8 @@ class Daemon:
         self.spawn(self.voicemail.take_up(snapshot.voicemail))
         self.errands.start()
         stack.push_async_callback(self.errands.close)
+        stack.push_async_callback(self.couriers.close)
+        self.couriers.configure()
         self.spawn(self.facilities.take_up())
         self.spawn(self.housekeeping.watch())
         stack.callback(self._cancel_tasks)
@@ -219,6 +222,8 @@ class Daemon:
         self.wrapping = Wrapping(self)
         self.errands = Errands(self)
         self.errands.load(snapshot)
+        self.couriers = Couriers(self)
+        self.couriers.load(snapshot)
         dns = DnsSettings(config.dns.servers, config.dns.timeout, config.dns.lifetime)
         self.resolver = Resolver(lambda answer: self.input("dns", self.switch.resolved, answer), dns)
         self.driver = Driver(

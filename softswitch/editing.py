@@ -9,7 +9,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import asdict, replace
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
-from softswitch import editing_people
+from softswitch import editing_hooks, editing_people
 from softswitch.directory import Account, Directory
 from softswitch.edit import Edit, EditError, existing
 from softswitch.entropy import SystemEntropy
@@ -179,6 +179,7 @@ OPERATIONS: Final[Mapping[str, Callable[..., Edit]]] = {
     "account_remove": account_remove,
     "music_set": music_set,
     **editing_people.OPERATIONS,
+    **editing_hooks.OPERATIONS,
 }
 
 

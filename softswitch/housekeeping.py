@@ -45,6 +45,7 @@ class Housekeeping:
             if daemon.voicemail.due(now):
                 daemon.spawn(daemon.voicemail.look())
             daemon.facilities.look(now)
+            daemon.couriers.look()
             self._keep_bans(now)
             self._keep_last_calls(now)
             self.keep_subscriptions(now)

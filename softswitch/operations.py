@@ -22,6 +22,7 @@ from softswitch.disposition_operations import DispositionOperations
 from softswitch.effects import AgentCommand
 from softswitch.explaining import Explaining
 from softswitch.facility_operations import facility_operations, facility_samples
+from softswitch.hook_operations import HookOperations, hook_samples
 from softswitch.menu_operations import menu_operations
 from softswitch.net.address import join_host_port
 from softswitch.net.stream import StreamListener
@@ -113,6 +114,7 @@ class Operations:
             **QueueOperations(self._daemon).handlers(),
             **CallbackOperations(self._daemon).handlers(),
             **DispositionOperations(self._daemon).handlers(),
+            **HookOperations(self._daemon).handlers(),
         }
 
     @property
@@ -465,6 +467,7 @@ class Operations:
         text = "Mails of messages that are not sent."
         yield Sample("softswitch_voicemail_mails", text, "gauge", mails, ("state",))
         yield from facility_samples(daemon)
+        yield from hook_samples(daemon)
 
     def _media_samples(self) -> Iterator[Sample]:
         rows = self._daemon.media.rows()

@@ -105,6 +105,7 @@ class Reloading:
         daemon.input("configure", daemon.switch.configure, daemon.directory)
         daemon.load_flows()
         daemon.load_strategies()
+        daemon.couriers.configure()
         if before != site.version:
             daemon.publisher.publish(ConfigChanged(actor, f"site version {before} -> {site.version}"))
         log.info("site in force", version=site.version, actor=actor)

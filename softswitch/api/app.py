@@ -16,7 +16,7 @@ from starlette.exceptions import HTTPException
 from starlette.routing import Match
 
 import softswitch
-from softswitch.api import live, looking, pages, session, steering, wrapping
+from softswitch.api import hooking, live, looking, pages, session, steering, wrapping
 from softswitch.api.auth import Gate, Throttle
 from softswitch.api.feed import Feed
 from softswitch.api.guard import Anybody, Guard
@@ -86,6 +86,7 @@ def build(source: Source, feed: Feed, *, key: bytes, token: str = "", hosts: fro
         looking.routes(source),
         steering.routes(source),
         wrapping.routes(source),
+        hooking.routes(source),
         live.routes(source, guard, feed),
         pages.routes(source),
     ]

@@ -60,6 +60,7 @@ COMMANDS = {
     "rollback": "site",
     "backup": "backup",
     "restore": "backup",
+    "webhook": "webhook",
     "plan": "plan",
     "report": "report",
     "sim": "sim",
@@ -77,7 +78,9 @@ click.rich_click.COMMAND_GROUPS = {
              "attach", "reload",
          ]},
         {"name": "The front desk", "commands": ["hours", "outage", "callers", "customers", "survey", "disposition", "menus"]},
-        {"name": "Change the site", "commands": ["account", "user", "token", "apply", "export", "prompt", "history", "rollback"]},
+        {"name": "Change the site", "commands": [
+            "account", "user", "token", "webhook", "apply", "export", "prompt", "history", "rollback",
+        ]},
         {"name": "Plan", "commands": ["report", "plan", "sim"]},
     ]
 }  # fmt: skip

@@ -45,6 +45,7 @@ from softswitch.events.facilities import (
     OutageSwitched,
     SmsSent,
 )
+from softswitch.events.hooks import DeliveryGivenUp
 from softswitch.events.host import (
     ConfigChanged,
     MediaAlarm,
@@ -182,6 +183,7 @@ __all__ = [
     "ConferenceLeft",
     "ConfigChanged",
     "CustomerIdentified",
+    "DeliveryGivenUp",
     "DigitReceived",
     "DispositionChosen",
     "EmergencyCall",

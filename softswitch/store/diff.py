@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from softswitch.directory import Directory
-from softswitch.store.objects import DIGESTS, KINDS, PINS, TRUNK_PASSWORD, natural, to_objects
+from softswitch.store.objects import DIGESTS, KEPT_SECRETS, KINDS, PINS, natural, to_objects
 from softswitch.toml import toml_value
 
-PASSWORD: Final = TRUNK_PASSWORD[1]
+SECRETS: Final = frozenset(KEPT_SECRETS.values())
 SHOWN: Final = 110  # characters of a value
 
 
@@ -49,12 +49,13 @@ def diff_objects(
 
 
 def _details(old: Mapping[str, Any], new: Mapping[str, Any]) -> Iterator[str]:
-    if old.get(PASSWORD) != new.get(PASSWORD):
-        yield "password changed" if old.get(PASSWORD) else "password set"
+    for name in sorted(SECRETS):
+        if old.get(name) != new.get(name):
+            yield f"{name} changed" if old.get(name) else f"{name} set"
     if any(old.get(one) != new.get(one) for one in DIGESTS):
         yield "password changed" if any(old.get(one) for one in DIGESTS) else "password set"
     for key in dict.fromkeys((*old, *new)):
-        if key in DIGESTS or key == PASSWORD or old.get(key) == new.get(key):
+        if key in DIGESTS or key in SECRETS or old.get(key) == new.get(key):
             continue
         if key in PINS:
             yield "pin changed"

@@ -44,9 +44,11 @@ from softswitch.directory import (
     Token,
     User,
 )
+from softswitch.directory.hooks import Webhook
 from softswitch.outside import Policy, Rewrite, Route, Trunk
 from softswitch.store import hours_text
 from softswitch.store.entry_objects import ENTRY_RULES
+from softswitch.store.hook_objects import HOOK_RULES
 from softswitch.store.menu_objects import MENU_RULES
 from softswitch.store.people_objects import PEOPLE_RULES
 from softswitch.store.queue_objects import QUEUE_RULES
@@ -88,6 +90,7 @@ NAMED: Final[Mapping[str, tuple[str, type, str]]] = {
     "disposition": ("dispositions", Disposition, "name"),
     "user": ("users", User, "name"),
     "token": ("tokens", Token, "name"),
+    "webhook": ("webhooks", Webhook, "name"),
 }
 ALWAYS: Final = ("domain", "language", "country", "codecs", "aliases")  # written even where they have their default
 SETTINGS: Final = (
@@ -99,7 +102,8 @@ KINDS: Final = ("site", *NAMED, "extension", "music", "feature_code")
 HA1: Final = ("ha1_md5", "ha1_sha256")  # what an account keeps of its password
 DIGESTS: Final = (*HA1, "digest")  # ... and what a user and a token keep
 PINS: Final = ("pin", "moderator_pin")
-TRUNK_PASSWORD: Final = ("trunk", "password")  # kept as it is: whoever asks for it names the realm
+# Secrets that are kept as they are: whoever asks for a password names the realm, and what is sent is signed.
+KEPT_SECRETS: Final = {"trunk": "password", "webhook": "secret"}
 
 GROUP_STRATEGIES: Final = ("simultaneous", "sequence", "random", "rotating", "memory")
 PHONES_EXPECTED: Final = 'a list of phones such as [{ to = "101", delay = 10 }]'
@@ -151,6 +155,7 @@ RULES: Final[Mapping[tuple[type, str], Rule]] = {
     **ENTRY_RULES,
     **PEOPLE_RULES,
     **WRAPPING_RULES,
+    **HOOK_RULES,
     (Account, "forward_after"): number_in(3, 600, "seconds"),
     (Account, "redirects"): one_of("inside", "any", "ignore"),
     (Account, "follow_me"): PHONES,

@@ -1,8 +1,8 @@
 """site.toml <-> Directory: reading with every check, writing in one stable layout, and what changed between two sites.
 
 The file is made for git: `export` always writes the same site as the same text, without defaults, in natural order. Passwords are
-accepted as `password = "..."` and leave only as digests; an account without either keeps the password it has. So does a trunk,
-whose password leaves only in a full export.
+accepted as `password = "..."` and leave only as digests; an account without either keeps the password it has. So do trunks and
+webhooks, whose passwords and secrets leave only in a full export.
 """
 
 from __future__ import annotations
@@ -21,10 +21,10 @@ from softswitch.store.diff import Change, diff_sites
 from softswitch.store.objects import (
     DIGESTS,
     HA1,
+    KEPT_SECRETS,
     NAMED,
     PINS,
     SETTINGS,
-    TRUNK_PASSWORD,
     Objects,
     from_objects,
     to_objects,
@@ -85,10 +85,10 @@ def _site(data: Mapping[str, Any], file: str, current: Directory | None, clips: 
             _password(name, body, str(domain), current, problems)
         elif kind in ("user", "token"):
             _digest(kind, name, body, current, problems)
-        elif kind == "trunk" and "password" not in body:
-            before = current.trunks.get(name) if current is not None else None
-            if before is not None and before.password:
-                body["password"] = before.password
+        elif (field := KEPT_SECRETS.get(kind)) and field not in body:
+            before = getattr(current, NAMED[kind][0]).get(name) if current is not None else None
+            if before is not None and getattr(before, field):
+                body[field] = getattr(before, field)
     site = from_objects(objects, problems, current.version if current else 0)
     problems.check()
     assert site is not None  # from_objects() reports why it gives none
@@ -176,7 +176,8 @@ def export_site(site: Directory, *, secrets: bool = True) -> str:
     for (kind, name), body in objects.items():
         if kind in NAMED:
             if not secrets:
-                body = {key: value for key, value in body.items() if key not in (*DIGESTS, *PINS, TRUNK_PASSWORD[1])}
+                hidden = (*DIGESTS, *PINS, KEPT_SECRETS.get(kind, ""))
+                body = {key: value for key, value in body.items() if key not in hidden}
             lines += _table_lines(f"{kind}.{toml_key(name)}", body)
     return "\n".join(lines) + "\n"
 

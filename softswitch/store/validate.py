@@ -19,6 +19,7 @@ from softswitch.directory import (
 from softswitch.store import (
     features,
     validate_entry,
+    validate_hooks,
     validate_menus,
     validate_people,
     validate_queues,
@@ -56,6 +57,7 @@ def validate(site: Directory, problems: Problems, clips: Clips | None = None) ->
     validate_entry.check(check)
     validate_people.check(check)
     validate_wrapping.check(check)
+    validate_hooks.check(check)
     check.hours()
     validate_menus.Menus(check).menus()
     check.extensions()

@@ -18,6 +18,7 @@ from tests.unit.api.test_feed import Journal
 ANSWERS: dict[str, Any] = {
     "callbacks": [{"queue": "sales"}, {"queue": "support"}], "trunks": [], "hours": [], "recordings": [],
     "disposition_report": [], "edit": {"text": 'domain = "pbx.example.com"'}, "hang_up": 1,
+    "receivers": [], "receiver_dead": [],
 }  # fmt: skip
 
 

@@ -63,11 +63,17 @@ RIGHTS: dict[tuple[str, str], tuple[tuple[str, ...], Any]] = {
     ("post", "/api/callers/{call}/orders"): (SUPERVISORS, {"priority": 5}),
     ("put", "/api/queues/{queue}/surge"): (SUPERVISORS, {"order": "on"}),
     ("put", "/api/hours/{hours}"): (ADMINISTRATORS, {"state": "closed"}),
+    ("get", "/api/receivers/{kind}"): (AUDITORS, None),
+    ("get", "/api/receivers/{kind}/{name}"): (AUDITORS, None),
+    ("get", "/api/receivers/{kind}/{name}/dead"): (AUDITORS, None),
+    ("post", "/api/receivers/{kind}/{name}/retry"): (ADMINISTRATORS, {"everything": True}),
+    ("post", "/api/receivers/{kind}/{name}/skip"): (ADMINISTRATORS, None),
+    ("post", "/api/webhooks/{name}/test"): (ADMINISTRATORS, None),
     ("get", "/api/site"): (ADMINISTRATORS, None),
     ("put", "/api/site"): (ADMINISTRATORS, {"text": ""}),
 }
 LOGIN = ("post", "/api/session")  # for whoever has no session yet; tried in test_session
-PLACES = {"call": "c1", "queue": "sales", "agent": "anna", "hours": "office"}
+PLACES = {"call": "c1", "queue": "sales", "agent": "anna", "hours": "office", "kind": "webhook", "name": "crm"}
 
 
 def shown(role: str) -> str:
