@@ -15,6 +15,7 @@ from softswitch.cli.attach import Attached, running
 from softswitch.config import Config, packaged_prompts
 from softswitch.directory import Directory
 from softswitch.errors import SoftswitchError
+from softswitch.net.address import join_host_port
 from softswitch.net.bind import ListenError, open_tcp, open_udp, port_owner
 
 RTP_PROBES = 400  # ports tried, spread over the range: enough to meet a service, quick even for the whole range
@@ -37,8 +38,10 @@ class Finding:
 def check(config: Config, site: Path | None = None) -> list[Finding]:
     """All findings, good and bad. The settings themselves were read already, or there would be no Config."""
     findings = [Finding("settings", "softswitch.toml is in order")]
-    if any(one.transport in ("tls", "wss") for one in config.sip.listen):
+    if config.http.tls or any(one.transport in ("tls", "wss") for one in config.sip.listen):
         findings.append(_finding("tls", lambda: _certificates(config)))
+    if config.http.listen is not None:
+        findings.append(Finding("pages", _pages(config)))
     if config.mail.host:
         findings.append(_finding("mail", lambda: _mail(config)))
     findings.append(_finding("prompts", lambda: _prompts(config)))
@@ -73,7 +76,7 @@ def try_ports(config: Config) -> str:
             opened.enter_context(open_tcp(*config.http.listen, key="http.listen"))
     names = [str(one) for one in config.sip.listen]
     if config.http.listen is not None:
-        names.append(f"http://{config.http.listen[0]}:{config.http.listen[1]}")
+        names.append(f"{'https' if config.http.tls else 'http'}://{config.http.listen[0]}:{config.http.listen[1]}")
     return "free: " + ", ".join(names)
 
 
@@ -144,6 +147,13 @@ def _certificates(config: Config) -> str:
     assert tls.certificate is not None  # the settings were checked
     Certificates(TlsSettings(tls.certificate, tls.key, tls.folder, tls.clients, tls.client_ca, tls.authorities))
     return f"{tls.certificate}: for {', '.join(names_of(tls.certificate)) or 'no host name'}"
+
+
+def _pages(config: Config) -> str:
+    assert config.http.listen is not None
+    address = config.http.url or f"{'https' if config.http.tls else 'http'}://{join_host_port(*config.http.listen)}"
+    in_clear = host.pages_in_clear(config)
+    return f"{address}: {in_clear}. {host.PAGES_HINT}" if in_clear else address
 
 
 def _prompts(config: Config) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from softswitch.address import ListenAddress, is_address, is_domain, listen_addresses, split_host_port
 from softswitch.call.naming import checked_name
@@ -62,6 +63,14 @@ def read_token(value: object) -> str:
     if isinstance(value, str) and (value == "" or (len(value) >= 16 and value.isascii() and value.isprintable())):
         return value
     raise ValueError
+
+
+def read_url(value: object) -> str:
+    address = text(value).rstrip("/")
+    parts = urlsplit(address)
+    if address and (parts.scheme not in ("https", "http") or not parts.hostname or parts.query or parts.username):
+        raise ValueError
+    return address
 
 
 def read_domain(value: object) -> str:

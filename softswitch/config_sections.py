@@ -24,6 +24,7 @@ from softswitch.config_rules import (
     read_recording_name,
     read_session,
     read_token,
+    read_url,
 )
 from softswitch.decode import Rule, number_in, one_of, whole_in
 
@@ -197,6 +198,17 @@ class Http:
         "",
         'What "Authorization: Bearer" must carry; needed where others can reach the address. Better from the environment.',
         Rule("16 or more letters, digits and punctuation", read_token),
+    )
+    tls: bool = setting(
+        False,
+        "Serve the pages over TLS, with the certificates of [tls]; who comes in clear is sent to https. Browsers give the "
+        "microphone to encrypted pages only, but for those of their own machine.",
+    )
+    url: str = setting(
+        "",
+        'Where people and phones reach the pages, such as "https://pbx.example.com", if not at http.listen: behind a proxy or '
+        "a router.",
+        Rule('"https://" or "http://" with a host, or ""', read_url),
     )
 
 

@@ -123,6 +123,7 @@ class Daemon:
         self.console = Console(config.paths.socket, Operations(self).handlers(), self.faults)
         limits = Limits(connections=config.limits.connections, connections_per_host=config.limits.connections_per_host)
         self.certificates = host.certificates(config)
+        self.page_certificates = host.page_certificates(config)
         self.network = Network(
             config.sip.listen, self, limits, certificates=self.certificates, origins=config.sip.origins
         )
@@ -330,9 +331,13 @@ class Daemon:
 
         sock = open_tcp(*listen, key="http.listen")
         operations = Operations(self)
+        if in_clear := host.pages_in_clear(self.config):
+            log.warning("pages without TLS", what=in_clear, hint=host.PAGES_HINT)
+        certificates = self.page_certificates
         self._http = HttpServer(
-            sock, operations, self.feed, self._session_key, self.faults, token=self.config.http.token
-        )
+            sock, operations, self.feed, self._session_key, self.faults,
+            token=self.config.http.token, context=None if certificates is None else lambda: certificates.context,
+        )  # fmt: skip
         stack.push_async_callback(self._http.close)
 
     async def _session_key(self) -> bytes:

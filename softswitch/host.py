@@ -23,6 +23,7 @@ from softswitch.switch import Settings
 
 WILDCARDS = frozenset({"0.0.0.0", "::"})
 FILES_WANTED = 1 << 20
+PAGES_HINT = "Set http.tls = true, or let a proxy do TLS and name its address in http.url."
 
 
 def raise_file_limit(wanted: int = FILES_WANTED) -> int:
@@ -138,6 +139,25 @@ def certificates(config: Config) -> Certificates | None:
     if tls.certificate is None or not any(one.transport in ("tls", "wss") for one in config.sip.listen):
         return None
     return Certificates(TlsSettings(tls.certificate, tls.key, tls.folder, tls.clients, tls.client_ca, tls.authorities))
+
+
+def page_certificates(config: Config) -> Certificates | None:
+    """The same for the pages, which ask nobody for a certificate; None where they are served in clear. Raises CertificateError."""
+    tls = config.tls
+    if tls.certificate is None or config.http.listen is None or not config.http.tls:
+        return None
+    return Certificates(TlsSettings(tls.certificate, tls.key, tls.folder))
+
+
+def pages_in_clear(config: Config) -> str:
+    """What is to be said of pages that others can reach without TLS; "" = nothing."""
+    listen = config.http.listen
+    if listen is None or config.http.tls or is_loopback(listen[0]) or config.http.url.startswith("https:"):
+        return ""
+    return (
+        f"others can reach the pages at {listen[0]}:{listen[1]}, and passwords and tokens travel in clear; browsers give such "
+        "pages no microphone"
+    )
 
 
 def settings(config: Config) -> Settings:

@@ -69,13 +69,14 @@ class Reloading:
     def renew_certificates(self) -> None:
         """Take certificates that have changed on disk; a broken one leaves the old one in use."""
         daemon = self._daemon
-        if daemon.certificates is None:
-            return
-        try:
-            if daemon.certificates.reload():
-                log.info("certificates in use", certificate=str(daemon.config.tls.certificate))
-        except CertificateError as error:
-            log.error("certificates not renewed", error=str(error), hint=error.hint)
+        for what, certificates in (("phones", daemon.certificates), ("pages", daemon.page_certificates)):
+            if certificates is None:
+                continue
+            try:
+                if certificates.reload():
+                    log.info("certificates in use", of=what, certificate=str(daemon.config.tls.certificate))
+            except CertificateError as error:
+                log.error("certificates not renewed", of=what, error=str(error), hint=error.hint)
 
     async def edit(self, operation: str, options: dict[str, Any], by: str = "cli") -> dict[str, Any]:
         """Carry out an operation of `editing` and put its result in force at once. Raises SoftswitchError."""

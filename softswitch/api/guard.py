@@ -23,6 +23,7 @@ LOCAL_PATHS = frozenset(
 COOKIE = "softswitch_session"
 CSRF_HEADER = "x-csrf-token"
 SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
+STRICT = "max-age=2592000"  # 30 days without another word (RFC 6797)
 FORWARDED = ("forwarded", "x-forwarded-for", "x-real-ip", "via")  # a proxy asks for somebody else
 
 
@@ -56,6 +57,8 @@ class Guard:
         response.headers["X-Content-Type-Options"] = "nosniff"
         response.headers["X-Frame-Options"] = "DENY"
         response.headers["Referrer-Policy"] = "no-referrer"
+        if request.url.scheme == "https":
+            response.headers["Strict-Transport-Security"] = STRICT
         return response
 
     def identify(self, request: HTTPConnection) -> Principal | None:

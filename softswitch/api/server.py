@@ -9,9 +9,11 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import socket
+import ssl
 from collections.abc import Awaitable, Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
+from softswitch.api.entrance import Entrance
 from softswitch.api.feed import Feed
 from softswitch.api.source import Source
 
@@ -35,14 +37,20 @@ class HttpServer:
         fault: Callable[[str, Exception], None],
         *,
         token: str = "",
+        context: Callable[[], ssl.SSLContext] | None = None,
     ) -> None:
-        """`key`: 32 secret bytes that outlive a restart; sessions are sealed with them."""
+        """`key`: 32 secret bytes that outlive a restart; sessions are sealed with them.
+
+        `context`: gives what TLS connections get at that moment; without it the pages are served in clear.
+        """
         self.socket = sock
         self._source = source
         self._feed = feed
         self._key = key
         self._fault = fault
         self._token = token
+        self._context = context
+        self._entrance: Entrance | None = None
         self._server: uvicorn.Server | None = None
         self._task: asyncio.Task[None] | None = None
         self._fd = sock.fileno()
@@ -59,7 +67,7 @@ class HttpServer:
         try:
             key = await self._key()
             self._server = await asyncio.to_thread(self._make, key)
-            await self._server.serve(sockets=[self.socket])
+            await self._server.serve(sockets=[self.socket] if self._context is None else [])
         except Exception as error:
             self._fault("http", error)
 
@@ -98,6 +106,11 @@ class HttpServer:
             def capture_signals(self) -> Iterator[None]:
                 yield  # Signals are the daemon's.
 
+            async def startup(server, sockets: list[socket.socket] | None = None) -> None:  # noqa: N805
+                await super().startup(sockets)
+                if self._context is not None:
+                    self._open(server, self._context)
+
         host = self.socket.getsockname()[0]
         hosts = frozenset() if self._token else LOOPBACK_NAMES | {host}
         config = uvicorn.Config(
@@ -108,9 +121,23 @@ class HttpServer:
         )  # fmt: skip
         return Server(config)
 
+    def _open(self, server: uvicorn.Server, context: Callable[[], ssl.SSLContext]) -> None:
+        config = server.config
+
+        def protocol() -> asyncio.Protocol:
+            made: asyncio.Protocol = config.http_protocol_class(  # type: ignore[call-arg]
+                config=config, server_state=server.server_state, app_state=server.lifespan.state
+            )
+            return made
+
+        self._entrance = Entrance(self.socket, protocol, context, patience=PATIENCE, most=CONNECTIONS)
+        self._entrance.open()
+
     async def close(self) -> None:
         loop = asyncio.get_running_loop()
         loop.remove_reader(self._fd)
+        if self._entrance is not None:
+            self._entrance.close()
         if self._server is not None and self._task is not None:
             self._server.should_exit = True
             self._server.force_exit = True
