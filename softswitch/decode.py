@@ -30,12 +30,14 @@ class Rule(NamedTuple):
     """How one field is read and written. `read` raises ValueError (or TypeError) when the value is not `expected`.
 
     `nested` is used instead of `read` by values with an inside of their own: it reports to the Problems, under the key.
+    `facts`: what programs that ask for the value may know of it: "minimum", "maximum", "unit", "choices".
     """
 
     expected: str
     read: Callable[[Any], Any]
     write: Callable[[Any], Any] = lambda value: value
     nested: Callable[[Any, Problems, str], Any] | None = None
+    facts: Mapping[str, Any] = types.MappingProxyType({})
 
 
 Rules = Mapping[tuple[type, str], Rule]
@@ -292,7 +294,7 @@ def whole_in(low: int, high: int, unit: str = "") -> Rule:
             raise ValueError
         return result
 
-    return Rule(expected, read)
+    return Rule(expected, read, facts={"minimum": low, "maximum": high, "unit": unit})
 
 
 def number_in(low: float, high: float, unit: str = "") -> Rule:
@@ -303,7 +305,7 @@ def number_in(low: float, high: float, unit: str = "") -> Rule:
             raise ValueError
         return result
 
-    return Rule(expected, read, tidy)
+    return Rule(expected, read, tidy, facts={"minimum": low, "maximum": high, "unit": unit})
 
 
 def one_of(*choices: str) -> Rule:
@@ -315,7 +317,7 @@ def one_of(*choices: str) -> Rule:
             raise Expected(f'{expected}; did you mean "{near}"?' if near else expected)
         return str(value)
 
-    return Rule(expected, read)
+    return Rule(expected, read, facts={"choices": choices})
 
 
 def tidy(value: Any) -> Any:

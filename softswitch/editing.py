@@ -10,6 +10,7 @@ from dataclasses import asdict, replace
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from softswitch import editing_hooks, editing_people
+from softswitch import editing_people, editing_pieces
 from softswitch.directory import Account, Directory
 from softswitch.edit import Edit, EditError, existing
 from softswitch.entropy import SystemEntropy
@@ -158,7 +159,20 @@ class Versions(Protocol):
     async def site_at(self, version: int) -> Directory: ...
 
 
-STORED: Final[Mapping[str, Callable[..., Awaitable[Edit]]]] = {"history": history, "rollback": rollback}
+async def version_show(
+    store: Versions, site: Directory | None, clips: Clips | None, *, version: int, to: int = 0
+) -> Edit:
+    """A former site as site.toml, without secrets, and how it differs from another one; 0 = from the one in force."""
+    current = existing(site)
+    old = await store.site_at(version)
+    new = await store.site_at(to) if to else current
+    changes = [str(one) for one in diff_sites(old, new)]
+    return Edit({"version": version, "to": to or current.version, "changes": changes, "text": export_site(old, secrets=False)})
+
+
+STORED: Final[Mapping[str, Callable[..., Awaitable[Edit]]]] = {
+    "history": history, "rollback": rollback, "version_show": version_show,
+}  # fmt: skip
 
 
 async def operate(
@@ -180,6 +194,7 @@ OPERATIONS: Final[Mapping[str, Callable[..., Edit]]] = {
     "music_set": music_set,
     **editing_people.OPERATIONS,
     **editing_hooks.OPERATIONS,
+    **editing_pieces.OPERATIONS,
 }
 
 

@@ -17,6 +17,7 @@ from starlette.routing import Match
 
 import softswitch
 from softswitch.api import hooking, live, looking, pages, session, steering, wrapping
+from softswitch.api import live, looking, pieces, session, steering
 from softswitch.api.auth import Gate, Throttle
 from softswitch.api.feed import Feed
 from softswitch.api.guard import Anybody, Guard
@@ -87,6 +88,7 @@ def build(source: Source, feed: Feed, *, key: bytes, token: str = "", hosts: fro
         steering.routes(source),
         wrapping.routes(source),
         hooking.routes(source),
+        pieces.routes(source),
         live.routes(source, guard, feed),
         pages.routes(source),
     ]
@@ -115,9 +117,15 @@ async def _refused(request: Request, error: Exception) -> Response:
     """What the switch does not do: the reason, and what to do instead, as the command line tells them."""
     if isinstance(error, ConfigError):
         problems = [str(one) for one in getattr(error, "problems", ())] or [str(error)]
-        return JSONResponse({"error": problems[0], "problems": problems}, 422)
+        return JSONResponse({"error": problems[0], "problems": problems, "fields": _fields(error)}, 422)
     status = 404 if getattr(error, "kind", "") == "unknown" else 409
     return JSONResponse({"error": str(error), "hint": getattr(error, "hint", "")}, status)
+
+
+def _fields(error: ConfigError) -> list[dict[str, str]]:
+    """Where each mistake is, for forms: the key as site.toml has it, and what was expected there."""
+    found = getattr(error, "problems", ()) or (error,)
+    return [{"key": one.key, "expected": one.expected, "error": str(one)} for one in found]
 
 
 async def _turned_down(request: Request, error: Exception) -> Response:

@@ -81,7 +81,12 @@ STEPS: Final[Mapping[str, tuple[type, dict[str, str]]]] = {
 
 def names_of(step: object) -> Mapping[str, str]:
     """Field -> how it is written, where that differs."""
-    names = next(names for cls, names in STEPS.values() if cls is type(step))
+    return names_of_class(type(step))
+
+
+def names_of_class(kind: type) -> Mapping[str, str]:
+    """The same for a class of steps."""
+    names = next(names for cls, names in STEPS.values() if cls is kind)
     return {field: name for name, field in names.items()}
 
 

@@ -100,8 +100,12 @@ def _read_keys(value: object) -> dict[str, str]:
     return keys
 
 
-EMPTY_RULE: Final = Rule("a list of " + ", ".join(f'"{one}"' for one in EMPTY_WHEN), _read_empty_when, list)
-STRATEGY: Final = Rule("one of " + ", ".join(STRATEGIES) + ', or "plugin:NAME"', _read_strategy)
+EMPTY_RULE: Final = Rule(
+    "a list of " + ", ".join(f'"{one}"' for one in EMPTY_WHEN), _read_empty_when, list, facts={"choices": EMPTY_WHEN}
+)
+STRATEGY: Final = Rule(
+    "one of " + ", ".join(STRATEGIES) + ', or "plugin:NAME"', _read_strategy, facts={"choices": STRATEGIES, "open": True}
+)
 QUEUE_RULES: Final[Mapping[tuple[type, str], Rule]] = {
     (Queue, "record"): RECORD,
     (Queue, "recording_format"): RECORDING_FORMAT,

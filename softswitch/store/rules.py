@@ -26,7 +26,7 @@ def hex_digits(length: int) -> Rule:
 
 
 def optional(rule: Rule) -> Rule:
-    return Rule(rule.expected, rule.read, lambda value: None if value is None else tidy(value))
+    return Rule(rule.expected, rule.read, lambda value: None if value is None else tidy(value), facts=rule.facts)
 
 
 # Spellings of the codecs that we speak, and "*": any other, passed through between phones that share it.

@@ -43,7 +43,7 @@ PLAIN_TABLES: Final = {
 }
 WIDTH: Final = 110  # a longer list is written one entry to a line
 
-__all__ = ["Change", "check_site", "diff_sites", "export_site", "parse_site", "read_site"]
+__all__ = ["Change", "check_site", "diff_sites", "export_site", "parse_site", "read_site", "site_of"]
 
 
 # --- reading -----------------------------------------------------------------------------------------------------
@@ -78,7 +78,11 @@ def check_site(site: Directory, *, file: str = "site", clips: Clips | None = Non
 
 def _site(data: Mapping[str, Any], file: str, current: Directory | None, clips: Clips | None) -> Directory:
     problems = Problems(file)
-    objects = _to_objects(data, problems)
+    return site_of(_to_objects(data, problems), problems, current, clips)
+
+
+def site_of(objects: Objects, problems: Problems, current: Directory | None, clips: Clips | None) -> Directory:
+    """The site that objects describe, passwords and all, checked. Raises ConfigError that lists every mistake."""
     domain = objects["site", ""].get("domain")
     for (kind, name), body in objects.items():
         if kind == "account":
