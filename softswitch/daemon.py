@@ -63,6 +63,7 @@ from softswitch.wrapping import Wrapping
 
 if TYPE_CHECKING:
     from softswitch.api.server import HttpServer
+    from softswitch.provisioning_operations import Link
     from softswitch.store.records import Snapshot
 
 DRAIN_POLL = 0.1  # seconds
@@ -89,6 +90,7 @@ class Daemon:
         self._stop = asyncio.Event()
         self._hurry = asyncio.Event()
         self.notifier = Notifier()
+        self.links: dict[str, Link] = {}  # by which phones fetch their accounts: a digest of the token -> what for
         self._http: HttpServer | None = None
         self._tasks: set[asyncio.Task[None]] = set()
         self.reloading = Reloading(self)

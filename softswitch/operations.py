@@ -27,6 +27,7 @@ from softswitch.menu_operations import menu_operations
 from softswitch.net.address import join_host_port
 from softswitch.net.stream import StreamListener
 from softswitch.phone_operations import PhoneOperations
+from softswitch.provisioning_operations import ProvisioningOperations
 from softswitch.queue_operations import QueueOperations
 from softswitch.sip.bans import Ban, Place
 from softswitch.sip.guesses import network
@@ -115,6 +116,7 @@ class Operations:
             **CallbackOperations(self._daemon).handlers(),
             **DispositionOperations(self._daemon).handlers(),
             **HookOperations(self._daemon).handlers(),
+            **ProvisioningOperations(self._daemon).handlers(),
         }
 
     @property

@@ -18,6 +18,7 @@ from starlette.routing import Match
 import softswitch
 from softswitch.api import hooking, live, looking, pages, session, steering, wrapping
 from softswitch.api import live, looking, pieces, session, steering
+from softswitch.api import live, looking, phones, pieces, session, steering
 from softswitch.api.auth import Gate, Throttle
 from softswitch.api.feed import Feed
 from softswitch.api.guard import Anybody, Guard
@@ -89,6 +90,7 @@ def build(source: Source, feed: Feed, *, key: bytes, token: str = "", hosts: fro
         wrapping.routes(source),
         hooking.routes(source),
         pieces.routes(source),
+        phones.routes(source),
         live.routes(source, guard, feed),
         pages.routes(source),
     ]

@@ -51,7 +51,7 @@ COMMANDS = {
     "survey": "customers",
     "disposition": "wrapping",
     "menus": "menus",
-    "account": "site",
+    "account": "account_settings",
     "user": "people",
     "token": "people",
     "apply": "site",

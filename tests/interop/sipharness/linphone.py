@@ -34,13 +34,16 @@ class Linphone(WorkerPhone):
         session_expires: int = 0,
         min_se: int = 90,
         rel100: int = 1,
+        provisioning: str = "",
         **options: Any,
     ) -> None:
         """`mediaenc`: "srtp" | "srtp-mand" | "dtls"; `session_expires`, `min_se`: seconds, 0 = no session timer;
-        `rel100`: 0 no reliable provisional responses, 1 if the far end wants them, 2 required."""
+        `rel100`: 0 no reliable provisional responses, 1 if the far end wants them, 2 required; `provisioning`: a link by which
+        it fetches its account, in place of being told."""
         super().__init__(account, **options)
         self.codecs, self.mediaenc = codecs, mediaenc
         self.session_expires, self.min_se, self.rel100 = session_expires, min_se, rel100
+        self.provisioning = provisioning
 
     def configuration(self) -> dict[str, Any]:
         return {
@@ -79,7 +82,9 @@ class Linphone(WorkerPhone):
             },
             "lime": {"enabled": 0},
         }  # fmt: skip
-        if account.server:
+        if self.provisioning:
+            sections["misc"]["config-uri"] = self.provisioning
+        elif account.server:
             parameter = "" if transport == "udp" else f";transport={transport}"
             server = f"sip:{account.server}:{account.port}{parameter}"
             sections["proxy_0"] = {

@@ -36,6 +36,7 @@ class Worker:
         self.registered = False
         self.running = True
         self.auto_answer = False
+        self.play: bytes | None = None
         self.directory = ""
         self.subscriptions: list[int] = []
         self.later: list[tuple[float, int]] = []  # when, a call to answer
@@ -100,9 +101,8 @@ class Worker:
             "message_received": self.on_message,
         }
         lib.listen(core, lib.factory_create_core_cbs(factory), listeners)
-        lib.core_set_use_files(core, 1)
-        lib.core_set_play_file(core, play.encode() if play else None)
-        self.next_recording()
+        self.play = play.encode() if play else None
+        self.use_files()
         lib.core_set_media_encryption_mandatory(core, mandatory)
         lib.core_set_tag_100rel_support_level(core, rel100)
         lib.core_set_session_expires_enabled(core, session_expires > 0)
@@ -112,6 +112,11 @@ class Worker:
         self.enable(codecs)
         lib.core_start(core)
         return str(lib.core_get_version().decode())
+
+    def use_files(self) -> None:
+        self.lib.core_set_use_files(self.core, 1)
+        self.lib.core_set_play_file(self.core, self.play)
+        self.next_recording()
 
     def enable(self, codecs: list[str]) -> None:
         """Only these, such as "PCMA/8000", in this order."""
@@ -190,6 +195,8 @@ class Worker:
     def on_registration(self, core: int, account: int, code: int, message: bytes | None) -> None:
         state = self.lib.registration_state_to_string(code).decode()
         if state.endswith("Ok"):
+            if not self.registered:
+                self.use_files()  # What was fetched by a link has made the sound anew, with devices that there are none of.
             self.registered = True
             self.send(event="registered")
         elif state.endswith(("Failed", "Cleared", "None")):
