@@ -203,9 +203,7 @@ def _check(config: Config, problems: Problems) -> None:
     for place in {one for one in places if places.count(one) > 1}:
         problems.add("sip.listen", join(*place[1:]), "one transport on a port (UDP and one of the others)")
     if config.http.tls and config.tls.certificate is None:
-        problems.add(
-            "tls.certificate", "", "a PEM file, because of http.tls (for a first try: softswitch certificate)"
-        )
+        problems.add("tls.certificate", "", "a PEM file, because of http.tls (for a first try: softswitch certificate)")
     if config.http.listen in [(one.host, one.port) for one in config.sip.listen if one.transport != "udp"]:
         problems.add("http.listen", join(*config.http.listen or ("", 0)), "another port than sip.listen")
     elif config.http.listen and not config.http.token and not is_loopback(config.http.listen[0]):

@@ -9,8 +9,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import asdict, replace
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
-from softswitch import editing_hooks, editing_people
-from softswitch import editing_people, editing_pieces
+from softswitch import editing_hooks, editing_people, editing_pieces
 from softswitch.directory import Account, Directory
 from softswitch.edit import Edit, EditError, existing
 from softswitch.entropy import SystemEntropy
@@ -167,7 +166,9 @@ async def version_show(
     old = await store.site_at(version)
     new = await store.site_at(to) if to else current
     changes = [str(one) for one in diff_sites(old, new)]
-    return Edit({"version": version, "to": to or current.version, "changes": changes, "text": export_site(old, secrets=False)})
+    return Edit(
+        {"version": version, "to": to or current.version, "changes": changes, "text": export_site(old, secrets=False)}
+    )
 
 
 STORED: Final[Mapping[str, Callable[..., Awaitable[Edit]]]] = {

@@ -1,7 +1,7 @@
 """Changes of single objects of the site: one account, one queue, or several that only make sense together. A part of `editing`.
 
-What is put, and what is shown, is the notation of site.toml; the rules and the messages are those of a whole site, because each change is
-one: the objects in force, with these in their place. Secrets are never shown. Where a body does not name one, it stays.
+What is put, and what is shown, is the notation of site.toml; rules and messages are those of a whole site, because each change
+is one: the objects in force, with these in their place. Secrets are never shown. Where a body does not name one, it stays.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from softswitch.edit import Edit, EditError, existing
 from softswitch.entropy import SystemEntropy
 from softswitch.passwords import new_token, token_digest
 from softswitch.store.clips import Clips
-from softswitch.store.objects import DIGESTS, KINDS, PINS, TRUNK_PASSWORD, Objects, natural, to_objects
+from softswitch.store.objects import DIGESTS, KEPT_SECRETS, KINDS, PINS, Objects, natural, to_objects
 from softswitch.store.passwords import generate_password
 from softswitch.store.site import diff_sites, site_of
 
@@ -63,7 +63,9 @@ def change(
         )
     wanted = {(_known(one["kind"]), _stored(one["kind"], one["name"])): dict(one["body"]) for one in put}
     gone = [(_known(one["kind"]), _stored(one["kind"], one["name"])) for one in remove]
-    objects: Objects = {key: dict(body) for key, body in _objects(current, *(kind for kind, _ in [*wanted, *gone])).items()}
+    objects: Objects = {
+        key: dict(body) for key, body in _objects(current, *(kind for kind, _ in [*wanted, *gone])).items()
+    }
     for kind, name in gone:
         if kind == "site" or (kind, name) not in objects:
             raise _absent(current, kind, name)
@@ -93,7 +95,7 @@ def _with_secrets(kind: str, name: str, body: Row, old: Mapping[str, Any] | None
     """The body with what it keeps of its former self, and what is made because there is none."""
     if old is not None:
         kept = {one: old[one] for one in secrets_of(kind) if one in old and one not in body}
-        return body | (kept if "password" not in body or kind == TRUNK_PASSWORD[0] else {})
+        return body | (kept if "password" not in body or kind in KEPT_SECRETS else {})
     if kind in WITH_PASSWORD and not any(one in body for one in ("password", *DIGESTS)):
         shown[f"{kind}/{name}"] = password = generate_password(SystemEntropy())
         return body | {"password": password}
@@ -105,7 +107,7 @@ def _with_secrets(kind: str, name: str, body: Row, old: Mapping[str, Any] | None
 
 def secrets_of(kind: str) -> tuple[str, ...]:
     """Fields that are never shown."""
-    return (*DIGESTS, *PINS, *((TRUNK_PASSWORD[1],) if kind == TRUNK_PASSWORD[0] else ()))
+    return (*DIGESTS, *PINS, *((KEPT_SECRETS[kind],) if kind in KEPT_SECRETS else ()))
 
 
 def _row(kind: str, name: str, body: Mapping[str, Any]) -> Row:
@@ -142,7 +144,9 @@ def _stored(kind: str, name: str) -> str:
 def _absent(site: Directory, kind: str, name: str) -> EditError:
     known = [one for of, one in _objects(site, kind) if of == kind]
     near = nearest(name, known)
-    hint = f'Did you mean "{near}"?' if near else f"There are: {', '.join(known[:20])}." if known else "There is none yet."
+    hint = (
+        f'Did you mean "{near}"?' if near else f"There are: {', '.join(known[:20])}." if known else "There is none yet."
+    )
     return EditError(f"There is no {_noun(kind)} {name!r}.", hint, kind="unknown")
 
 

@@ -142,7 +142,7 @@ def certificates(config: Config) -> Certificates | None:
 
 
 def page_certificates(config: Config) -> Certificates | None:
-    """The same for the pages, which ask nobody for a certificate; None where they are served in clear. Raises CertificateError."""
+    """The same for the pages, which ask nobody for one; None where they are served in clear. Raises CertificateError."""
     tls = config.tls
     if tls.certificate is None or config.http.listen is None or not config.http.tls:
         return None

@@ -27,12 +27,14 @@ from softswitch.menu_operations import menu_operations
 from softswitch.net.address import join_host_port
 from softswitch.net.stream import StreamListener
 from softswitch.phone_operations import PhoneOperations
+from softswitch.prompt_operations import PromptOperations
 from softswitch.provisioning_operations import ProvisioningOperations
 from softswitch.queue_operations import QueueOperations
 from softswitch.sip.bans import Ban, Place
 from softswitch.sip.guesses import network
 from softswitch.store.reports import RecordingFilter
 from softswitch.trace import masked, summary_of, without_secrets
+from softswitch.upkeep_operations import UpkeepOperations
 
 if TYPE_CHECKING:
     from softswitch.daemon import Daemon
@@ -117,6 +119,8 @@ class Operations:
             **DispositionOperations(self._daemon).handlers(),
             **HookOperations(self._daemon).handlers(),
             **ProvisioningOperations(self._daemon).handlers(),
+            **PromptOperations(self._daemon).handlers(),
+            **UpkeepOperations(self._daemon).handlers(),
         }
 
     @property

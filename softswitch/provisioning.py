@@ -1,15 +1,15 @@
-"""Settings of telephones, ready to paste: what docs/phones says of each family, with the values of an account and this switch (ADM-09).
+"""Settings of telephones, ready to paste: what docs/phones says of each family, for an account of this switch (ADM-09).
 
-The switch knows digests of passwords only. Where a phone takes one of those (Linphone) it is given it; elsewhere `PASSWORD` stands where
-the password belongs, unless it is known because it has just been made.
+The switch knows digests of passwords only. Where a phone takes one of those (Linphone) it is given it; elsewhere `PASSWORD`
+stands where the password belongs, unless it is known because it has just been made.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from html import escape
 from typing import TYPE_CHECKING, Any, Final
-from xml.sax.saxutils import escape, quoteattr
 
 from softswitch.directory import Account, Directory
 from softswitch.edit import EditError
@@ -147,7 +147,9 @@ def _yealink(phone: Phone) -> Sheet:
 
 
 def _snom(phone: Phone) -> Sheet:
-    outbound = {"udp": "", "tcp": f"{phone.server};transport=tcp", "tls": f"{phone.server};transport=tls"}[phone.transport]
+    outbound = {"udp": "", "tcp": f"{phone.server};transport=tcp", "tls": f"{phone.server};transport=tls"}[
+        phone.transport
+    ]
     lines = {
         "user_realname1": phone.name, "user_name1": phone.user, "user_pass1": phone.password,
         "user_host1": phone.host if outbound else phone.server, "user_outbound1": outbound,
@@ -252,8 +254,10 @@ def linphone_xml(phone: Phone) -> str:
         )  # fmt: skip
     lines = ['<?xml version="1.0" encoding="UTF-8"?>', '<config xmlns="http://www.linphone.org/xsds/lpconfig.xsd">']
     for name, entries in sections:
-        lines.append(f"  <section name={quoteattr(name)}>")
-        lines += [f'    <entry name={quoteattr(key)} overwrite="true">{escape(one)}</entry>' for key, one in entries.items()]
+        lines.append(f'  <section name="{escape(name)}">')
+        lines += [
+            f'    <entry name="{escape(key)}" overwrite="true">{escape(one)}</entry>' for key, one in entries.items()
+        ]
         lines.append("  </section>")
     return "\n".join([*lines, "</config>"]) + "\n"
 

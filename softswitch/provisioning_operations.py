@@ -1,6 +1,6 @@
-"""Telephones that set themselves up: settings to paste, and a link that a phone fetches its account by, once. A part of `operations`.
+"""Telephones that set themselves up: settings to paste, links by which a phone fetches its account. A part of `operations`.
 
-A link is worth as much as the password, so it is 32 random octets, lives in memory only, ends soon, and answers the first who asks.
+A link is worth as much as the password: 32 random octets, in memory only, for minutes, answered to the first who asks.
 """
 
 from __future__ import annotations
@@ -89,7 +89,9 @@ class ProvisioningOperations:
         link = daemon.links.pop(_key(token), None)
         if link is None or link.until <= time.monotonic() or link.account not in daemon.site.accounts:
             raise ConsoleError(
-                "This link was used, or has ended.", "Make another one: softswitch account settings --link", kind="unknown"
+                "This link was used, or has ended.",
+                "Make another one: softswitch account settings --link",
+                kind="unknown",
             )
         log.info("phone provisioned", account=link.account, peer=peer, by=link.by)
         return linphone_xml(phone_of(daemon.site, link.account, place_of(daemon.config), link.transport))

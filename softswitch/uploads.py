@@ -12,12 +12,15 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from softswitch.config import Config, packaged_prompts
 from softswitch.decode import nearest
 from softswitch.errors import SoftswitchError
 from softswitch.store.clips import MUSIC
+
+if TYPE_CHECKING:
+    from media.intake import Facts, Taken
 
 FOLDER: Final = "prompts"
 SHIPPED, OWN, ADDED = "shipped", "folder", "added"
@@ -132,3 +135,27 @@ def _says(value: Any, name: str) -> bool:
         return any(_says(one, name) for one in value.values())
     fields = getattr(value, "__dataclass_fields__", None)
     return fields is not None and any(_says(getattr(value, one), name) for one in fields if one != "name")
+
+
+# --- as rows, for the command line and the pages -------------------------------------------------------------------------
+
+
+def sound_row(sound: Sound, text: str) -> dict[str, Any]:
+    return {
+        "name": sound.name, "language": sound.language, "source": sound.source, "text": text, "file": str(sound.path),
+    }  # fmt: skip
+
+
+def facts_row(facts: Facts) -> dict[str, Any]:
+    return {
+        "seconds": round(facts.seconds, 2), "rate": facts.rate, "channels": facts.channels, "coding": facts.coding,
+        "level_dbfs": round(facts.level, 1), "peak_dbfs": round(facts.peak, 1),
+    }  # fmt: skip
+
+
+def added_row(name: str, language: str, path: Path, taken: Taken, note: str) -> dict[str, Any]:
+    warnings = [*([note] if note else []), *taken.warnings]
+    return {
+        "name": name, "language": language, "file": str(path), **facts_row(taken.before),
+        "gain_db": round(taken.gain, 1), "written_rate": taken.rate, "warnings": warnings,
+    }  # fmt: skip

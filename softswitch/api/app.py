@@ -16,9 +16,19 @@ from starlette.exceptions import HTTPException
 from starlette.routing import Match
 
 import softswitch
-from softswitch.api import hooking, live, looking, pages, session, steering, wrapping
-from softswitch.api import live, looking, pieces, session, steering
-from softswitch.api import live, looking, phones, pieces, session, steering
+from softswitch.api import (
+    hooking,
+    live,
+    looking,
+    pages,
+    phones,
+    pieces,
+    prompts,
+    session,
+    steering,
+    upkeep,
+    wrapping,
+)
 from softswitch.api.auth import Gate, Throttle
 from softswitch.api.feed import Feed
 from softswitch.api.guard import Anybody, Guard
@@ -91,6 +101,8 @@ def build(source: Source, feed: Feed, *, key: bytes, token: str = "", hosts: fro
         hooking.routes(source),
         pieces.routes(source),
         phones.routes(source),
+        prompts.routes(source),
+        upkeep.routes(source),
         live.routes(source, guard, feed),
         pages.routes(source),
     ]

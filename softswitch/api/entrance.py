@@ -148,7 +148,9 @@ def answer_in_clear(head: bytes) -> bytes:
     if not _is_host(host) or not _is_target(target):
         return _answer("400 Bad Request", b"", b"The request cannot be read. These pages speak https.\n")
     if method not in (b"GET", b"HEAD"):
-        return _answer("403 Forbidden", b"", b"Not in clear: use https, and another token if this one was in the request.\n")
+        return _answer(
+            "403 Forbidden", b"", b"Not in clear: use https, and another token if this one was in the request.\n"
+        )
     return _answer("308 Permanent Redirect", b"Location: https://" + host + target + b"\r\n", b"")
 
 

@@ -14,7 +14,7 @@ from softswitch.api.source import Source
 from softswitch.directory.people import ADMINISTRATOR, AGENT, AUDITOR, SUPERVISOR
 
 OPEN_PATHS = frozenset({"/healthz", "/readyz"})  # A load balancer has no token, and learns nothing but yes or no.
-PAGES = ("/assets/",)  # The pages are the same for everybody; what they show is asked for.
+PAGES = "/assets/"  # The pages are the same for everybody; what they show is asked for.
 LINKS = "/provision/"  # What follows is a secret in itself, and good for one phone and a few minutes.
 LOGIN = "/api/session"
 # What whoever is on this machine may look at without saying who they are, where no token is set.
@@ -46,8 +46,7 @@ class Guard:
 
     async def __call__(self, request: Request, call_next: Callable[[Request], Awaitable[Response]]) -> Response:
         path = request.url.path
-        if path != "/" and path not in OPEN_PATHS and not path.startswith(PAGES):
-        if request.url.path not in OPEN_PATHS and not request.url.path.startswith(LINKS):
+        if path != "/" and path not in OPEN_PATHS and not path.startswith((PAGES, LINKS)):
             try:
                 request.state.principal = self.identify(request)
                 self._against_forgery(request)

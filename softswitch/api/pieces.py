@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Query
 from pydantic import Field
@@ -12,10 +12,7 @@ from softswitch.api.source import Source
 from softswitch.api.steering import Body
 
 Row = dict[str, Any]
-Kind = Literal[
-    "site", "account", "agent", "queue", "hours", "menu", "number", "conference", "mailbox", "group", "parking", "trunk", "route",
-    "policy", "list", "screening", "outage", "notice", "user", "token", "extension", "music", "feature_code",
-]  # fmt: skip
+Kind = Annotated[str, Field(pattern="^[a-z_]{1,32}$", description="as in site.toml; GET /api/schema names them all")]
 Name = Annotated[str, Field(min_length=1, max_length=128)]
 Version = Annotated[int, Query(ge=0, le=2**53, description="of the site that was looked at; 0 = whatever is in force")]
 DryRun = Annotated[bool, Query(description="only what would change, and whom it touches")]
@@ -37,8 +34,8 @@ class Put(Named):
 class Change(Body):
     """Objects that are put and removed together, all or nothing."""
 
-    put: Annotated[list[Put], Field(max_length=10_000)] = []
-    remove: Annotated[list[Named], Field(max_length=10_000)] = []
+    put: Annotated[list[Put], Field(default_factory=list, max_length=10_000)]
+    remove: Annotated[list[Named], Field(default_factory=list, max_length=10_000)]
     version: Annotated[int, Field(ge=0, le=2**53)] = 0
     create: bool = False  # what is put must be new
 
@@ -58,9 +55,8 @@ def routes(source: Source) -> APIRouter:
     @router.get("/api/schema")
     async def schema(who: Auditor) -> Row:
         """Every kind of object with its fields: type, default, limits, what it names, help. Forms are made of it."""
-        from softswitch.store.site_schema import site_schema
-
-        return site_schema()
+        found: Row = await source.order("site_schema")
+        return found
 
     @router.patch("/api/site")
     async def change(body: Change, who: Administrator, dry_run: DryRun = False) -> Row:

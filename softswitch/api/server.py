@@ -106,7 +106,7 @@ class HttpServer:
             def capture_signals(self) -> Iterator[None]:
                 yield  # Signals are the daemon's.
 
-            async def startup(server, sockets: list[socket.socket] | None = None) -> None:  # noqa: N805
+            async def startup(server, sockets: list[socket.socket] | None = None) -> None:
                 await super().startup(sockets)
                 if self._context is not None:
                     self._open(server, self._context)

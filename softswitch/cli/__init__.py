@@ -61,6 +61,7 @@ COMMANDS = {
     "backup": "backup",
     "restore": "backup",
     "webhook": "webhook",
+    "systemd-unit": "service",
     "plan": "plan",
     "report": "report",
     "sim": "sim",
@@ -69,7 +70,8 @@ COMMANDS = {
 
 click.rich_click.COMMAND_GROUPS = {
     "softswitch": [
-        {"name": "Run a switch", "commands": ["demo", "init", "check", "certificate", "serve", "lab", "backup", "restore"]},
+        {"name": "Run a switch", "commands": ["demo", "init", "check", "certificate", "serve", "lab", "backup", "restore",
+                                                  "systemd-unit"]},
         {"name": "Look at and steer a running switch",
          "commands": [
              "status", "queue", "agent", "calls", "recording", "voicemail", "callback", "call", "transfer", "conference", "phone",
@@ -136,7 +138,7 @@ class LazyGroup(click.RichGroup):
         if name not in COMMANDS:
             return None
         module = importlib.import_module(f"softswitch.cli.{COMMANDS[name]}")
-        command = getattr(module, name)
+        command = getattr(module, name.replace("-", "_"))
         assert isinstance(command, click.Command)
         return command
 

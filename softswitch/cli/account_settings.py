@@ -19,9 +19,15 @@ FAMILIES = ("yealink", "snom", "grandstream", "linphone", "microsip", "baresip")
 @account.command("settings")
 @click.argument("user")
 @click.option("--phone", type=click.Choice(FAMILIES), help="Only this family.")
-@click.option("--transport", type=click.Choice(["udp", "tcp", "tls"]), help="How it connects.  [default: as the account asks]")
+@click.option(
+    "--transport", type=click.Choice(["udp", "tcp", "tls"]), help="How it connects.  [default: as the account asks]"
+)
 @click.option("--new-password", is_flag=True, help="Make a new password, and put it in.")
-@click.option("--link", is_flag=True, help="A link, and its QR code, by which Linphone fetches the account; once, within --minutes.")
+@click.option(
+    "--link",
+    is_flag=True,
+    help="A link, and its QR code, by which Linphone fetches the account; once, within --minutes.",
+)
 @click.option("--minutes", default=15, show_default=True, help="How long the link lives.")
 @config_option
 @json_option
@@ -33,7 +39,9 @@ def account_settings(
     settings = configuration(config)
     if link:
         if not running(settings.paths.socket):
-            raise Failure("No switch is running that a phone could fetch its account from.", "Start it: softswitch serve", 3)
+            raise Failure(
+                "No switch is running that a phone could fetch its account from.", "Start it: softswitch serve", 3
+            )
         with Attached(settings.paths.socket) as switch:
             made = switch.call("provisioning_link", account=user, transport=transport or "", minutes=minutes)
         emit(made, as_json, _show_link)
@@ -68,7 +76,9 @@ def _show(found: dict[str, Any]) -> None:
         for line in one["fields"]:
             click.echo(f"  {line['label'] + ':':46} {line['value']}")
     if found["password"] == PASSWORD:
-        click.echo(f"\nThe switch keeps no passwords: put it where {PASSWORD} stands, or make a new one with --new-password.")
+        click.echo(
+            f"\nThe switch keeps no passwords: put it where {PASSWORD} stands, or make a new one with --new-password."
+        )
 
 
 def _show_link(made: dict[str, Any]) -> None:

@@ -12,9 +12,7 @@ from softswitch.cli.context import configuration
 from softswitch.cli.output import UNKNOWN, Failure, config_option, emit, json_option, table
 
 if TYPE_CHECKING:
-    from media.intake import Facts, Taken
     from softswitch.config import Config
-    from softswitch.uploads import Sound
 
 MUSIC = "moh"
 
@@ -46,14 +44,8 @@ def prompt_list(part: str, language: str, added: bool, config: Path | None, as_j
             continue
         if part.lower() not in sound.name and part.lower() not in text.lower():
             continue
-        rows.append(_row(sound, text))
+        rows.append(uploads.sound_row(sound, text))
     emit(rows, as_json, _show_list)
-
-
-def _row(sound: Sound, text: str) -> dict[str, Any]:
-    return {
-        "name": sound.name, "language": sound.language, "source": sound.source, "text": text, "file": str(sound.path),
-    }  # fmt: skip
 
 
 def _show_list(rows: list[dict[str, Any]]) -> None:
@@ -81,22 +73,15 @@ def play_info(name: str, config: Path | None, as_json: bool) -> None:
         raise Failure(f"There is no prompt {name!r}.", hint, UNKNOWN)
     rows = []
     for sound in found:
-        row = _row(sound, uploads.text_of(sound.name, sound.language))
+        row = uploads.sound_row(sound, uploads.text_of(sound.name, sound.language))
         try:
-            row |= _facts(look(sound.path))
+            row |= uploads.facts_row(look(sound.path))
         except IntakeError as error:
             row |= {"problem": str(error), "hint": error.hint}
         rows.append(row)
     site = _site(settings)
     result = {"recordings": rows, "used_by": uploads.users_of(site, name) if site is not None else []}
     emit(result, as_json, _show_info)
-
-
-def _facts(facts: Facts) -> dict[str, Any]:
-    return {
-        "seconds": round(facts.seconds, 2), "rate": facts.rate, "channels": facts.channels, "coding": facts.coding,
-        "level_dbfs": round(facts.level, 1), "peak_dbfs": round(facts.peak, 1),
-    }  # fmt: skip
 
 
 def _site(settings: Config) -> Any:
@@ -172,16 +157,8 @@ def prompt_add(
     if music and site is not None:
         _set_music(config, name, [f"{name}.wav"], queue)
     heard = _tell(settings, name if music else f"{language}/{name}")
-    result = _row_of(name, language, path, taken, note) | {"queue": queue, "in_force": heard}
+    result = uploads.added_row(name, language, path, taken, note) | {"queue": queue, "in_force": heard}
     emit(result, as_json, _show_added)
-
-
-def _row_of(name: str, language: str, path: Path, taken: Taken, note: str) -> dict[str, Any]:
-    warnings = [*([note] if note else []), *taken.warnings]
-    return {
-        "name": name, "language": language, "file": str(path), **_facts(taken.before),
-        "gain_db": round(taken.gain, 1), "written_rate": taken.rate, "warnings": warnings,
-    }  # fmt: skip
 
 
 def _set_music(config: Path | None, name: str, files: list[str], queue: str) -> None:

@@ -104,7 +104,9 @@ EMPTY_RULE: Final = Rule(
     "a list of " + ", ".join(f'"{one}"' for one in EMPTY_WHEN), _read_empty_when, list, facts={"choices": EMPTY_WHEN}
 )
 STRATEGY: Final = Rule(
-    "one of " + ", ".join(STRATEGIES) + ', or "plugin:NAME"', _read_strategy, facts={"choices": STRATEGIES, "open": True}
+    "one of " + ", ".join(STRATEGIES) + ', or "plugin:NAME"',
+    _read_strategy,
+    facts={"choices": STRATEGIES, "open": True},
 )
 QUEUE_RULES: Final[Mapping[tuple[type, str], Rule]] = {
     (Queue, "record"): RECORD,

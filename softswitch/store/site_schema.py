@@ -86,7 +86,9 @@ NAMES: Final[Mapping[str, str]] = {
     "account": "1 to 64 letters, digits, . _ + -", "number": "a number as its trunk has it, or as it is dialled",
     "extension": "1 to 64 letters, digits, * # + . _ -", "feature_code": "* or # and digits",
 }  # fmt: skip
-ROW_ID: Final = re.compile(r" \((?:[A-Z]{3}-[0-9]+(?:, )?(?:[0-9]+(?:, )?)*)+\)")  # of the specification: nothing for people
+ROW_ID: Final = re.compile(
+    r" \((?:[A-Z]{3}-[0-9]+(?:, )?(?:[0-9]+(?:, )?)*)+\)"
+)  # of the specification: nothing for people
 ANY_NAME: Final = "1 to 64 characters without : and without blanks at the ends"
 
 
@@ -105,7 +107,8 @@ def _plain() -> dict[str, Row]:
     base = {"default": "", "required": True, "secret": False}
     return {
         "extension": base | {"name": "destination", "type": "text", "refers": "destination", "help": "Where it leads."},
-        "music": base | {"name": "files", "type": "list", "of": "text", "default": [], "help": "Files of the folder moh/."},
+        "music": base
+        | {"name": "files", "type": "list", "of": "text", "default": [], "help": "Files of the folder moh/."},
         "feature_code": base
         | {"name": "action", "type": "choice", "choices": list(ACTIONS), "open": True, "help": "What it does."},
     }

@@ -1,4 +1,4 @@
-"""Single objects of the site: shown and changed by the rules of the whole, several at once, with secrets that stay where they are."""
+"""Single objects of the site: shown and changed by the rules of the whole, several at once; secrets stay where they are."""
 
 from __future__ import annotations
 
@@ -124,10 +124,17 @@ async def test_a_change_of_something_else_meanwhile_is_noticed() -> None:
 
 @pytest.mark.parametrize(
     ("kind", "name", "hint"),
-    [("quue", "x", 'Did you mean "queue"'), ("queue", "infolinja", 'Did you mean "infolinia"'), ("trunk", "x", "none yet")],
+    [
+        ("quue", "x", 'Did you mean "queue"'),
+        ("queue", "infolinja", 'Did you mean "infolinia"'),
+        ("trunk", "x", "none yet"),
+    ],
 )
 async def test_what_does_not_exist(kind: str, name: str, hint: str) -> None:
-    for operation, options in (("piece_show", {"kind": kind, "name": name}), ("change", {"remove": [{"kind": kind, "name": name}]})):
+    for operation, options in (
+        ("piece_show", {"kind": kind, "name": name}),
+        ("change", {"remove": [{"kind": kind, "name": name}]}),
+    ):
         with pytest.raises(EditError) as unknown:
             await do(operation, **options)
         assert unknown.value.kind == "unknown" and hint in unknown.value.hint

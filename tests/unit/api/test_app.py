@@ -3,7 +3,9 @@ from __future__ import annotations
 import asyncio
 import json
 import socket
+import tempfile
 from collections.abc import AsyncIterator, Sequence
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -17,9 +19,16 @@ from tests.unit.api.test_feed import Journal
 
 ANSWERS: dict[str, Any] = {
     "callbacks": [{"queue": "sales"}, {"queue": "support"}], "trunks": [], "hours": [], "recordings": [],
-    "disposition_report": [], "edit": {"text": 'domain = "pbx.example.com"'}, "hang_up": 1,
+    "disposition_report": [], "edit": {"text": 'domain = "pbx.example.com"', "versions": []}, "hang_up": 1,
     "receivers": [], "receiver_dead": [],
+    "provisioning_fetch": "<config/>", "prompts": [], "prompt": {"file": __file__}, "bans": [],
 }  # fmt: skip
+
+
+def backup() -> str:
+    file = Path(tempfile.mkdtemp(), "backup.tar.gz")
+    file.write_bytes(b"everything")
+    return str(file)
 
 
 class Switchboard:
@@ -32,6 +41,8 @@ class Switchboard:
 
     async def order(self, command: str, **arguments: Any) -> Any:
         self.orders.append((command, arguments))
+        if command == "backup":  # whoever has got it removes it
+            return {"file": backup()}
         return ANSWERS.get(command, {"done": command})
 
     def healthy(self) -> Readiness:

@@ -100,7 +100,9 @@ async def test_the_certificate_goes_by_the_name_and_is_renewed(
 
 async def test_who_comes_in_clear_is_sent_to_https_and_orders_are_refused(pages: Pages) -> None:
     answer, _ = await pages.ask(b"GET /api/status?x=1 HTTP/1.1\r\nHost: pbx.example.com:8443\r\n\r\n")
-    assert answer.startswith("HTTP/1.1 308") and "\r\nLocation: https://pbx.example.com:8443/api/status?x=1\r\n" in answer
+    assert (
+        answer.startswith("HTTP/1.1 308") and "\r\nLocation: https://pbx.example.com:8443/api/status?x=1\r\n" in answer
+    )
     answer, _ = await pages.ask(b"POST /api/session HTTP/1.1\r\nHost: pbx.example.com\r\n\r\n{}")
     assert answer.startswith("HTTP/1.1 403") and "https" in answer
 

@@ -71,9 +71,35 @@ RIGHTS: dict[tuple[str, str], tuple[tuple[str, ...], Any]] = {
     ("post", "/api/webhooks/{name}/test"): (ADMINISTRATORS, None),
     ("get", "/api/site"): (ADMINISTRATORS, None),
     ("put", "/api/site"): (ADMINISTRATORS, {"text": ""}),
+    ("patch", "/api/site"): (ADMINISTRATORS, {"put": [{"kind": "queue", "name": "x", "body": {}}]}),
+    ("get", "/api/schema"): (AUDITORS, None),
+    ("get", "/api/site/{kind}"): (AUDITORS, None),
+    ("get", "/api/site/{kind}/{name}"): (AUDITORS, None),
+    ("put", "/api/site/{kind}/{name}"): (ADMINISTRATORS, {}),
+    ("delete", "/api/site/{kind}/{name}"): (ADMINISTRATORS, None),
+    ("post", "/api/accounts/{account}/password"): (ADMINISTRATORS, None),
+    ("get", "/api/accounts/{account}/settings"): (ADMINISTRATORS, None),
+    ("post", "/api/accounts/{account}/links"): (ADMINISTRATORS, {}),
+    ("post", "/api/users/{user}/password"): (ADMINISTRATORS, None),
+    ("get", "/api/versions"): (AUDITORS, None),
+    ("get", "/api/versions/{version}"): (AUDITORS, None),
+    ("post", "/api/versions/{version}/rollback"): (ADMINISTRATORS, {}),
+    ("get", "/api/prompts"): (AUDITORS, None),
+    ("get", "/api/prompts/{language}/{name}"): (AUDITORS, None),
+    ("put", "/api/prompts/{language}/{name}"): (ADMINISTRATORS, None),
+    ("delete", "/api/prompts/{language}/{name}"): (ADMINISTRATORS, None),
+    ("get", "/api/sounds/{language}/{name}"): (AUDITORS, None),
+    ("get", "/api/bans"): (AUDITORS, None),
+    ("post", "/api/bans"): (ADMINISTRATORS, {"source": "192.0.2.9"}),
+    ("delete", "/api/bans/{address}"): (ADMINISTRATORS, None),
+    ("get", "/api/backup"): (ADMINISTRATORS, None),
+    ("get", "/provision/{token}"): (ROLES, None),
 }
 LOGIN = ("post", "/api/session")  # for whoever has no session yet; tried in test_session
-PLACES = {"call": "c1", "queue": "sales", "agent": "anna", "hours": "office", "kind": "webhook", "name": "crm"}
+PLACES = {
+    "call": "c1", "queue": "sales", "agent": "anna", "hours": "office", "kind": "webhook", "name": "crm", "account": "101",
+    "user": "eva", "version": "1", "language": "pl", "address": "192.0.2.9", "token": "x",
+}  # fmt: skip
 
 
 def shown(role: str) -> str:
