@@ -17,6 +17,7 @@ from starlette.routing import Match
 
 import softswitch
 from softswitch.api import (
+    customers,
     hooking,
     live,
     looking,
@@ -103,6 +104,7 @@ def build(source: Source, feed: Feed, *, key: bytes, token: str = "", hosts: fro
         phones.routes(source),
         prompts.routes(source),
         upkeep.routes(source),
+        customers.routes(source),
         live.routes(source, guard, feed),
         pages.routes(source),
     ]

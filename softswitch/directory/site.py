@@ -65,6 +65,9 @@ class Directory:
     webhooks: Mapping[str, Webhook] = field(default_factory=dict)
     timezone: str = "Europe/Warsaw"  # of what is said and counted by days; opening hours have their own
     show_customers: bool = True  # phones show the name on a customer's card, where it says one
+    screen_pop: str = (
+        ""  # address of the page about a caller that a panel may open (API-10): https://.../?id={customer}
+    )
     emergency: tuple[str, ...] = ()  # numbers that are never refused; () = those of the country
     outside_prefix: str = ""  # what is dialled before numbers outside, besides +; "" = nothing
     max_outside_calls: int = 0  # of the whole site at once, emergency calls apart; 0 = unlimited

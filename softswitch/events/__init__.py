@@ -35,6 +35,7 @@ from softswitch.events.calls import (
     PromptMissing,
     SurveyAnswered,
 )
+from softswitch.events.customers import CustomerChanged, CustomerNoted, ScreenPop
 from softswitch.events.facilities import (
     CallerBlocked,
     CallerUnblocked,
@@ -182,8 +183,10 @@ __all__ = [
     "ConferenceJoined",
     "ConferenceLeft",
     "ConfigChanged",
+    "CustomerChanged",
     "CustomerIdentified",
     "DeliveryGivenUp",
+    "CustomerNoted",
     "DigitReceived",
     "DispositionChosen",
     "EmergencyCall",
@@ -216,6 +219,7 @@ __all__ = [
     "RecordingFinished",
     "RecordingPaused",
     "RecordingStarted",
+    "ScreenPop",
     "SmsSent",
     "SourceBanned",
     "SourceReleased",

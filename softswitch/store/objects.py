@@ -96,7 +96,7 @@ ALWAYS: Final = ("domain", "language", "country", "codecs", "aliases")  # writte
 SETTINGS: Final = (
     *ALWAYS, "emergency", "outside_prefix", "max_outside_calls", "max_outside_minutes", "transfer_timeout", "transfer_sound",
     "recall_timeout", "recall_attempts", "recall_pause", "recall_fallback", "call_codes", "caller_codes",
-    "timezone", "show_customers",
+    "timezone", "show_customers", "screen_pop",
 )  # fmt: skip
 KINDS: Final = ("site", *NAMED, "extension", "music", "feature_code")
 HA1: Final = ("ha1_md5", "ha1_sha256")  # what an account keeps of its password

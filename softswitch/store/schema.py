@@ -109,6 +109,9 @@ calls = Table(
     Column("customer", Text, nullable=False, server_default=""),
 )
 Index("calls_started_at", calls.c.started_at)
+Index("calls_caller", calls.c.caller)
+Index("calls_dialled", calls.c.dialled)
+Index("calls_customer", calls.c.customer)
 Index("calls_open", calls.c.seq, sqlite_where=calls.c.ended_at.is_(None), postgresql_where=calls.c.ended_at.is_(None))
 
 legs = Table(
@@ -293,7 +296,24 @@ customers = Table(
     text("manager"),
     text("fields"),
     seconds("changed_at"),
+    Column("company", Text, nullable=False, server_default=""),
+    Column("email", Text, nullable=False, server_default=""),
+    Column("link", Text, nullable=False, server_default=""),
+    Column("tags", Text, nullable=False, server_default="[]"),
+    Column("search", Text, nullable=False, server_default=""),
 )
+
+customer_notes = Table(
+    "customer_notes",
+    metadata,
+    Column("note", BigInteger().with_variant(Integer, "sqlite"), primary_key=True),
+    text("customer"),
+    seconds("at"),
+    text("author"),
+    text("call"),
+    text("text"),
+)
+Index("customer_notes_customer", customer_notes.c.customer)
 
 customer_numbers = Table("customer_numbers", metadata, Column("number", Text, primary_key=True), text("customer"))
 Index("customer_numbers_customer", customer_numbers.c.customer)
@@ -312,6 +332,7 @@ survey_answers = Table(
     text("customer"),
 )
 Index("survey_answers_at", survey_answers.c.at)
+Index("survey_answers_call", survey_answers.c.call)
 
 # What a restart must know of each call that goes on: JSON of `call.keeping`, with monotonic times of `saved_mono`'s clock.
 live_calls = Table(

@@ -22,6 +22,8 @@ ANSWERS: dict[str, Any] = {
     "disposition_report": [], "edit": {"text": 'domain = "pbx.example.com"', "versions": []}, "hang_up": 1,
     "receivers": [], "receiver_dead": [],
     "provisioning_fetch": "<config/>", "prompts": [], "prompt": {"file": __file__}, "bans": [],
+    "customer_find": [],
+    "call_card": {"customer": {"customer": "K1"}}, "customer_show": {"customer": "K1"},
 }  # fmt: skip
 
 

@@ -50,6 +50,15 @@ RIGHTS: dict[tuple[str, str], tuple[tuple[str, ...], Any]] = {
     ("get", "/api/recordings"): (EVERYBODY, None),
     ("get", "/api/registrations"): (AUDITORS, None),
     ("get", "/api/queues/{queue}/dispositions"): (EVERYBODY, None),
+    ("get", "/api/calls/{call}/card"): (EVERYBODY, None),
+    ("get", "/api/customers"): (("supervisor", "administrator", "auditor"), None),
+    ("post", "/api/customers"): (SUPERVISORS, {"name": "Jan"}),
+    ("post", "/api/customers/import"): (ADMINISTRATORS, {"text": "customer\nK1\n"}),
+    ("get", "/api/customers/{customer}"): (EVERYBODY, None),
+    ("patch", "/api/customers/{customer}"): (SUPERVISORS, {"name": "Jan"}),
+    ("delete", "/api/customers/{customer}"): (ADMINISTRATORS, None),
+    ("post", "/api/customers/{customer}/merge"): (SUPERVISORS, {"other": "K2"}),
+    ("post", "/api/customers/{customer}/notes"): (WORKERS, {"text": "angry"}),
     ("get", "/api/dispositions"): (EVERYBODY, None),
     ("post", "/api/calls/{call}/disposition"): (WORKERS, {"disposition": "sale", "agent": "anna"}),
     ("get", "/api/trunks"): (AUDITORS, None),
@@ -99,6 +108,7 @@ LOGIN = ("post", "/api/session")  # for whoever has no session yet; tried in tes
 PLACES = {
     "call": "c1", "queue": "sales", "agent": "anna", "hours": "office", "kind": "webhook", "name": "crm", "account": "101",
     "user": "eva", "version": "1", "language": "pl", "address": "192.0.2.9", "token": "x",
+    "customer": "K1",
 }  # fmt: skip
 
 
@@ -186,6 +196,7 @@ def test_what_each_sees(
         ("PUT", "/api/queues/support/surge", {"order": "on"}),
         ("GET", "/api/recordings?queue=support", None),
         ("GET", "/api/queues/support/dispositions", None),
+        ("GET", "/api/calls/c2/card", None),
         ("GET", "/api/dispositions?queue=support", None),
         ("POST", "/api/calls/c2/disposition", {"disposition": "sale", "agent": "ola"}),
     ],
@@ -212,6 +223,15 @@ def test_an_agent_calls_from_their_own_phone_and_sees_their_own_recordings(
         {"account": "101", "number": "112", "auto_answer": False, "by": "token:agent"},
         {"limit": 50, "agent": "anna"},
     ]
+
+
+def test_agents_see_the_cards_of_those_whom_they_talk_to(client: TestClient, board: Switchboard) -> None:
+    mine = authorized("agent")
+    assert client.get("/api/customers?number=600100200", headers=mine).json() == [{"customer": "K1"}]
+    assert client.get("/api/customers?text=Kowal", headers=mine).status_code == 403
+    for method, path in (("GET", "/api/customers/K2"), ("POST", "/api/customers/K2/notes")):
+        answer = client.request(method, path, headers=mine, json={"text": "x"} if method == "POST" else None)
+        assert answer.status_code == 404 and "customer_note" not in dict(board.orders)
 
 
 def test_who_ordered_it_is_told(client: TestClient, board: Switchboard) -> None:
