@@ -18,6 +18,7 @@ from softswitch.call.orders import NO_CALL
 from softswitch.callback_operations import CallbackOperations
 from softswitch.capture import pcap as to_pcap
 from softswitch.console import ConsoleError
+from softswitch.control_operations import ControlOperations
 from softswitch.customer_operations import CustomerOperations
 from softswitch.disposition_operations import DispositionOperations
 from softswitch.effects import AgentCommand
@@ -123,6 +124,7 @@ class Operations:
             **PromptOperations(self._daemon).handlers(),
             **UpkeepOperations(self._daemon).handlers(),
             **CustomerOperations(self._daemon).handlers(),
+            **ControlOperations(self._daemon).handlers(),
         }
 
     @property

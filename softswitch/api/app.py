@@ -17,6 +17,7 @@ from starlette.routing import Match
 
 import softswitch
 from softswitch.api import (
+    controlling,
     customers,
     hooking,
     live,
@@ -105,6 +106,7 @@ def build(source: Source, feed: Feed, *, key: bytes, token: str = "", hosts: fro
         prompts.routes(source),
         upkeep.routes(source),
         customers.routes(source),
+        controlling.routes(source),
         live.routes(source, guard, feed),
         pages.routes(source),
     ]

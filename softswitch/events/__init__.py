@@ -68,6 +68,7 @@ from softswitch.events.messages import (
     VoicemailPurged,
     VoicemailRestored,
 )
+from softswitch.events.orders import CallOrderEnded
 from softswitch.events.phones import (
     CallComeback,
     CallDiverted,
@@ -153,6 +154,7 @@ __all__ = [
     "CallEnded",
     "CallHeld",
     "CallMerged",
+    "CallOrderEnded",
     "CallParked",
     "CallPickedUp",
     "CallQuality",

@@ -72,6 +72,11 @@ RIGHTS: dict[tuple[str, str], tuple[tuple[str, ...], Any]] = {
     ("post", "/api/callers/{call}/orders"): (SUPERVISORS, {"priority": 5}),
     ("put", "/api/queues/{queue}/surge"): (SUPERVISORS, {"order": "on"}),
     ("put", "/api/hours/{hours}"): (ADMINISTRATORS, {"state": "closed"}),
+    ("post", "/api/calls/{call}/hold"): (WORKERS, {"order": "hold", "account": "101"}),
+    ("post", "/api/calls/{call}/answer"): (WORKERS, {"account": "101"}),
+    ("post", "/api/calls/{call}/play"): (SUPERVISORS, {"clips": ["welcome"]}),
+    ("post", "/api/calls/{call}/bridge"): (SUPERVISORS, {"other": "c3"}),
+    ("get", "/api/orders/{order}"): (EVERYBODY, None),
     ("get", "/api/receivers/{kind}"): (AUDITORS, None),
     ("get", "/api/receivers/{kind}/{name}"): (AUDITORS, None),
     ("get", "/api/receivers/{kind}/{name}/dead"): (AUDITORS, None),
@@ -106,9 +111,14 @@ RIGHTS: dict[tuple[str, str], tuple[tuple[str, ...], Any]] = {
 }
 LOGIN = ("post", "/api/session")  # for whoever has no session yet; tried in test_session
 PLACES = {
-    "call": "c1", "queue": "sales", "agent": "anna", "hours": "office", "kind": "webhook", "name": "crm", "account": "101",
+    "call": "c1",
+    "queue": "sales",
+    "agent": "anna",
+    "hours": "office",
+    "kind": "webhook",
+    "name": "crm", "account": "101",
     "user": "eva", "version": "1", "language": "pl", "address": "192.0.2.9", "token": "x",
-    "customer": "K1",
+    "customer": "K1", "order": "o1",
 }  # fmt: skip
 
 
