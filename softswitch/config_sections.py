@@ -271,6 +271,7 @@ class Records:
     calls_days: int = setting(
         0, "Call, leg and queue records are kept this long; 0 = for ever.", whole_in(0, 36_500, "days")
     )
+    audit_days: int = setting(0, "The audit is kept this long; 0 = for ever.", whole_in(0, 36_500, "days"))
 
 
 @dataclass(slots=True, frozen=True)

@@ -76,6 +76,15 @@ class Housekeeping:
         except Exception as error:
             daemon.faults("subscriptions", error)
 
+    def keep_now(self) -> None:
+        """Write down at once what otherwise waits: somebody is to be forgotten, in the memory and on the disk."""
+        now = time.monotonic()
+        self.keep_tape(now)
+        self.keep_subscriptions(now)
+        self._keep_state(now)
+        self._last_calls_kept = 0, 0.0
+        self._keep_last_calls(now)
+
     def _keep_bans(self, now: float) -> None:
         """Bans outlive a restart; few there are, and they change seldom."""
         daemon = self._daemon
@@ -105,7 +114,9 @@ class Housekeeping:
     async def _prune(self) -> None:
         daemon = self._daemon
         records = daemon.config.records
-        await daemon.store.prune(journal_days=records.journal_days, calls_days=records.calls_days)
+        await daemon.store.prune(
+            journal_days=records.journal_days, calls_days=records.calls_days, audit_days=records.audit_days
+        )
         await daemon.recordings.delete_due()
         await daemon.voicemail.tidy()
         calendars = await daemon.store.calendars(daemon.site)  # A new year has holidays, too.

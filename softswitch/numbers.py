@@ -107,6 +107,18 @@ def _short_kind(library: Any, number: str, region: str) -> str:
     )
 
 
+def parts(number: str) -> tuple[str, str]:
+    """Country code and national number of a normalised number; no code where it is not of a country's form."""
+    if not number.startswith("+"):
+        return "", number
+    library = _library()
+    try:
+        parsed = library.parse(number, None)
+    except library.NumberParseException:
+        return "", number[1:]
+    return str(parsed.country_code), str(library.national_significant_number(parsed))
+
+
 def write(number: str, form: str, country: str) -> str:
     """A normalised number as a provider wants it: "e164", "plain", "international" or "national" (its own country's only)."""
     if not number.startswith("+") or form == "e164":

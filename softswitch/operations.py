@@ -14,17 +14,18 @@ from typing import TYPE_CHECKING, Any
 import softswitch
 from softswitch.address import is_address, split_host_port
 from softswitch.api.source import Readiness, Sample
+from softswitch.audit import is_order, order_given
 from softswitch.call.orders import NO_CALL
 from softswitch.callback_operations import CallbackOperations
 from softswitch.capture import pcap as to_pcap
 from softswitch.console import ConsoleError
-from softswitch.control_operations import ControlOperations
-from softswitch.customer_operations import CustomerOperations
 from softswitch.disposition_operations import DispositionOperations
 from softswitch.effects import AgentCommand
+from softswitch.errors import SoftswitchError
 from softswitch.explaining import Explaining
 from softswitch.facility_operations import facility_operations, facility_samples
 from softswitch.hook_operations import HookOperations, hook_samples
+from softswitch.library_operations import LibraryOperations
 from softswitch.menu_operations import menu_operations
 from softswitch.net.address import join_host_port
 from softswitch.net.stream import StreamListener
@@ -32,16 +33,15 @@ from softswitch.phone_operations import PhoneOperations
 from softswitch.prompt_operations import PromptOperations
 from softswitch.provisioning_operations import ProvisioningOperations
 from softswitch.queue_operations import QueueOperations
+from softswitch.record_operations import RecordOperations
 from softswitch.sip.bans import Ban, Place
 from softswitch.sip.guesses import network
-from softswitch.store.reports import RecordingFilter
 from softswitch.trace import masked, summary_of, without_secrets
 from softswitch.upkeep_operations import UpkeepOperations
 
 if TYPE_CHECKING:
     from softswitch.daemon import Daemon
     from softswitch.directory import Directory
-    from softswitch.store.records import RecordingRecord
 
 Values = dict[tuple[str, ...], float]
 
@@ -64,17 +64,28 @@ class Operations:
         self._handlers = self.handlers()
 
     def handlers(self) -> dict[str, Callable[..., Awaitable[Any]]]:
-        return {name: self._kept(handler) for name, handler in self._commands().items()}
+        return {name: self._kept(name, handler) for name, handler in self._commands().items()}
 
-    def _kept(self, handler: Callable[..., Any]) -> Callable[..., Awaitable[Any]]:
-        """The handler, answering when what it changed is on disk: whoever is told that it is done may pull the plug."""
+    def _kept(self, name: str, handler: Callable[..., Any]) -> Callable[..., Awaitable[Any]]:
+        """The handler, answering when what it changed is on disk: whoever is told that it is done may pull the plug.
+
+        Orders stand in the audit with whoever gave them, those that could not be carried out as well.
+        """
 
         async def ordered(**arguments: Any) -> Any:
             daemon = self._daemon
             before = daemon.publisher.last
-            result = handler(**arguments)
-            if inspect.isawaitable(result):
-                result = await result
+            audited = is_order(name, handler, arguments)
+            try:
+                result = handler(**arguments)
+                if inspect.isawaitable(result):
+                    result = await result
+            except SoftswitchError as error:
+                if audited:
+                    daemon.publisher.publish(order_given(name, arguments, str(error)))
+                raise
+            if audited:
+                daemon.publisher.publish(order_given(name, arguments))
             if daemon.publisher.last != before:
                 await daemon.store.flush(WITHIN)
             return result
@@ -91,8 +102,6 @@ class Operations:
             "agent": self.agent,
             "calls": self.calls,
             "hang_up": self.hang_up,
-            "recordings": self.recordings,
-            "recording": self.recording,
             "record": self.record,
             "voicemail": self.voicemail,
             "spy": self.spy,
@@ -123,8 +132,8 @@ class Operations:
             **ProvisioningOperations(self._daemon).handlers(),
             **PromptOperations(self._daemon).handlers(),
             **UpkeepOperations(self._daemon).handlers(),
-            **CustomerOperations(self._daemon).handlers(),
-            **ControlOperations(self._daemon).handlers(),
+            **RecordOperations(self._daemon).handlers(),
+            **LibraryOperations(self._daemon).handlers(),
         }
 
     @property
@@ -285,22 +294,7 @@ class Operations:
             daemon.input("hang up", daemon.switch.hang_up, one)
         return len(ids)
 
-    # --- recordings --------------------------------------------------------------------------------------------------
-
-    async def recordings(self, limit: int = 50, **which: Any) -> list[dict[str, Any]]:
-        """The newest recordings; `which` narrows it down to a call, queue, agent, caller."""
-        reports = await self._daemon.store.reports()
-        found = await reports.recordings(limit, RecordingFilter(**which))
-        return [self._recording(one) for one in found]
-
-    async def recording(self, recording: int) -> dict[str, Any]:
-        found = await self.recordings(1, recording=recording) if recording > 0 else []
-        if not found:
-            raise ConsoleError(f"There is no recording {recording}.", "See: softswitch recording list", kind="unknown")
-        return found[0]
-
-    def _recording(self, record: RecordingRecord) -> dict[str, Any]:
-        return asdict(record) | {"file": str(self._daemon.config.recording.folder / record.path)}
+    # --- recordings, voicemail --------------------------------------------------------------------------------------------
 
     async def voicemail(self, verb: str, **options: Any) -> Any:
         """Mailboxes and their messages (`voicemail.Voicemail.command`)."""

@@ -3,19 +3,24 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import glob
+import json
 import os
 import secrets
 import shutil
+import sys
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from media.salvage import PART, length, repair, unfinished
 from softswitch import logs
 from softswitch.call.recording import Recording
 from softswitch.config_sections import Recording as Settings
+from softswitch.console import ConsoleError
 from softswitch.events import MediaAlarm, RecordingDeleted, RecordingFinished, RecordingStarted
 
 if TYPE_CHECKING:
@@ -27,6 +32,8 @@ MEGABYTE = 1_000_000
 DISK = "recordings"  # the alarm's name
 MISSING = "the file is not there"
 DIED = "its media worker died"
+PEAKS = ".peaks"  # what a recording looks like, beside it
+DRAWING_SECONDS = 120.0
 
 log = logs.get_logger()
 
@@ -56,6 +63,37 @@ def examine(path: str) -> Found:
     return Found(error=MISSING)
 
 
+async def _peaks(path: Path, slices: int) -> dict[str, Any]:
+    """Ask a process of its own, at low priority."""
+    program = (sys.executable, "-m", "media.peaks", str(path), str(slices))
+    child = await asyncio.create_subprocess_exec(
+        *program, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE, env=_environment()
+    )
+    try:
+        with contextlib.suppress(OSError):
+            os.setpriority(os.PRIO_PROCESS, child.pid, 10)
+        out, errors = await asyncio.wait_for(child.communicate(), DRAWING_SECONDS)
+    except BaseException:
+        with contextlib.suppress(ProcessLookupError):
+            child.kill()
+        raise
+    if child.returncode:
+        log.error("recording not drawn", path=str(path), error=errors.decode("utf-8", "replace")[-300:])
+        raise ConsoleError("The recording cannot be read.", "See the log of the switch.")
+    return dict(json.loads(out))
+
+
+def _environment() -> dict[str, str]:
+    """That of ours, so that the child finds the package where we have it from."""
+    root = str(Path(__file__).resolve().parents[1])
+    return {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, (root, os.environ.get("PYTHONPATH", ""))))}
+
+
+def _write_private(path: Path, data: bytes) -> None:
+    with contextlib.suppress(OSError), open(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:
+        file.write(data)
+
+
 class Recordings:
     """The folder of recordings of one switch."""
 
@@ -63,6 +101,7 @@ class Recordings:
         self.settings = settings
         self._daemon = daemon
         self._looked = time.monotonic()
+        self._drawing = asyncio.Semaphore(1)  # one at a time: calls are worth more than pictures
         self._adopted: dict[int, str] = {}  # recording: its file, which a worker of the last life still writes
 
     # --- what was not finished -------------------------------------------------------------------------------------------
@@ -176,7 +215,39 @@ class Recordings:
             await self._daemon.store.flush()  # What is deleted must not be found due again.
         return deleted
 
+    async def erase(self, rows: Sequence[RecordingRecord]) -> int:
+        """Delete the files of recordings at once; how many went. Raises OSError."""
+        for row in rows:
+            await asyncio.to_thread(self._delete, self.settings.folder / row.path)
+            self._daemon.publisher.publish(RecordingDeleted(row.recording, "", "erased"))
+        return len(rows)
+
+    def file(self, row: RecordingRecord) -> Path:
+        """Where the file of a recording is. Raises ConsoleError if there is none to be heard."""
+        folder = self.settings.folder.resolve()
+        path = (folder / row.path).resolve()
+        if row.ended_at is None:
+            raise ConsoleError(f"Recording {row.recording} goes on.", "It can be heard when the call has ended.")
+        if row.deleted_at is not None or not path.is_relative_to(folder) or not path.is_file():
+            raise ConsoleError(
+                f"The file of recording {row.recording} is gone.", "See: recording_days.", kind="unknown"
+            )
+        return path
+
+    async def peaks(self, row: RecordingRecord, slices: int) -> dict[str, Any]:
+        """The loudest value of each side in so many slices, computed once (`media.peaks`). Raises ConsoleError."""
+        path = self.file(row)
+        kept = path.with_name(f"{path.name}.{slices}{PEAKS}")
+        with contextlib.suppress(OSError, ValueError):
+            return dict(json.loads(await asyncio.to_thread(kept.read_bytes)))
+        async with self._drawing:
+            found = await _peaks(path, slices)
+        await asyncio.to_thread(_write_private, kept, json.dumps(found, separators=(",", ":")).encode())
+        return found
+
     def _delete(self, path: Path) -> None:
+        for drawn in path.parent.glob(f"{glob.escape(path.name)}.*{PEAKS}"):
+            drawn.unlink(missing_ok=True)
         path.unlink(missing_ok=True)
         for folder in path.parents:
             if folder == self.settings.folder or not folder.is_relative_to(self.settings.folder):

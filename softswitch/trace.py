@@ -84,6 +84,10 @@ class _Ring:
         while self.held > self._octets:
             self.held -= len(self.kept.popleft().data) + OVERHEAD
 
+    def leave_out(self, is_theirs: Callable[[Noted], bool]) -> None:
+        self.kept = deque(one for one in self.kept if not is_theirs(one))
+        self.held = sum(len(one.data) + OVERHEAD for one in self.kept)
+
 
 class Trace:
     """The rings. `mirror` is given each message as well (a capture server); it must not raise.
@@ -125,6 +129,12 @@ class Trace:
         legs.append(call_id)
         if len(self._legs) > CALLS:
             self._legs.popitem(last=False)
+
+    def forget(self, digits: bytes) -> None:
+        """Let go of every message of dialogs in which these digits stand."""
+        theirs = {call_id_of(one.data) for one in self._ring if digits in one.data}
+        for ring in (self._phones, self._strangers):
+            ring.leave_out(lambda one: call_id_of(one.data) in theirs)
 
     # --- looking -------------------------------------------------------------------------------------------------
 

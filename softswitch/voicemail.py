@@ -309,15 +309,15 @@ class Voicemail:
     async def _show(self, message: int) -> dict[str, Any]:
         return self._row(self._message(message))
 
-    async def _delete(self, message: int) -> dict[str, Any]:
+    async def _delete(self, message: int, by: str = "cli") -> dict[str, Any]:
         found = self._message(message)
-        self._daemon.input("voicemail", self._boxes.delete, found, "cli")
+        self._daemon.input("voicemail", self._boxes.delete, found, by)
         return self._row(found)
 
-    async def _restore(self, message: int) -> dict[str, Any]:
+    async def _restore(self, message: int, by: str = "cli") -> dict[str, Any]:
         found = self._message(message)
         boxes = self._boxes
-        self._daemon.input("voicemail", lambda now: boxes.restore(found, "cli"))
+        self._daemon.input("voicemail", lambda now: boxes.restore(found, by))
         return self._row(found)
 
     async def _erase(self, number: str) -> int:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 LIMIT = 10_000  # numbers
@@ -31,6 +31,10 @@ class Acquaintances:
         """Who talked to this number last, "" if nobody did within so many seconds."""
         known = self._last.get(number)
         return known[0] if known is not None and now - known[1] <= within else ""
+
+    def forget(self, is_theirs: Callable[[str], bool]) -> None:
+        """Forget the numbers of somebody."""
+        self._last = {number: known for number, known in self._last.items() if not is_theirs(number)}
 
     def export(self, now: float) -> list[list[Any]]:
         """[number, agent, age], oldest first."""

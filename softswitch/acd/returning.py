@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
 
     from softswitch.acd.caller import Caller
     from softswitch.acd.queue import QueueState
@@ -70,6 +70,10 @@ class Returns:
         """Drop the places of queues that are gone."""
         kept = frozenset(queues)
         self._places = {name: place for name, place in self._places.items() if name[0] in kept}
+
+    def forget_numbers(self, is_theirs: Callable[[str], bool]) -> None:
+        """Drop the places of somebody's numbers."""
+        self._places = {name: place for name, place in self._places.items() if not is_theirs(name[1])}
 
     # --- restart -----------------------------------------------------------------------------------------------------
 

@@ -17,15 +17,15 @@ from starlette.routing import Match
 
 import softswitch
 from softswitch.api import (
-    controlling,
-    customers,
     hooking,
+    library,
     live,
     looking,
     pages,
     phones,
     pieces,
     prompts,
+    records,
     session,
     steering,
     upkeep,
@@ -105,8 +105,8 @@ def build(source: Source, feed: Feed, *, key: bytes, token: str = "", hosts: fro
         phones.routes(source),
         prompts.routes(source),
         upkeep.routes(source),
-        customers.routes(source),
-        controlling.routes(source),
+        records.routes(source),
+        library.routes(source),
         live.routes(source, guard, feed),
         pages.routes(source),
     ]

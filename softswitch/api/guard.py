@@ -11,11 +11,13 @@ from starlette.requests import HTTPConnection
 
 from softswitch.api.auth import EVERYTHING, LOCAL, Gate, Principal, Sight, sight_of
 from softswitch.api.source import Source
+from softswitch.audit import asked_by
 from softswitch.directory.people import ADMINISTRATOR, AGENT, AUDITOR, SUPERVISOR
 
 OPEN_PATHS = frozenset({"/healthz", "/readyz"})  # A load balancer has no token, and learns nothing but yes or no.
 PAGES = "/assets/"  # The pages are the same for everybody; what they show is asked for.
 LINKS = "/provision/"  # What follows is a secret in itself, and good for one phone and a few minutes.
+SHARED = "/shared/"  # what is below is opened by a signature in the link
 LOGIN = "/api/session"
 # What whoever is on this machine may look at without saying who they are, where no token is set.
 LOCAL_PATHS = frozenset(
@@ -46,14 +48,17 @@ class Guard:
 
     async def __call__(self, request: Request, call_next: Callable[[Request], Awaitable[Response]]) -> Response:
         path = request.url.path
-        if path != "/" and path not in OPEN_PATHS and not path.startswith((PAGES, LINKS)):
+        if path != "/" and path not in OPEN_PATHS and not path.startswith((PAGES, LINKS, SHARED)):
             try:
                 request.state.principal = self.identify(request)
                 self._against_forgery(request)
             except Denied as denied:
                 headers = {"WWW-Authenticate": "Bearer"} if denied.status == 401 else None
                 return JSONResponse({"error": denied.error}, denied.status, headers)
-        response = await call_next(request)
+        principal = getattr(request.state, "principal", None)
+        source = request.client.host if request.client else ""
+        with asked_by(principal.name if principal is not None else "", source):
+            response = await call_next(request)
         response.headers.setdefault("Cache-Control", "no-store")
         response.headers["X-Content-Type-Options"] = "nosniff"
         response.headers["X-Frame-Options"] = "DENY"

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Any
 
-from fastapi import APIRouter, HTTPException, Query
+from fastapi import APIRouter, HTTPException
 
 from softswitch.api.guard import Anybody, Auditor, Rights, Viewer
 from softswitch.api.source import Source
-from softswitch.directory.people import AGENT
 
-MOST = 1_000  # rows of one answer
 Row = dict[str, Any]
 
 
@@ -83,28 +81,5 @@ def routes(source: Source) -> APIRouter:
         """Opening hours: what is open now, until when, and who has overruled it."""
         found: list[Row] = await source.order("hours")
         return found
-
-    @router.get("/api/recordings")
-    async def recordings(
-        who: Viewer,
-        limit: Annotated[int, Query(ge=1, le=MOST)] = 50,
-        queue: str = "",
-        agent: str = "",
-        caller: str = "",
-    ) -> list[Row]:
-        """The newest recordings."""
-        sight = rights.sight(who)
-        if who.role == AGENT:
-            agent = who.agent
-        queues = [queue] if queue or sight.queues is None or who.role == AGENT else sorted(sight.queues)
-        found: list[Row] = []
-        for one in queues:
-            if one:
-                rights.queue(who, one)
-            named = {"queue": one, "agent": agent, "caller": caller}
-            which = {name: value for name, value in named.items() if value}
-            found += await source.order("recordings", limit=limit, **which)
-        found.sort(key=lambda row: float(row["started_at"]), reverse=True)
-        return [{name: value for name, value in row.items() if name != "file"} for row in found[:limit]]
 
     return router

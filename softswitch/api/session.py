@@ -39,8 +39,10 @@ def routes(source: Source, gate: Gate, throttle: Throttle) -> APIRouter:
             right = await asyncio.to_thread(is_password, user.digest if user else "", body.password)
         if user is None or not right:
             throttle.failed(address, body.user)
+            await source.order("session", what="refused", user=body.user, source=address)
             raise HTTPException(401, "user or password is wrong")
         throttle.succeeded(address, body.user)
+        await source.order("session", what="opened", user=user.name, source=address)
         cookie = gate.open_session(user)
         response.set_cookie(
             COOKIE,
@@ -59,8 +61,12 @@ def routes(source: Source, gate: Gate, throttle: Throttle) -> APIRouter:
         return _row(who)
 
     @router.delete("/api/session", status_code=204)
-    async def log_out(response: Response) -> None:
+    async def log_out(request: Request, response: Response) -> None:
         """Forget the session in this browser."""
+        principal: Principal | None = request.state.principal
+        if principal is not None and principal.csrf:
+            address = request.client.host if request.client else ""
+            await source.order("session", what="closed", user=principal.name, source=address)
         response.delete_cookie(COOKIE, path="/")
 
     return router

@@ -197,6 +197,11 @@ class Callers:
         """Numbers whose calls are known."""
         return len(self._calls)
 
+    def forget(self, is_theirs: Callable[[str], bool]) -> None:
+        """Forget the calls of somebody's numbers."""
+        for number in [number for number in self._calls if is_theirs(number)]:
+            del self._calls[number]
+
     # --- time and restarts -------------------------------------------------------------------------------------------
 
     def next_deadline(self) -> float | None:

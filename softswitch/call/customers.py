@@ -14,23 +14,13 @@ from typing import Final
 from softswitch.call.callers import canonical
 from softswitch.call.facts import Card
 
-FIELDS: Final = (
-    "name",
-    "vip",
-    "language",
-    "manager",
-    "segment",
-    "company",
-    "email",
-    "link",
-)  # of every card, in this order
+FIELDS: Final = ("name", "vip", "language", "manager", "segment")  # of every card, in this order
 MOST_DIGITS: Final = 32  # of a value that can be typed
 
 
 @dataclass(slots=True, frozen=True)
 class Customer:
-    """Somebody who calls. `numbers` in their one spelling; `manager`: the agent who looks after them; `link`: where the CRM
-    has them; `tags`: lists that they are on; `fields`: whatever else."""
+    """Somebody who calls. `numbers` in their one spelling; `manager`: the agent who looks after them; `fields`: whatever else."""
 
     id: str
     name: str = ""
@@ -40,10 +30,6 @@ class Customer:
     segment: str = ""
     manager: str = ""
     fields: Mapping[str, str] = field(default_factory=dict)
-    company: str = ""
-    email: str = ""
-    link: str = ""
-    tags: tuple[str, ...] = ()
 
 
 class Cards:
@@ -82,18 +68,16 @@ class Cards:
         line = self._cards.get(customer)
         if line is None:
             return None
-        *fixed, further, _, tags = json.loads(line)
-        return {**further, "id": customer, **dict(zip(FIELDS, fixed, strict=True)), "tags": ", ".join(tags)}
+        *fixed, further, _ = json.loads(line)
+        return {**further, "id": customer, **dict(zip(FIELDS, fixed, strict=True))}
 
     def customer(self, customer: str) -> Customer | None:
         """The same as a value, with the numbers."""
         line = self._cards.get(customer)
         if line is None:
             return None
-        name, vip, language, manager, segment, company, email, link, fields, numbers, tags = json.loads(line)
-        return Customer(
-            customer, name, tuple(numbers), language, vip, segment, manager, fields, company, email, link, tuple(tags)
-        )
+        name, vip, language, manager, segment, fields, numbers = json.loads(line)
+        return Customer(customer, name, tuple(numbers), language, vip, segment, manager, fields)
 
     def ids(self) -> list[str]:
         """Every customer number."""
@@ -114,10 +98,7 @@ class Cards:
             known = self._values.setdefault(key, one.id)
             if known != one.id:
                 self._values[key] = {known, one.id} if isinstance(known, str) else known | {one.id}
-        line = (
-            one.name, one.vip, one.language, one.manager, one.segment, one.company, one.email, one.link,
-            dict(one.fields), one.numbers, one.tags,
-        )  # fmt: skip
+        line = (one.name, one.vip, one.language, one.manager, one.segment, dict(one.fields), one.numbers)
         self._cards[one.id] = json.dumps(line, ensure_ascii=False, separators=(",", ":")).encode()
 
     def remove(self, customer: str) -> bool:
@@ -125,7 +106,7 @@ class Cards:
         line = self._cards.pop(customer, None)
         if line is None:
             return False
-        *_, fields, numbers, _ = json.loads(line)
+        *_, fields, numbers = json.loads(line)
         for number in numbers:
             if self._numbers.get(number) == customer:
                 del self._numbers[number]

@@ -119,8 +119,6 @@ class Fetch:
     errand: str = ""
     status: int = 0
     answer: bytes = b""
-    secret: str = ""  # it is signed with that; "" = it is not signed
-    quiet: bool = False  # nobody has answered the caller: their phone makes the sound
 
 
 @dataclass(slots=True)
@@ -401,8 +399,7 @@ class Runner:
                 stage.wait_until(now + step.timeout)
             return None
         if isinstance(step, Fetch):
-            if not step.quiet:
-                stage.music("")
+            stage.music("")
             stage.fetch(step, now)
             stage.wait_until(now + step.timeout + FETCH_GRACE)
             return None

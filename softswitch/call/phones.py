@@ -132,6 +132,13 @@ class Phones:
         last.dialled = number
         self.calls_noted += 1
 
+    def forget(self, is_theirs: Callable[[str], bool]) -> None:
+        """Forget somebody's numbers among the last ones."""
+        for last in self._last.values():
+            last.caller = "" if is_theirs(last.caller) else last.caller
+            last.dialled = "" if is_theirs(last.dialled) else last.dialled
+        self.calls_noted += 1
+
     def called_for_help(self, user: str, now: float) -> None:
         """The account has called an emergency number: somebody may call back."""
         self._called_for_help[user] = now

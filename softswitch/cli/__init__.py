@@ -40,6 +40,9 @@ COMMANDS = {
     "trunks": "trunks",
     "events": "live",
     "trace": "trace",
+    "records": "records",
+    "audit": "records",
+    "erase": "records",
     "prompt": "prompts",
     "bans": "bans",
     "attach": "live",
@@ -76,7 +79,7 @@ click.rich_click.COMMAND_GROUPS = {
          "commands": [
              "status", "queue", "agent", "calls", "recording", "voicemail", "callback", "call", "transfer", "conference", "phone",
              "parked",
-             "registrations", "trunks", "events", "explain", "trace", "bans",
+             "registrations", "trunks", "events", "explain", "trace", "records", "audit", "erase", "bans",
              "attach", "reload",
          ]},
         {"name": "The front desk", "commands": ["hours", "outage", "callers", "customers", "survey", "disposition", "menus"]},

@@ -22,15 +22,16 @@ def recording() -> None:
 @click.option("--agent", default="", help="Only of this agent.")
 @click.option("--number", default="", help="Only of calls from this number.")
 @click.option("--call", default="", help="Only of this call.")
+@click.option("--tag", default="", help="Only with this tag.")
 @click.option("--limit", default=50, show_default=True, type=click.IntRange(1, 10_000), help="At most so many.")
 @config_option
 @json_option
 def recording_list(
-    queue: str, agent: str, number: str, call: str, limit: int, config: Path | None, as_json: bool
+    queue: str, agent: str, number: str, call: str, tag: str, limit: int, config: Path | None, as_json: bool
 ) -> None:
     """Show the newest recordings, those that go on included."""
     with attached(config) as switch:
-        found = switch.call("recordings", limit=limit, queue=queue, agent=agent, caller=number, call=call)
+        found = switch.call("recordings", limit=limit, queue=queue, agent=agent, caller=number, call=call, tag=tag)
     emit(found, as_json, _show)
 
 
@@ -137,3 +138,42 @@ def recording_pause(call: str, config: Path | None, as_json: bool) -> None:
 def recording_resume(call: str, config: Path | None, as_json: bool) -> None:
     """Record again after a pause."""
     _order("resume", call, config, as_json)
+
+
+@recording.command("mark")
+@click.argument("recording", type=int)
+@click.option("--tag", "tags", multiple=True, help="Its tags from now on; more than once for several.")
+@click.option("--note", default=None, help="Its note from now on.")
+@click.option("--hold/--release", default=None, help="Keep it, whatever the days say; or let the days hold again.")
+@config_option
+@json_option
+def recording_mark(
+    recording: int, tags: tuple[str, ...], note: str | None, hold: bool | None, config: Path | None, as_json: bool
+) -> None:
+    """Give a recording tags or a note, or hold it against its deletion."""
+    with attached(config) as switch:
+        found = switch.call(
+            "mark_recording", recording=recording, tags=list(tags) or None, note=note, held=hold, by="cli"
+        )
+    emit(found, as_json, _show_one)
+
+
+@recording.command("link")
+@click.argument("recording", type=int)
+@click.option("--hours", default=72.0, show_default=True, help="How long it is good.")
+@config_option
+@json_option
+def recording_link(recording: int, hours: float, config: Path | None, as_json: bool) -> None:
+    """Make a link on the pages of the switch that is good without a login, until it expires."""
+    with attached(config) as switch:
+        found = switch.call("share_recording", recording=recording, hours=hours, by="cli")
+    emit(found, as_json, lambda one: click.echo(f"{one['path']}\ngood until {moment(one['until'])}"))
+
+
+@recording.command("revoke-links")
+@config_option
+def recording_revoke(config: Path | None) -> None:
+    """Make every link to a recording that was made so far worthless."""
+    with attached(config) as switch:
+        switch.call("revoke_links", by="cli")
+    click.echo("No link that was made so far is good any more.")

@@ -3,6 +3,7 @@
 The daemon stamps each with a sequence number and wall-clock time when it publishes it. `name` is the stable public name.
 """
 
+from softswitch.events.audit import OrderGiven, RecordsErased, RecordsExported, SessionChanged
 from softswitch.events.base import Event
 from softswitch.events.callbacks import (
     CallbackAssigned,
@@ -35,7 +36,6 @@ from softswitch.events.calls import (
     PromptMissing,
     SurveyAnswered,
 )
-from softswitch.events.customers import CustomerChanged, CustomerNoted, ScreenPop
 from softswitch.events.facilities import (
     CallerBlocked,
     CallerUnblocked,
@@ -65,10 +65,10 @@ from softswitch.events.messages import (
     VoicemailHeard,
     VoicemailLeft,
     VoicemailMailed,
+    VoicemailPlayed,
     VoicemailPurged,
     VoicemailRestored,
 )
-from softswitch.events.orders import CallOrderEnded
 from softswitch.events.phones import (
     CallComeback,
     CallDiverted,
@@ -101,7 +101,11 @@ from softswitch.events.queues import (
 from softswitch.events.recordings import (
     RecordingDeleted,
     RecordingFinished,
+    RecordingLinksRevoked,
+    RecordingMarked,
     RecordingPaused,
+    RecordingPlayed,
+    RecordingShared,
     RecordingStarted,
 )
 from softswitch.events.registrations import (
@@ -154,7 +158,6 @@ __all__ = [
     "CallEnded",
     "CallHeld",
     "CallMerged",
-    "CallOrderEnded",
     "CallParked",
     "CallPickedUp",
     "CallQuality",
@@ -185,9 +188,7 @@ __all__ = [
     "ConferenceJoined",
     "ConferenceLeft",
     "ConfigChanged",
-    "CustomerChanged",
     "CustomerIdentified",
-    "CustomerNoted",
     "DeliveryGivenUp",
     "DigitReceived",
     "DispositionChosen",
@@ -211,6 +212,7 @@ __all__ = [
     "MediaAlarm",
     "OfferEnded",
     "OfferMade",
+    "OrderGiven",
     "OutageSwitched",
     "PhoneChanged",
     "PositionTold",
@@ -219,9 +221,15 @@ __all__ = [
     "RecallEnded",
     "RecordingDeleted",
     "RecordingFinished",
+    "RecordingLinksRevoked",
+    "RecordingMarked",
     "RecordingPaused",
+    "RecordingPlayed",
+    "RecordingShared",
     "RecordingStarted",
-    "ScreenPop",
+    "RecordsErased",
+    "RecordsExported",
+    "SessionChanged",
     "SmsSent",
     "SourceBanned",
     "SourceReleased",
@@ -251,6 +259,7 @@ __all__ = [
     "VoicemailHeard",
     "VoicemailLeft",
     "VoicemailMailed",
+    "VoicemailPlayed",
     "VoicemailPurged",
     "VoicemailRestored",
 ]

@@ -54,6 +54,17 @@ class VoicemailDiscarded(Event):
 
 
 @dataclass(slots=True)
+class VoicemailPlayed(Event):
+    """Somebody listened to a message on a page. Told once in ten minutes for each who does."""
+
+    name: ClassVar[str] = "voicemail.played"
+    message: int
+    mailbox: str
+    by: str
+    source: str = ""
+
+
+@dataclass(slots=True)
 class VoicemailHeard(Event):
     """A message was listened to for the first time: it is no longer new."""
 

@@ -55,9 +55,53 @@ class RecordingFinished(Event):
 
 @dataclass(slots=True)
 class RecordingDeleted(Event):
-    """The file of a recording was deleted. `cause`: "retention"."""
+    """The file of a recording was deleted. `cause`: "retention" | "erased"."""
 
     name: ClassVar[str] = "recording.deleted"
     recording: int
     path: str
     cause: str
+
+
+@dataclass(slots=True)
+class RecordingPlayed(Event):
+    """Somebody listened to a recording, or took a copy. Told once in ten minutes for each who does."""
+
+    name: ClassVar[str] = "recording.played"
+    recording: int
+    call: str
+    by: str  # a user, "token:NAME", or "link:NAME": whoever had the link that NAME made
+    copied: bool = False
+    source: str = ""
+
+
+@dataclass(slots=True)
+class RecordingShared(Event):
+    """A link to a recording was made that is good without a login until a time (seconds since 1970)."""
+
+    name: ClassVar[str] = "recording.shared"
+    recording: int
+    call: str
+    by: str
+    until: float
+
+
+@dataclass(slots=True)
+class RecordingLinksRevoked(Event):
+    """No link that was made so far is good any more."""
+
+    name: ClassVar[str] = "recording.links_revoked"
+    by: str
+
+
+@dataclass(slots=True)
+class RecordingMarked(Event):
+    """Tags and note of a recording from now on. `held`: it is not deleted, whatever the days say (legal hold)."""
+
+    name: ClassVar[str] = "recording.marked"
+    recording: int
+    call: str
+    tags: tuple[str, ...]
+    note: str
+    held: bool
+    by: str

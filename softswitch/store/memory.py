@@ -82,6 +82,8 @@ class Tables:
     voicemail: dict[int, Row] = field(default_factory=dict)
     surveys: dict[int, Row] = field(default_factory=dict)
     dispositions: dict[tuple[str, str], Row] = field(default_factory=dict)
+    marks: dict[int, Row] = field(default_factory=dict)
+    audit: dict[int, Row] = field(default_factory=dict)
     callbacks: dict[str, Row] = field(default_factory=dict)
     bindings: dict[tuple[str, str], Row] = field(default_factory=dict)
     presences: dict[str, Row] = field(default_factory=dict)
@@ -146,6 +148,7 @@ class MemoryReports:
             and one.deleted_at is None
             and one.ended_at is not None
             and one.started_at + one.days * DAY < now
+            and not (one.recording in self._tables.marks and self._tables.marks[one.recording][3])
         ][:limit]
 
     async def voicemail(self) -> list[VoicemailRecord]:
@@ -328,6 +331,9 @@ class MemoryStore:
         for pair, row in batch.dispositions.items():
             if pair not in tables.dispositions or tables.dispositions[pair][7] <= row[7]:
                 tables.dispositions[pair] = row
+        tables.marks |= {row[0]: row for row in batch.marks}
+        for row in batch.audit:
+            tables.audit.setdefault(row[0], row)
         for key, found in batch.bindings.items():
             if found is None:
                 tables.bindings.pop(key, None)

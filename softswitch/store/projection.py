@@ -34,6 +34,7 @@ from softswitch.events import (
     LegEnded,
     RecordingDeleted,
     RecordingFinished,
+    RecordingMarked,
     RecordingStarted,
     SurveyAnswered,
     VoicemailBegun,
@@ -45,6 +46,7 @@ from softswitch.events import (
     VoicemailPurged,
     VoicemailRestored,
 )
+from softswitch.store.audit import AUDITED, TOLD
 
 Row: TypeAlias = tuple[Any, ...]
 
@@ -68,6 +70,7 @@ BOOKS: Final = frozenset(
         RecordingStarted,
         RecordingFinished,
         RecordingDeleted,
+        RecordingMarked,
         VoicemailBegun,
         VoicemailLeft,
         VoicemailDiscarded,
@@ -85,6 +88,7 @@ BOOKS: Final = frozenset(
         CallbackDone,
         CallbackExpired,
         CallbackCancelled,
+        *AUDITED,
     }
 )
 
@@ -110,6 +114,8 @@ class Batch:
     voicemail: list[tuple[str, Row]] = field(default_factory=list)  # what happened (`statements.VOICEMAIL`), in order
     surveys: list[Row] = field(default_factory=list)
     dispositions: dict[tuple[str, str], Row] = field(default_factory=dict)  # of a call, by an agent: the last
+    marks: list[Row] = field(default_factory=list)  # of recordings
+    audit: list[Row] = field(default_factory=list)
     kept: dict[str, Row | None] = field(default_factory=dict)  # calls that go on; None: it is over
     callbacks: list[tuple[str, Row]] = field(default_factory=list)  # what happened (`statements.CALLBACKS`), in order
     last_seq: int = 0
@@ -127,6 +133,9 @@ class Batch:
         project = PROJECTIONS.get(kind)
         if project is not None:
             project(self, seq, wall, mono, event)
+        told = TOLD.get(kind)
+        if told is not None and (row := told(event)) is not None:
+            self.audit.append((seq, wall, *map(clean, row)))
         self.last_seq = seq
         self.count += 1
 
@@ -395,6 +404,11 @@ def _recording_deleted(batch: Batch, seq: int, wall: float, mono: float, event: 
     batch.recordings_deleted[event.recording] = (wall, event.recording)
 
 
+def _recording_marked(batch: Batch, seq: int, wall: float, mono: float, event: RecordingMarked) -> None:
+    tags = f"|{'|'.join(event.tags)}|" if event.tags else ""
+    batch.marks.append((event.recording, clean(tags), clean(event.note), int(event.held), clean(event.by), wall))
+
+
 def _message_begun(batch: Batch, seq: int, wall: float, mono: float, event: VoicemailBegun) -> None:
     texts = (event.mailbox, event.call, event.path, event.caller, event.caller_name, event.queue)
     row = (event.message, *map(clean, texts), wall, None, 0.0, 0, 0, None, "", "", "", 0)
@@ -493,6 +507,7 @@ PROJECTIONS: Final[dict[type, Callable[[Batch, int, float, float, Any], None]]] 
     RecordingStarted: _recording_started,
     RecordingFinished: _recording_finished,
     RecordingDeleted: _recording_deleted,
+    RecordingMarked: _recording_marked,
     VoicemailBegun: _message_begun,
     VoicemailLeft: _message_left,
     VoicemailDiscarded: _message_discarded,

@@ -12,7 +12,7 @@ from typing import Any, ClassVar, Final
 import aiosqlite
 
 from softswitch.directory import Queue
-from softswitch.store import customer_history, statements
+from softswitch.store import statements
 from softswitch.store.callbacks import summarise
 from softswitch.store.database import explain, open_for_reading
 from softswitch.store.dispositions import (
@@ -332,14 +332,6 @@ class Reports:
         )
         return shares([(row[0], row[1], row[2], row[3], row[4]) for row in rows])
 
-    async def history(self, customer: str, numbers: Sequence[str], limit: int = 20) -> dict[str, list[dict[str, Any]]]:
-        """The last calls of a customer, with what belongs to them (`customer_history`)."""
-        return await customer_history.history(self._rows, customer, numbers, limit)
-
-    async def search(self, text: str, **which: Any) -> list[dict[str, Any]]:
-        """Customers by parts of what is on their cards (`customer_history`)."""
-        return await customer_history.search(self._rows, text, **which)
-
     async def visits(
         self, *, queue: str = "", since: float = 0.0, until: float = FOREVER, limit: int = 1000
     ) -> list[VisitRecord]:
@@ -399,6 +391,10 @@ class Reports:
             for entry in journal_entries([block[1:] for block in blocks]):
                 if entry.name in names and since <= entry.wall < until:
                     yield entry
+
+    async def rows(self, sql: str, values: Sequence[Any]) -> list[Any]:
+        """What a question of another module has for an answer. Raises StoreError."""
+        return await self._rows(sql, values)
 
     async def _rows(self, sql: str, values: Sequence[Any]) -> list[Any]:
         try:

@@ -109,9 +109,12 @@ calls = Table(
     Column("customer", Text, nullable=False, server_default=""),
 )
 Index("calls_started_at", calls.c.started_at)
-Index("calls_caller", calls.c.caller)
-Index("calls_dialled", calls.c.dialled)
-Index("calls_customer", calls.c.customer)
+Index("calls_caller", calls.c.caller, calls.c.started_at)
+Index("calls_dialled", calls.c.dialled, calls.c.started_at)
+Index("calls_queue", calls.c.queue, calls.c.started_at, calls.c.outcome, calls.c.agent)
+Index("calls_agent", calls.c.agent, calls.c.started_at)
+Index("calls_account", calls.c.account, calls.c.started_at)
+Index("calls_outcome", calls.c.outcome, calls.c.started_at)
 Index("calls_open", calls.c.seq, sqlite_where=calls.c.ended_at.is_(None), postgresql_where=calls.c.ended_at.is_(None))
 
 legs = Table(
@@ -194,6 +197,34 @@ Index(
     sqlite_where=recordings.c.ended_at.is_(None),
     postgresql_where=recordings.c.ended_at.is_(None),
 )
+
+# What people add to a recording. `tags`: "|angry|training|"; `held`: 1 = it is not deleted, whatever the days say.
+recording_marks = Table(
+    "recording_marks",
+    metadata,
+    Column("recording", BigInteger().with_variant(Integer, "sqlite"), primary_key=True, autoincrement=False),
+    text("tags"),
+    text("note"),
+    number("held"),
+    text("actor"),
+    seconds("at"),
+)
+
+# Who did what: rows are added, and nothing else. `seq` is that of the event.
+audit = Table(
+    "audit",
+    metadata,
+    Column("seq", BigInteger().with_variant(Integer, "sqlite"), primary_key=True, autoincrement=False),
+    seconds("at"),
+    text("actor"),
+    text("action"),
+    text("subject"),
+    text("detail"),
+    text("source"),
+    text("error"),
+)
+Index("audit_actor", audit.c.actor)
+Index("audit_at", audit.c.at)
 
 voicemail = Table(
     "voicemail",
@@ -296,24 +327,7 @@ customers = Table(
     text("manager"),
     text("fields"),
     seconds("changed_at"),
-    Column("company", Text, nullable=False, server_default=""),
-    Column("email", Text, nullable=False, server_default=""),
-    Column("link", Text, nullable=False, server_default=""),
-    Column("tags", Text, nullable=False, server_default="[]"),
-    Column("search", Text, nullable=False, server_default=""),
 )
-
-customer_notes = Table(
-    "customer_notes",
-    metadata,
-    Column("note", BigInteger().with_variant(Integer, "sqlite"), primary_key=True),
-    text("customer"),
-    seconds("at"),
-    text("author"),
-    text("call"),
-    text("text"),
-)
-Index("customer_notes_customer", customer_notes.c.customer)
 
 customer_numbers = Table("customer_numbers", metadata, Column("number", Text, primary_key=True), text("customer"))
 Index("customer_numbers_customer", customer_numbers.c.customer)
@@ -332,7 +346,6 @@ survey_answers = Table(
     text("customer"),
 )
 Index("survey_answers_at", survey_answers.c.at)
-Index("survey_answers_call", survey_answers.c.call)
 
 # What a restart must know of each call that goes on: JSON of `call.keeping`, with monotonic times of `saved_mono`'s clock.
 live_calls = Table(

@@ -22,6 +22,7 @@ from softswitch.store import statements as sql
 from softswitch.store.customers import Customers
 from softswitch.store.database import Lock, create_private, explain, is_state, open_database, transaction
 from softswitch.store.diff import diff_objects
+from softswitch.store.erasure import Erasure
 from softswitch.store.journal import Journal, Keeper
 from softswitch.store.moment import present
 from softswitch.store.objects import KINDS, Objects, from_objects, natural, to_objects
@@ -288,7 +289,14 @@ class Store:
             rows = await self._rows("SELECT value FROM keys WHERE name = ?", (name,))
         return str(rows[0][0])
 
-    async def prune(self, *, journal_days: int = 0, calls_days: int = 0, now: Moment | None = None) -> int:
+    async def renew_key(self, name: str, value: str) -> None:
+        """Put another secret in the place of one: what was sealed with it is no good any more."""
+        async with self._writing, transaction(self._connection, self.path):
+            await self._connection.execute(sql.KEY_RENEWED, (name, value, time.time()))
+
+    async def prune(
+        self, *, journal_days: int = 0, calls_days: int = 0, audit_days: int = 0, now: Moment | None = None
+    ) -> int:
         """Delete what is older; 0 = keep. In portions, so that writing goes on. How many rows went."""
         now = now or present()
         removed = 0
@@ -300,6 +308,7 @@ class Store:
             (calls_days, sql.PRUNE_CALLBACKS),
             (calls_days, sql.PRUNE_SURVEYS),
             (calls_days, sql.PRUNE_DISPOSITIONS),
+            (audit_days, sql.PRUNE_AUDIT),
         ):
             count = -1 if days else 0
             while count:
@@ -313,6 +322,11 @@ class Store:
     def customers(self) -> Customers:
         """Customers' cards, and the figures of surveys."""
         return Customers(self._connection, self._writing, self.path)
+
+    @property
+    def erasure(self) -> Erasure:
+        """Makes a person unrecognisable in what is stored."""
+        return Erasure(self._connection, self._writing, self.path)
 
     async def reports(self) -> Reports:
         """Questions to the records, on a connection of their own."""
@@ -340,6 +354,8 @@ def rows_of(batch: Batch) -> list[tuple[str, list[Row]]]:
         *((sql.CALLBACKS[what], [row]) for what, row in batch.callbacks),
         (sql.SURVEY_ANSWERED, batch.surveys),
         (sql.DISPOSITION, list(batch.dispositions.values())),
+        (sql.RECORDING_MARKED, batch.marks),
+        (sql.AUDIT, batch.audit),
         (sql.BINDING_ADDED, [row for row in batch.bindings.values() if row is not None]),
         (sql.BINDING_REMOVED, [key for key, row in batch.bindings.items() if row is None]),
         (sql.AGENT_PRESENCE, list(batch.presences.values())),

@@ -30,11 +30,9 @@ VOICEMAIL_COLUMNS: Final = (
     "heard", "deleted_at", "mail", "mail_error", "forwarded_from", "interrupted",
 )  # fmt: skip
 SURVEY_COLUMNS: Final = ("seq", "at", "call", "survey", "question", "score", "queue", "agent", "customer")
-CUSTOMER_COLUMNS: Final = (
-    "customer", "name", "language", "vip", "segment", "manager", "fields", "changed_at", "company", "email", "link", "tags",
-    "search",
-)  # fmt: skip
-NOTE_COLUMNS: Final = ("note", "customer", "at", "author", "call", "text")
+MARK_COLUMNS: Final = ("recording", "tags", "note", "held", "actor", "at")
+AUDIT_COLUMNS: Final = ("seq", "at", "actor", "action", "subject", "detail", "source", "error")
+CUSTOMER_COLUMNS: Final = ("customer", "name", "language", "vip", "segment", "manager", "fields", "changed_at")
 CALLBACK_COLUMNS: Final = (
     "callback", "queue", "number", "name", "kind", "mode", "owner", "priority", "call", "language", "note", "created_at",
     "joined_at", "credit", "due_at", "expires_at", "attempts", "cause", "ended_at", "outcome", "agent", "seconds",
@@ -120,6 +118,8 @@ CALLBACKS: Final = {
 }
 LOAD_CALLBACKS: Final = select("callbacks", CALLBACK_COLUMNS, "WHERE ended_at IS NULL ORDER BY created_at, callback")
 LOAD_VOICEMAIL: Final = select("voicemail", VOICEMAIL_COLUMNS, "ORDER BY started_at, message")
+RECORDING_MARKED: Final = insert("recording_marks", MARK_COLUMNS, "recording", MARK_COLUMNS[1:])
+AUDIT: Final = insert("audit", AUDIT_COLUMNS, "seq")
 SURVEY_ANSWERED: Final = insert("survey_answers", SURVEY_COLUMNS, "seq")
 # The last word counts, whichever way the rows come.
 DISPOSITION: Final = insert(
@@ -147,6 +147,7 @@ CALL_KEPT: Final = insert(
 )
 CALL_FORGOTTEN: Final = "DELETE FROM live_calls WHERE call = ?"
 META: Final = insert("meta", ("name", "value"), "name", ("value",))
+KEY_RENEWED: Final = insert("keys", ("name", "value", "created_at"), "name", ("value", "created_at"))
 KEY: Final = insert("keys", ("name", "value", "created_at"), "name")
 
 # --- at start --------------------------------------------------------------------------------------------------------
@@ -168,7 +169,8 @@ OPEN_RECORDINGS: Final = select("recordings", RECORDING_COLUMNS, "WHERE ended_at
 DUE_RECORDINGS: Final = select(
     "recordings",
     RECORDING_COLUMNS,
-    "WHERE days > 0 AND deleted_at IS NULL AND ended_at IS NOT NULL AND started_at + days * 86400 < ? LIMIT ?",
+    "WHERE days > 0 AND deleted_at IS NULL AND ended_at IS NOT NULL AND started_at + days * 86400 < ?"
+    " AND recording NOT IN (SELECT recording FROM recording_marks WHERE held = 1) LIMIT ?",
 )
 # The first block that may hold a number: found by the primary key, however long the journal is.
 _BLOCK_OF: Final = "(SELECT coalesce(max(first_seq), 0) FROM journal WHERE first_seq <= ?)"
@@ -209,13 +211,6 @@ CUSTOMER_FIND: Final = select(
     " ORDER BY CASE customer WHEN ? THEN 0 ELSE 1 END LIMIT 1",
 )  # fmt: skip
 CUSTOMER_NUMBERS_OF: Final = "SELECT number FROM customer_numbers WHERE customer = ? ORDER BY number"
-CUSTOMER_NOTE: Final = insert("customer_notes", NOTE_COLUMNS[1:])
-CUSTOMER_NOTES: Final = select("customer_notes", NOTE_COLUMNS, "WHERE customer = ? ORDER BY note DESC LIMIT ?")
-CUSTOMER_NOTES_GONE: Final = "DELETE FROM customer_notes WHERE customer = ?"
-# What points to a customer who turned out to be another one.
-CUSTOMER_MERGED: Final = tuple(
-    f"UPDATE {table} SET customer = ? WHERE customer = ?" for table in ("customer_notes", "calls", "survey_answers")
-)
 CUSTOMER_COUNT: Final = "SELECT count(*) FROM customers"
 CALLS_SINCE: Final = (
     "SELECT started_at, seq, caller FROM calls WHERE (started_at, seq) > (?, ?) AND caller <> ''"
@@ -241,6 +236,7 @@ PRUNE_LEGS: Final = _prune(
     "ended_at < :before AND seq < coalesce("
     f"(SELECT seq FROM calls WHERE started_at >= :before ORDER BY started_at LIMIT 1), {1 << 62})",
 )
+PRUNE_AUDIT: Final = _prune("audit", "seq", "at < :before")
 PRUNE_SURVEYS: Final = _prune("survey_answers", "seq", "at < :before")
 PRUNE_VISITS: Final = _prune("queue_visits", "visit, call", "entered_at < :before AND left_at IS NOT NULL")
 PRUNE_DISPOSITIONS: Final = _prune("dispositions", "call, agent", "at < :before")

@@ -22,8 +22,12 @@ ANSWERS: dict[str, Any] = {
     "disposition_report": [], "edit": {"text": 'domain = "pbx.example.com"', "versions": []}, "hang_up": 1,
     "receivers": [], "receiver_dead": [],
     "provisioning_fetch": "<config/>", "prompts": [], "prompt": {"file": __file__}, "bans": [],
-    "customer_find": [],
-    "call_card": {"customer": {"customer": "K1"}}, "customer_show": {"customer": "K1"},
+    "recording": {"recording": 7, "queue": "sales", "agent": "anna", "path": "a.wav", "file": "/a.wav"},
+    "play_recording": {"file": __file__, "form": "wav"}, "play_voicemail": {"file": __file__, "form": "wav"},
+    "call_records": {"calls": [], "next": None}, "mailboxes_of": [], "recording_tags": {},
+    "call_record": {
+        "call": {"queue": "sales", "agent": "anna", "account": "101"}, "legs": [], "visits": [], "recordings": [], "events": [],
+    },
 }  # fmt: skip
 
 
@@ -36,6 +40,8 @@ def backup() -> str:
 class Switchboard:
     """What the pages show, fixed; orders are written down."""
 
+    BOX: dict[str, Any] = {"mailbox": "box", "queue": "sales"}  # noqa: RUF012 - replaced by tests
+
     def __init__(self, site: Directory | None = None) -> None:
         self.state = Readiness(True)
         self.site = site or Directory("pbx.example.com")
@@ -45,6 +51,10 @@ class Switchboard:
         self.orders.append((command, arguments))
         if command == "backup":  # whoever has got it removes it
             return {"file": backup()}
+        if command == "voicemail":
+            box = self.BOX
+            message = {"mailbox": "box", "caller": "600100200", "caller_name": "", "file": "/b.wav"}
+            return [box] if arguments["verb"] == "boxes" else [message] if arguments["verb"] == "list" else message
         return ANSWERS.get(command, {"done": command})
 
     def healthy(self) -> Readiness:

@@ -15,7 +15,7 @@ from softswitch.api.app import build
 from softswitch.api.feed import Feed
 from softswitch.directory import Token
 from softswitch.passwords import token_digest
-from tests.unit.api.test_app import Switchboard
+from tests.unit.api.test_app import ANSWERS, Switchboard
 from tests.unit.api.test_auth import KEY, SITE
 from tests.unit.api.test_feed import Journal
 
@@ -48,17 +48,25 @@ RIGHTS: dict[tuple[str, str], tuple[tuple[str, ...], Any]] = {
     ("get", "/api/callbacks"): (EVERYBODY, None),
     ("get", "/api/hours"): (EVERYBODY, None),
     ("get", "/api/recordings"): (EVERYBODY, None),
+    ("get", "/api/recordings/tags"): (EVERYBODY, None),
+    ("get", "/api/recordings/{recording}"): (EVERYBODY, None),
+    ("patch", "/api/recordings/{recording}"): (WORKERS, {"tags": ["good"]}),
+    ("get", "/api/recordings/{recording}/audio"): (EVERYBODY, None),
+    ("get", "/api/recordings/{recording}/peaks"): (EVERYBODY, None),
+    ("post", "/api/recordings/{recording}/links"): (SUPERVISORS, {"hours": 1}),
+    ("delete", "/api/recordings/links"): (ADMINISTRATORS, None),
+    ("get", "/api/records"): (EVERYBODY, None),
+    ("get", "/api/records/export"): (EVERYBODY, None),
+    ("get", "/api/records/{call}"): (EVERYBODY, None),
+    ("get", "/api/records/{call}/ladder"): (ADMINISTRATORS, None),
+    ("get", "/api/audit"): (AUDITORS, None),
+    ("delete", "/api/persons/{number}"): (ADMINISTRATORS, None),
+    ("get", "/api/voicemail"): (EVERYBODY, None),
+    ("get", "/api/voicemail/messages"): (EVERYBODY, None),
+    ("get", "/api/voicemail/messages/{message}/audio"): (WORKERS, None),
+    ("post", "/api/voicemail/messages/{message}/orders"): (WORKERS, {"order": "delete"}),
     ("get", "/api/registrations"): (AUDITORS, None),
     ("get", "/api/queues/{queue}/dispositions"): (EVERYBODY, None),
-    ("get", "/api/calls/{call}/card"): (EVERYBODY, None),
-    ("get", "/api/customers"): (("supervisor", "administrator", "auditor"), None),
-    ("post", "/api/customers"): (SUPERVISORS, {"name": "Jan"}),
-    ("post", "/api/customers/import"): (ADMINISTRATORS, {"text": "customer\nK1\n"}),
-    ("get", "/api/customers/{customer}"): (EVERYBODY, None),
-    ("patch", "/api/customers/{customer}"): (SUPERVISORS, {"name": "Jan"}),
-    ("delete", "/api/customers/{customer}"): (ADMINISTRATORS, None),
-    ("post", "/api/customers/{customer}/merge"): (SUPERVISORS, {"other": "K2"}),
-    ("post", "/api/customers/{customer}/notes"): (WORKERS, {"text": "angry"}),
     ("get", "/api/dispositions"): (EVERYBODY, None),
     ("post", "/api/calls/{call}/disposition"): (WORKERS, {"disposition": "sale", "agent": "anna"}),
     ("get", "/api/trunks"): (AUDITORS, None),
@@ -72,11 +80,6 @@ RIGHTS: dict[tuple[str, str], tuple[tuple[str, ...], Any]] = {
     ("post", "/api/callers/{call}/orders"): (SUPERVISORS, {"priority": 5}),
     ("put", "/api/queues/{queue}/surge"): (SUPERVISORS, {"order": "on"}),
     ("put", "/api/hours/{hours}"): (ADMINISTRATORS, {"state": "closed"}),
-    ("post", "/api/calls/{call}/hold"): (WORKERS, {"order": "hold", "account": "101"}),
-    ("post", "/api/calls/{call}/answer"): (WORKERS, {"account": "101"}),
-    ("post", "/api/calls/{call}/play"): (SUPERVISORS, {"clips": ["welcome"]}),
-    ("post", "/api/calls/{call}/bridge"): (SUPERVISORS, {"other": "c3"}),
-    ("get", "/api/orders/{order}"): (EVERYBODY, None),
     ("get", "/api/receivers/{kind}"): (AUDITORS, None),
     ("get", "/api/receivers/{kind}/{name}"): (AUDITORS, None),
     ("get", "/api/receivers/{kind}/{name}/dead"): (AUDITORS, None),
@@ -110,15 +113,14 @@ RIGHTS: dict[tuple[str, str], tuple[tuple[str, ...], Any]] = {
     ("get", "/provision/{token}"): (ROLES, None),
 }
 LOGIN = ("post", "/api/session")  # for whoever has no session yet; tried in test_session
+SHARED = (
+    "get",
+    "/shared/recordings/{recording}",
+)  # for whoever has the link; tried in tests/unit/daemon/test_library.py
 PLACES = {
-    "call": "c1",
-    "queue": "sales",
-    "agent": "anna",
-    "hours": "office",
-    "kind": "webhook",
-    "name": "crm", "account": "101",
-    "user": "eva", "version": "1", "language": "pl", "address": "192.0.2.9", "token": "x",
-    "customer": "K1", "order": "o1",
+    "call": "c1", "queue": "sales", "agent": "anna", "hours": "office", "kind": "webhook", "name": "crm", "account": "101",
+    "user": "eva", "version": "1", "language": "pl", "address": "192.0.2.9", "token": "x", "recording": "7",
+    "message": "8", "number": "600100200",
 }  # fmt: skip
 
 
@@ -156,7 +158,7 @@ def authorized(role: str) -> dict[str, str]:
 
 def test_every_endpoint_is_in_the_table(shared_app: tuple[Switchboard, FastAPI]) -> None:
     documented = {(method, path) for path, item in shared_app[1].openapi()["paths"].items() for method in item}
-    assert documented == {*RIGHTS, LOGIN}
+    assert documented == {*RIGHTS, LOGIN, SHARED}
 
 
 @pytest.mark.parametrize("role", ROLES)
@@ -206,7 +208,6 @@ def test_what_each_sees(
         ("PUT", "/api/queues/support/surge", {"order": "on"}),
         ("GET", "/api/recordings?queue=support", None),
         ("GET", "/api/queues/support/dispositions", None),
-        ("GET", "/api/calls/c2/card", None),
         ("GET", "/api/dispositions?queue=support", None),
         ("POST", "/api/calls/c2/disposition", {"disposition": "sale", "agent": "ola"}),
     ],
@@ -233,15 +234,6 @@ def test_an_agent_calls_from_their_own_phone_and_sees_their_own_recordings(
         {"account": "101", "number": "112", "auto_answer": False, "by": "token:agent"},
         {"limit": 50, "agent": "anna"},
     ]
-
-
-def test_agents_see_the_cards_of_those_whom_they_talk_to(client: TestClient, board: Switchboard) -> None:
-    mine = authorized("agent")
-    assert client.get("/api/customers?number=600100200", headers=mine).json() == [{"customer": "K1"}]
-    assert client.get("/api/customers?text=Kowal", headers=mine).status_code == 403
-    for method, path in (("GET", "/api/customers/K2"), ("POST", "/api/customers/K2/notes")):
-        answer = client.request(method, path, headers=mine, json={"text": "x"} if method == "POST" else None)
-        assert answer.status_code == 404 and "customer_note" not in dict(board.orders)
 
 
 def test_who_ordered_it_is_told(client: TestClient, board: Switchboard) -> None:
@@ -289,7 +281,11 @@ def test_a_session(client: TestClient, board: Switchboard) -> None:
     assert client.post("/api/agents/anna/orders", headers={"X-CSRF-Token": csrf}, **order).status_code == 200
     assert client.delete("/api/session", headers={"X-CSRF-Token": csrf}).status_code == 204
     assert client.get("/api/session").status_code == 401
-    assert [command for command, _ in board.orders] == ["agent"]
+    assert [(command, told.get("what")) for command, told in board.orders] == [
+        ("session", "opened"),
+        ("agent", None),
+        ("session", "closed"),
+    ]
 
 
 def test_who_cannot_log_in_learns_nothing_by_it(client: TestClient) -> None:
@@ -362,3 +358,117 @@ def test_events_are_not_for_everybody(client: TestClient, path: str, headers: di
 def test_what_may_be_asked_of_a_path_is_told(client: TestClient) -> None:
     answer = client.put("/api/calls", headers=authorized("administrator"))
     assert (answer.status_code, answer.headers["allow"]) == (405, "GET, POST")
+
+
+# --- records, recordings ----------------------------------------------------------------------------------------------
+
+
+def test_whose_calls_are_searched(client: TestClient, board: Switchboard) -> None:
+    for role, scope in (
+        ("agent", {"agent": "anna", "account": ""}),
+        ("supervisor", {"queues": ["sales"]}),
+        ("auditor", None),
+    ):
+        board.orders.clear()
+        client.get("/api/records?number=600100200&recorded=true", headers=authorized(role))
+        client.get("/api/records/export?number=600100200", headers=authorized(role))
+        searched = [arguments for command, arguments in board.orders if command == "call_records"]
+        assert [one["scope"] for one in searched] == [scope, scope] and searched[0]["recorded"] is True
+
+
+@pytest.mark.parametrize(
+    ("role", "call", "status"),
+    [
+        ("supervisor", {"queue": "support", "agent": "ola", "account": ""}, 404),
+        ("agent", {"queue": "sales", "agent": "jan", "account": "102"}, 404),
+        ("agent", {"queue": "support", "agent": "anna", "account": ""}, 200),
+        ("auditor", {"queue": "", "agent": "", "account": ""}, 200),
+    ],
+)
+def test_whose_story_is_told(
+    client: TestClient, monkeypatch: pytest.MonkeyPatch, role: str, call: dict[str, str], status: int
+) -> None:
+    story = {"call": call, "legs": [], "visits": [], "recordings": [{"recording": 7, "path": "a/b.wav"}], "events": []}
+    monkeypatch.setitem(ANSWERS, "call_record", story)
+    answer = client.get("/api/records/c9", headers=authorized(role))
+    assert answer.status_code == status
+    if status == 200:
+        assert answer.json()["recordings"] == [{"recording": 7}], "where files lie is nobody's business"
+
+
+@pytest.mark.parametrize(
+    ("role", "row", "status"),
+    [
+        ("supervisor", {"queue": "support", "agent": "anna"}, 404),
+        ("supervisor", {"queue": "", "agent": "anna"}, 404),
+        ("agent", {"queue": "sales", "agent": "jan"}, 404),
+        ("agent", {"queue": "", "agent": ""}, 404),
+        ("administrator", {"queue": "", "agent": ""}, 200),
+    ],
+)
+def test_whose_recordings_are_heard(
+    client: TestClient, board: Switchboard, monkeypatch: pytest.MonkeyPatch, role: str, row: dict[str, str], status: int
+) -> None:
+    monkeypatch.setitem(ANSWERS, "recording", {"recording": 7, "path": "a.wav", "file": "/a.wav", **row})
+    for path in ("", "/audio", "/peaks"):
+        assert client.get(f"/api/recordings/7{path}", headers=authorized(role)).status_code == status
+    assert ("play_recording" in [command for command, _ in board.orders]) is (status == 200)
+
+
+def test_who_searches_for_recordings(client: TestClient, board: Switchboard) -> None:
+    client.get("/api/recordings?tag=good", headers=authorized("supervisor"))
+    assert client.get("/api/recordings?queue=support", headers=authorized("agent")).status_code == 404
+    client.get("/api/recordings", headers=authorized("auditor"))
+    assert [arguments for _, arguments in board.orders] == [
+        {"limit": 50, "tag": "good", "queues": ["sales"]},
+        {"limit": 50},
+    ]
+
+
+def test_only_supervisors_hold_recordings(client: TestClient) -> None:
+    for role, status in (("agent", 403), ("supervisor", 200)):
+        answer = client.patch("/api/recordings/7", headers=authorized(role), json={"held": True})
+        assert answer.status_code == status
+
+
+def test_a_recording_is_heard_in_pieces(client: TestClient) -> None:
+    headers = {**authorized("agent"), "Range": "bytes=2-5"}
+    answer = client.get("/api/recordings/7/audio", headers=headers)
+    with open(ANSWERS["play_recording"]["file"], "rb") as file:
+        whole = file.read()
+    assert (answer.status_code, answer.content) == (206, whole[2:6])
+    assert (
+        answer.headers["content-range"] == f"bytes 2-5/{len(whole)}" and answer.headers["content-type"] == "audio/wav"
+    )
+    beyond = {**authorized("agent"), "Range": f"bytes={len(whole) + 1}-"}
+    assert client.get("/api/recordings/7/audio", headers=beyond).status_code == 416
+
+
+def test_whose_messages_are_heard(
+    client: TestClient, shared_app: tuple[Switchboard, FastAPI], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    mine = authorized("supervisor")
+    assert client.get("/api/voicemail/messages?mailbox=other", headers=mine).status_code == 404
+    monkeypatch.setattr(Switchboard, "BOX", {"mailbox": "box", "queue": "support"})
+    assert client.get("/api/voicemail/messages/8/audio", headers=mine).status_code == 404
+    assert client.get("/api/voicemail", headers=mine).json() == []
+    monkeypatch.setitem(ANSWERS, "mailboxes_of", ["box"])
+    site = shared_app[0].site
+    try:
+        shared_app[0].site = replace(site, users=site.users | {"eva": replace(site.users["eva"], account="101")})
+        log_in(client)
+        assert [one["mailbox"] for one in client.get("/api/voicemail").json()] == ["box"], "one's own"
+    finally:
+        shared_app[0].site = site
+
+
+def test_an_agent_is_to_call_back(client: TestClient, board: Switchboard, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(ANSWERS, "callbacks", [])
+    order = {"order": "assign", "to": "jan"}
+    path = "/api/voicemail/messages/8/orders"
+    assert client.post(path, headers=authorized("supervisor"), json=order | {"to": "ola"}).status_code == 404
+    assert client.post(path, headers=authorized("supervisor"), json=order).status_code == 200
+    monkeypatch.setitem(ANSWERS, "callbacks", [{"callback": "k1"}])
+    assert client.post(path, headers=authorized("supervisor"), json=order).status_code == 200
+    told = [(command, arguments.get("owner")) for command, arguments in board.orders if command.startswith("callback_")]
+    assert told == [("callback_add", "jan"), ("callback_assign", "jan")]
