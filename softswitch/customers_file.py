@@ -12,25 +12,36 @@ from typing import Any, Final
 from softswitch.call.customers import Customer
 from softswitch.numbers import normalise
 
-COLUMNS: Final = ("customer", "name", "numbers", "language", "vip", "segment", "manager")
+COLUMNS: Final = (
+    "customer", "name", "numbers", "language", "vip", "segment", "manager", "company", "email", "link", "tags",
+)  # fmt: skip
 # Other headings of the same columns, in lower case.
 HEADINGS: Final[Mapping[str, str]] = {
     "id": "customer", "customer_id": "customer", "customer id": "customer", "klient": "customer", "nr klienta": "customer",
     "numer klienta": "customer", "nazwa": "name", "nazwisko": "name", "imię i nazwisko": "name", "number": "numbers",
     "phone": "numbers", "phones": "numbers", "telefon": "numbers", "telefony": "numbers", "numer": "numbers",
     "numery": "numbers", "język": "language", "jezyk": "language", "opiekun": "manager", "account manager": "manager",
+    "firma": "company", "e-mail": "email", "mail": "email", "adres": "link", "url": "link", "etykiety": "tags", "listy": "tags",
 }  # fmt: skip
 TRUE: Final = frozenset(("1", "yes", "true", "tak", "y", "t", "vip", "x"))
 FALSE: Final = frozenset(("", "0", "no", "false", "nie", "n", "f"))
 MOST_NUMBERS: Final = 20
 MOST_FIELDS: Final = 40
-LONGEST: Final[Mapping[str, int]] = {"customer": 64, "name": 128, "segment": 64, "manager": 64, "language": 8}
+MOST_TAGS: Final = 20
+LONGEST_TAG: Final = 40
+LONGEST: Final[Mapping[str, int]] = {
+    "customer": 64, "name": 128, "segment": 64, "manager": 64, "language": 8, "company": 128, "email": 254, "link": 512,
+}  # fmt: skip
 LONGEST_FIELD: Final = 512
 MOST_PROBLEMS: Final = 50
+LEFT_OUT: Final = "-"  # a column that nobody wants
 SHOWN: Final = 60  # characters of a wrong value that are repeated
+_between_tags = re.compile(r"[|;,]").split
 _between = re.compile(r"[|;,/]").split
 # What an import has put into its one spelling already: asking the library again would take most of its time.
 _is_spelt = re.compile(r"\+[1-9][0-9]{6,14}", re.ASCII).fullmatch
+_is_email = re.compile(r"[^@\s]{1,64}@[^@\s]{1,189}").fullmatch
+_is_link = re.compile(r"https?://[^\s/]+(/\S*)?").fullmatch
 _is_language = re.compile(r"[a-z]{2}(-[A-Za-z]{2})?").fullmatch
 
 
@@ -51,13 +62,21 @@ class ProblemList:
 
 
 def read(
-    text: str, country: str, problems: ProblemList, *, agents: Collection[str] | None = None
+    text: str,
+    country: str,
+    problems: ProblemList,
+    *,
+    agents: Collection[str] | None = None,
+    mapping: Mapping[str, str] | None = None,
 ) -> list[dict[str, Any]]:
-    """The rows of a file; what is wrong goes to `problems`. `agents`: who may be an account manager, None = not looked at."""
+    """The rows of a file; what is wrong goes to `problems`. `agents`: who may be an account manager, None = not looked at.
+
+    `mapping`: headings of the file -> what they are; "" = the column is left out.
+    """
     lines = io.StringIO(text, newline="")
     reader = csv.reader(lines, delimiter=_delimiter(text))
     found = _rows(reader, problems)
-    columns = [_column(one) for one in next(found, [])]
+    columns = [_column(one, mapping or {}) for one in next(found, [])]
     if not _check_header(columns, problems):
         return []
     rows: list[dict[str, Any]] = []
@@ -96,7 +115,18 @@ def _delimiter(text: str) -> str:
     return max(",;\t", key=first.count)
 
 
-def _column(heading: str) -> str:
+def headings(text: str) -> dict[str, str]:
+    """The headings of a file, and what each is taken for."""
+    try:
+        first = next(csv.reader(io.StringIO(text, newline=""), delimiter=_delimiter(text)), [])
+    except csv.Error:
+        return {}
+    return {one.strip(): _column(one, {}) for one in first}
+
+
+def _column(heading: str, mapping: Mapping[str, str]) -> str:
+    if heading.strip() in mapping:
+        return mapping[heading.strip()].strip().lower() or LEFT_OUT
     plain = heading.strip().lower()
     return HEADINGS.get(plain, plain)
 
@@ -107,7 +137,7 @@ def _check_header(columns: Sequence[str], problems: ProblemList) -> bool:
         problems.add(
             "line 1", "1", ", ".join(columns), f"headings, customer among them; known are {', '.join(COLUMNS)}"
         )
-    for name in {one for one in columns if columns.count(one) > 1}:
+    for name in {one for one in columns if columns.count(one) > 1 and one != LEFT_OUT}:
         problems.add("line 1", name, name, "each heading once")
     if "" in columns:
         problems.add("line 1", str(columns.index("") + 1), "", "a heading")
@@ -116,6 +146,7 @@ def _check_header(columns: Sequence[str], problems: ProblemList) -> bool:
 
 def _row(columns: Sequence[str], cells: Sequence[str]) -> dict[str, Any]:
     values = {name: cell.strip() for name, cell in zip(columns, cells, strict=False)}
+    values.pop(LEFT_OUT, None)
     row: dict[str, Any] = {name: values.pop(name) for name in COLUMNS if name in values}
     row["fields"] = {name: value for name, value in values.items() if value}
     return row
@@ -134,6 +165,10 @@ def customer_of(
     language = texts["language"].lower()
     if language and not _is_language(language):
         problems.add(where, "language", texts["language"], 'a language code such as "pl"')
+    if texts["email"] and not _is_email(texts["email"]):
+        problems.add(where, "email", texts["email"], 'an address such as "jan@example.com"')
+    if texts["link"] and not _is_link(texts["link"]):
+        problems.add(where, "link", texts["link"], 'an address such as "https://crm.example.com/17"')
     if agents is not None and texts["manager"] and texts["manager"] not in agents:
         problems.add(where, "manager", texts["manager"], "the name of an agent of the site")
     fields = row.get("fields") or {}
@@ -148,8 +183,17 @@ def customer_of(
     numbers = _numbers(row.get("numbers"), country, problems, where)
     return Customer(
         texts["customer"], texts["name"], numbers, language, _vip(row.get("vip"), problems, where), texts["segment"],
-        texts["manager"], {str(name): str(value) for name, value in fields.items()},
+        texts["manager"], {str(name): str(value) for name, value in fields.items()}, texts["company"], texts["email"],
+        texts["link"], _tags(row.get("tags"), problems, where),
     )  # fmt: skip
+
+
+def _tags(value: object, problems: ProblemList, where: str) -> tuple[str, ...]:
+    written: Iterable[object] = value if isinstance(value, (list, tuple)) else _between_tags(str(value or ""))
+    found = tuple(dict.fromkeys(tag for one in written if (tag := str(one).strip())))
+    if len(found) > MOST_TAGS or any(len(one) > LONGEST_TAG or not one.isprintable() or "|" in one for one in found):
+        problems.add(where, "tags", "|".join(found), f"at most {MOST_TAGS} of at most {LONGEST_TAG} characters")
+    return found
 
 
 def _numbers(value: object, country: str, problems: ProblemList, where: str) -> tuple[str, ...]:
@@ -181,7 +225,8 @@ def row_of(one: Customer) -> dict[str, Any]:
     """A customer as JSON values."""
     return {
         "customer": one.id, "name": one.name, "numbers": list(one.numbers), "language": one.language, "vip": one.vip,
-        "segment": one.segment, "manager": one.manager, "fields": dict(one.fields),
+        "segment": one.segment, "manager": one.manager, "fields": dict(one.fields), "company": one.company,
+        "email": one.email, "link": one.link, "tags": list(one.tags),
     }  # fmt: skip
 
 
@@ -193,8 +238,9 @@ def write(rows: Iterable[Mapping[str, Any]]) -> str:
     writer = csv.writer(out)
     writer.writerow((*COLUMNS, *further))
     for row in rows:
-        fixed = [row[name] for name in COLUMNS]
-        fixed[2], fixed[4] = "|".join(row["numbers"]), "yes" if row["vip"] else "no"
+        fixed: list[Any] = [row.get(name, "") for name in COLUMNS]
+        fixed[2], fixed[4] = "|".join(row.get("numbers", ())), "yes" if row.get("vip") else "no"
+        fixed[10] = "|".join(row.get("tags", ()))
         writer.writerow(
             (*map(_harmless, map(str, fixed)), *(_harmless(str(row["fields"].get(name, ""))) for name in further))
         )

@@ -11,8 +11,8 @@ from typing import Any, Final
 from softswitch.directory import Directory
 from softswitch.directory.hooks import EVERY, Webhook
 from softswitch.edit import Edit, EditError, existing
+from softswitch.signing import SECRET
 from softswitch.store.clips import Clips
-from softswitch.store.hook_objects import SECRET
 from softswitch.store.site import check_site
 
 OCTETS: Final = 32  # of a secret that is made here

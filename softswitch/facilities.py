@@ -324,6 +324,17 @@ class Facilities:
             self._imports.setdefault(token, set()).update(one.id for one in cards)
         return len(cards)
 
+    async def merged(self, card: Customer, gone: str) -> None:
+        """Two customers are one from now on."""
+        await self._loaded.wait()
+        await self._daemon.store.customers.merge(card, gone)
+        self.desk.cards.remove(gone)
+        self.desk.cards.put(card)
+
+    def customer_from(self, row: Mapping[str, Any], problems: ProblemList) -> Customer:
+        """A customer from a row, by the rules of the site; what is wrong goes to `problems`."""
+        return self._card(row, problems)
+
     def _card(self, row: Mapping[str, Any], problems: ProblemList) -> Customer:
         directory = self._daemon.directory
         agents = directory.agents.keys()

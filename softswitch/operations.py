@@ -19,6 +19,8 @@ from softswitch.call.orders import NO_CALL
 from softswitch.callback_operations import CallbackOperations
 from softswitch.capture import pcap as to_pcap
 from softswitch.console import ConsoleError
+from softswitch.control_operations import ControlOperations
+from softswitch.customer_operations import CustomerOperations
 from softswitch.disposition_operations import DispositionOperations
 from softswitch.effects import AgentCommand
 from softswitch.errors import SoftswitchError
@@ -134,6 +136,8 @@ class Operations:
             **UpkeepOperations(self._daemon).handlers(),
             **RecordOperations(self._daemon).handlers(),
             **LibraryOperations(self._daemon).handlers(),
+            **CustomerOperations(self._daemon).handlers(),
+            **ControlOperations(self._daemon).handlers(),
         }
 
     @property

@@ -1,17 +1,14 @@
-"""What a webhook is sent, and how it is signed: by the rules of Standard Webhooks, for which there are libraries (API-03)."""
+"""What a webhook is sent, and what its answers mean (API-03)."""
 
 from __future__ import annotations
 
-import base64
-import hashlib
-import hmac
 import json
 from collections.abc import Awaitable, Callable
 from typing import Any, Final
 
 from softswitch.delivery import Limits, Line, Progress
 from softswitch.directory.hooks import EVERY, Webhook, about
-from softswitch.store.hook_objects import key_of
+from softswitch.signing import signed_headers
 from softswitch.webclient import Reply
 
 INWARD: Final = ("queue.tape",)  # of the switch for itself
@@ -22,18 +19,10 @@ SHOWN: Final = 200  # characters of an answer in an error
 Fetch = Callable[..., Awaitable[Reply]]
 
 
-def signature(secret: str, id: str, timestamp: int, body: bytes) -> str:
-    """What proves that the secret's owner sent the body at that time: HMAC-SHA256 over id, time and body."""
-    signed = hmac.new(key_of(secret), f"{id}.{timestamp}.".encode() + body, hashlib.sha256).digest()
-    return f"v1,{base64.b64encode(signed).decode()}"
-
-
 def headers(hook: Webhook, id: str, event: str, timestamp: int, body: bytes) -> list[tuple[str, str]]:
     return [
         ("Content-Type", "application/json"),
-        ("webhook-id", id),
-        ("webhook-timestamp", str(timestamp)),
-        ("webhook-signature", signature(hook.secret, id, timestamp, body)),
+        *signed_headers(hook.secret, id, timestamp, body),
         ("Idempotency-Key", id),
         ("Softswitch-Event", event),
     ]

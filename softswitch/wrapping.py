@@ -1,14 +1,16 @@
-"""What follows from what agents write down: callbacks that a disposition makes."""
+"""What follows from what agents do and write down: pages about callers, callbacks that a disposition makes."""
 
 from __future__ import annotations
 
 import asyncio
 import time
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from softswitch import logs
+from softswitch.call.facts import Card
 from softswitch.directory.wrapping import Disposition
-from softswitch.events import DispositionChosen, Event
+from softswitch.events import CallerConnected, DispositionChosen, Event, OfferMade, ScreenPop
+from softswitch.screenpop import address
 
 if TYPE_CHECKING:
     from softswitch.daemon import Daemon
@@ -23,8 +25,51 @@ class Wrapping:
         self._daemon = daemon
 
     def see(self, event: Event) -> None:
-        """Something happened: perhaps an agent said what a call was about."""
-        if type(event) is not DispositionChosen or event.disposition == event.previous:
+        """Something happened: perhaps an agent is rung, or said what a call was about."""
+        kind = type(event)
+        if kind is OfferMade:
+            self._pop(event, "offer")  # type: ignore[arg-type]
+        elif kind is CallerConnected:
+            self._pop(event, "answer")  # type: ignore[arg-type]
+        elif kind is DispositionChosen:
+            self._disposed(event)  # type: ignore[arg-type]
+
+    # --- pages about callers -----------------------------------------------------------------------------------------
+
+    def _pop(self, event: OfferMade | CallerConnected, at: str) -> None:
+        self.pop(event.caller, event.queue, event.agent, at)
+
+    def pop(self, call: str, queue: str, agent: str, at: str) -> None:
+        """Tell an agent's panel whose call it is."""
+        daemon = self._daemon
+        known, directory = daemon.switch.calls.board.calls.get(call), daemon.directory
+        if known is None:
+            return
+        number = known.caller_number
+        card: Any = self.card_of(call) or {}
+        customer, name = str(card.get("id") or ""), str(card.get("name") or "")
+        config = directory.queues.get(queue)
+        template = (config.screen_pop if config is not None else "") or directory.screen_pop
+        url = address(
+            template,
+            {"number": number, "customer": customer, "call": call, "queue": queue, "agent": agent, "name": name,
+             "dialled": known.dialled},
+        )  # fmt: skip
+        daemon.publisher.publish(ScreenPop(call, queue, agent, at, number, customer, name or known.caller_name, url))
+
+    def card_of(self, call: str) -> Card | None:
+        """The card of a call that goes on: whose it was found to be, else whose number calls."""
+        known = self._daemon.switch.calls.board.calls.get(call)
+        if known is None:
+            return None
+        cards = self._daemon.facilities.desk.cards
+        found = known.context.get("customer", "")
+        return cards.card(found) if found else cards.by_number(known.caller_number)
+
+    # --- dispositions ------------------------------------------------------------------------------------------------
+
+    def _disposed(self, event: DispositionChosen) -> None:
+        if event.disposition == event.previous:
             return
         config = self._daemon.directory.dispositions.get(event.disposition)
         if config is not None and config.callback:

@@ -17,6 +17,8 @@ from starlette.routing import Match
 
 import softswitch
 from softswitch.api import (
+    controlling,
+    customers,
     hooking,
     library,
     live,
@@ -107,6 +109,8 @@ def build(source: Source, feed: Feed, *, key: bytes, token: str = "", hosts: fro
         upkeep.routes(source),
         records.routes(source),
         library.routes(source),
+        customers.routes(source),
+        controlling.routes(source),
         live.routes(source, guard, feed),
         pages.routes(source),
     ]

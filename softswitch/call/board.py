@@ -13,6 +13,7 @@ from softswitch.call.codecs import repertoire
 from softswitch.call.description import Terms
 from softswitch.call.desk import Desk
 from softswitch.call.incall import Keypad
+from softswitch.call.ledger import Ledger
 from softswitch.call.leg import DEADLINES
 from softswitch.call.mailboxes import Mailboxes
 from softswitch.call.media import MediaPool
@@ -171,6 +172,7 @@ class Board:
         self.moment: Callable[[], float] = lambda: 0.0  # the time of the present input
         self.guard = Guard(self)
         self.keypad = Keypad()
+        self.ledger = Ledger()
         self.recorder = Recorder(self, policy.recordings, policy.recording_name)
         self.mailboxes = Mailboxes(self, policy.voicemail)
 
@@ -428,6 +430,8 @@ class Board:
             for one in (fork, *(fork.parts if fork is not None else ())):
                 self.deadlines.forget(one, ("attempt", "group", "silence", "flow", "asked"))
         self.deadlines.forget(call, ("flow", "pressing"))
+        if call.playing is not None:
+            self.deadlines.clear((call.playing, "playing"))
         if self.calls.pop(call.id, None) is not None:
             self.count(call.account.user, -1)
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Collection
 from typing import TYPE_CHECKING, Final
 
-from softswitch.call import leaving, outward, sources
+from softswitch.call import leaving, outward, router, sources
 from softswitch.call.actions import FAILURES
 from softswitch.call.after import stays, talked_to
 from softswitch.call.closing import OUTCOMES, record_of
@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from softswitch.call.hunt import Hunt
     from softswitch.call.lead import Lead
     from softswitch.call.queueing import QueueVisit
+    from softswitch.call.remote import Playing
     from softswitch.directory import Account
     from softswitch.sip.message import Message
 
@@ -54,7 +55,8 @@ class Call:
         "_caller", "_on_answer", "account", "authority", "board", "bridged_at", "caller_name", "caller_number",
         "connected_at", "context", "dialled", "diversions", "ended", "extra", "fork", "headers", "hidden", "holding",
         "id", "intercom", "language", "lead", "legs", "max_forwards", "meeting", "met", "origin", "outcome", "path", "path_at",
-        "peer", "pressing", "reached", "recipe", "room", "runner", "secure", "shows", "started", "supervision", "talked",
+        "peer", "playing", "pressing", "reached", "recipe", "room", "runner", "secure", "shows", "started", "supervision",
+        "talked",
         "transfers", "trunk", "unsettled", "visit", "visited", "watchers", "worker",
     )  # fmt: skip
 
@@ -78,6 +80,7 @@ class Call:
         self.peer: Leg | None = None  # who the caller talks to
         self.extra: list[Leg] = []  # further parties of the conversation
         self.room = 0  # of more than two who talk, or are listened to; 0 = none
+        self.playing: Playing | None = None  # what is being played into the conversation
         self.pressing: Leg | None = None  # whose key is for us only, and may not be let go yet
         self.watchers: list[Supervision] = []  # who listens to the conversation
         self.supervision: Supervision | None = None  # what this caller does to another's conversation
@@ -153,6 +156,8 @@ class Call:
             put_through(self, destination, now)
         elif destination.kind in FEATURES and begin(self, destination, now):
             pass  # It was a way to dial, or has taken another call.
+        elif destination.kind == router.ROUTER and not self.caller.up:
+            router.begin(self, destination, CallStage(self), now)
         elif self.caller.offer is not None and not self.caller.understands:
             # It speaks nothing that we could play to it.
             self.caller.hang_up(now, 488, "no_common_codec")
@@ -439,6 +444,8 @@ class Call:
                 self.runner.digit(digit, now)
 
     def leg_played(self, leg: Leg, play: int, cause: str, now: float) -> None:
+        if self.playing is not None and self.playing.played(leg, play, now):
+            return
         if self.visit is not None and self.visit.played(leg, play, cause, now):
             return
         if self.meeting is not None:
@@ -448,6 +455,8 @@ class Call:
             self.runner.play_done(play, cause, now)
 
     def leg_gone(self, leg: Leg, now: float) -> None:
+        if leg in self.members and self.playing is not None:
+            self.playing.over("somebody has left", now)
         if leg not in self.members or (self.lead is not None and self.lead.lost(leg, now)):
             return
         if not self.extra:
@@ -525,6 +534,8 @@ class Call:
             return
         board.recorder.ended(self, now)
         board.mailboxes.ended(self, now)
+        if self.playing is not None:
+            self.playing.over("the call has ended", now)
         board.touch(self)
         board.count(self.account.user, -1)
         board.undisturbed.discard(self)

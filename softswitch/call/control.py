@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Container, Sequence
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from softswitch.call import early, errands, indialog, movement, orders, refer, reliable, timer, transfer_orders
 from softswitch.call.board import Board, Policy
@@ -44,6 +44,7 @@ if TYPE_CHECKING:
     from softswitch.sip.registrar import Binding
     from softswitch.sip.trunks import Trunks
 
+T = TypeVar("T")
 DEFAULT_POLICY: Final = Policy()
 HANDLERS: Final = indialog.HANDLERS | {"REFER": refer.refer, "SUBSCRIBE": refer.subscribe, "NOTIFY": refer.notify}
 MAX_DIALLED: Final = 128  # characters of a dialled string that records keep
@@ -315,6 +316,13 @@ class CallControl:
         """Carry out an order for a conference; "" or why not."""
         self.current = self.board.calls.get(call)
         return orders.conference(self.board, name, verb, call, by, now)
+
+    def ordered(self, call: str, order: Callable[[Board], T]) -> T:
+        """Carry out an order about a call."""
+        found = self.board.calls.get(call)
+        if found is not None:
+            self._about(found)
+        return order(self.board)
 
     def errand_done(self, done: ErrandDone, now: float) -> None:
         """What a call has sent somebody to do is done, or cannot be."""

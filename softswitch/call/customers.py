@@ -14,13 +14,23 @@ from typing import Final
 from softswitch.call.callers import canonical
 from softswitch.call.facts import Card
 
-FIELDS: Final = ("name", "vip", "language", "manager", "segment")  # of every card, in this order
+FIELDS: Final = (
+    "name",
+    "vip",
+    "language",
+    "manager",
+    "segment",
+    "company",
+    "email",
+    "link",
+)  # of every card, in this order
 MOST_DIGITS: Final = 32  # of a value that can be typed
 
 
 @dataclass(slots=True, frozen=True)
 class Customer:
-    """Somebody who calls. `numbers` in their one spelling; `manager`: the agent who looks after them; `fields`: whatever else."""
+    """Somebody who calls. `numbers` in their one spelling; `manager`: the agent who looks after them; `link`: where the CRM
+    has them; `tags`: lists that they are on; `fields`: whatever else."""
 
     id: str
     name: str = ""
@@ -30,6 +40,10 @@ class Customer:
     segment: str = ""
     manager: str = ""
     fields: Mapping[str, str] = field(default_factory=dict)
+    company: str = ""
+    email: str = ""
+    link: str = ""
+    tags: tuple[str, ...] = ()
 
 
 class Cards:
@@ -68,16 +82,18 @@ class Cards:
         line = self._cards.get(customer)
         if line is None:
             return None
-        *fixed, further, _ = json.loads(line)
-        return {**further, "id": customer, **dict(zip(FIELDS, fixed, strict=True))}
+        *fixed, further, _, tags = json.loads(line)
+        return {**further, "id": customer, **dict(zip(FIELDS, fixed, strict=True)), "tags": ", ".join(tags)}
 
     def customer(self, customer: str) -> Customer | None:
         """The same as a value, with the numbers."""
         line = self._cards.get(customer)
         if line is None:
             return None
-        name, vip, language, manager, segment, fields, numbers = json.loads(line)
-        return Customer(customer, name, tuple(numbers), language, vip, segment, manager, fields)
+        name, vip, language, manager, segment, company, email, link, fields, numbers, tags = json.loads(line)
+        return Customer(
+            customer, name, tuple(numbers), language, vip, segment, manager, fields, company, email, link, tuple(tags)
+        )
 
     def ids(self) -> list[str]:
         """Every customer number."""
@@ -98,7 +114,10 @@ class Cards:
             known = self._values.setdefault(key, one.id)
             if known != one.id:
                 self._values[key] = {known, one.id} if isinstance(known, str) else known | {one.id}
-        line = (one.name, one.vip, one.language, one.manager, one.segment, dict(one.fields), one.numbers)
+        line = (
+            one.name, one.vip, one.language, one.manager, one.segment, one.company, one.email, one.link,
+            dict(one.fields), one.numbers, one.tags,
+        )  # fmt: skip
         self._cards[one.id] = json.dumps(line, ensure_ascii=False, separators=(",", ":")).encode()
 
     def remove(self, customer: str) -> bool:
@@ -106,7 +125,7 @@ class Cards:
         line = self._cards.pop(customer, None)
         if line is None:
             return False
-        *_, fields, numbers = json.loads(line)
+        *_, fields, numbers, _ = json.loads(line)
         for number in numbers:
             if self._numbers.get(number) == customer:
                 del self._numbers[number]

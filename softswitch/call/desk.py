@@ -17,7 +17,7 @@ from softswitch.call.switches import Announcement, Switches
 from softswitch.directory import Directory
 from softswitch.events import Event
 
-PUBLIC: Final = frozenset(("menu", "queue"))  # what calls from outside are for, whoever dials its number
+PUBLIC: Final = frozenset(("menu", "queue", "router"))  # what calls from outside are for, whoever dials its number
 
 
 class Desk:

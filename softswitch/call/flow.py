@@ -119,6 +119,8 @@ class Fetch:
     errand: str = ""
     status: int = 0
     answer: bytes = b""
+    secret: str = ""  # it is signed with that; "" = it is not signed
+    quiet: bool = False  # nobody has answered the caller: their phone makes the sound
 
 
 @dataclass(slots=True)
@@ -399,7 +401,8 @@ class Runner:
                 stage.wait_until(now + step.timeout)
             return None
         if isinstance(step, Fetch):
-            stage.music("")
+            if not step.quiet:
+                stage.music("")
             stage.fetch(step, now)
             stage.wait_until(now + step.timeout + FETCH_GRACE)
             return None

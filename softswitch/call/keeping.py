@@ -34,7 +34,7 @@ CALL: Final = (
     "started", "talked", "transfers", "trunk", "visited", "worker",
 )  # fmt: skip
 LEG: Final = (
-    "allow", "answered_at", "by", "cause", "device", "gone_at", "heard", "holding", "occupies", "party", "ringing_at",
+    "allow", "answered_at", "by", "cause", "device", "gone_at", "heard", "held", "holding", "occupies", "party", "ringing_at",
     "role", "started", "status",
 )  # fmt: skip
 _call_fields: Final = attrgetter(*CALL)

@@ -66,7 +66,7 @@ class Leg:
     outside), "" if none."""
 
     __slots__ = (
-        "allow", "answered_at", "board", "by", "call", "cause", "device", "dialog", "early", "errand", "gone_at", "heard",
+        "allow", "answered_at", "board", "by", "call", "cause", "device", "dialog", "early", "errand", "gone_at", "heard", "held",
         "holding", "hops", "id", "keys", "media", "negotiation", "occupies", "offer", "owner", "party", "redirect", "referral",
         "reinvite", "reinvite_prefer", "reliable", "retries", "ringing_at", "role", "started", "state", "status", "timer", "tx",
         "unacked", "updating",
@@ -109,6 +109,7 @@ class Leg:
         self.ringing_at = self.answered_at = self.gone_at = 0.0
         self.heard = False  # it has said anything at all
         self.holding = False  # the peer does not listen: it has put us on hold
+        self.held = False  # ... because somebody has ordered it for the phone
         self.keys: Keys | None = None  # its recent presses
         self.allow = ""  # the methods that the peer takes, as it says; "" = it does not say
         self.redirect = ""  # where the phone has sent the call instead of answering
@@ -323,13 +324,15 @@ class Leg:
         """Let the worker know what was agreed, and the clock of MED-24 what to expect."""
         policy = self.board.policy
         negotiation = self.negotiation
-        self.holding = negotiation.held
-        timeout = policy.rtp_timeout_hold if self.holding else policy.rtp_timeout
+        if negotiation.held:
+            self.held = False  # From now on it is the phone's own hold.
+        self.holding = negotiation.held or self.held
+        timeout = policy.rtp_timeout_hold if negotiation.held else policy.rtp_timeout
         media = self.media
         wanted = negotiation.open(media.index, self.dialog.flow.host, timeout)
         media.connect(wanted)
         key = (self, "hold")
-        if self.holding and not wanted.receive and timeout:
+        if negotiation.held and not wanted.receive and timeout:
             # Nothing will be received, so the worker cannot tell a phone on hold from one without power.
             self.board.deadlines.set(key, now + timeout)
         elif self.board.deadlines.at(key) is not None:

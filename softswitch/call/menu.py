@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from hmac import compare_digest
 from typing import TYPE_CHECKING, Final
 
-from softswitch.call import plugin, tree
+from softswitch.call import plugin, router, tree
 from softswitch.call.actions import FAILURES
 from softswitch.call.conference import LOCKED
 from softswitch.call.facts import Facts
@@ -70,6 +70,8 @@ def flow_for(destination: Destination, site: Site, visitor: Visitor | None = Non
     kind = destination.kind
     if kind in ("menu", "flow"):
         yield from _led(destination, site, visitor)
+    elif kind == router.ROUTER:
+        yield from _routed(destination.name, site, visitor)
     elif kind == "queue":
         yield EnterQueue(destination.name, destination.priority or visitor.priority)
     elif kind == "callback":
@@ -133,6 +135,17 @@ def _led(destination: Destination, site: Site, visitor: Visitor, way: Sequence[s
     onward = yield from lead(destination.name, site, visitor, way)
     if onward is not None:
         yield from flow_for(onward, site, visitor)
+
+
+def _routed(name: str, site: Site, visitor: Visitor) -> Flow:
+    """To where a program says, for a caller who was answered already."""
+    way = yield from router.ask(name, site, visitor)
+    if way.status:
+        yield from farewell(("unavailable",), "router")
+    elif visitor.hops > MAX_HOPS:
+        yield from farewell(("goodbye",), "menu_loop")
+    else:
+        yield from flow_for(way.destination, site, visitor)
 
 
 def feature(agent: str, destination: Destination, device: str, choices: Container[str] = ()) -> Flow:

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 NO_CALL: Final = "there is no such call"
 CALLED: Final = frozenset({
     "account", "extension", "group", OUTSIDE, "queue", "menu", "flow", "conference", "voicemail", "echo", "music", "play",
+    "router",
 })  # fmt: skip
 
 

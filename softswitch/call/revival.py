@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
 from media.control import Bridge, Close, Echo, Finish, Join, Music, Open, Play, PlayFile, Record, Stop, Tone
-from softswitch.call import announcing, reliable, timer
+from softswitch.call import announcing, reliable, router, timer
 from softswitch.call.call import Call
 from softswitch.call.callback import Attempt
 from softswitch.call.conference import Meeting
@@ -29,6 +29,7 @@ from softswitch.call.menu import resumed
 from softswitch.call.outward import OutwardAttempt
 from softswitch.call.queueing import Offer, QueueVisit
 from softswitch.call.refer import Referral
+from softswitch.call.routing import parse
 from softswitch.call.supervise import Supervision
 from softswitch.callbacks import Callback
 from softswitch.directory import Account
@@ -45,7 +46,8 @@ PROBE_AFTER: Final = 1.0  # seconds until the peers of sessions are asked whethe
 PROBE_WITHIN: Final = 3.0  # all of them, spread over so long
 # What fields were that are not text, if they were left out.
 EMPTY: Final[dict[str, Any]] = {
-    "answered_at": 0.0, "bridged_at": 0.0, "connected_at": 0.0, "context": {}, "gone_at": 0.0, "heard": False, "hidden": False,
+    "answered_at": 0.0, "bridged_at": 0.0, "connected_at": 0.0, "context": {}, "gone_at": 0.0, "heard": False, "held": False,
+    "hidden": False,
     "holding": False, "intercom": False, "max_forwards": 0, "origin": (), "path": (), "path_at": (), "recipe": (),
     "ringing_at": 0.0, "room": 0, "started": 0.0, "status": 0, "talked": 0.0, "transfers": 0, "visited": (), "worker": 0,
 }  # fmt: skip
@@ -434,6 +436,8 @@ class Revival:
             call.lead.refresh()
         elif call.fork is not None:
             call.fork_resumed(now)
+        elif call.caller.state is LegState.INCOMING and router.resumes(call):
+            call.start(parse(call.recipe[1]), now)
         elif call.caller.state is LegState.INCOMING:
             call.caller.hang_up(now, 503, "system_restart")
             call.end("system_restart", now, 503)

@@ -17,6 +17,9 @@ def give(call: Call) -> None:
     if call.lead is not None:
         call.lead.refresh()
         return
+    if call.playing is not None:
+        call.playing.refresh()
+        return
     one, other = call.caller, call.peer
     plain = not call.room and not call.extra and not call.watchers and call.pressing is None
     if plain and other is not None and one.up and other.up and not one.holding and not other.holding:

@@ -25,6 +25,7 @@ from softswitch.call.queueing import QueueVisit
 from softswitch.call.routing import Destination
 from softswitch.call.supervise import Supervision, may_supervise
 from softswitch.effects import HttpRequest
+from softswitch.signing import signed_headers
 
 if TYPE_CHECKING:
     from softswitch.call.call import Call
@@ -128,8 +129,12 @@ class CallStage:
 
     def fetch(self, step: Fetch, now: float) -> None:
         step.errand = self.call.visitor.errand()
+        headers = step.headers
+        if step.secret:
+            wall = int(self.board.desk.callers.epoch + now)
+            headers += tuple(signed_headers(step.secret, step.errand, wall, step.body))
         self.board.out.append(
-            HttpRequest(step.errand, self.call.id, step.method, step.url, step.headers, step.body, step.timeout)
+            HttpRequest(step.errand, self.call.id, step.method, step.url, headers, step.body, step.timeout)
         )
 
     def present(self, step: Present) -> None:

@@ -8,6 +8,7 @@ from softswitch.call import merge, transfer
 from softswitch.call.consult import Consultation
 from softswitch.call.dialling import disturbed
 from softswitch.call.recall import HEAD
+from softswitch.call.remote import let_go
 from softswitch.call.routing import Destination, Refusal, route
 from softswitch.call.supervise import may_supervise
 
@@ -28,6 +29,7 @@ def begin(board: Board, call: str, to: str, attended: bool, by: str, note: trans
     destination = route(to, board.directory)
     if isinstance(destination, Refusal) or not transfer.permitted(destination):
         return f"{to} leads nowhere"
+    let_go(leg, now)
     if not attended:
         transfer.blind(leg, destination, to, note, now, linger=False)
     elif destination.kind not in transfer.ASKED:

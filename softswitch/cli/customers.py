@@ -146,13 +146,18 @@ def show(who: str, config: Path | None, as_json: bool) -> None:
 @click.option("--language", help="Of the prompts they hear.")
 @click.option("--vip/--no-vip", default=None, help="Whether they are treated with preference.")
 @click.option("--segment", help="A group of customers.")
+@click.option("--company", help="Where they work.")
+@click.option("--email", help="Their address.")
+@click.option("--link", help="Where another program has them, such as https://crm.example.com/17.")
+@click.option("--tag", "tags", multiple=True, help="A list that they are on; all lists of the card must be given.")
 @click.option("--manager", help='The agent who looks after them; "" = nobody.')
 @click.option("--field", "fields", multiple=True, help='A further field, as NAME=VALUE; "NAME=" removes it.')
 @config_option
 @json_option
 def set_(
-    customer: str, numbers: tuple[str, ...], fields: tuple[str, ...], config: Path | None, as_json: bool, **given: Any
-) -> None:
+    customer: str, numbers: tuple[str, ...], tags: tuple[str, ...], fields: tuple[str, ...], config: Path | None,
+    as_json: bool, **given: Any,
+) -> None:  # fmt: skip
     """Add a card, or change what is given of one."""
     with attached(config) as switch:
         try:
@@ -166,6 +171,8 @@ def set_(
         row |= {name: value for name, value in given.items() if value is not None}
         if numbers:
             row["numbers"] = list(numbers)
+        if tags:
+            row["tags"] = list(tags)
         row["fields"] = _fields(row["fields"], fields)
         switch.call("customers", verb="put", rows=[row])
         emit(switch.call("customers", verb="show", who=customer), as_json, lambda one: _show([one]))
@@ -178,6 +185,90 @@ def _fields(known: dict[str, str], given: tuple[str, ...]) -> dict[str, str]:
             raise click.UsageError(f"{one!r} is not NAME=VALUE.")
         known[name] = value
     return {name: value for name, value in known.items() if value}
+
+
+@customers.command("find")
+@click.argument("text", default="")
+@click.option("--tag", default="", help="Only those on this list.")
+@click.option("--manager", default="", help="Only those whom this agent looks after.")
+@click.option("--limit", default=50, show_default=True, type=click.IntRange(1, 200), help="How many.")
+@config_option
+@json_option
+def find(text: str, tag: str, manager: str, limit: int, config: Path | None, as_json: bool) -> None:
+    """Find customers by parts of customer number, name, company, e-mail or telephone number."""
+    with attached(config) as switch:
+        found = switch.call("customer_find", text=text, tag=tag, manager=manager, limit=limit)
+    emit(found, as_json, _show_found)
+
+
+def _show_found(found: list[dict[str, Any]]) -> None:
+    table(
+        "", ["customer", "name", "company", "numbers", "e-mail", "VIP", "manager", "lists"],
+        [
+            [
+                one["customer"], one["name"], one["company"], ", ".join(one["numbers"]), one["email"],
+                "yes" if one["vip"] else "", one["manager"], ", ".join(one["tags"]),
+            ]
+            for one in found
+        ],
+        empty="Nobody is found.",
+    )  # fmt: skip
+
+
+@customers.command("history")
+@click.argument("customer")
+@config_option
+@json_option
+def history(customer: str, config: Path | None, as_json: bool) -> None:
+    """Show notes and the last calls of a customer, and what agents said that they were about."""
+    with attached(config) as switch:
+        emit(switch.call("customer_card", customer=customer), as_json, _show_history)
+
+
+def _show_history(card: dict[str, Any]) -> None:
+    click.echo(f"{card['customer']}   {card['name']}   {', '.join(card['numbers'])}")
+    for one in card["notes"]:
+        click.echo(f"{_moment(one['at'])}   {one['author']}: {one['text']}")
+    said = {one["call"]: one["disposition"] for one in card["dispositions"]}
+    table(
+        "", ["at", "call", "from", "to", "queue", "agent", "outcome", "disposition"],
+        [
+            [
+                _moment(one["started_at"]), one["call"], one["caller"], one["dialled"], one["queue"], one["agent"],
+                one["outcome"], said.get(one["call"], ""),
+            ]
+            for one in card["calls"]
+        ],
+        empty="No calls.",
+    )  # fmt: skip
+
+
+def _moment(at: float) -> str:
+    return datetime.datetime.fromtimestamp(at).astimezone().strftime("%Y-%m-%d %H:%M")
+
+
+@customers.command("note")
+@click.argument("customer")
+@click.argument("text")
+@click.option("--call", default="", help="The call that it is about.")
+@config_option
+@json_option
+def note(customer: str, text: str, call: str, config: Path | None, as_json: bool) -> None:
+    """Write something down about a customer."""
+    with attached(config) as switch:
+        found = switch.call("customer_note", customer=customer, text=text, call=call)
+    emit(found, as_json, lambda one: click.echo(f"Note {one['note']} on {one['customer']}."))
+
+
+@customers.command("merge")
+@click.argument("customer")
+@click.argument("other")
+@config_option
+@json_option
+def merge(customer: str, other: str, config: Path | None, as_json: bool) -> None:
+    """Make one customer of two: OTHER's numbers, lists, notes and calls become CUSTOMER's, and OTHER is no more."""
+    with attached(config) as switch:
+        emit(switch.call("customer_merge", customer=customer, other=other), as_json, lambda one: _show([one]))
 
 
 @customers.command("delete")

@@ -24,6 +24,19 @@ class Webhook:
     give_up_hours: float = 24.0  # of trying one event, then it is laid aside
 
 
+@dataclass(slots=True, frozen=True)
+class Router:
+    """A program that says where a call goes (API-14), as the destination "router:NAME"."""
+
+    name: str
+    url: str = ""
+    secret: str = ""  # what is asked is signed with it, as a webhook is; "" = it is not signed
+    title: str = ""
+    timeout: float = 2.0  # seconds for an answer
+    otherwise: str = "hangup"  # the destination without an answer that makes sense
+    outside: bool = False  # it may name numbers outside, which cost money
+
+
 def about(name: str, prefixes: tuple[str, ...]) -> bool:
     """Whether an event of this name is among those that are wanted."""
     return any(one in (EVERY, name) or name.startswith(f"{one}.") for one in prefixes)

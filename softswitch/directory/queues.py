@@ -121,6 +121,7 @@ class Queue:
     ] = ()  # that agents may choose after a conversation, in the order of their buttons (AGT-08)
     disposition: str = "optional"  # "optional" | "required": wrap-up goes on until one is chosen ...
     disposition_max: float = 300.0  # ... or for so long, then it ends as "none"
+    screen_pop: str = ""  # address of the page about a caller (API-10); "" = the site's
     after: str = ""  # destination of callers who stay when their agent has hung up, such as a survey; "" = it is over
 
 

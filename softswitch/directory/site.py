@@ -9,7 +9,7 @@ from softswitch.directory.accounts import Account
 from softswitch.directory.entry import Notice, NumberList, Outage, Screening
 from softswitch.directory.features import DEFAULT_CALL_CODES, DEFAULT_FEATURE_CODES
 from softswitch.directory.groups import Group, Parking
-from softswitch.directory.hooks import Webhook
+from softswitch.directory.hooks import Router, Webhook
 from softswitch.directory.hours import Hours
 from softswitch.directory.menus import Menu, Number
 from softswitch.directory.people import Token, User
@@ -63,8 +63,12 @@ class Directory:
     users: Mapping[str, User] = field(default_factory=dict)
     tokens: Mapping[str, Token] = field(default_factory=dict)
     webhooks: Mapping[str, Webhook] = field(default_factory=dict)
+    routers: Mapping[str, Router] = field(default_factory=dict)
     timezone: str = "Europe/Warsaw"  # of what is said and counted by days; opening hours have their own
     show_customers: bool = True  # phones show the name on a customer's card, where it says one
+    screen_pop: str = (
+        ""  # address of the page about a caller that a panel may open (API-10): https://.../?id={customer}
+    )
     emergency: tuple[str, ...] = ()  # numbers that are never refused; () = those of the country
     outside_prefix: str = ""  # what is dialled before numbers outside, besides +; "" = nothing
     max_outside_calls: int = 0  # of the whole site at once, emergency calls apart; 0 = unlimited

@@ -36,6 +36,7 @@ from softswitch.events.calls import (
     PromptMissing,
     SurveyAnswered,
 )
+from softswitch.events.customers import CustomerChanged, CustomerNoted, ScreenPop
 from softswitch.events.facilities import (
     CallerBlocked,
     CallerUnblocked,
@@ -69,6 +70,7 @@ from softswitch.events.messages import (
     VoicemailPurged,
     VoicemailRestored,
 )
+from softswitch.events.orders import CallOrderEnded
 from softswitch.events.phones import (
     CallComeback,
     CallDiverted,
@@ -158,6 +160,7 @@ __all__ = [
     "CallEnded",
     "CallHeld",
     "CallMerged",
+    "CallOrderEnded",
     "CallParked",
     "CallPickedUp",
     "CallQuality",
@@ -188,7 +191,9 @@ __all__ = [
     "ConferenceJoined",
     "ConferenceLeft",
     "ConfigChanged",
+    "CustomerChanged",
     "CustomerIdentified",
+    "CustomerNoted",
     "DeliveryGivenUp",
     "DigitReceived",
     "DispositionChosen",
@@ -229,6 +234,7 @@ __all__ = [
     "RecordingStarted",
     "RecordsErased",
     "RecordsExported",
+    "ScreenPop",
     "SessionChanged",
     "SmsSent",
     "SourceBanned",

@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import json
 import time
+import unicodedata
 from collections.abc import AsyncIterator, Iterable, Sequence
 from pathlib import Path
 from typing import Any, Final
@@ -21,6 +22,7 @@ from softswitch.store.projection import clean, to_json
 from softswitch.store.records import SurveyFigures
 
 PORTION: Final = 200  # rows that are read at once
+STROKES: Final = str.maketrans({"ł": "l", "đ": "d", "ø": "o"})  # letters that no mark can be taken from
 GROUPS: Final = ("", "agent", "queue", "customer")
 
 
@@ -61,11 +63,7 @@ class Customers:
         """Add or replace cards, all or none. A number of somebody else's is theirs from now on. Raises StoreError."""
         cards, now = list(cards), time.time()
         gone = [(one.id,) for one in cards]
-        rows = [
-            (one.id, clean(one.name), one.language, int(one.vip), clean(one.segment), one.manager,
-             to_json(dict(one.fields)), now)
-            for one in cards
-        ]  # fmt: skip
+        rows = [_row(one, now) for one in cards]
         numbers = [(number, one.id) for one in cards for number in one.numbers]
         async with self._writing, transaction(self._connection, self._path):
             await self._connection.executemany(sql.CUSTOMER, rows)
@@ -77,7 +75,30 @@ class Customers:
         gone = [(one,) for one in customers]
         async with self._writing, transaction(self._connection, self._path):
             await self._connection.executemany(sql.CUSTOMER_NUMBERS_GONE, gone)
+            await self._connection.executemany(sql.CUSTOMER_NOTES_GONE, gone)
             await self._connection.executemany(sql.CUSTOMER_GONE, gone)
+
+    async def note(self, customer: str, at: float, author: str, call: str, text: str) -> int:
+        """Write something down about a customer; the number of the note. Raises StoreError."""
+        async with self._writing, transaction(self._connection, self._path):
+            cursor = await self._connection.execute(sql.CUSTOMER_NOTE, (customer, at, author, call, clean(text)))
+            return int(cursor.lastrowid or 0)
+
+    async def notes(self, customer: str, limit: int = 100) -> list[dict[str, Any]]:
+        """What was written down about a customer, the newest first."""
+        rows = await self._rows(sql.CUSTOMER_NOTES, (customer, limit))
+        return [dict(zip(sql.NOTE_COLUMNS, row, strict=True)) for row in rows]
+
+    async def merge(self, card: Customer, gone: str) -> None:
+        """Two customers are one: `card` is what they are together, `gone` is no more. Raises StoreError."""
+        rows = [_row(card, time.time())]
+        async with self._writing, transaction(self._connection, self._path):
+            for statement in sql.CUSTOMER_MERGED:
+                await self._connection.execute(statement, (card.id, gone))
+            await self._connection.executemany(sql.CUSTOMER_NUMBERS_GONE, [(gone,), (card.id,)])
+            await self._connection.execute(sql.CUSTOMER_GONE, (gone,))
+            await self._connection.executemany(sql.CUSTOMER, rows)
+            await self._connection.executemany(sql.CUSTOMER_NUMBER, [(number, card.id) for number in card.numbers])
 
     async def count(self) -> int:
         return int((await self._rows(sql.CUSTOMER_COUNT))[0][0])
@@ -117,5 +138,27 @@ class Customers:
 
 
 def _customer(row: Sequence[Any], numbers: Iterable[str]) -> Customer:
-    customer, name, language, vip, segment, manager, fields, _ = row
-    return Customer(customer, name, tuple(numbers), language, bool(vip), segment, manager, json.loads(fields))
+    customer, name, language, vip, segment, manager, fields, _, company, email, link, tags, _ = row
+    return Customer(
+        customer, name, tuple(numbers), language, bool(vip), segment, manager, json.loads(fields), company, email, link,
+        tuple(json.loads(tags)),
+    )  # fmt: skip
+
+
+def _row(one: Customer, now: float) -> tuple[Any, ...]:
+    return (
+        one.id, clean(one.name), one.language, int(one.vip), clean(one.segment), one.manager, to_json(dict(one.fields)), now,
+        clean(one.company), clean(one.email), one.link, to_json(one.tags),
+        clean(searchable(one.id, one.name, one.company, one.email, *one.numbers)),
+    )  # fmt: skip
+
+
+def folded(text: str) -> str:
+    """A text as it is compared: without case and without marks above, below and through letters."""
+    plain = unicodedata.normalize("NFKD", text.casefold().translate(STROKES))
+    return "".join(one for one in plain if not unicodedata.combining(one))
+
+
+def searchable(*texts: str) -> str:
+    """What of a card can be found by parts of it."""
+    return folded("\n".join(one for one in texts if one))

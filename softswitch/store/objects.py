@@ -44,7 +44,7 @@ from softswitch.directory import (
     Token,
     User,
 )
-from softswitch.directory.hooks import Webhook
+from softswitch.directory.hooks import Router, Webhook
 from softswitch.outside import Policy, Rewrite, Route, Trunk
 from softswitch.store import hours_text
 from softswitch.store.entry_objects import ENTRY_RULES
@@ -91,19 +91,20 @@ NAMED: Final[Mapping[str, tuple[str, type, str]]] = {
     "user": ("users", User, "name"),
     "token": ("tokens", Token, "name"),
     "webhook": ("webhooks", Webhook, "name"),
+    "router": ("routers", Router, "name"),
 }
 ALWAYS: Final = ("domain", "language", "country", "codecs", "aliases")  # written even where they have their default
 SETTINGS: Final = (
     *ALWAYS, "emergency", "outside_prefix", "max_outside_calls", "max_outside_minutes", "transfer_timeout", "transfer_sound",
     "recall_timeout", "recall_attempts", "recall_pause", "recall_fallback", "call_codes", "caller_codes",
-    "timezone", "show_customers",
+    "timezone", "show_customers", "screen_pop",
 )  # fmt: skip
 KINDS: Final = ("site", *NAMED, "extension", "music", "feature_code")
 HA1: Final = ("ha1_md5", "ha1_sha256")  # what an account keeps of its password
 DIGESTS: Final = (*HA1, "digest")  # ... and what a user and a token keep
 PINS: Final = ("pin", "moderator_pin")
 # Secrets that are kept as they are: whoever asks for a password names the realm, and what is sent is signed.
-KEPT_SECRETS: Final = {"trunk": "password", "webhook": "secret"}
+KEPT_SECRETS: Final = {"trunk": "password", "webhook": "secret", "router": "secret"}
 
 GROUP_STRATEGIES: Final = ("simultaneous", "sequence", "random", "rotating", "memory")
 PHONES_EXPECTED: Final = 'a list of phones such as [{ to = "101", delay = 10 }]'

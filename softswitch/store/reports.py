@@ -12,7 +12,7 @@ from typing import Any, ClassVar, Final
 import aiosqlite
 
 from softswitch.directory import Queue
-from softswitch.store import statements
+from softswitch.store import customer_history, statements
 from softswitch.store.callbacks import summarise
 from softswitch.store.database import explain, open_for_reading
 from softswitch.store.dispositions import (
@@ -331,6 +331,14 @@ class Reports:
             values,
         )
         return shares([(row[0], row[1], row[2], row[3], row[4]) for row in rows])
+
+    async def history(self, customer: str, numbers: Sequence[str], limit: int = 20) -> dict[str, list[dict[str, Any]]]:
+        """The last calls of a customer, with what belongs to them (`customer_history`)."""
+        return await customer_history.history(self._rows, customer, numbers, limit)
+
+    async def search(self, text: str, **which: Any) -> list[dict[str, Any]]:
+        """Customers by parts of what is on their cards (`customer_history`)."""
+        return await customer_history.search(self._rows, text, **which)
 
     async def visits(
         self, *, queue: str = "", since: float = 0.0, until: float = FOREVER, limit: int = 1000

@@ -115,6 +115,7 @@ Index("calls_queue", calls.c.queue, calls.c.started_at, calls.c.outcome, calls.c
 Index("calls_agent", calls.c.agent, calls.c.started_at)
 Index("calls_account", calls.c.account, calls.c.started_at)
 Index("calls_outcome", calls.c.outcome, calls.c.started_at)
+Index("calls_customer", calls.c.customer)
 Index("calls_open", calls.c.seq, sqlite_where=calls.c.ended_at.is_(None), postgresql_where=calls.c.ended_at.is_(None))
 
 legs = Table(
@@ -327,7 +328,24 @@ customers = Table(
     text("manager"),
     text("fields"),
     seconds("changed_at"),
+    Column("company", Text, nullable=False, server_default=""),
+    Column("email", Text, nullable=False, server_default=""),
+    Column("link", Text, nullable=False, server_default=""),
+    Column("tags", Text, nullable=False, server_default="[]"),
+    Column("search", Text, nullable=False, server_default=""),
 )
+
+customer_notes = Table(
+    "customer_notes",
+    metadata,
+    Column("note", BigInteger().with_variant(Integer, "sqlite"), primary_key=True),
+    text("customer"),
+    seconds("at"),
+    text("author"),
+    text("call"),
+    text("text"),
+)
+Index("customer_notes_customer", customer_notes.c.customer)
 
 customer_numbers = Table("customer_numbers", metadata, Column("number", Text, primary_key=True), text("customer"))
 Index("customer_numbers_customer", customer_numbers.c.customer)
@@ -346,6 +364,7 @@ survey_answers = Table(
     text("customer"),
 )
 Index("survey_answers_at", survey_answers.c.at)
+Index("survey_answers_call", survey_answers.c.call)
 
 # What a restart must know of each call that goes on: JSON of `call.keeping`, with monotonic times of `saved_mono`'s clock.
 live_calls = Table(

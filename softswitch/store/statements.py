@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Final
 
-REVISION: Final = "0010"  # the newest migration; a database that says so needs no alembic at start
+REVISION: Final = "0011"  # the newest migration; a database that says so needs no alembic at start
 
 CALL_COLUMNS: Final = (
     "seq", "call", "started_at", "caller", "caller_name", "dialled", "account", "trunk", "ended_at", "end_seq", "outcome",
@@ -32,7 +32,11 @@ VOICEMAIL_COLUMNS: Final = (
 SURVEY_COLUMNS: Final = ("seq", "at", "call", "survey", "question", "score", "queue", "agent", "customer")
 MARK_COLUMNS: Final = ("recording", "tags", "note", "held", "actor", "at")
 AUDIT_COLUMNS: Final = ("seq", "at", "actor", "action", "subject", "detail", "source", "error")
-CUSTOMER_COLUMNS: Final = ("customer", "name", "language", "vip", "segment", "manager", "fields", "changed_at")
+CUSTOMER_COLUMNS: Final = (
+    "customer", "name", "language", "vip", "segment", "manager", "fields", "changed_at", "company", "email", "link", "tags",
+    "search",
+)  # fmt: skip
+NOTE_COLUMNS: Final = ("note", "customer", "at", "author", "call", "text")
 CALLBACK_COLUMNS: Final = (
     "callback", "queue", "number", "name", "kind", "mode", "owner", "priority", "call", "language", "note", "created_at",
     "joined_at", "credit", "due_at", "expires_at", "attempts", "cause", "ended_at", "outcome", "agent", "seconds",
@@ -211,6 +215,13 @@ CUSTOMER_FIND: Final = select(
     " ORDER BY CASE customer WHEN ? THEN 0 ELSE 1 END LIMIT 1",
 )  # fmt: skip
 CUSTOMER_NUMBERS_OF: Final = "SELECT number FROM customer_numbers WHERE customer = ? ORDER BY number"
+CUSTOMER_NOTE: Final = insert("customer_notes", NOTE_COLUMNS[1:])
+CUSTOMER_NOTES: Final = select("customer_notes", NOTE_COLUMNS, "WHERE customer = ? ORDER BY note DESC LIMIT ?")
+CUSTOMER_NOTES_GONE: Final = "DELETE FROM customer_notes WHERE customer = ?"
+# What points to a customer who turned out to be another one.
+CUSTOMER_MERGED: Final = tuple(
+    f"UPDATE {table} SET customer = ? WHERE customer = ?" for table in ("customer_notes", "calls", "survey_answers")
+)
 CUSTOMER_COUNT: Final = "SELECT count(*) FROM customers"
 CALLS_SINCE: Final = (
     "SELECT started_at, seq, caller FROM calls WHERE (started_at, seq) > (?, ?) AND caller <> ''"

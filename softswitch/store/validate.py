@@ -38,7 +38,7 @@ ACTIONS: Final = tuple(FEATURES)
 PLAIN: Final = ("hangup", "echo")
 KINDS: Final = (
     "queue", "callback", "extension", "menu", "flow", "group", "conference", "music", "play", "voicemail", "mailbox",
-    "outside",
+    "outside", "router",
 )  # fmt: skip
 BUILT_IN_MUSIC: Final = "default"  # our own synthesis: there without any file
 
@@ -239,6 +239,8 @@ class Check:
                 self.exists(key, name, self.site.mailboxes, "a mailbox")
         elif kind == "group":
             self.exists(key, name, self.site.groups, "a ring group")
+        elif kind == "router":
+            self.exists(key, name, self.site.routers, "a router")
         elif kind == "extension":
             if name not in self.site.accounts and name not in self.site.extensions:
                 known = sorted([*self.site.accounts, *self.site.extensions])
@@ -278,10 +280,12 @@ class Check:
                 todo += [one for _, one in validate_queues.exits(self.site.queues[name])]
             elif kind == "group" and name in self.site.groups:
                 todo.append(self.site.groups[name].otherwise)
+            elif kind == "router" and name in self.site.routers:
+                todo.append(self.site.routers[name].otherwise)
             elif kind == "extension" and name in self.site.extensions:
                 todo.append(self.site.extensions[name])
-        if any(one.startswith("flow:") for one in seen):
-            return  # A flow in Python may lead to any of them.
+        if any(one.startswith(("flow:", "router:")) for one in seen):
+            return  # A flow in Python, or a program that is asked, may lead to any of them.
         for name in self.site.menus:
             if not any(one == f"menu:{name}" or one.startswith(f"menu:{name}:") for one in seen):
                 self.problems.add(
@@ -298,7 +302,8 @@ class Check:
         """No caller may go round in circles without hearing or being asked anything."""
         branches = (f"menu:{name}:{one}" for name, menu in self.site.menus.items() for one in menu.branches)
         for start in [*(f"menu:{name}" for name in self.site.menus), *branches, *(f"queue:{name}" for name in self.site.queues),
-                      *(f"extension:{name}" for name in self.site.extensions)]:  # fmt: skip
+                      *(f"extension:{name}" for name in self.site.extensions),
+                      *(f"router:{name}" for name in self.site.routers)]:  # fmt: skip
             todo = list(self.at_once(start))
             seen: set[str] = set()
             while todo:
@@ -325,6 +330,8 @@ class Check:
             yield from validate_queues.at_once(queue)
         elif kind == "extension" and name in self.site.extensions and name not in self.site.accounts:
             yield self.site.extensions[name]
+        elif kind == "router" and name in self.site.routers:
+            yield self.site.routers[name].otherwise
         elif kind == "menu":
             yield from validate_menus.at_once(self.site, name)
 

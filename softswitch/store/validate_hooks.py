@@ -28,6 +28,17 @@ def check(site: Check) -> None:
             site.problems.add(f"{key}.secret", None, "one of: softswitch webhook secret", what="is missing")
         named(site, f"{key}.events", hook.events)
         queues(site, f"{key}.queues", hook.queues)
+    routers(site)
+
+
+def routers(site: Check) -> None:
+    """Report what is wrong with programs that are asked where calls go."""
+    for name, router in site.site.routers.items():
+        key = f"router.{name}"
+        site.name("router", name)
+        if not router.url:
+            site.problems.add(f"{key}.url", None, "whom to ask: an address of http or https", what="is missing")
+        site.destination(f"{key}.otherwise", router.otherwise)
 
 
 def named(site: Check, key: str, prefixes: tuple[str, ...]) -> None:

@@ -7,7 +7,9 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from softswitch.decode import Expected, Rule, number_in, text
+from softswitch.directory import Directory, Queue
 from softswitch.directory.wrapping import Disposition
+from softswitch.screenpop import check_template
 
 TITLE_EXPECTED: Final = 'a title in quotes, or titles by language such as { pl = "...", en = "..." }'
 LONGEST_TITLE: Final = 80  # characters
@@ -44,8 +46,18 @@ def _read_key(value: object) -> str:
     return key
 
 
+def _read_template(value: object) -> str:
+    template = text(value)
+    if template and (why := check_template(template)):
+        raise Expected(why)
+    return template
+
+
+SCREEN_POP: Final = Rule('an address such as "https://crm.example.com/?id={customer}&phone={number}"', _read_template)
 TITLE: Final = Rule(TITLE_EXPECTED, read_titles, write_titles)
 WRAPPING_RULES: Final[Mapping[tuple[type, str], Rule]] = {
+    (Directory, "screen_pop"): SCREEN_POP,
+    (Queue, "screen_pop"): SCREEN_POP,
     (Disposition, "title"): TITLE,
     (Disposition, "colour"): Rule('a colour such as "#c0392b"', _read_colour),
     (Disposition, "key"): Rule('one to four digits such as "1"', _read_key),

@@ -23,6 +23,7 @@ from softswitch.call.lamps import LAMP_EVENTS, Lamps
 from softswitch.call.messages import Delivery, Postman
 from softswitch.call.presence import PRESENCE_EVENTS, Presence
 from softswitch.call.refer import Referral, Referrals
+from softswitch.call.remote import Talk, Talks
 from softswitch.call.routing import our_hosts
 from softswitch.call.summary import MAILBOX_EVENTS, Announcement, MessageSummary
 from softswitch.callbacks import DialCustomer
@@ -178,9 +179,9 @@ class Switch(Orders, CallbackOrders, Views):
         calls.board.callback_refusal = queues.callbacks.refusal
         facts.queues = QueueFacts(queues)
         # Whose requests these are; all others belong to calls.
-        self._owners: dict[type, CallControl | Notifier | Postman | Qualifier | MessageSummary | Referrals | Trunks] = {
+        self._owners: dict[type, CallControl | Notifier | Postman | Qualifier | MessageSummary | Referrals | Talks | Trunks] = {
             Subscription: self.notifier, Delivery: self.postman, Probe: self.qualifier, Announcement: self.mwi,
-            Referral: Referrals(), Registration: self.trunks, Ping: self.trunks,
+            Referral: Referrals(), Talk: Talks(), Registration: self.trunks, Ping: self.trunks,
         }  # fmt: skip
         self._machines = (
             self.endpoint, self.calls, self.queues, self.registrar, self.notifier, self.mwi, self.postman.depot, self.trunks,

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from softswitch.call import orders
+from softswitch.call import orders, remote
 from softswitch.call.control import CallControl
+from softswitch.call.ledger import Ordered
 from softswitch.call.recording import Recording
 from softswitch.call.transfer import Note
 
@@ -82,3 +83,31 @@ class Orders:
         """Carry out an order for a conference; "" or why not."""
         self._now = now
         return self.calls.conference(name, verb, call, by, now)
+
+    # --- phones, by programs ---------------------------------------------------------------------------------------------
+
+    def hold(self, call: str, account: str, held: bool, now: float) -> str:
+        """Hold the other party for the phone of an account, or let the two talk again; "" or why not."""
+        self._now = now
+        return self.calls.ordered(call, lambda board: remote.hold(board, call, account, held, now))
+
+    def answer(self, call: str, account: str, by: str, now: float) -> tuple[Ordered | None, str]:
+        """Have a phone answer what rings there; the order, or why not."""
+        self._now = now
+        return self.calls.ordered(call, lambda board: remote.answer(board, call, account, by, now))
+
+    def play(
+        self, call: str, clips: tuple[str, ...], whom: str, by: str, now: float
+    ) -> tuple[Ordered | None, str]:  # fmt: skip
+        """Play clips into a conversation; the order, or why not."""
+        self._now = now
+        return self.calls.ordered(call, lambda board: remote.play(board, call, clips, whom, by, now))
+
+    def bridge(self, call: str, other: str, now: float) -> str:
+        """Connect the customers of two calls; "" or why not."""
+        self._now = now
+        return self.calls.ordered(call, lambda board: remote.bridge(board, call, other, now))
+
+    def call_order(self, order: str) -> Ordered | None:
+        """What has become of an order."""
+        return self.calls.board.ledger.orders.get(order)

@@ -7,7 +7,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from softswitch.codepages import decoded
-from softswitch.customers_file import ProblemList, read, write
+from softswitch.customers_file import ProblemList, headings, read, write
+
+BARE: dict[str, object] = {"company": "", "email": "", "link": "", "tags": []}
 
 
 def good(text: str) -> list[dict[str, object]]:
@@ -30,8 +32,9 @@ def test_a_list() -> None:
     )
     assert good(text) == [
         {"customer": "K1", "name": "Kowalski, Jan", "numbers": ["+48601000111", "+48221234567"], "language": "pl",
-         "vip": True, "segment": "b2b", "manager": "anna", "fields": {"nip": "526-000"}},
-        {"customer": "K2", "name": "", "numbers": [], "language": "", "vip": False, "segment": "", "manager": "", "fields": {}},
+         "vip": True, "segment": "b2b", "manager": "anna", "fields": {"nip": "526-000"}, **BARE},
+        {"customer": "K2", "name": "", "numbers": [], "language": "", "vip": False, "segment": "", "manager": "", "fields": {},
+         **BARE},
     ]  # fmt: skip
 
 
@@ -94,7 +97,7 @@ def test_only_the_first_mistakes_are_kept() -> None:
 ))  # fmt: skip
 @settings(max_examples=100)
 def test_what_is_written_is_read(rows: list[dict[str, object]]) -> None:
-    rows = [{"customer": f"K{index}", "language": "pl", "manager": ""} | row for index, row in enumerate(rows)]
+    rows = [{"customer": f"K{index}", "language": "pl", "manager": "", **BARE} | row for index, row in enumerate(rows)]
     assert good(write(rows)) == rows  # type: ignore[arg-type]
 
 
@@ -103,3 +106,24 @@ def test_no_text_harms(text: str) -> None:
     problems = ProblemList()
     assert isinstance(read("customer,numbers\n" + text, "pl", problems), list)
     read(text, "pl", problems)
+
+
+def test_company_address_link_and_lists() -> None:
+    text = "klient,firma,e-mail,url,etykiety\nK1,Acme,jan@acme.pl,https://crm.example.com/17,vip 2026|śpiący\n"
+    (row,) = good(text)
+    assert (row["company"], row["email"], row["link"]) == ("Acme", "jan@acme.pl", "https://crm.example.com/17")
+    assert row["tags"] == ["vip 2026", "śpiący"] and good(write([row])) == [row]
+    said = wrong("customer,email,link,tags\nK1,jan,javascript:alert(1)," + "x" * 50)
+    assert [one.split(";")[0].split(":")[0] for one in said] == [
+        "line 2, column email", "line 2, column link", "line 2, column tags",
+    ]  # fmt: skip
+
+
+def test_columns_under_other_headings() -> None:
+    text = "Nr,Kto,Tel,Uwagi\n17,Jan,601000111,dlugo\n"
+    assert headings(text) == {"Nr": "nr", "Kto": "kto", "Tel": "tel", "Uwagi": "uwagi"}
+    problems = ProblemList()
+    mapping = {"Nr": "customer", "Kto": "name", "Tel": "numbers", "Uwagi": ""}
+    (row,) = read(text, "pl", problems, mapping=mapping)
+    assert problems.found == []
+    assert (row["customer"], row["name"], row["numbers"], row["fields"]) == ("17", "Jan", ["+48601000111"], {})

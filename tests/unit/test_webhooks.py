@@ -19,8 +19,9 @@ from softswitch.config_services import WebSettings
 from softswitch.couriers import Courier, Receiver
 from softswitch.delivery import Dead, Delivery
 from softswitch.directory.hooks import Webhook
+from softswitch.signing import signature
 from softswitch.webclient import Reply, WebClient
-from softswitch.webhooks import WebhookReceiver, signature, verdict
+from softswitch.webhooks import WebhookReceiver, verdict
 from tests.unit.api.test_feed import Journal
 from tests.unit.test_webclient import LOOPBACK, Server, reply, server
 

@@ -28,6 +28,8 @@ ANSWERS: dict[str, Any] = {
     "call_record": {
         "call": {"queue": "sales", "agent": "anna", "account": "101"}, "legs": [], "visits": [], "recordings": [], "events": [],
     },
+    "customer_find": [],
+    "call_card": {"customer": {"customer": "K1"}}, "customer_show": {"customer": "K1"},
 }  # fmt: skip
 
 

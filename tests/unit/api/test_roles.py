@@ -67,6 +67,15 @@ RIGHTS: dict[tuple[str, str], tuple[tuple[str, ...], Any]] = {
     ("post", "/api/voicemail/messages/{message}/orders"): (WORKERS, {"order": "delete"}),
     ("get", "/api/registrations"): (AUDITORS, None),
     ("get", "/api/queues/{queue}/dispositions"): (EVERYBODY, None),
+    ("get", "/api/calls/{call}/card"): (EVERYBODY, None),
+    ("get", "/api/customers"): (("supervisor", "administrator", "auditor"), None),
+    ("post", "/api/customers"): (SUPERVISORS, {"name": "Jan"}),
+    ("post", "/api/customers/import"): (ADMINISTRATORS, {"text": "customer\nK1\n"}),
+    ("get", "/api/customers/{customer}"): (EVERYBODY, None),
+    ("patch", "/api/customers/{customer}"): (SUPERVISORS, {"name": "Jan"}),
+    ("delete", "/api/customers/{customer}"): (ADMINISTRATORS, None),
+    ("post", "/api/customers/{customer}/merge"): (SUPERVISORS, {"other": "K2"}),
+    ("post", "/api/customers/{customer}/notes"): (WORKERS, {"text": "angry"}),
     ("get", "/api/dispositions"): (EVERYBODY, None),
     ("post", "/api/calls/{call}/disposition"): (WORKERS, {"disposition": "sale", "agent": "anna"}),
     ("get", "/api/trunks"): (AUDITORS, None),
@@ -80,6 +89,11 @@ RIGHTS: dict[tuple[str, str], tuple[tuple[str, ...], Any]] = {
     ("post", "/api/callers/{call}/orders"): (SUPERVISORS, {"priority": 5}),
     ("put", "/api/queues/{queue}/surge"): (SUPERVISORS, {"order": "on"}),
     ("put", "/api/hours/{hours}"): (ADMINISTRATORS, {"state": "closed"}),
+    ("post", "/api/calls/{call}/hold"): (WORKERS, {"order": "hold", "account": "101"}),
+    ("post", "/api/calls/{call}/answer"): (WORKERS, {"account": "101"}),
+    ("post", "/api/calls/{call}/play"): (SUPERVISORS, {"clips": ["welcome"]}),
+    ("post", "/api/calls/{call}/bridge"): (SUPERVISORS, {"other": "c3"}),
+    ("get", "/api/orders/{order}"): (EVERYBODY, None),
     ("get", "/api/receivers/{kind}"): (AUDITORS, None),
     ("get", "/api/receivers/{kind}/{name}"): (AUDITORS, None),
     ("get", "/api/receivers/{kind}/{name}/dead"): (AUDITORS, None),
@@ -118,9 +132,15 @@ SHARED = (
     "/shared/recordings/{recording}",
 )  # for whoever has the link; tried in tests/unit/daemon/test_library.py
 PLACES = {
-    "call": "c1", "queue": "sales", "agent": "anna", "hours": "office", "kind": "webhook", "name": "crm", "account": "101",
+    "call": "c1",
+    "queue": "sales",
+    "agent": "anna",
+    "hours": "office",
+    "kind": "webhook",
+    "name": "crm", "account": "101",
     "user": "eva", "version": "1", "language": "pl", "address": "192.0.2.9", "token": "x", "recording": "7",
     "message": "8", "number": "600100200",
+    "customer": "K1", "order": "o1",
 }  # fmt: skip
 
 
@@ -208,6 +228,7 @@ def test_what_each_sees(
         ("PUT", "/api/queues/support/surge", {"order": "on"}),
         ("GET", "/api/recordings?queue=support", None),
         ("GET", "/api/queues/support/dispositions", None),
+        ("GET", "/api/calls/c2/card", None),
         ("GET", "/api/dispositions?queue=support", None),
         ("POST", "/api/calls/c2/disposition", {"disposition": "sale", "agent": "ola"}),
     ],
@@ -234,6 +255,15 @@ def test_an_agent_calls_from_their_own_phone_and_sees_their_own_recordings(
         {"account": "101", "number": "112", "auto_answer": False, "by": "token:agent"},
         {"limit": 50, "agent": "anna"},
     ]
+
+
+def test_agents_see_the_cards_of_those_whom_they_talk_to(client: TestClient, board: Switchboard) -> None:
+    mine = authorized("agent")
+    assert client.get("/api/customers?number=600100200", headers=mine).json() == [{"customer": "K1"}]
+    assert client.get("/api/customers?text=Kowal", headers=mine).status_code == 403
+    for method, path in (("GET", "/api/customers/K2"), ("POST", "/api/customers/K2/notes")):
+        answer = client.request(method, path, headers=mine, json={"text": "x"} if method == "POST" else None)
+        assert answer.status_code == 404 and "customer_note" not in dict(board.orders)
 
 
 def test_who_ordered_it_is_told(client: TestClient, board: Switchboard) -> None:

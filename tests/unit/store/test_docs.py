@@ -30,7 +30,7 @@ from softswitch.directory import (
     Queue,
 )
 from softswitch.directory.entry import Notice, NumberList, Outage, Screening
-from softswitch.directory.hooks import Webhook
+from softswitch.directory.hooks import Router, Webhook
 from softswitch.outside import Policy, Route, Trunk
 from softswitch.store.clips import Clips
 from softswitch.store.demo import demo_site
@@ -74,6 +74,7 @@ def test_the_example_is_a_site() -> None:
         ("notice", Notice),
         ("disposition", Disposition),
         ("webhook", Webhook),
+        ("router", Router),
     ],
 )
 def test_every_key_is_documented(heading: str, kind: type) -> None:

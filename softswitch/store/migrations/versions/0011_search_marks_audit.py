@@ -5,11 +5,12 @@ from __future__ import annotations
 from alembic import op
 from sqlalchemy import BigInteger, Column, Double, Integer, Text
 
-revision = "0010"
-down_revision = "0009"
+revision = "0011"
+down_revision = "0010"
 branch_labels = None
 depends_on = None
 
+REPLACED = ("caller", "dialled")  # had an index without the time
 INDEXES = {
     "calls_caller": ["caller", "started_at"],
     "calls_dialled": ["dialled", "started_at"],
@@ -26,6 +27,8 @@ def _text(name: str) -> Column[str]:
 
 
 def upgrade() -> None:
+    for column in REPLACED:
+        op.drop_index(f"calls_{column}", "calls")
     for name, columns in INDEXES.items():
         op.create_index(name, "calls", columns)
     op.create_table(
@@ -49,3 +52,5 @@ def downgrade() -> None:
     op.drop_table("recording_marks")
     for name in INDEXES:
         op.drop_index(name, "calls")
+    for column in REPLACED:
+        op.create_index(f"calls_{column}", "calls", [column])

@@ -1,0 +1,152 @@
+"""A real switch, an agent and a caller: who calls is told before the phone is answered, what it was about afterwards."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+from typing import Any
+
+from .running import Phone, Running, value
+from .test_api import client, events
+from .test_facilities import ask
+
+SITE = """
+screen_pop = "https://crm.example.com/?phone={number}&who={name}&id={customer}"
+[disposition.sale]
+title = { pl = "Sprzedaż", en = "Sale" }
+[disposition.complaint]
+note = true
+"""
+CSV = "Nr,Kto,Tel\nK-17,Jan Łącki,601000111\nK-18,Ola,12a\n"
+
+
+def answer(phone: Phone) -> str:
+    """Wait for an INVITE, and take it; the request."""
+    while True:
+        status, text = phone.receive()
+        if status == 0 and text.startswith("INVITE"):
+            break
+    host, port = phone.socket.getsockname()
+    sdp = phone.offer()["body"]
+    copied = "".join(f"{name}: {value(text, name)}\r\n" for name in ("From", "Call-ID", "CSeq"))
+    vias = "".join(f"{line}\r\n" for line in text.split("\r\n") if line.lower().startswith(("via:", "record-route:")))
+    phone.socket.sendall(
+        f"SIP/2.0 200 OK\r\n{vias}{copied}To: {value(text, 'To')};tag=agent\r\n"
+        f"Contact: <sip:{phone.user}@{host}:{port}>\r\nContent-Type: application/sdp\r\n"
+        f"Content-Length: {len(sdp)}\r\n\r\n{sdp}".encode()
+    )
+    return text
+
+
+def test_from_the_ring_to_the_report(own_switch: Running, tmp_path: Path) -> None:
+    switch = own_switch
+    site = tmp_path / "site.toml"
+    text = ask(switch, "export")["site"]
+    queue = next(line for line in text.splitlines() if line.startswith("[queue."))[7:-1]
+    head, mark, rest = text.partition(f"[queue.{queue}]\n")
+    more = 'dispositions = ["sale", "complaint"]\ndisposition = "required"\n'
+    pop, _, objects = SITE.partition("[")
+    site.write_text(f"{pop.strip()}\n{head}{mark}{more}{rest}\n[{objects}")
+    ask(switch, "apply", str(site))
+    number = next(line.split(" = ")[0] for line in text.splitlines() if line.endswith(f'"queue:{queue}"'))
+    account = switch.facts["agents"][0]["user"]
+    agent = next(one["agent"] for one in ask(switch, "agent", "list") if one["device"] == account)
+    token = ask(switch, "token", "add", "board", "--role", "administrator")["shown"]
+    mine = ask(switch, "token", "add", "panel", "--role", "agent", "--agent", agent)["shown"]
+
+    switch.facts["accounts"].insert(0, switch.facts["agents"][0])
+    desk, caller = Phone(switch, 0), Phone(switch, 1)
+    assert desk.register() == 200 and caller.register() == 200
+    ask(switch, "agent", "login", agent)
+    caller.send_authenticated("INVITE", number, **caller.offer())
+    answer(desk)
+    found = asyncio.run(events(switch, token, 2, 0, "screen.pop"))
+    assert [(one["at"], one["agent"], one["queue"], one["number"]) for one in found] == [
+        ("offer", agent, queue, caller.user), ("answer", agent, queue, caller.user),
+    ]  # fmt: skip
+    assert found[0]["url"].startswith(f"https://crm.example.com/?phone={caller.user}&who=")
+    call = found[0]["call"]
+
+    with client(switch, mine) as panel:
+        card = panel.get(f"/api/calls/{call}/card").json()
+        assert (card["call"], card["number"], card["queue"], card["customer"]) == (call, caller.user, queue, None)
+        offered = panel.get(f"/api/queues/{queue}/dispositions").json()
+        assert offered["required"] and [one["disposition"] for one in offered["dispositions"]] == ["sale", "complaint"]
+        ask(switch, "calls", "hangup", "--all")
+        state = panel.get(f"/api/agents/{agent}").json()
+        assert (state["activity"], state["owes"], state["handled"]) == ("wrapup", True, call)
+        refused = panel.post(f"/api/agents/{agent}/orders", json={"order": "end_wrap_up"})
+        assert refused.status_code == 409 and "disposition" in refused.json()["error"]
+        path = f"/api/calls/{call}/disposition"
+        assert "needs a note" in panel.post(path, json={"disposition": "complaint"}).json()["error"]
+        assert panel.post(path, json={"disposition": "rubbish"}).status_code == 409
+        assert panel.post("/api/calls/none/disposition", json={"disposition": "sale"}).status_code == 404
+        chosen = panel.post(path, json={"disposition": "complaint", "note": "dwa razy"})
+        assert (chosen.status_code, chosen.json()["by"]) == (200, "token:panel")
+        order = {"order": "disposition", "disposition": "sale"}
+        assert panel.post(f"/api/agents/{agent}/orders", json=order).json()["call"] == call
+        assert not panel.get(f"/api/agents/{agent}").json()["owes"]
+        history = panel.get(f"/api/calls/{call}/card").json()
+        assert [one["disposition"] for one in history["dispositions"]] == ["sale"]
+        assert [one["call"] for one in history["calls"]] == [call]
+        (row,) = panel.get("/api/dispositions").json()
+        assert (row["disposition"], row["count"], row["share"], row["agent"]) == ("sale", 1, 1.0, agent)
+    assert [one["disposition"] for one in ask(switch, "report", "dispositions")] == ["sale"]
+    (listed,) = ask(switch, "disposition", "list", "--agent", agent)
+    assert listed["actor"] == "token:panel"
+
+
+def test_the_book_of_customers(own_switch: Running) -> None:
+    switch = own_switch
+    token = ask(switch, "token", "add", "board", "--role", "administrator")["shown"]
+    with client(switch, token) as board:
+
+        def post(path: str, status: int = 200, **body: Any) -> Any:
+            found = board.post(path, json=body)
+            assert found.status_code == status, found.text
+            return found.json()
+
+        mapping = {"Nr": "customer", "Kto": "name", "Tel": "numbers"}
+        tried = post("/api/customers/import", text=CSV, mapping=mapping)
+        assert (tried["done"], tried["customers"], tried["mistakes"]) == (False, 2, 1)
+        assert tried["problems"][0].startswith("line 3, column numbers: '12a'")
+        assert not post("/api/customers/import", text=CSV, mapping=mapping, dry_run=False)["done"]
+        assert board.get("/api/customers").json() == []
+        good = CSV.replace("12a", "601000112")
+        assert post("/api/customers/import", text=good, mapping=mapping, dry_run=False)["new"] == 2
+        made = post(
+            "/api/customers", 201, name="Jan Lacki", numbers=["22 123 45 67"], email="jan@example.com", tags=["x"]
+        )
+        assert made["customer"].startswith("c-") and made["numbers"] == ["+48221234567"]
+        assert post("/api/customers", 409, numbers=["601000112"])["error"].endswith("it is that of K-18")
+        assert post("/api/customers", 409, customer="K-17")["error"].startswith("There is a customer K-17")
+        assert [one["customer"] for one in board.get("/api/customers?text=lacki").json()] == ["K-17", made["customer"]]
+        assert [one["name"] for one in board.get("/api/customers?number=221234567").json()] == ["Jan Lacki"]
+
+        post(f"/api/customers/{made['customer']}/notes", 201, text="prosi o fakturę")
+        one = post("/api/customers/K-17/merge", other=made["customer"])
+        assert (one["numbers"], one["email"], one["name"]) == (
+            ["+48601000111", "+48221234567"], "jan@example.com", "Jan Łącki",
+        )  # fmt: skip
+        assert board.get(f"/api/customers/{made['customer']}").status_code == 404
+        changed = board.patch("/api/customers/K-17", json={"vip": True, "fields": {"nip": "1", "city": ""}}).json()
+        assert (changed["vip"], changed["fields"], sorted(changed["numbers"])) == (
+            True,
+            {"nip": "1"},
+            sorted(one["numbers"]),
+        )
+        assert board.patch("/api/customers/K-17", json={"link": "javascript:alert(1)"}).status_code == 409
+        card = board.get("/api/customers/K-17").json()
+        assert [(note["text"], note["author"]) for note in card["notes"]] == [("prosi o fakturę", "token:board")]
+        assert board.delete("/api/customers/K-17").json() == {"deleted": 1}
+        assert board.get("/api/customers/K-17").status_code == 404
+    told = asyncio.run(events(switch, token, 5, 0, "customer."))
+    assert [(one["event"], one.get("verb"), one["customer"]) for one in told] == [
+        ("customer.changed", "imported", ""), ("customer.changed", "created", made["customer"]),
+        ("customer.noted", None, made["customer"]), ("customer.changed", "merged", "K-17"),
+        ("customer.changed", "changed", "K-17"),
+    ]  # fmt: skip
+    assert ask(switch, "customers", "set", "K-18", "--company", "Acme", "--tag", "2026")["company"] == "Acme"
+    assert ask(switch, "customers", "note", "K-18", "hello")["author"] == "cli"
+    assert [one["text"] for one in ask(switch, "customers", "history", "K-18")["notes"]] == ["hello"]
+    assert [one["customer"] for one in ask(switch, "customers", "find", "acme", "--tag", "2026")] == ["K-18"]
