@@ -12,9 +12,11 @@ from typing import TYPE_CHECKING, Any, Final, Protocol
 from softswitch import logs
 from softswitch.api.feed import Feed
 from softswitch.config_services import WebSettings
+from softswitch.crm import CrmReceiver, of_record
 from softswitch.delivery import Dead, Delivery, Limits, Line, Progress, happened
 from softswitch.errors import StoreError
 from softswitch.events import DeliveryGivenUp
+from softswitch.store.reports import RecordingFilter
 from softswitch.webclient import WebClient
 from softswitch.webhooks import WebhookReceiver, verdict
 
@@ -23,6 +25,7 @@ if TYPE_CHECKING:
     from softswitch.store.records import Snapshot
 
 STATE: Final = "courier:"  # and the kind and name of a receiver: names in the store
+PATIENCE: Final = 5.0  # seconds for the records to be written
 FAILURES: Final = 3  # in a row, then operators are told
 AT_ONCE: Final = 500  # connections to receivers
 
@@ -112,6 +115,8 @@ class Courier:
         delivery = self.delivery
         try:
             error, refused = await self.receiver.deliver(line, delivery.progress)
+        except StoreError as store:
+            error, refused = str(store), False
         finally:
             self.changed = True
         if delivery.waiting and delivery.waiting[0] is not line:
@@ -162,7 +167,22 @@ class Couriers:
 
     def _receivers(self) -> list[Receiver]:
         site, fetch = self._daemon.site, self.web.fetch
-        return [WebhookReceiver(hook, fetch, time.time) for hook in site.webhooks.values()]
+        hooks: list[Receiver] = [WebhookReceiver(hook, fetch, time.time) for hook in site.webhooks.values()]
+        return hooks + [CrmReceiver(crm, fetch, self._look_up) for crm in site.crms.values()]
+
+    async def _look_up(self, line: Line) -> dict[str, Any]:
+        """What the records know of the call that an event is about. Raises StoreError."""
+        if not await self._daemon.store.flush(PATIENCE):
+            raise StoreError("the records cannot be written now")
+        reports = await self._daemon.store.reports()
+        found: dict[str, Any] = {}
+        call = str(line.get("caller") if line["event"] == "queue.connected" else line.get("call") or "")
+        if line["event"] == "recording.finished":
+            for recording in await reports.recordings(1, RecordingFilter(recording=int(line["recording"]))):
+                found |= {"queue": recording.queue, "agent": recording.agent, "number": recording.caller}
+        if call and (details := await reports.call(call)) is not None:
+            found = of_record(details.call) | {name: value for name, value in found.items() if value}
+        return found
 
     def _names(self) -> set[str]:
         return {f"{STATE}{one.kind}:{one.name}" for one in self._receivers()}

@@ -64,6 +64,7 @@ COMMANDS = {
     "backup": "backup",
     "restore": "backup",
     "webhook": "webhook",
+    "crm": "crm",
     "systemd-unit": "service",
     "plan": "plan",
     "report": "report",
@@ -84,7 +85,7 @@ click.rich_click.COMMAND_GROUPS = {
          ]},
         {"name": "The front desk", "commands": ["hours", "outage", "callers", "customers", "survey", "disposition", "menus"]},
         {"name": "Change the site", "commands": [
-            "account", "user", "token", "webhook", "apply", "export", "prompt", "history", "rollback",
+            "account", "user", "token", "webhook", "crm", "apply", "export", "prompt", "history", "rollback",
         ]},
         {"name": "Plan", "commands": ["report", "plan", "sim"]},
     ]

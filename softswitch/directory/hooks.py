@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Final
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import Any, Final
 
 EVERY: Final = "*"
+BEARER: Final[Mapping[str, str]] = MappingProxyType({"Authorization": "Bearer {token}"})
 
 
 @dataclass(slots=True, frozen=True)
@@ -40,3 +43,35 @@ class Router:
 def about(name: str, prefixes: tuple[str, ...]) -> bool:
     """Whether an event of this name is among those that are wanted."""
     return any(one in (EVERY, name) or name.startswith(f"{one}.") for one in prefixes)
+
+
+@dataclass(slots=True, frozen=True)
+class CrmAction:
+    """One request to a CRM. Names in braces stand for what they say (`crm.NAMES`), or for what earlier requests have saved."""
+
+    path: str  # behind the CRM's address
+    method: str = "POST"
+    body: Mapping[str, Any] = field(default_factory=dict)  # texts with names, numbers, tables of them
+    when: str = ""  # a name: only if it says something
+    unless: str = ""  # a name: only if it says nothing
+    save: Mapping[str, str] = field(
+        default_factory=dict
+    )  # name -> path in the JSON of the answer, such as "items.0.id"
+
+
+@dataclass(slots=True, frozen=True)
+class Crm:
+    """A CRM that is told by a matrix (API-11): for each row, what is done there, in order."""
+
+    name: str
+    url: str = ""  # the beginning of every request
+    token: str = ""  # {token} in `headers`
+    title: str = ""
+    headers: Mapping[str, str] = field(default_factory=lambda: BEARER)
+    actions: Mapping[str, CrmAction] = field(default_factory=dict)
+    rows: Mapping[str, tuple[str, ...]] = field(default_factory=dict)  # row -> actions
+    queues: Mapping[str, Mapping[str, tuple[str, ...]]] = field(default_factory=dict)  # queue -> rows that differ there
+    enabled: bool = True
+    timeout: float = 10.0  # seconds for an answer
+    attempts: int = 8  # refusals of one event, then it is laid aside
+    give_up_hours: float = 24.0

@@ -9,7 +9,7 @@ from softswitch.directory.accounts import Account
 from softswitch.directory.entry import Notice, NumberList, Outage, Screening
 from softswitch.directory.features import DEFAULT_CALL_CODES, DEFAULT_FEATURE_CODES
 from softswitch.directory.groups import Group, Parking
-from softswitch.directory.hooks import Router, Webhook
+from softswitch.directory.hooks import Crm, Router, Webhook
 from softswitch.directory.hours import Hours
 from softswitch.directory.menus import Menu, Number
 from softswitch.directory.people import Token, User
@@ -64,6 +64,7 @@ class Directory:
     tokens: Mapping[str, Token] = field(default_factory=dict)
     webhooks: Mapping[str, Webhook] = field(default_factory=dict)
     routers: Mapping[str, Router] = field(default_factory=dict)
+    crms: Mapping[str, Crm] = field(default_factory=dict)
     timezone: str = "Europe/Warsaw"  # of what is said and counted by days; opening hours have their own
     show_customers: bool = True  # phones show the name on a customer's card, where it says one
     screen_pop: str = (

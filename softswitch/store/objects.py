@@ -44,9 +44,10 @@ from softswitch.directory import (
     Token,
     User,
 )
-from softswitch.directory.hooks import Router, Webhook
+from softswitch.directory.hooks import Crm, Router, Webhook
 from softswitch.outside import Policy, Rewrite, Route, Trunk
 from softswitch.store import hours_text
+from softswitch.store.crm_objects import CRM_RULES
 from softswitch.store.entry_objects import ENTRY_RULES
 from softswitch.store.hook_objects import HOOK_RULES
 from softswitch.store.menu_objects import MENU_RULES
@@ -92,6 +93,7 @@ NAMED: Final[Mapping[str, tuple[str, type, str]]] = {
     "token": ("tokens", Token, "name"),
     "webhook": ("webhooks", Webhook, "name"),
     "router": ("routers", Router, "name"),
+    "crm": ("crms", Crm, "name"),
 }
 ALWAYS: Final = ("domain", "language", "country", "codecs", "aliases")  # written even where they have their default
 SETTINGS: Final = (
@@ -104,7 +106,7 @@ HA1: Final = ("ha1_md5", "ha1_sha256")  # what an account keeps of its password
 DIGESTS: Final = (*HA1, "digest")  # ... and what a user and a token keep
 PINS: Final = ("pin", "moderator_pin")
 # Secrets that are kept as they are: whoever asks for a password names the realm, and what is sent is signed.
-KEPT_SECRETS: Final = {"trunk": "password", "webhook": "secret", "router": "secret"}
+KEPT_SECRETS: Final = {"trunk": "password", "webhook": "secret", "router": "secret", "crm": "token"}
 
 GROUP_STRATEGIES: Final = ("simultaneous", "sequence", "random", "rotating", "memory")
 PHONES_EXPECTED: Final = 'a list of phones such as [{ to = "101", delay = 10 }]'
@@ -157,6 +159,7 @@ RULES: Final[Mapping[tuple[type, str], Rule]] = {
     **PEOPLE_RULES,
     **WRAPPING_RULES,
     **HOOK_RULES,
+    **CRM_RULES,
     (Account, "forward_after"): number_in(3, 600, "seconds"),
     (Account, "redirects"): one_of("inside", "any", "ignore"),
     (Account, "follow_me"): PHONES,

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from softswitch import events
 from softswitch.directory.hooks import EVERY, about
+from softswitch.store import crm_objects
 
 if TYPE_CHECKING:
     from softswitch.store.validate import Check
@@ -29,6 +30,7 @@ def check(site: Check) -> None:
         named(site, f"{key}.events", hook.events)
         queues(site, f"{key}.queues", hook.queues)
     routers(site)
+    crm_objects.check(site)
 
 
 def routers(site: Check) -> None:

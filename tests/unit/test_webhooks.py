@@ -171,7 +171,7 @@ async def test_one_that_does_not_answer_holds_up_no_other(world: World, server: 
     async with running(world.courier(silent.url())) as stuck, running(world.courier(server.url())) as quick:
         for _ in range(20):
             world.happen()
-        await until(lambda: quick.delivery.delivered == 20)
+        await until(lambda: quick.delivery.delivered == 20 and silent.asked)
         assert len(silent.asked) == 1 and stuck.position == 0
     listening.close()
 

@@ -30,7 +30,7 @@ from softswitch.directory import (
     Queue,
 )
 from softswitch.directory.entry import Notice, NumberList, Outage, Screening
-from softswitch.directory.hooks import Router, Webhook
+from softswitch.directory.hooks import Crm, CrmAction, Router, Webhook
 from softswitch.outside import Policy, Route, Trunk
 from softswitch.store.clips import Clips
 from softswitch.store.demo import demo_site
@@ -75,6 +75,8 @@ def test_the_example_is_a_site() -> None:
         ("disposition", Disposition),
         ("webhook", Webhook),
         ("router", Router),
+        ("crm", Crm),
+        ("crm", CrmAction),
     ],
 )
 def test_every_key_is_documented(heading: str, kind: type) -> None:
