@@ -51,6 +51,7 @@ from softswitch.publisher import Publisher
 from softswitch.reception import Reception
 from softswitch.recordings import Recordings
 from softswitch.reloading import Reloading
+from softswitch.report_operations import SCHEDULE_STATE, ReportOperations
 from softswitch.store import Store
 from softswitch.store.opening import Opening
 from softswitch.store.validate_menus import named_flows
@@ -95,6 +96,7 @@ class Daemon:
         self._tasks: set[asyncio.Task[None]] = set()
         self.reloading = Reloading(self)
         self.housekeeping = Housekeeping(self)
+        self.reports = ReportOperations(self)
         self.reload = self.reloading.reload
         self.edit = self.reloading.edit
 
@@ -163,6 +165,7 @@ class Daemon:
         self.couriers.configure()
         self.spawn(self.facilities.take_up())
         self.spawn(self.housekeeping.watch())
+        self.spawn(self.reports.run())
         stack.callback(self._cancel_tasks)
 
     def _open_trace(self, stack: contextlib.AsyncExitStack) -> None:
@@ -227,6 +230,7 @@ class Daemon:
         self.errands.load(snapshot)
         self.couriers = Couriers(self)
         self.couriers.load(snapshot)
+        self.reports.load(snapshot.states.get(SCHEDULE_STATE))
         dns = DnsSettings(config.dns.servers, config.dns.timeout, config.dns.lifetime)
         self.resolver = Resolver(lambda answer: self.input("dns", self.switch.resolved, answer), dns)
         self.driver = Driver(

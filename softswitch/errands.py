@@ -66,7 +66,8 @@ class Errands:
             self.sms.load(kept.value)
         if kept := snapshot.states.get(MAIL_STATE):
             for one in kept.value:
-                self._post(Note(one["message"], tuple(one["to"]), one["subject"], one["text"], one.get("call", "")))
+                to, call = tuple(one["to"]), one.get("call", "")
+                self._post(Note(one["message"], to, one["subject"], one["text"], call, files=_files(one)))
 
     def start(self) -> None:
         self._daemon.spawn(self.sms.run())
@@ -127,6 +128,14 @@ class Errands:
             return
         number = secrets.randbits(53) or 1
         self._post(Note(number, effect.to, effect.subject, effect.text, effect.call, effect.errand))
+        self._keep_mails()
+
+    def send(self, note: Note) -> None:
+        """A mail with what belongs to it; what becomes of it `mail.sent` tells."""
+        if not self._daemon.config.mail.host:
+            self._daemon.publisher.publish(MailSent(note.message, note.to, note.call, 0, "disabled"))
+            return
+        self._post(note)
         self._keep_mails()
 
     def _post(self, note: Note) -> None:
@@ -203,6 +212,10 @@ class Errands:
              "time": f"{here:%H:%M}"}
         )  # fmt: skip
         self.sms.send(number, said, directory.country, notice=notice.name, call=call)
+
+
+def _files(kept: dict[str, Any]) -> tuple[tuple[str, str, str], ...]:
+    return tuple((one[0], one[1], one[2]) for one in kept.get("files", ()))
 
 
 def _host(url: str) -> str:

@@ -117,6 +117,7 @@ class Housekeeping:
         await daemon.store.prune(
             journal_days=records.journal_days, calls_days=records.calls_days, audit_days=records.audit_days
         )
+        await asyncio.to_thread(daemon.reports.prune, records.calls_days)
         await daemon.recordings.delete_due()
         await daemon.voicemail.tidy()
         calendars = await daemon.store.calendars(daemon.site)  # A new year has holidays, too.

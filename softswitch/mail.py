@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import ssl
 import time
+from base64 import b64decode
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
@@ -58,6 +59,7 @@ class Note:
     text: str
     call: str = ""
     errand: str = ""
+    files: tuple[tuple[str, str, str], ...] = ()  # name, media type, content in base64
     audio: None = None
 
 
@@ -135,6 +137,9 @@ def _compose_note(note: Note, sender: str) -> EmailMessage:
     mail["Message-ID"] = make_msgid(str(note.message), sender.rpartition("@")[2])
     mail["Auto-Submitted"] = "auto-generated"
     mail.set_content("".join(one for one in note.text if one.isprintable() or one == "\n") + "\n")
+    for name, kind, content in note.files:
+        maintype, _, subtype = kind.partition(";")[0].partition("/")
+        mail.add_attachment(b64decode(content), maintype=maintype, subtype=subtype, filename=name)
     return mail
 
 

@@ -36,6 +36,7 @@ from softswitch.prompt_operations import PromptOperations
 from softswitch.provisioning_operations import ProvisioningOperations
 from softswitch.queue_operations import QueueOperations
 from softswitch.record_operations import RecordOperations
+from softswitch.report_operations import report_handlers
 from softswitch.sip.bans import Ban, Place
 from softswitch.sip.guesses import network
 from softswitch.trace import masked, summary_of, without_secrets
@@ -138,6 +139,7 @@ class Operations:
             **LibraryOperations(self._daemon).handlers(),
             **CustomerOperations(self._daemon).handlers(),
             **ControlOperations(self._daemon).handlers(),
+            **report_handlers(self._daemon),
         }
 
     @property

@@ -28,6 +28,7 @@ from softswitch.api import (
     pieces,
     prompts,
     records,
+    reporting,
     session,
     steering,
     upkeep,
@@ -100,6 +101,7 @@ def build(source: Source, feed: Feed, *, key: bytes, token: str = "", hosts: fro
     app.state.routers = [
         session.routes(source, gate, Throttle(time.monotonic)),
         looking.routes(source),
+        reporting.routes(source),
         steering.routes(source),
         wrapping.routes(source),
         hooking.routes(source),

@@ -11,6 +11,7 @@ import rich_click as click
 
 from softswitch.cli.context import configuration
 from softswitch.cli.output import config_option, emit, json_option, seconds, table
+from softswitch.cli.report_tables import add_to
 from softswitch.cli.wrapping import dispositions
 
 if TYPE_CHECKING:
@@ -97,3 +98,6 @@ def _signed(value: float | None) -> str | None:
 
 def _percent(value: float | None) -> str | None:
     return None if value is None else f"{100 * value:.0f} %"
+
+
+add_to(report)

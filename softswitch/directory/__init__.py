@@ -49,6 +49,7 @@ from softswitch.directory.menus import (
 )
 from softswitch.directory.people import Token, User
 from softswitch.directory.queues import Agent, Membership, Need, Queue, StrategyRule
+from softswitch.directory.reporting import ScheduledReport
 from softswitch.directory.rooms import Conference, Mailbox
 from softswitch.directory.site import Directory
 from softswitch.directory.waiting import Rung, Surge
@@ -99,6 +100,7 @@ __all__ = [
     "RecordStep",
     "Rung",
     "SayStep",
+    "ScheduledReport",
     "Screening",
     "SetStep",
     "SmsStep",

@@ -14,6 +14,7 @@ from softswitch.directory.hours import Hours
 from softswitch.directory.menus import Menu, Number
 from softswitch.directory.people import Token, User
 from softswitch.directory.queues import Agent, Queue
+from softswitch.directory.reporting import ScheduledReport
 from softswitch.directory.rooms import Conference, Mailbox
 from softswitch.directory.wrapping import Disposition
 from softswitch.outside import ANYWHERE, EMERGENCY, Policy, Route, Trunk
@@ -65,6 +66,7 @@ class Directory:
     webhooks: Mapping[str, Webhook] = field(default_factory=dict)
     routers: Mapping[str, Router] = field(default_factory=dict)
     crms: Mapping[str, Crm] = field(default_factory=dict)
+    reports: Mapping[str, ScheduledReport] = field(default_factory=dict)
     timezone: str = "Europe/Warsaw"  # of what is said and counted by days; opening hours have their own
     show_customers: bool = True  # phones show the name on a customer's card, where it says one
     screen_pop: str = (

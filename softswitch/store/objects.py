@@ -40,6 +40,7 @@ from softswitch.directory import (
     Outage,
     Parking,
     Queue,
+    ScheduledReport,
     Screening,
     Token,
     User,
@@ -53,6 +54,7 @@ from softswitch.store.hook_objects import HOOK_RULES
 from softswitch.store.menu_objects import MENU_RULES
 from softswitch.store.people_objects import PEOPLE_RULES
 from softswitch.store.queue_objects import QUEUE_RULES
+from softswitch.store.report_objects import REPORT_RULES
 from softswitch.store.rules import (
     CODEC_LIST,
     DTMF,
@@ -94,6 +96,7 @@ NAMED: Final[Mapping[str, tuple[str, type, str]]] = {
     "webhook": ("webhooks", Webhook, "name"),
     "router": ("routers", Router, "name"),
     "crm": ("crms", Crm, "name"),
+    "report": ("reports", ScheduledReport, "name"),
 }
 ALWAYS: Final = ("domain", "language", "country", "codecs", "aliases")  # written even where they have their default
 SETTINGS: Final = (
@@ -160,6 +163,7 @@ RULES: Final[Mapping[tuple[type, str], Rule]] = {
     **WRAPPING_RULES,
     **HOOK_RULES,
     **CRM_RULES,
+    **REPORT_RULES,
     (Account, "forward_after"): number_in(3, 600, "seconds"),
     (Account, "redirects"): one_of("inside", "any", "ignore"),
     (Account, "follow_me"): PHONES,
@@ -190,6 +194,7 @@ RULES: Final[Mapping[tuple[type, str], Rule]] = {
     (Mailbox, "silence"): number_in(2, 60, "seconds"),
     (Mailbox, "max_messages"): whole_in(1, 10_000),
     (Mailbox, "days"): RECORDING_DAYS,
+    (ScheduledReport, "to"): Rule('a list of addresses such as ["anna@example.com"]', _read_addresses, list),
     (Mailbox, "email"): Rule('a list of addresses such as ["anna@example.com"]', _read_addresses, list),
     (Trunk, "srtp"): SRTP,
     (Trunk, "dtmf"): DTMF,

@@ -23,6 +23,7 @@ from softswitch.store import (
     validate_menus,
     validate_people,
     validate_queues,
+    validate_reports,
     validate_wrapping,
 )
 from softswitch.store.clips import Clips
@@ -58,6 +59,7 @@ def validate(site: Directory, problems: Problems, clips: Clips | None = None) ->
     validate_people.check(check)
     validate_wrapping.check(check)
     validate_hooks.check(check)
+    validate_reports.check(check)
     check.hours()
     validate_menus.Menus(check).menus()
     check.extensions()

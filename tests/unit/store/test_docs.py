@@ -31,6 +31,7 @@ from softswitch.directory import (
 )
 from softswitch.directory.entry import Notice, NumberList, Outage, Screening
 from softswitch.directory.hooks import Crm, CrmAction, Router, Webhook
+from softswitch.directory.reporting import ScheduledReport
 from softswitch.outside import Policy, Route, Trunk
 from softswitch.store.clips import Clips
 from softswitch.store.demo import demo_site
@@ -72,6 +73,7 @@ def test_the_example_is_a_site() -> None:
         ("screening", Screening),
         ("outage", Outage),
         ("notice", Notice),
+        ("report", ScheduledReport),
         ("disposition", Disposition),
         ("webhook", Webhook),
         ("router", Router),

@@ -1,0 +1,89 @@
+"""Reports for people and programs: each of the queues and agents that they see; as JSON, CSV or XLSX."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Annotated, Any, Literal
+
+from fastapi import APIRouter, HTTPException, Query, Response
+
+from softswitch.api.auth import Principal, Sight
+from softswitch.api.guard import Rights, Viewer
+from softswitch.api.source import Source
+from softswitch.directory.people import AGENT
+from softswitch.reports.build import REPORTS
+from softswitch.reports.export import FORMATS, file_name, written
+from softswitch.reports.range import INTERVALS, RANGES
+from softswitch.reports.rows import VIEWS
+
+Row = dict[str, Any]
+OWN = ("agents", "timeline", "transfers")  # what an agent may know: their own figures
+WHOLE = ("load",)  # of the switch, not of a queue
+SWITCH_ONLY = "of the whole switch: for auditors and administrators"
+FILES: dict[int | str, dict[str, Any]] = {
+    200: {"description": "The report.", "content": {media: {} for media in FORMATS.values()}}
+}
+
+
+def routes(source: Source) -> APIRouter:
+    router, rights = APIRouter(tags=["reports"]), Rights(source)
+
+    @router.get("/api/reports")
+    async def reports(who: Viewer) -> Row:
+        """The reports that there are for whoever asks, and what may be asked of them."""
+        return {
+            "reports": [
+                {"report": name, "titles": dict(zip(("en", "pl"), titles, strict=True))}
+                for name, (titles, _) in REPORTS.items()
+                if _may(who, name, rights.sight(who))
+            ],
+            "ranges": list(RANGES),
+            "intervals": list(INTERVALS),
+            "views": list(VIEWS),
+            "timezone": source.site.timezone,
+        }
+
+    @router.get("/api/reports/{report}", responses=FILES)
+    async def report(
+        report: str,
+        who: Viewer,
+        range: Annotated[str, Query(description=f"One of {', '.join(RANGES)}")] = "",
+        since: Annotated[str, Query(description="A day, or a moment; with until, in place of range")] = "",
+        until: Annotated[str, Query(description="A day, which is included, or a moment")] = "",
+        interval: Annotated[str, Query(description=f"One of {', '.join(INTERVALS)}")] = "60",
+        view: Annotated[str, Query(description=f"One of {', '.join(VIEWS)}: where a call counts")] = "cohort",
+        timezone: Annotated[str, Query(description="Such as Europe/Warsaw; the site's by default")] = "",
+        queue: Annotated[list[str], Query(description="May be repeated")] = [],  # noqa: B006 - as FastAPI wants it
+        agent: Annotated[list[str], Query(description="May be repeated")] = [],  # noqa: B006
+        format: Literal["json", "csv", "xlsx"] = "json",
+        language: str = "en",
+    ) -> Any:
+        """A report, with the definition of each of its numbers."""
+        sight = rights.sight(who)
+        if report not in REPORTS:
+            raise HTTPException(404, f"There is no report {report!r}.")
+        if not _may(who, report, sight):
+            raise HTTPException(403, "not for the role agent" if who.role == AGENT else SWITCH_ONLY)
+        for one in queue:
+            rights.queue(who, one)
+        for one in agent:
+            rights.agent(who, one)
+        queues = None if who.role == AGENT and report in OWN else queue or sight.queues
+        found: Row = await source.order(
+            "report", name=report, range=range, since=since, until=until, interval=interval, view=view, timezone=timezone,
+            queues=None if queues is None else sorted(queues),
+            agents=sorted(agent) if agent else None if sight.agents is None else sorted(sight.agents),
+        )  # fmt: skip
+        if format == "json":
+            return found
+        body = await asyncio.to_thread(written, found, format, language)
+        headers = {"Content-Disposition": f'attachment; filename="{file_name(found, format)}"'}
+        return Response(body, media_type=FORMATS[format], headers=headers)
+
+    return router
+
+
+def _may(who: Principal, report: str, sight: Sight) -> bool:
+    if who.role == AGENT:
+        return report in OWN
+    return report not in WHOLE or sight.queues is None

@@ -1,0 +1,169 @@
+"""Reports of a running switch: rows that follow the journal, answers to pages and programs, mails at their times.
+
+Everything that takes time is done in threads, and counting gives way after each block of the journal: the loop is never held.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import secrets
+import time
+from base64 import b64encode
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, Final
+
+from softswitch import logs
+from softswitch.console import ConsoleError
+from softswitch.errors import SoftswitchError, StoreError
+from softswitch.mail import Note
+from softswitch.numbers import normalise
+from softswitch.reports.asking import answer, letter, limits_of, zone_of
+from softswitch.reports.export import FORMATS, days, file_name, written
+from softswitch.reports.range import RangeError
+from softswitch.reports.schedule import Scheduler, When
+from softswitch.store.ledger import Ledger
+
+if TYPE_CHECKING:
+    from softswitch.daemon import Daemon
+    from softswitch.directory.reporting import ScheduledReport
+    from softswitch.store.records import StoredState
+
+EVERY: Final = 10.0  # seconds between two looks at the journal
+BREATH: Final = 0.001  # seconds after each block of the journal, in which the loop has the interpreter
+PATIENCE: Final = 1.0  # seconds that a question waits for what is not yet counted
+SCHEDULE_STATE: Final = "report schedule"
+MAIL_ALARM: Final = "report mail"
+
+log = logs.get_logger()
+
+
+class ReportOperations:
+    """Handlers of the console; and a task that looks after the rows and the mails."""
+
+    def __init__(self, daemon: Daemon) -> None:
+        self._daemon = daemon
+        self._ledger: Ledger | None = None
+        self._counting: asyncio.Task[None] | None = None
+        self._sent: dict[str, float] = {}
+
+    def load(self, kept: StoredState | None) -> None:
+        """Take back which mails have been sent."""
+        self._sent = dict(kept.value) if kept is not None else {}
+
+    @property
+    def ledger(self) -> Ledger:
+        if self._ledger is None:
+            daemon = self._daemon
+            self._ledger = Ledger(
+                daemon.config.paths.database,
+                limits=lambda queue: limits_of(daemon.site, queue),
+                same=lambda number: normalise(number, daemon.site.country),
+            )
+        return self._ledger
+
+    async def report(self, name: str, **wanted: Any) -> dict[str, Any]:
+        """A report (`reports.asking.answer`)."""
+        await self._daemon.store.flush(PATIENCE)
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(asyncio.shield(self._count()), PATIENCE)
+        try:
+            return await asyncio.to_thread(answer, name, self.ledger, self._daemon.site, time.time(), **wanted)
+        except RangeError as error:
+            raise ConsoleError(f"{error}.", "See: softswitch report --help") from None
+
+    def _count(self) -> asyncio.Task[None]:
+        """The counting that goes on, or a new one."""
+        if self._counting is None or self._counting.done():
+            self._counting = asyncio.get_running_loop().create_task(self._catch_up())
+        return self._counting
+
+    async def _catch_up(self) -> None:
+        try:
+            await asyncio.to_thread(self.ledger.catch_up, lambda: time.sleep(BREATH))
+        except StoreError as error:  # The next time.
+            log.error("reports", error=str(error), hint=error.hint)
+
+    def prune(self, days: int) -> None:
+        """Delete what is told of single calls and people; for a thread."""
+        self.ledger.prune(days, time.time())
+
+    # --- life --------------------------------------------------------------------------------------------------------
+
+    async def run(self) -> None:
+        """Follow the journal, and send what is due, until cancelled."""
+        scheduler = Scheduler(self._sent)
+        try:
+            while True:
+                await self._count()
+                now = time.time()
+                before = dict(scheduler.sent)
+                scheduler.plan(self._plans(), now)
+                due = scheduler.take(now)
+                if scheduler.sent != before:
+                    self._daemon.store.save_state(SCHEDULE_STATE, scheduler.sent)
+                for name, at in due:
+                    await self._send(name, at)
+                await asyncio.sleep(EVERY)
+        finally:
+            self.ledger.close()
+
+    def _plans(self) -> dict[str, Any]:
+        site = self._daemon.site
+        return {name: (When.parse(one.when), zone_of(one.timezone, site)) for name, one in site.reports.items()}
+
+    async def send_now(self, name: str) -> dict[str, Any]:
+        """Send a report of the site now."""
+        if name not in self._daemon.site.reports:
+            known = ", ".join(sorted(self._daemon.site.reports)) or "none"
+            raise ConsoleError(f"There is no report {name!r} in the site.", f"There are: {known}.", kind="unknown")
+        if not self._daemon.config.mail.host:
+            raise ConsoleError("No SMTP server is set.", "Set mail.host in softswitch.toml.")
+        await self._count()
+        await self._send(name, time.time())
+        return {"report": name, "to": list(self._daemon.site.reports[name].to)}
+
+    async def _send(self, name: str, at: float) -> None:
+        one = self._daemon.site.reports.get(name)
+        if one is None:
+            return
+        try:
+            subject, text, files = await asyncio.to_thread(self._compose, one, at)
+        except (SoftswitchError, RangeError) as error:
+            self._daemon.stands(MAIL_ALARM, f"the report {name} could not be made: {error}")
+            return
+        self._daemon.stands(MAIL_ALARM, "")
+        self._daemon.errands.send(Note(secrets.randbits(53) or 1, one.to, subject, text, files=files))
+
+    def _compose(self, one: ScheduledReport, at: float) -> tuple[str, str, tuple[tuple[str, str, str], ...]]:
+        site = self._daemon.site
+        language = one.language or site.language
+        reports = [
+            answer(
+                what, self.ledger, site, at, range=one.range, interval=one.interval, timezone=one.timezone,
+                queues=one.queues or None,
+            )
+            for what in one.reports
+        ]  # fmt: skip
+        files = [
+            (file_name(report, form), FORMATS[form], b64encode(written(report, form, language)).decode())
+            for report in reports
+            for form in one.attachments
+        ]
+        span = reports[0]["range"]
+        subject = f"{one.title or one.name}: {days(span, ' - ')}"
+        return subject, letter(reports, language), tuple(files)
+
+
+def report_handlers(daemon: Daemon) -> dict[str, Callable[..., Any]]:
+    """Handlers of the console."""
+
+    async def report(name: str, **wanted: Any) -> Any:
+        """A report, with its definitions (`reports.asking.answer`)."""
+        return await daemon.reports.report(name, **wanted)
+
+    async def report_send(name: str) -> Any:
+        """Send a report of the site now."""
+        return await daemon.reports.send_now(name)
+
+    return {"report": report, "report_send": report_send}

@@ -1,0 +1,111 @@
+"""From words to a report: what people, programs and the scheduler say of the time, the queues, the agents."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from datetime import UTC, datetime
+from typing import Any, Final
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from softswitch.directory import Directory
+from softswitch.reports.build import REPORTS, Ask, Rows, make
+from softswitch.reports.fold import Limits
+from softswitch.reports.range import INTERVALS, Range, RangeError, between, named
+from softswitch.reports.rows import COHORT
+
+DEFAULT_RANGE: Final = "today"
+
+
+def zone_of(name: str, site: Directory) -> ZoneInfo:
+    """A time zone; of the site where none is named. Raises RangeError."""
+    try:
+        return ZoneInfo(name or site.timezone)
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        raise RangeError(f"{name!r} is no time zone such as Europe/Warsaw") from None
+
+
+def span_of(zone: ZoneInfo, now: float, range_: str = "", since: str = "", until: str = "") -> Range:
+    """Raises RangeError."""
+    today = datetime.fromtimestamp(now, UTC).astimezone(zone).date()
+    if not since and not until:
+        return named(range_ or DEFAULT_RANGE, today, zone)
+    return between(since or until, until or today.isoformat(), zone)
+
+
+def limits_of(site: Directory, queue: str) -> Limits | None:
+    """T and S of a queue of the site."""
+    found = site.queues.get(queue)
+    return None if found is None else Limits(found.service_level_seconds, found.short_abandon)
+
+
+def answer(
+    name: str,
+    rows: Rows,
+    site: Directory,
+    now: float,
+    *,
+    range: str = "",
+    since: str = "",
+    until: str = "",
+    interval: str = "60",
+    view: str = COHORT,
+    timezone: str = "",
+    queues: Collection[str] | None = None,
+    agents: Collection[str] | None = None,
+) -> dict[str, Any]:
+    """A report (`build.REPORTS`). `queues`, `agents`: None = all. Raises RangeError."""
+    if name not in REPORTS:
+        raise RangeError(f"{name!r} is no report: one of {', '.join(REPORTS)}")
+    if interval not in INTERVALS:
+        raise RangeError(f"{interval!r} is no interval: one of {', '.join(INTERVALS)}")
+    ask = Ask(
+        span_of(zone_of(timezone, site), now, range, since, until),
+        interval,
+        view,
+        None if queues is None else frozenset(queues),
+        None if agents is None else frozenset(agents),
+        {queue: found for queue in site.queues if (found := limits_of(site, queue)) is not None},
+        now,
+    )
+    return make(name, rows, ask)
+
+
+def letter(reports: Sequence[dict[str, Any]], language: str) -> str:
+    """What a mail says of the reports that it brings."""
+    words = _WORDS.get(language, _WORDS["en"])
+    lines = []
+    for report in reports:
+        title = report["titles"].get(language) or report["titles"]["en"]
+        span = report["range"]
+        lines += [f"{title}: {span['from'][:16]} - {span['to'][:16]} ({span['timezone']})"]
+        for column in report["columns"]:
+            value = report.get("total", {}).get(column["name"])
+            found = value["value"] if isinstance(value, dict) else value
+            if isinstance(value, (dict, int, float)):
+                name = column["titles"].get(language) or column["titles"]["en"]
+                lines.append(f"  {name}: {shown(found, column['unit'])}   [{column['formula']}]")
+        lines.append("")
+    return "\n".join([*lines, words])
+
+
+_WORDS: Final = {"pl": "Tabele są w załącznikach.", "en": "The tables are attached."}
+
+
+def shown(value: Any, unit: str) -> str:
+    """A value as people read it; a dash for what there is not (never 100 %)."""
+    if value is None or value == "":
+        return "–"
+    if unit == "share":
+        return f"{100 * value:.1f} %"
+    if unit == "seconds":
+        whole = round(value)
+        if value < 60:
+            return f"{value:.1f} s"
+        return (
+            f"{whole // 3600}:{whole % 3600 // 60:02d}:{whole % 60:02d}"
+            if whole >= 3600
+            else f"{whole // 60}:{whole % 60:02d}"
+        )
+    if unit == "number":
+        return f"{value:.2f}"
+    return str(value)

@@ -1,0 +1,159 @@
+"""Files of reports: no formula of a caller's, every number with what it is; the queue_log."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import openpyxl
+import pytest
+
+from softswitch.reports.build import REPORTS, Ask, make
+from softswitch.reports.export import file_name, harmless, tables, to_csv, to_xlsx, written
+from softswitch.reports.fold import Fold, Numbers
+from softswitch.reports.queue_log import QueueLog
+from softswitch.reports.range import between
+from softswitch.store.ledger import Ledger
+from tests.unit.store.conftest import empty_database
+
+__all__ = ["empty_database"]  # a fixture
+
+WARSAW = ZoneInfo("Europe/Warsaw")
+SPAN = between("2026-11-01", "2026-11-01", WARSAW)
+EVIL = '=HYPERLINK("http://evil.example","+1")'
+
+
+@pytest.mark.parametrize("text", ["=1+1", "+48221234567", "-1", "@SUM(A1)", "\t=1", "\r=1", "\n=1"])
+def test_what_a_spreadsheet_would_carry_out_is_text(text: str) -> None:
+    assert harmless(text) == f"'{text}"
+
+
+def test_what_is_no_formula_stays(text: str = "infolinia") -> None:
+    assert harmless(text) == text and harmless("") == ""
+
+
+def report() -> dict[str, Any]:
+    return {
+        "report": "queues",
+        "range": SPAN.as_dict(),
+        "columns": [
+            {"name": "queue", "titles": {"en": "queue", "pl": "kolejka"}, "unit": "text", "formula": ""},
+            {"name": "sl", "titles": {"en": "service level", "pl": "poziom"}, "unit": "share", "formula": "A_T / (A + B - B_S)"},
+            {"name": "bias", "titles": {"en": "bias"}, "unit": "seconds", "formula": "x"},
+        ],
+        "definitions": {"sl": "A_T / (A + B - B_S)"},
+        "rows": [
+            {"queue": EVIL, "sl": {"value": 0.5, "n": 1, "d": 2}, "bias": -3.5},
+            {"queue": "b", "sl": {"value": None, "n": 0, "d": 0}, "bias": None},
+        ],
+        "callers": [{"number": "+48221234567", "again": 3}],
+    }  # fmt: skip
+
+
+def test_csv() -> None:
+    text = to_csv(report(), "pl").decode("utf-8-sig")
+    rows = list(csv.reader(io.StringIO(text)))
+    assert rows == [
+        ["kolejka", "poziom", "poziom: n", "poziom: d", "bias"],
+        [f"'{EVIL}", "0.5", "1", "2", "-3.5"],
+        ["b", "", "0", "0", ""],
+        [],
+        ["callers"],
+        ["number", "again"],
+        ["'+48221234567", "3"],
+    ]
+
+
+def test_xlsx() -> None:
+    book = openpyxl.load_workbook(io.BytesIO(to_xlsx(report())))
+    assert book.sheetnames == ["queues", "callers", "Definitions"]
+    sheet = book["queues"]
+    assert (sheet["A2"].value, sheet["A2"].data_type) == (EVIL, "s"), "a text, not a formula"
+    assert sheet["B2"].value == 0.5 and sheet["B3"].value is None and sheet["E2"].value == -3.5
+    assert book["callers"]["A2"].value == "+48221234567"
+    said = {row[0]: row[1] for row in book["Definitions"].iter_rows(values_only=True)}
+    assert said["sl"] == "A_T / (A + B - B_S)" and said["time zone"] == "Europe/Warsaw"
+
+
+def test_json_and_names() -> None:
+    assert json.loads(written(report(), "json")) == report()
+    assert file_name(report(), "csv") == "queues-2026-11-01.csv"
+
+
+@pytest.mark.parametrize("name", list(REPORTS))
+def test_every_report_has_its_definitions_and_can_be_written(name: str, tmp_path: Any, empty_database: Any) -> None:
+    (tmp_path / "s.sqlite").write_bytes(empty_database.read_bytes())
+    ledger = Ledger(tmp_path / "s.sqlite")
+    ledger.catch_up()
+    found = make(name, ledger, Ask(SPAN))
+    for column in found["columns"]:
+        assert set(column["titles"]) == {"en", "pl"} and all(column["titles"].values())
+        if column["unit"] in ("count", "share", "number") and column["name"] != "hour":
+            assert column["formula"], f"{name}: {column['name']} says not what it is"
+    for form in ("csv", "xlsx", "json"):
+        assert written(found, form)
+    assert tables(found)
+
+
+def test_the_queue_log() -> None:
+    log, lines = QueueLog(), []
+    call = {"queue": "sales", "caller": "c1"}
+    presence = {"agent": "anna", "actor": "x", "device": "101", "queue": "", "reason": ""}
+    leg = {"call": "c1", "talk_seconds": 42.4, "ring_seconds": 1.0, "status": 200, "cause": "normal"}
+    for at, name, event in [
+        (100.9, "agent.presence", {**presence, "presence": "ready", "previous": "offline"}),
+        (101.0, "queue.entered", {**call, "visit": 1, "number": "+48|22\n1", "position": 2, "kind": ""}),
+        (103.0, "queue.offer_result", {**call, "agent": "jan", "result": "no_answer", "ring_seconds": 1.5}),
+        (104.0, "queue.offer_result", {**call, "agent": "anna", "result": "answered", "ring_seconds": 1.0}),
+        (105.0, "queue.connected", {**call, "agent": "anna", "offer": 2, "waited": 4.0}),
+        (105.0, "queue.left", {**call, "outcome": "answered", "waited": 4.0, "position_at_entry": 2, "kind": ""}),
+        (147.4, "leg.ended", {**leg, "role": "agent", "party": "anna", "by": "remote"}),
+        (147.4, "leg.ended", {**leg, "role": "caller", "party": "x", "by": "local"}),
+        (150.0, "queue.entered", {"queue": "sales", "caller": "c2", "visit": 2, "number": "", "position": 1, "kind": ""}),
+        (
+            155.0, "queue.left",
+            {"queue": "sales", "caller": "c2", "outcome": "abandoned", "waited": 5.0, "position_at_entry": 1, "kind": ""},
+        ),
+        (160.0, "agent.presence", {**presence, "presence": "not_ready", "previous": "ready", "reason": "lunch"}),
+        (170.0, "agent.presence", {**presence, "presence": "ready", "previous": "not_ready"}),
+        (200.9, "agent.presence", {**presence, "presence": "offline", "previous": "ready"}),
+    ]:  # fmt: skip
+        assert name in log.names
+        lines += log.see(at, name, event)
+    assert lines == [
+        "100|NONE|NONE|anna|AGENTLOGIN|101",
+        "101|c1|sales|NONE|ENTERQUEUE||+48/22 1|2",
+        "103|c1|sales|jan|RINGNOANSWER|1500",
+        "105|c1|sales|anna|CONNECT|4|c1|0",
+        "147|c1|sales|anna|COMPLETEAGENT|4|42|2",
+        "150|c2|sales|NONE|ENTERQUEUE|||1",
+        "155|c2|sales|NONE|ABANDON|1|1|5",
+        "160|NONE|NONE|anna|PAUSEALL|lunch",
+        "170|NONE|NONE|anna|UNPAUSEALL|",
+        "200|NONE|NONE|anna|AGENTLOGOFF|101|100",
+    ]
+
+
+def test_transfers_and_what_they_cost() -> None:
+    fold = Fold(Numbers())
+    started = {"kind": "attended", "by": "101", "target": "102", "note": "", "customer": ""}
+    device = {"presence": "ready", "reason": "", "device": "101", "queue": ""}
+    for at, name, event in [
+        (1_000.0, "agent.presence", {"agent": "anna", **device}),
+        (1_000.0, "call.created", {"call": "c1"}),
+        (1_001.0, "transfer.started", {"call": "c1", **started}),
+        (1_031.0, "call.transferred", {"call": "c1", **started, "leg": "", "other": "c9", "transfers": 1}),
+        (1_040.0, "transfer.started", {"call": "c1", **started, "kind": "blind"}),
+        (1_060.0, "transfer.failed", {"call": "c1", "by": "101", "target": "102", "cause": "busy", "status": 486}),
+        (1_061.0, "call.recalled", {"call": "c1", "by": "101", "target": "102", "cause": "busy", "attempt": 1}),
+    ]:
+        fold.see(int(at), at, name, event)
+    rows = list(fold.take().transfers.values())
+    # call, queue, kind, transferor, target, result, cost in ms, chain, recalls
+    assert rows == [
+        ("c1", "", "attended", "anna", "102", "done", 30_000, 1, 0),
+        ("c1", "", "blind", "anna", "102", "busy", 0, 0, 1),
+    ]
