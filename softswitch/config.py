@@ -17,6 +17,8 @@ from softswitch.address import (
     is_loopback,
     join,
 )
+from softswitch.config_lookup import LookupSettings
+from softswitch.config_lookup import check as check_lookup
 from softswitch.config_network import Dns, Nat
 from softswitch.config_sections import (
     Http,
@@ -72,6 +74,7 @@ class Config:
     mail: MailSettings = field(default_factory=MailSettings)
     web: WebSettings = field(default_factory=WebSettings)
     sms: SmsSettings = field(default_factory=SmsSettings)
+    lookup: LookupSettings = field(default_factory=LookupSettings)
     records: Records = field(default_factory=Records)
     shutdown: Shutdown = field(default_factory=Shutdown)
 
@@ -79,8 +82,8 @@ class Config:
 SECTIONS: Final[Mapping[str, type]] = {
     "sip": Sip, "tls": Tls, "registrar": Registrar, "dns": Dns, "nat": Nat, "media": Media, "paths": Paths,
     "limits": Limits, "security": Security, "http": Http, "log": Log, "trace": Trace, "recording": Recording,
-    "voicemail": VoicemailSettings, "mail": MailSettings, "web": WebSettings, "sms": SmsSettings, "records": Records,
-    "shutdown": Shutdown,
+    "voicemail": VoicemailSettings, "mail": MailSettings, "web": WebSettings, "sms": SmsSettings, "lookup": LookupSettings,
+    "records": Records, "shutdown": Shutdown,
 }  # fmt: skip
 
 
@@ -181,6 +184,7 @@ def _check(config: Config, problems: Problems) -> None:
     """What single values cannot show."""
     check_mail(config.mail, problems)
     check_services(config.sms, problems)
+    check_lookup(config.lookup, problems)
     registrar = config.registrar
     if not registrar.minimum <= registrar.default <= registrar.maximum:
         problems.add(

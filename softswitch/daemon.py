@@ -161,6 +161,8 @@ class Daemon:
         self.spawn(self.voicemail.take_up(snapshot.voicemail))
         self.errands.start()
         stack.push_async_callback(self.errands.close)
+        self.wrapping.start()
+        stack.push_async_callback(self.wrapping.close)
         stack.push_async_callback(self.couriers.close)
         self.couriers.configure()
         self.spawn(self.facilities.take_up())

@@ -107,6 +107,7 @@ class Facilities:
         self._looked = now
         self.desk.set_clock(time.time() - time.monotonic())
         self.desk.callers.tidy(now)
+        self._daemon.wrapping.lookup.tidy(self.desk.cards)
 
     # --- opening hours -----------------------------------------------------------------------------------------------
 
@@ -315,6 +316,7 @@ class Facilities:
             raise ConsoleError("; ".join(problems.found[:5]), "Nothing was changed.")
         await self._daemon.store.customers.put(cards)
         for index, one in enumerate(cards):
+            self._daemon.wrapping.lookup.disown(one.id)
             self.desk.cards.put(one)
             if index % SLICE == SLICE - 1:
                 await asyncio.sleep(0)

@@ -126,6 +126,11 @@ class WebClient:
         self._breakers: dict[str, Breaker] = {}
         self._pool: Pool | None = None
 
+    async def warm_up(self) -> None:
+        """Make ready what the first request would have to wait for."""
+        if self._pool is None:
+            await self._open()
+
     async def close(self) -> None:
         if self._pool is not None:
             await self._pool.close()

@@ -5,12 +5,25 @@ from __future__ import annotations
 import asyncio
 import time
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
 from softswitch import logs
+from softswitch.call.door import recognise
 from softswitch.call.facts import Card
+from softswitch.config_services import WebSettings
 from softswitch.directory.wrapping import Disposition
-from softswitch.events import CallerConnected, DispositionChosen, Event, OfferMade, ScreenPop
+from softswitch.events import (
+    CallerConnected,
+    CallStarted,
+    DispositionChosen,
+    Event,
+    HttpAnswered,
+    OfferMade,
+    ScreenPop,
+)
+from softswitch.lookup import Lookup
 from softswitch.screenpop import address
+from softswitch.webclient import Reply, WebClient
 
 if TYPE_CHECKING:
     from softswitch.daemon import Daemon
@@ -23,11 +36,30 @@ class Wrapping:
 
     def __init__(self, daemon: Daemon) -> None:
         self._daemon = daemon
+        settings, web = daemon.config.lookup, daemon.config.web
+        # Whom to ask is the operator's own choice, in the file of the host: it may be anywhere.
+        host = (urlsplit(settings.url).hostname or "").lower()
+        self._web = WebClient(
+            WebSettings(
+                hosts=(host,), private=(host,), timeout=settings.timeout, failures=settings.failures, pause=settings.pause,
+                ca=web.ca,
+            )
+        )  # fmt: skip
+        self.lookup = Lookup(settings, self._ask)
+
+    def start(self) -> None:
+        if self.lookup.settings.url:
+            self._daemon.spawn(self._web.warm_up())
+
+    async def close(self) -> None:
+        await self._web.close()
 
     def see(self, event: Event) -> None:
         """Something happened: perhaps an agent is rung, or said what a call was about."""
         kind = type(event)
-        if kind is OfferMade:
+        if kind is CallStarted:
+            self._look_up(event)  # type: ignore[arg-type]
+        elif kind is OfferMade:
             self._pop(event, "offer")  # type: ignore[arg-type]
         elif kind is CallerConnected:
             self._pop(event, "answer")  # type: ignore[arg-type]
@@ -65,6 +97,43 @@ class Wrapping:
         cards = self._daemon.facilities.desk.cards
         found = known.context.get("customer", "")
         return cards.card(found) if found else cards.by_number(known.caller_number)
+
+    # --- another program that knows callers ----------------------------------------------------------------------------
+
+    def _look_up(self, event: CallStarted) -> None:
+        """A call from outside has come: whose it is may be known elsewhere."""
+        if event.trunk and self.lookup.settings.url:
+            # Not now: our own cards are just being looked at.
+            asyncio.get_running_loop().call_soon(lambda: self._perhaps(event.call))
+
+    def _perhaps(self, call: str) -> None:
+        daemon = self._daemon
+        known = daemon.switch.calls.board.calls.get(call)
+        if known is None:
+            return
+        number = daemon.facilities.desk.callers.spelt(known.caller_number)
+        if not known.context.get("customer") and self.lookup.wanted(number):
+            daemon.spawn(self._find(call, number))
+
+    async def _find(self, call: str, number: str) -> None:
+        daemon = self._daemon
+        cards = daemon.facilities.desk.cards
+        customer = await self.lookup.find(number, cards, daemon.directory.agents)
+        known, card = daemon.switch.calls.board.calls.get(call), cards.card(customer) if customer else None
+        if known is None or known.ended is not None or card is None or known.context.get("customer"):
+            return
+        daemon.input("lookup", lambda now: recognise(known, card, "lookup"))
+        for agent in daemon.switch.queues.roster.agents.values():
+            if agent.offer is not None and agent.offer.caller.id == call:
+                self.pop(call, agent.offer.queue.name, agent.name, "found")
+
+    async def _ask(self, url: str, headers: tuple[tuple[str, str], ...]) -> Reply:
+        begun = time.monotonic()
+        reply = await self._web.fetch("GET", url, headers, within=self.lookup.settings.timeout)
+        seconds = round(time.monotonic() - begun, 3)
+        host = urlsplit(url).hostname or ""
+        self._daemon.publisher.publish(HttpAnswered("", host, reply.status, seconds, reply.detail))
+        return reply
 
     # --- dispositions ------------------------------------------------------------------------------------------------
 

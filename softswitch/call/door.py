@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
+from softswitch.call.facts import Card
 from softswitch.call.flow import Flow, Mark, Play
 from softswitch.call.menu import farewell, flow_for
 from softswitch.call.routing import Destination, Refusal, parse
@@ -63,15 +64,20 @@ def identify(call: Call, number: str) -> None:
     """Find the card of whoever calls."""
     board = call.board
     card = board.desk.cards.by_number(number) if number else None
-    if card is None:
-        return
+    if card is not None:
+        recognise(call, card, "number")
+
+
+def recognise(call: Call, card: Card, by: str) -> None:
+    """It is known whose call it is. `by`: "number", or "lookup" where another program has said it while the call went on."""
+    board = call.board
     customer, language = str(card["id"]), str(card.get("language") or "")
     call.context["customer"] = customer
     if language:
         call.language = language
     if board.directory.show_customers and not call.account.user and (name := card.get("name")):
         call.caller_name = str(name)
-    board.publish(CustomerIdentified(call.id, customer, "number"))
+    board.publish(CustomerIdentified(call.id, customer, by))
 
 
 def enter(call: Call, destination: Destination, now: float) -> None:

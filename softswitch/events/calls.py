@@ -180,7 +180,8 @@ class SurveyAnswered(Event):
 
 @dataclass(slots=True)
 class CustomerIdentified(Event):
-    """It is known whose call it is. `by`: "number" (that they call from) | "typed"; `field`: what was typed."""
+    """It is known whose call it is. `by`: "number" (that they call from) | "typed" | "lookup" (another program
+    knows the number); `field`: what was typed."""
 
     name: ClassVar[str] = "customer.identified"
     call: str

@@ -3,8 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import json
+import socket
+import threading
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
+
+import pytest
 
 from .running import Phone, Running, value
 from .test_api import client, events
@@ -150,3 +157,77 @@ def test_the_book_of_customers(own_switch: Running) -> None:
     assert ask(switch, "customers", "note", "K-18", "hello")["author"] == "cli"
     assert [one["text"] for one in ask(switch, "customers", "history", "K-18")["notes"]] == ["hello"]
     assert [one["customer"] for one in ask(switch, "customers", "find", "acme", "--tag", "2026")] == ["K-18"]
+
+
+class Crm(BaseHTTPRequestHandler):
+    """Another program that knows who calls."""
+
+    asked: ClassVar[list[str]] = []
+
+    def do_GET(self) -> None:
+        self.asked.append(self.path)
+        said = json.dumps({"data": [{"id": 17, "name": "Jan Lacki", "link": "https://crm.example.com/17"}]}).encode()
+        self.send_response(200)
+        self.send_header("Content-Length", str(len(said)))
+        self.end_headers()
+        self.wfile.write(said)
+
+    def log_message(self, *_: Any) -> None:
+        pass
+
+
+@pytest.fixture
+def crm() -> Iterator[int]:
+    Crm.asked.clear()
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Crm)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    yield server.server_address[1]
+    server.shutdown()
+    server.server_close()
+
+
+def test_another_program_says_who_calls(tmp_path: Path, crm: int) -> None:
+    settings = {
+        "URL": f"http://127.0.0.1:{crm}/?n=$number",
+        "CUSTOMER": "data.0.id",
+        "NAME": "data.0.name",
+        "TIMEOUT": "10",
+    }
+    switch = Running(tmp_path, {f"SOFTSWITCH_LOOKUP_{name}": one for name, one in settings.items()})
+    try:
+        switch.start()
+        site = tmp_path / "site.toml"
+        text = ask(switch, "export")["site"]
+        queue = next(line for line in text.splitlines() if line.startswith("[queue."))[7:-1]
+        site.write_text(
+            f'{text}\n[trunk.t]\nservers = ["127.0.0.2"]\ndids = {{ "+48221234567" = "queue:{queue}" }}\n'
+            '[route.r]\nprefixes = ["+"]\ntrunks = ["t"]\n'
+        )
+        ask(switch, "apply", str(site))
+        token = ask(switch, "token", "add", "board", "--role", "administrator")["shown"]
+        account = switch.facts["agents"][0]["user"]
+        agent = next(one["agent"] for one in ask(switch, "agent", "list") if one["device"] == account)
+        switch.facts["accounts"].insert(0, switch.facts["agents"][0])
+        desk, caller = Phone(switch, 0), Phone(switch, 1)
+        caller.close()
+        caller.user = "+48601000111"
+        caller.socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        caller.socket.bind(("127.0.0.2", 0))
+        caller.socket.connect(("127.0.0.1", switch.port))
+        assert desk.register() == 200
+        caller.send("INVITE", "+48221234567", **caller.offer())
+        (known,) = asyncio.run(events(switch, token, 1, 0, "customer.identified"))
+        assert (known["customer"], known["by"]) == ("17", "lookup") and Crm.asked == ["/?n=%2B48601000111"]
+        ask(switch, "agent", "login", agent)
+        assert "Jan Lacki" in value(answer(desk), "From"), "the phone shows what the other program has said"
+        found = asyncio.run(events(switch, token, 2, 0, "screen.pop"))
+        assert [(one["at"], one["customer"], one["caller_name"]) for one in found] == [
+            ("offer", "17", "Jan Lacki"), ("answer", "17", "Jan Lacki"),
+        ]  # fmt: skip
+        with client(switch, token) as board:
+            card = board.get(f"/api/calls/{found[0]['call']}/card").json()
+            assert (card["customer"]["customer"], card["customer"]["numbers"]) == ("17", ["+48601000111"])
+            assert board.get("/api/customers").json() == [], "what others know is theirs to keep"
+        ask(switch, "calls", "hangup", "--all")
+    finally:
+        switch.close()
