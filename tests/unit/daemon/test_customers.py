@@ -13,7 +13,7 @@ from typing import Any, ClassVar
 
 import pytest
 
-from .running import Phone, Running, value
+from .running import PATIENCE, Phone, Running, value
 from .test_api import client, events
 from .test_facilities import ask
 
@@ -196,29 +196,28 @@ def test_another_program_says_who_calls(tmp_path: Path, crm: int) -> None:
     switch = Running(tmp_path, {f"SOFTSWITCH_LOOKUP_{name}": one for name, one in settings.items()})
     try:
         switch.start()
+        line = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        line.bind(("127.0.0.2", 0))
+        line.connect(("127.0.0.1", switch.port))
+        line.settimeout(PATIENCE)
         site = tmp_path / "site.toml"
         text = ask(switch, "export")["site"]
-        queue = next(line for line in text.splitlines() if line.startswith("[queue."))[7:-1]
+        queue = next(one for one in text.splitlines() if one.startswith("[queue."))[7:-1]
         site.write_text(
-            f'{text}\n[trunk.t]\nservers = ["127.0.0.2"]\ndids = {{ "+48221234567" = "queue:{queue}" }}\n'
+            f'{text}\n[trunk.t]\nservers = ["127.0.0.2:{line.getsockname()[1]}"]\ndids = {{ "+48221234567" = "queue:{queue}" }}\n'
             '[route.r]\nprefixes = ["+"]\ntrunks = ["t"]\n'
         )
         ask(switch, "apply", str(site))
         token = ask(switch, "token", "add", "board", "--role", "administrator")["shown"]
-        account = switch.facts["agents"][0]["user"]
-        agent = next(one["agent"] for one in ask(switch, "agent", "list") if one["device"] == account)
         switch.facts["accounts"].insert(0, switch.facts["agents"][0])
         desk, caller = Phone(switch, 0), Phone(switch, 1)
         caller.close()
         caller.user = "+48601000111"
-        caller.socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-        caller.socket.bind(("127.0.0.2", 0))
-        caller.socket.connect(("127.0.0.1", switch.port))
-        assert desk.register() == 200
+        caller.socket = line
         caller.send("INVITE", "+48221234567", **caller.offer())
         (known,) = asyncio.run(events(switch, token, 1, 0, "customer.identified"))
         assert (known["customer"], known["by"]) == ("17", "lookup") and Crm.asked == ["/?n=%2B48601000111"]
-        ask(switch, "agent", "login", agent)
+        assert desk.register() == 200  # whose agent is ready by that
         assert "Jan Lacki" in value(answer(desk), "From"), "the phone shows what the other program has said"
         found = asyncio.run(events(switch, token, 2, 0, "screen.pop"))
         assert [(one["at"], one["customer"], one["caller_name"]) for one in found] == [
