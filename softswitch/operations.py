@@ -21,6 +21,7 @@ from softswitch.capture import pcap as to_pcap
 from softswitch.console import ConsoleError
 from softswitch.control_operations import ControlOperations
 from softswitch.customer_operations import CustomerOperations
+from softswitch.desk_operations import DeskOperations
 from softswitch.disposition_operations import DispositionOperations
 from softswitch.effects import AgentCommand
 from softswitch.errors import SoftswitchError
@@ -130,6 +131,7 @@ class Operations:
             **menu_operations(self._daemon),
             **QueueOperations(self._daemon).handlers(),
             **CallbackOperations(self._daemon).handlers(),
+            **DeskOperations(self._daemon).handlers(),
             **DispositionOperations(self._daemon).handlers(),
             **HookOperations(self._daemon).handlers(),
             **ProvisioningOperations(self._daemon).handlers(),

@@ -19,6 +19,7 @@ import softswitch
 from softswitch.api import (
     controlling,
     customers,
+    desk,
     hooking,
     library,
     live,
@@ -115,6 +116,7 @@ def build(source: Source, feed: Feed, *, key: bytes, token: str = "", hosts: fro
         controlling.routes(source),
         live.routes(source, guard, feed),
         pages.routes(source),
+        desk.routes(source),
     ]
     for router in app.state.routers:
         app.include_router(router)

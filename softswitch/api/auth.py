@@ -37,6 +37,7 @@ class Principal:
     queues: tuple[str, ...] = ()
     csrf: str = ""
     language: str = ""
+    until: float = 0.0  # Unix time at which the session ends; 0 = it is none
 
     @property
     def sees_all(self) -> bool:
@@ -124,8 +125,8 @@ class Gate:
         return self.principal(user, cookie)
 
     def principal(self, user: User, cookie: str) -> Principal:
-        csrf = self._mac("csrf", cookie)
-        return Principal(user.name, user.role, user.agent, user.account, user.queues, csrf, user.language)
+        csrf, until = self._mac("csrf", cookie), float(cookie.partition(":")[2].partition(".")[0])
+        return Principal(user.name, user.role, user.agent, user.account, user.queues, csrf, user.language, until)
 
     def _sealed(self, user: User, body: str) -> str:
         plain = f"{_to_cookie(user.name)}:{body}"

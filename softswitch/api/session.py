@@ -62,11 +62,12 @@ def routes(source: Source, gate: Gate, throttle: Throttle) -> APIRouter:
 
     @router.delete("/api/session", status_code=204)
     async def log_out(request: Request, response: Response) -> None:
-        """Forget the session in this browser."""
+        """Forget the session in this browser, and what its phone proved itself with."""
         principal: Principal | None = request.state.principal
         if principal is not None and principal.csrf:
             address = request.client.host if request.client else ""
             await source.order("session", what="closed", user=principal.name, source=address)
+            await source.order("phone_passes_end", session=principal.csrf)
         response.delete_cookie(COOKIE, path="/")
 
     return router

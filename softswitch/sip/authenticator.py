@@ -20,6 +20,7 @@ from softswitch.sip.digest import Credentials, parse_authorization, seal, verify
 from softswitch.sip.grammar import quote
 from softswitch.sip.guesses import Guesses
 from softswitch.sip.message import Message
+from softswitch.sip.passes import Pass, Passes
 from softswitch.sip.uri import addr_uri, unescape, uri_host_port, uri_user
 
 MAX_CREDENTIALS: Final = 4  # Authorization headers looked at: one per algorithm or realm
@@ -86,6 +87,7 @@ class Authenticator:
         self._header = "proxy-authorization" if proxy else "authorization"
         self._algorithms = algorithms
         self.guesses = guesses or Guesses()
+        self.passes = Passes()
         self._md5_only = tuple(prefix.lower() for prefix in md5_only_agents)
         name = "Proxy-Authenticate" if proxy else "WWW-Authenticate"
         self._start = f"{name}: Digest realm={quote(realm)}, nonce="
@@ -109,8 +111,9 @@ class Authenticator:
         user = _user(credentials.username)
         if not self.guesses.admits(message.flow, user, now):
             return Refused(failed=True)
-        account = accounts.get(user)
-        if not self._proves(credentials, account, message) or account is None:
+        granted = self.passes.get(user, now)
+        account = accounts.get(granted.account if granted else user)
+        if not self._proves(credentials, granted or account, message) or account is None:
             self.guesses.wrong(message.flow, user, now)
             return self.challenge(message, now, failed=True)
         if not self._is_fresh(credentials, message, now):
@@ -147,7 +150,7 @@ class Authenticator:
                 return found
         return None
 
-    def _proves(self, credentials: Credentials, account: Account | None, message: Message) -> bool:
+    def _proves(self, credentials: Credentials, account: Account | Pass | None, message: Message) -> bool:
         algorithm = credentials.algorithm.upper()
         secret = ""
         if account is not None:

@@ -17,6 +17,7 @@ from softswitch.sip.bans import Ban, BanLimits, Bans, Place, is_scanner
 from softswitch.sip.gate import Gate
 from softswitch.sip.guesses import Guesses
 from softswitch.sip.overload import Overload
+from softswitch.sip.passes import Pass
 from softswitch.sip.rates import LONGEST, SHORTEST, Rates
 from softswitch.sip.spared import Spared, trunk_networks
 from softswitch.sip.strangers import Strangers
@@ -65,6 +66,7 @@ class Guard:
             algorithms=defences.digest_algorithms,
             guesses=guesses,
         )
+        self.passes = self.authenticator.passes
         self.bans = Bans(guesses.proven, defences.bans, lives_at=guesses.lives_at, spared=self.spared)
         self.strangers = Strangers(defences.stranger_rate, guesses.proven, self.spared)
         self.rates = Rates(defences.account_rate)
@@ -95,6 +97,7 @@ class Guard:
         for gone in self._directory.accounts.keys() - directory.accounts.keys():
             self._guesses.forget_account(gone)
         self._directory = directory
+        self.passes.keep(self._is_permitted)
         self.spare(())
         numbers = directory.emergency_numbers
         # With and without what is dialled for an outside line: nobody thinks of it then.
@@ -161,6 +164,24 @@ class Guard:
         self._tell(ban, now)
         self._endpoint.ignore(item.transaction, now)
         return True
+
+    # --- passes of browser phones ---
+
+    def grant(self, granted: Pass, now: float) -> bool:
+        """Let a browser be an account's phone; False where the site does not permit it (any more)."""
+        if not self._is_permitted(granted):
+            return False
+        self.passes.grant(granted, now)
+        return True
+
+    def end_passes(self, session: str, now: float) -> int:
+        """Somebody has logged out of the pages."""
+        return self.passes.end(session)
+
+    def _is_permitted(self, one: Pass) -> bool:
+        name, digest = one.owner
+        user = self._directory.users.get(name)
+        return one.account in self._directory.accounts and user is not None and user.digest == digest
 
     # --- bans ---
 

@@ -191,7 +191,9 @@ class Surfer:
         return path
 
     def shots(self, name: str) -> None:
-        """Light and dark, wide and narrow."""
+        """Light and dark, wide and narrow, once everything is there."""
+        self.until("!document.querySelector('.skeleton')")
+        self.evaluate("document.scrollingElement.scrollTo(0, 0)")
         for size, (width, height) in (("1440", WIDE), ("390", NARROW)):
             self.resize(width, height)
             for theme in ("light", "dark"):
@@ -215,4 +217,5 @@ class Surfer:
 
     def faint(self) -> list[str]:
         """Texts whose contrast is below WCAG AA (4.5, large ones 3): what is drawn in one colour on one colour."""
+        self.settle()
         return list(self.evaluate("surfer.faint()"))

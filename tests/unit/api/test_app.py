@@ -18,7 +18,8 @@ from softswitch.directory import Directory
 from tests.unit.api.test_feed import Journal
 
 ANSWERS: dict[str, Any] = {
-    "callbacks": [{"queue": "sales"}, {"queue": "support"}], "trunks": [], "hours": [], "recordings": [],
+    "callbacks": [{"queue": "sales", "callback": "b1"}, {"queue": "support", "callback": "b2"}],
+    "trunks": [], "hours": [], "recordings": [],
     "disposition_report": [], "edit": {"text": 'domain = "pbx.example.com"', "versions": []}, "hang_up": 1,
     "receivers": [], "receiver_dead": [],
     "provisioning_fetch": "<config/>", "prompts": [], "prompt": {"file": __file__}, "bans": [],

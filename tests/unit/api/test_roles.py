@@ -46,6 +46,9 @@ RIGHTS: dict[tuple[str, str], tuple[tuple[str, ...], Any]] = {
     ("get", "/api/agents"): (EVERYBODY, None),
     ("get", "/api/agents/{agent}"): (EVERYBODY, None),
     ("get", "/api/callbacks"): (EVERYBODY, None),
+    ("post", "/api/callbacks/{callback}/orders"): (WORKERS, {"order": "done"}),
+    ("get", "/api/desk"): (EVERYBODY, None),
+    ("get", "/api/colleagues"): (EVERYBODY, None),
     ("get", "/api/hours"): (EVERYBODY, None),
     ("get", "/api/recordings"): (EVERYBODY, None),
     ("get", "/api/recordings/tags"): (EVERYBODY, None),
@@ -133,7 +136,9 @@ SHARED = (
     "get",
     "/shared/recordings/{recording}",
 )  # for whoever has the link; tried in tests/unit/daemon/test_library.py
+PHONE = ("post", "/api/session/phone")  # for people only, not for programs; tried in test_desk
 PLACES = {
+    "callback": "b1",
     "call": "c1",
     "queue": "sales",
     "agent": "anna",
@@ -181,7 +186,7 @@ def authorized(role: str) -> dict[str, str]:
 
 def test_every_endpoint_is_in_the_table(shared_app: tuple[Switchboard, FastAPI]) -> None:
     documented = {(method, path) for path, item in shared_app[1].openapi()["paths"].items() for method in item}
-    assert documented == {*RIGHTS, LOGIN, SHARED}
+    assert documented == {*RIGHTS, LOGIN, SHARED, PHONE}
 
 
 @pytest.mark.parametrize("role", ROLES)
@@ -318,6 +323,7 @@ def test_a_session(client: TestClient, board: Switchboard) -> None:
         ("session", "opened"),
         ("agent", None),
         ("session", "closed"),
+        ("phone_passes_end", None),
     ]
 
 

@@ -52,3 +52,12 @@ export function match(role, address) {
   }
   return null;
 }
+
+const slots = new Map();
+
+/** A part of somebody else's page: `area` of customers fills 'panel.customer' with a component that gets { call }. */
+export function fill(slot, component) {
+  slots.set(slot, [...(slots.get(slot) || []), component]);
+}
+
+export const filled = (slot) => slots.get(slot) || [];

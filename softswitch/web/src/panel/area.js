@@ -1,11 +1,15 @@
 // The agent's panel: their state, their calls, their queues.
 import { area } from '../core/registry.js';
+import { StatusCorner } from './corner.js';
 import en from './en.json';
 import pl from './pl.json';
 import './panel.css';
 
+const WORKS = ['agent', 'supervisor'];
+
 area({
   name: 'panel',
   texts: { pl, en },
-  routes: [{ path: '/panel', roles: ['agent'], only: true, load: () => import('./page.js'), nav: { text: 'panel.nav', icon: 'headset', order: 10 } }],
+  routes: [{ path: '/panel', roles: WORKS, load: () => import('./page.js'), nav: { text: 'panel.nav', icon: 'headset', order: 10 } }],
+  corners: [{ roles: WORKS, component: StatusCorner }],
 });

@@ -14,7 +14,7 @@ export function stateOf(agent) {
 }
 
 export const presenceText = (agent) =>
-  agent.presence === 'not_ready' && agent.reason ? agent.reason : tOr(`ui.presence.${agent.presence}`, agent.presence);
+  agent.presence === 'not_ready' && agent.reason ? tOr(`ui.reason.${agent.reason}`, agent.reason) : tOr(`ui.presence.${agent.presence}`, agent.presence);
 
 /** One word for what somebody is doing. */
 export function activityText(agent) {

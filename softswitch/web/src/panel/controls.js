@@ -1,0 +1,60 @@
+// The buttons of a conversation. Hold, mute and keys are this browser's phone's; a desk phone has its own.
+import { html, useEffect, useRef, useState } from '../core/html.js';
+import { api, path } from '../core/api.js';
+import { t } from '../core/i18n.js';
+import { refresh } from '../core/live.js';
+import * as phone from '../phone/phone.js';
+import { Button, attempt } from '../ui/index.js';
+import { Transfer } from './transfer.js';
+
+const order = (call, where, body) => attempt(async () => {
+  await api.post(path(`/api/calls/{call}/${where}`, { call }), body);
+  refresh('calls');
+});
+
+export function Controls({ call, who, calls }) {
+  const [pad, setPad] = useState(false);
+  const [leads, setLeads] = useState(false);
+  const [consulting, setConsulting] = useState('');
+  const here = call.phone;
+  const talks = call.state === 'talking' || here?.state === 'talking';
+  const steer = (verb) => async () => {
+    if (await order(call.id, 'transfer/orders', { order: verb })) setConsulting(verb === 'swap' ? consulting : '');
+  };
+  useEffect(() => {
+    const open = () => talks && call.id && setLeads(true);
+    addEventListener('panel:transfer', open);
+    return () => removeEventListener('panel:transfer', open);
+  }, [talks, call.id]);
+  const end = () => (here ? phone.hangUp(here.id) : attempt(async () => { await api.delete(path('/api/calls/{call}', { call: call.id })); refresh('calls'); }));
+  return html`<div class="panel-controls">
+      ${here && talks && html`
+        <${Button} icon=${here.muted ? 'mic-off' : 'mic'} aria-pressed=${here.muted} onClick=${() => phone.mute(here.id, !here.muted)}>${t(here.muted ? 'panel.unmute' : 'panel.mute')}<//>
+        <${Button} icon=${here.held ? 'play' : 'pause'} aria-pressed=${here.held} onClick=${() => phone.hold(here.id, !here.held)}>${t(here.held ? 'panel.resume' : 'panel.hold')}<//>
+        <${Button} icon="keypad" aria-pressed=${pad} aria-expanded=${pad} onClick=${() => setPad(!pad)}>${t('panel.keypad')}<//>`}
+      ${call.id && talks && !consulting && html`<${Button} icon="transfer" onClick=${() => setLeads(true)}>${t('panel.transfer')}<//>`}
+      ${call.id && call.recording && html`<${Button} icon=${call.recording.paused ? 'record' : 'pause'} onClick=${() => order(call.id, 'recording', { order: call.recording.paused ? 'resume' : 'pause' })}>${t(call.recording.paused ? 'panel.record.resume' : 'panel.record.pause')}<//>`}
+      <${Button} kind="danger" icon="phone-off" onClick=${end}>${t('panel.hang_up')}<//>
+    </div>
+    ${consulting && html`<div class="panel-consult state-info"><strong class="grow">${t('panel.consult', { name: consulting })}</strong>
+      <${Button} small kind="primary" icon="check" onClick=${steer('complete')}>${t('panel.consult.complete')}<//>
+      <${Button} small icon="swap" onClick=${steer('swap')}>${t('panel.consult.swap')}<//>
+      <${Button} small icon="merge" onClick=${steer('merge')}>${t('panel.consult.merge')}<//>
+      <${Button} small icon="close" onClick=${steer('abort')}>${t('panel.consult.abort')}<//></div>`}
+    ${pad && here && html`<${Keypad} id=${here.id} />`}
+    ${leads && html`<${Transfer} call=${call} who=${who} onClose=${() => setLeads(false)} onConsult=${setConsulting} />`}`;
+}
+
+const KEYS = ['1', '2', '3', '4', '5', '6', '7', '8', '9', '*', '0', '#'];
+
+function Keypad({ id }) {
+  const [typed, setTyped] = useState('');
+  const box = useRef();
+  const press = (key) => {
+    phone.dtmf(id, key);
+    setTyped((before) => (before + key).slice(-20));
+  };
+  useEffect(() => box.current.focus(), []);
+  return html`<div class="panel-keypad" ref=${box} tabindex="-1" role="group" aria-label=${t('panel.keypad')} onKeyDown=${(event) => KEYS.includes(event.key) && press(event.key)}>
+    <output class="mono">${typed || ' '}</output>${KEYS.map((key) => html`<button key=${key} type="button" class="button" onClick=${() => press(key)}>${key}</button>`)}</div>`;
+}

@@ -1,0 +1,54 @@
+// At the top of every page: what the agent is, since when, and how to be something else.
+import { html, useEffect, useRef, useState } from '../core/html.js';
+import { t, tOr } from '../core/i18n.js';
+import { go, useHere } from '../core/router.js';
+import { usePhone } from '../phone/phone.js';
+import { Badge, Button, Clock, Icon, activityText, stateOf } from '../ui/index.js';
+import { REASONS, orderAgent, useMe, useMyCalls, useDesk } from './desk.js';
+
+export function StatusCorner({ who }) {
+  return who.agent ? html`<${Status} who=${who} />` : null;
+}
+
+function Status({ who }) {
+  const me = useMe(who);
+  const desk = useDesk();
+  const phone = usePhone();
+  const { address } = useHere();
+  const calls = useMyCalls(who, desk?.accounts || []);
+  const [open, setOpen] = useState(false);
+  const box = useRef();
+  useEffect(() => {
+    if (!open) return undefined;
+    const outside = (event) => {
+      if (event.type === 'keydown' ? event.key === 'Escape' : !box.current.contains(event.target)) setOpen(false);
+    };
+    addEventListener('pointerdown', outside);
+    addEventListener('keydown', outside);
+    return () => {
+      removeEventListener('pointerdown', outside);
+      removeEventListener('keydown', outside);
+    };
+  }, [open]);
+  if (!me) return null;
+  const away = calls.find((one) => one.state === 'ringing' && !one.outward);
+  const pick = (order, more) => async () => {
+    setOpen(false);
+    await orderAgent(who, order, more);
+  };
+  const entry = (state, text, action, now) => html`<button type="button" role="menuitemradio" aria-checked=${now} class=${`state-${state}`} onClick=${action}><i class="dot" />${text}${now && html`<${Icon} name="check" size=${16} />`}</button>`;
+  return html`<div class="panel-status" ref=${box}>
+    <button type="button" class=${`panel-state state-${stateOf(me)}`} aria-haspopup="menu" aria-expanded=${open} onClick=${() => setOpen(!open)}>
+      <i class="dot" /><strong>${activityText(me)}</strong><${Clock} since=${me.activity === 'idle' || me.presence === 'offline' ? me.presence_since : me.since} /><${Icon} name="down" size=${16} /></button>
+    ${open && html`<div class="panel-menu" role="menu">${me.presence === 'offline'
+      ? html`<p>${t('panel.offline.short')}</p>${entry('info', t('panel.login'), () => { setOpen(false); go('/panel'); }, false)}`
+      : html`
+        ${entry('good', t('ui.presence.ready'), pick('ready'), me.presence === 'ready')}
+        ${entry('good', t('ui.presence.ready_once'), pick('ready_once'), me.presence === 'ready_once')}
+        <p>${t('panel.break')}</p>
+        ${REASONS.map((one) => entry('warn', tOr(`ui.reason.${one}`, one), pick('not_ready', { reason: one }), me.presence === 'not_ready' && me.reason === one))}
+        <hr />${entry('off', t('panel.logout'), pick('logout'), false)}`}</div>`}
+  </div>
+  ${phone.state !== 'off' && html`<${Badge} state=${{ on: 'good', starting: 'ring', lost: 'ring', failed: 'alarm' }[phone.state]} icon="headset"><span class="hide-narrow">${t(`phone.state.${phone.state}`)}</span><//>`}
+  ${away && address !== '/panel' && html`<${Button} kind="good" icon="phone-in" onClick=${() => go('/panel')}>${away.name || away.number}<//>`}`;
+}

@@ -1,0 +1,92 @@
+// What the parts of the panel know together: the agent, their calls, their day, and the orders that they give.
+import { useEffect, useMemo, useState } from '../core/html.js';
+import { api, path } from '../core/api.js';
+import { t } from '../core/i18n.js';
+import { refresh, resource, same, useEvent, useLive } from '../core/live.js';
+import { usePhone } from '../phone/phone.js';
+import { attempt } from '../ui/index.js';
+
+/** Reasons of a break; what is ordered is the word here, what is shown is its text. */
+export const REASONS = ['break', 'lunch', 'meeting', 'training', 'paperwork', 'other'];
+
+const midnight = () => new Date().setHours(0, 0, 0, 0) / 1000;
+
+resource('desk', {
+  get path() { return path('/api/desk', {}, { since: midnight() }); },
+  events: ['agent.activity', 'call.ended', 'call.disposition'], poll: 60_000,
+});
+resource('colleagues', { path: '/api/colleagues', key: 'number', events: ['agent.', 'queue.', 'registration.', 'call.'], poll: 5_000 });
+
+export const useDesk = () => useLive('desk');
+
+export const useMe = (who) => useLive('agents', (rows) => rows.find((one) => one.agent === who.agent) || false);
+
+export const orderAgent = (who, order, more = {}) =>
+  attempt(async () => {
+    await api.post(path('/api/agents/{agent}/orders', { agent: who.agent }), { order, ...more });
+    refresh('agents', 'queues');
+  });
+
+/** The calls that are somebody's: at their phones, or of the queue that rings them; what this browser's phone knows goes along. */
+export function useMyCalls(who, accounts) {
+  const me = useMe(who);
+  const phone = usePhone();
+  const known = useLive('calls', (rows) => rows.filter((one) =>
+    one.call === (me && me.caller) || (me && me.agent === one.agent && one.state !== 'queued') || accounts.includes(one.account)
+    || one.legs.some((leg) => accounts.includes(leg.device))));
+  return useMemo(() => joined(known || [], phone.calls, me, accounts), [known, phone.calls, me, accounts.join()]);
+}
+
+/** One list of what the switch knows and what this browser knows of the same calls. */
+function joined(known, local, me, accounts) {
+  const left = new Set(local);
+  const rows = known.map((one) => {
+    const offered = me && me.caller === one.call && ['offered', 'reserved'].includes(me.activity);
+    const mine = local.find((call) => left.has(call) && one.legs.some((leg) => leg.sip_call_id === call.sip))
+      || (offered && local.find((call) => left.has(call) && call.incoming && call.state === 'ringing')) // no leg of it is there yet
+      || local.find((call) => left.has(call) && one.account && accounts.includes(one.account) && call.number === one.dialled);
+    left.delete(mine);
+    const outward = accounts.includes(one.account) && one.agent !== (me && me.agent);
+    return {
+      key: one.call, id: one.call, phone: mine || null, outward, offered, state: offered ? 'ringing' : one.state, queue: one.queue,
+      number: outward ? one.dialled : one.caller, name: outward ? '' : one.caller_name, since: one.talking_since && one.state === 'talking' ? one.talking_since : one.started,
+      started: one.started, recording: one.recording, transfers: one.transfers, legs: one.legs, conference: one.conference,
+    };
+  });
+  // What has just begun is here before the switch's list has it.
+  for (const one of left) {
+    rows.push({
+      key: `phone-${one.id}`, id: '', phone: one, outward: !one.incoming, offered: false, state: one.state === 'ringing' ? 'ringing' : one.state, queue: '',
+      number: one.number, name: one.name, since: one.since, started: one.since, recording: null, transfers: [], legs: [], conference: '',
+    });
+  }
+  return rows;
+}
+
+/** What follows the last call, while nobody has said what it was about. */
+export function useQueueNames() {
+  return useLive('queues', (rows) => Object.fromEntries(rows.map((one) => [one.name, one.title]))) || {};
+}
+
+export function useDispositions(queue) {
+  const [found, set] = useState(null);
+  useEffect(() => {
+    set(null);
+    if (!queue) return undefined;
+    const stopped = new AbortController();
+    api.get(path('/api/queues/{queue}/dispositions', { queue }), { signal: stopped.signal }).then(set, () => {});
+    return () => stopped.abort();
+  }, [queue]);
+  return found;
+}
+
+/** Remember what a component was last given that was not empty: the call that a wrap-up follows. */
+export function useLast(value) {
+  const [last, set] = useState(value);
+  useEffect(() => {
+    if (value && !same(value, last)) set(value);
+  }, [value]);
+  return value || last;
+}
+
+export { t, useEvent };
