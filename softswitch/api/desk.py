@@ -84,7 +84,7 @@ def routes(source: Source) -> APIRouter:
         for queue in source.queues():
             number = numbers.get(f"queue:{queue['name']}")
             if number:
-                free = queue.get("agents", {}).get("available", 0)
+                free = queue.get("agents", {}).get("idle", 0)
                 title = queue.get("title") or queue["name"]
                 row = {
                     "kind": "queue",

@@ -32,6 +32,8 @@ export function Controls({ call, who, calls }) {
         <${Button} icon=${here.muted ? 'mic-off' : 'mic'} aria-pressed=${here.muted} onClick=${() => phone.mute(here.id, !here.muted)}>${t(here.muted ? 'panel.unmute' : 'panel.mute')}<//>
         <${Button} icon=${here.held ? 'play' : 'pause'} aria-pressed=${here.held} onClick=${() => phone.hold(here.id, !here.held)}>${t(here.held ? 'panel.resume' : 'panel.hold')}<//>
         <${Button} icon="keypad" aria-pressed=${pad} aria-expanded=${pad} onClick=${() => setPad(!pad)}>${t('panel.keypad')}<//>`}
+      ${!here && call.id && talks && html`<${Button} icon="pause" onClick=${() => order(call.id, 'hold', { order: 'hold' })}>${t('panel.hold')}<//>
+        <${Button} icon="play" onClick=${() => order(call.id, 'hold', { order: 'resume' })}>${t('panel.resume')}<//>`}
       ${call.id && talks && !consulting && html`<${Button} icon="transfer" onClick=${() => setLeads(true)}>${t('panel.transfer')}<//>`}
       ${call.id && call.recording && html`<${Button} icon=${call.recording.paused ? 'record' : 'pause'} onClick=${() => order(call.id, 'recording', { order: call.recording.paused ? 'resume' : 'pause' })}>${t(call.recording.paused ? 'panel.record.resume' : 'panel.record.pause')}<//>`}
       <${Button} kind="danger" icon="phone-off" onClick=${end}>${t('panel.hang_up')}<//>

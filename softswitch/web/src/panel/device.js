@@ -7,7 +7,7 @@ import { orderAgent } from './desk.js';
 
 export function Login({ who, me, desk }) {
   const state = phone.usePhone();
-  const [where, setWhere] = useState(phone.wasOn() && desk.browser ? 'browser' : 'desk');
+  const [where, setWhere] = useState(desk.browser && desk.accounts.length && (phone.wasOn() || !me.reachable) ? 'browser' : 'desk');
   const [device, setDevice] = useState(desk.accounts[0] || me.device || '');
   const begin = async (event) => {
     event?.preventDefault();

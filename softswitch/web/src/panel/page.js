@@ -44,7 +44,7 @@ function Desk({ who }) {
 /** The queues that the agent serves, as they are now. */
 function Board() {
   const queues = useLive('queues', (rows) => rows.map(({ name, title, waiting, oldest, agents, surging, callbacks, figures }) => ({
-    name, title, waiting, oldest: waiting ? oldest : null, free: agents.available || 0, surging, callbacks, level: figures.sl?.value ?? null,
+    name, title, waiting, oldest: waiting ? oldest : null, free: agents.idle || 0, surging, callbacks, level: figures.sl?.value ?? null,
   })));
   return html`<${Card} title=${t('panel.queues')} icon="queue">${queues === null ? html`<${Skeleton} />` : !queues.length ? html`<p class="soft">${t('panel.no_queues')}</p>` : html`
     <ul class="panel-board">${queues.map((one) => html`<li key=${one.name} class=${one.waiting ? (one.surging ? 'state-alarm' : 'state-ring') : 'state-good'}>

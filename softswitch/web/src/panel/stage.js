@@ -6,6 +6,7 @@ import { filled } from '../core/registry.js';
 import * as phone from '../phone/phone.js';
 import { Badge, Button, Card, Clock, Icon, attempt } from '../ui/index.js';
 import { Controls } from './controls.js';
+import { CustomerCard } from './customer.js';
 import { Login } from './device.js';
 import { orderAgent, useDispositions, useLast, useQueueNames } from './desk.js';
 
@@ -24,10 +25,11 @@ export function Stage({ who, me, desk, calls }) {
 
 function Caller({ call, children }) {
   const titles = useQueueNames();
+  const name = call.name || call.phone?.name || '';
   return html`<div class="panel-caller"><span class="panel-face" aria-hidden="true"><${Icon} name=${call.outward ? 'phone-out' : 'user'} size=${30} /></span>
-    <div class="grow"><strong class="panel-name truncate">${call.name || call.number || t('panel.unknown')}</strong>
-      <div class="row soft">${call.name && html`<span class="mono">${call.number}</span>`}${call.queue && html`<${Badge} state="info" icon="queue">${titles[call.queue] || call.queue}<//>`}${children}</div></div></div>
-    ${filled('panel.customer').map((Filled, i) => html`<${Filled} key=${i} call=${call} />`)}`;
+    <div class="grow"><strong class="panel-name truncate">${name || call.number || t('panel.unknown')}</strong>
+      <div class="row soft">${name && name !== call.number && html`<span class="mono">${call.number}</span>`}${call.queue && html`<${Badge} state="info" icon="queue">${titles[call.queue] || call.queue}<//>`}${children}</div></div></div>
+    <${CustomerCard} call=${call} />${filled('panel.customer').map((Filled, i) => html`<${Filled} key=${i} call=${call} />`)}`;
 }
 
 function Ringing({ call }) {
@@ -37,7 +39,8 @@ function Ringing({ call }) {
     ${here
       ? html`<div class="panel-actions"><${Button} kind="good" icon="phone" class="big" onClick=${() => phone.answer(here.id)}>${t('panel.answer')}<//>
           <${Button} kind="danger" icon="phone-off" class="big" onClick=${() => phone.hangUp(here.id)}>${t('panel.reject')}<//></div>`
-      : html`<p class="panel-hint"><${Icon} name="phone" />${t('panel.answer_there')}</p>`}<//>`;
+      : html`<p class="panel-hint"><${Icon} name="phone" /><span class="grow">${t('panel.answer_there')}</span>
+          ${call.id && html`<${Button} kind="good" icon="phone" onClick=${() => attempt(() => api.post(path('/api/calls/{call}/answer', { call: call.id }), {}))}>${t('panel.answer')}<//>`}</p>`}<//>`;
 }
 
 function Talking({ call, who, calls }) {
@@ -79,7 +82,7 @@ function About({ call, queue, small }) {
     }
     if (await attempt(() => api.post(path('/api/calls/{call}/disposition', { call }), { disposition: one.disposition, note: note.trim() }), t('panel.about.kept', { title: title(one) }))) choose(one.disposition);
   };
-  return html`<div class=${`panel-about ${small ? 'small' : ''}`}><h3>${t('panel.about')}${offered.mode === 'required' || offered.required ? html` <small class="soft">${t('panel.about.required')}</small>` : ''}</h3>
+  return html`<div class=${`panel-about ${small ? 'small' : ''}`}><h3>${t('panel.about')}${offered.required ? html` <small class="soft">${t('panel.about.required')}</small>` : ''}</h3>
     <div class="row">${list.map((one) => html`<${Button} key=${one.disposition} small aria-pressed=${chosen === one.disposition} onClick=${() => say(one)}>${title(one)}<//>`)}</div>
     <textarea id=${`note-${call}`} class="input" rows="2" aria-label=${t('panel.note')} placeholder=${t('panel.note')} value=${note} maxlength="4000" onInput=${(event) => setNote(event.currentTarget.value)} /></div>`;
 }
