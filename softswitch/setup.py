@@ -13,18 +13,23 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from softswitch.config import FILE_NAME, Config, default_toml, load_config
-from softswitch.directory import Directory, Hours
+from softswitch.directory import Directory, Hours, User
+from softswitch.directory.people import ADMINISTRATOR
 from softswitch.entropy import SystemEntropy
 from softswitch.errors import SoftswitchError
 from softswitch.hours import is_open
+from softswitch.passwords import hash_password
 from softswitch.store.demo import NewSite, demo_site
 from softswitch.store.hours_text import write_spans
+from softswitch.store.passwords import generate_password
 from softswitch.store.site import export_site
 
 if TYPE_CHECKING:
     from softswitch.store import Store
 
 SITE_FILE = "site.toml"
+BROWSER_HOST = "127.0.0.1"  # browsers give a microphone to pages of this machine, and to such over https
+BROWSER_PORTS = range(5066, 5086)
 HTTP_PORTS = 20  # tried for the pages of a demo
 DEMO_MEDIA_PORTS = 2_000  # 500 calls, where the default range is taken
 MEDIA_STARTS = (*range(10_000, 20_000, 2_000), *range(30_000, 62_000, 2_000))
@@ -46,6 +51,7 @@ class Made:
     config: Config
     site: NewSite
     server: str
+    people: tuple[tuple[User, str], ...] = ()  # who may log in to the pages, with their passwords
 
     def as_dict(self) -> dict[str, Any]:
         return {
@@ -61,6 +67,10 @@ class Made:
                     "role": f"agent {one.agent}" if one.agent else "extension",
                 }
                 for one in self.site.credentials
+            ],
+            "people": [
+                {"user": user.name, "name": user.title, "password": password, "role": user.role}
+                for user, password in self.people
             ],
             "extensions": dict(self.site.extensions),
             "hours": {name: self._hours(one) for name, one in self.site.directory.hours.items()},
@@ -90,8 +100,31 @@ def create_demo(directory: Path, *, domain: str, listen: str, language: str, pro
     values["sip.listen"] = [listen]
     if probe:
         values |= _free_ports(config)
-    site = demo_site(SystemEntropy(), domain, language)
-    return Made(directory, create(directory, values, site), site, server)
+        if browsers := _free_port(BROWSER_HOST, BROWSER_PORTS):
+            values["sip.listen"].append(f"ws://{BROWSER_HOST}:{browsers}")
+    site, people = _with_people(demo_site(SystemEntropy(), domain, language))
+    return Made(directory, create(directory, values, site), site, server, people)
+
+
+def _with_people(site: NewSite) -> tuple[NewSite, tuple[tuple[User, str], ...]]:
+    """The same site with people who can log in to the pages: an administrator, and the agents."""
+    entropy = SystemEntropy()
+    wanted = [User("admin", role=ADMINISTRATOR), *(User(one.agent, one.name, agent=one.agent) for one in site.agents())]
+    passwords = [generate_password(entropy) for _ in wanted]
+    users = [replace(one, digest=hash_password(word)) for one, word in zip(wanted, passwords, strict=True)]
+    directory = replace(site.directory, users={one.name: one for one in users})
+    return replace(site, directory=directory), tuple(zip(users, passwords, strict=True))
+
+
+def _free_port(address: str, ports: range) -> int:
+    """The first TCP port that is free; 0: none is."""
+    from softswitch.net.bind import ListenError, open_tcp
+
+    for port in ports:
+        with contextlib.suppress(ListenError):
+            open_tcp(address, port).close()
+            return port
+    return 0
 
 
 def _free_ports(config: Config) -> dict[str, Any]:

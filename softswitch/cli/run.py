@@ -71,6 +71,11 @@ def show_settings(made: Any) -> None:
         ["account", "name", "password", "role"],
         [[one["user"], one["name"], one["password"], one["role"]] for one in facts["accounts"]],
     )
+    table(
+        "\nPeople who log in to the pages",
+        ["user", "name", "password", "role"],
+        [[one["user"], one["name"], one["password"], one["role"]] for one in facts["people"]],
+    )
     desk, soft = facts["accounts"][0], facts["accounts"][-1]
     click.echo()
     click.secho(f"Desk phone for the agent {desk['name']} ({desk['user']}):", bold=True)
@@ -127,8 +132,7 @@ def demo(context: click.Context, directory: Path, listen: str, domain: str, lang
     _build_pages()
     config = configuration(directory, overrides)
     if config.http.listen:
-        click.echo(f"\nPages: http://{join_host_port(*config.http.listen)}/   Somebody who may do everything there:")
-        click.echo(f"softswitch user add eva --role administrator --config {directory}")
+        click.echo(f"\nPages: {'https' if config.http.tls else 'http'}://{join_host_port(*config.http.listen)}/")
     click.echo("\nStarting; Ctrl-C stops.\n")
     _serve(config)
 
