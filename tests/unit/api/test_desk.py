@@ -49,6 +49,7 @@ def client(board: Desk) -> TestClient:
 
 
 def session_of(client: TestClient, user: str) -> dict[str, str]:
+    client.cookies.clear()
     return {"X-CSRF-Token": log_in(client, user).json()["csrf"]}
 
 

@@ -26,7 +26,12 @@ export async function openSession() {
 
 /** Raises ApiError. */
 export async function logIn(user, password) {
-  become({ state: 'in', who: await api.post('/api/session', { user, password }, { keepSession: true }) });
+  try {
+    become({ state: 'in', who: await api.post('/api/session', { user, password }, { keepSession: true }) });
+  } catch (error) {
+    if (error.status !== 403) throw error;
+    await openSession(); // Somebody has logged in in another tab of this browser.
+  }
 }
 
 export async function logOut() {
