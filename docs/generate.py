@@ -73,7 +73,7 @@ EVENT_MODULES = [
     f"softswitch.events.{name}"
     for name in (
         "registrations", "calls", "transfers", "rooms", "recordings", "messages", "queues", "callbacks", "phones", "trunks",
-        "facilities", "wrapping", "customers", "hooks", "orders", "host", "audit",
+        "facilities", "wrapping", "customers", "hooks", "orders", "supervisor", "host", "audit",
     )
 ]  # fmt: skip
 

@@ -60,6 +60,7 @@ from softswitch.systemd import Notifier
 from softswitch.trace import Trace
 from softswitch.voicemail import STATE as MAILBOXES
 from softswitch.voicemail import TEXTS, Voicemail
+from softswitch.wallboard import Wallboard
 from softswitch.wrapping import Wrapping
 
 if TYPE_CHECKING:
@@ -233,6 +234,7 @@ class Daemon:
         self.couriers = Couriers(self)
         self.couriers.load(snapshot)
         self.reports.load(snapshot.states.get(SCHEDULE_STATE))
+        self.wallboard = Wallboard(self)
         dns = DnsSettings(config.dns.servers, config.dns.timeout, config.dns.lifetime)
         self.resolver = Resolver(lambda answer: self.input("dns", self.switch.resolved, answer), dns)
         self.driver = Driver(
@@ -293,6 +295,7 @@ class Daemon:
         if kept := snapshot.states.get(LAST_CALLS_STATE):
             self.switch.calls.board.phones.restore_last(kept.value)
         self.facilities.load(snapshot)
+        await self.wallboard.load(snapshot)
         await self.media.wait()
         taken = self._take_back(snapshot)
         subscribed = [

@@ -9,7 +9,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import asdict, replace
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
-from softswitch import editing_hooks, editing_people, editing_pieces
+from softswitch import editing_hooks, editing_people, editing_pieces, editing_queues
 from softswitch.directory import Account, Directory
 from softswitch.edit import Edit, EditError, existing
 from softswitch.entropy import SystemEntropy
@@ -196,6 +196,7 @@ OPERATIONS: Final[Mapping[str, Callable[..., Edit]]] = {
     **editing_people.OPERATIONS,
     **editing_hooks.OPERATIONS,
     **editing_pieces.OPERATIONS,
+    **editing_queues.OPERATIONS,
 }
 
 

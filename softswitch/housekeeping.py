@@ -46,6 +46,7 @@ class Housekeeping:
                 daemon.spawn(daemon.voicemail.look())
             daemon.facilities.look(now)
             daemon.couriers.look()
+            daemon.wallboard.look(now)
             self._keep_bans(now)
             self._keep_last_calls(now)
             self.keep_subscriptions(now)

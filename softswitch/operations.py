@@ -40,6 +40,7 @@ from softswitch.record_operations import RecordOperations
 from softswitch.report_operations import report_handlers
 from softswitch.sip.bans import Ban, Place
 from softswitch.sip.guesses import network
+from softswitch.supervisor_operations import SupervisorOperations
 from softswitch.trace import masked, summary_of, without_secrets
 from softswitch.upkeep_operations import UpkeepOperations
 
@@ -53,7 +54,7 @@ WITHIN = 2.0  # seconds for the database; a slow one is told by its alarm
 LATE = 1.0  # seconds of loop lag from which on we are not healthy
 FEW_LEGS = 2  # free media legs that a call needs at least
 RECORD_VERBS = ("start", "stop", "pause", "resume")
-MODES = ("listen", "whisper", "barge")  # of a supervisor
+MODES = ("listen", "whisper", "barge", "takeover")  # of a supervisor
 TRANSFER_VERBS = ("complete", "abort", "swap", "merge", "escalate")
 MAX_NOTE = 512  # characters
 CONFERENCE_VERBS = ("lock", "unlock", "mute", "unmute", "kick")
@@ -142,6 +143,7 @@ class Operations:
             **CustomerOperations(self._daemon).handlers(),
             **ControlOperations(self._daemon).handlers(),
             **report_handlers(self._daemon),
+            **SupervisorOperations(self._daemon).handlers(),
         }
 
     @property
@@ -319,15 +321,17 @@ class Operations:
             raise ConsoleError(f"{call}: {refusal}.", "See the calls with: softswitch calls", kind=kind)
         return {"call": call, "verb": verb}
 
-    def spy(self, call: str, account: str, mode: str = "listen", by: str = "cli") -> dict[str, Any]:
-        """Ring an account's phone; whoever answers supervises the call."""
+    def spy(
+        self, call: str, account: str, mode: str = "listen", by: str = "cli", granted: bool = False, device: str = ""
+    ) -> dict[str, Any]:  # fmt: skip
+        """Ring an account's phone; whoever answers supervises the call. `granted`: the site need not say that it may."""
         daemon = self._daemon
         if mode not in MODES:
             raise ConsoleError(f"There is no mode {mode!r}.", f"One of: {', '.join(MODES)}.")
         self._known_call(call)
         if account not in daemon.directory.accounts:
             raise _unknown("account", account, list(daemon.directory.accounts))
-        refusal = daemon.input("spy", daemon.switch.spy, call, account, mode, by)
+        refusal = daemon.input("spy", lambda now: daemon.switch.spy(call, account, mode, by, now, granted, device))
         if refusal:
             raise ConsoleError(
                 f"{account} cannot supervise {call}: {refusal}.",

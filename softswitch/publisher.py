@@ -55,6 +55,7 @@ class Publisher:
         self._leg = leg
         self.chronicle = Chronicle()  # what `softswitch explain` remembers
         self.counts: dict[str, int] = {}  # name -> how many there were
+        self.watchers: list[Callable[[float, Event], None]] = []  # each is told of every event: (Unix time, event)
         self.state_changed = False  # since somebody last looked and set it back
         self._record = record
         self._followers = followers
@@ -78,6 +79,8 @@ class Publisher:
         self.counts[name] = self.counts.get(name, 0) + 1
         self._record(seq, wall, mono, event)
         self.chronicle.note(mono, event)
+        for watcher in self.watchers:
+            watcher(wall, event)
         if type(event) is LegStarted:
             self._leg(event.call, event.sip_call_id)
         if name in STATEFUL:

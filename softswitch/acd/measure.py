@@ -120,20 +120,37 @@ class QueueCounts:
         """F: time-out, overflow, key, callback, no agents ..."""
         return self.ended - self.answered - self.abandoned
 
+    @property
+    def asa(self) -> Figure:
+        return Figure("asa", "sum wait(answered) / A", self.wait_answered, self.answered)
+
+    @property
+    def answer_rate(self) -> Figure:
+        return Figure("answer_rate", "A / (E - B_S)", self.answered, self.entered - self.abandoned_short)
+
+    def service_levels(self, waiting_too_long: int = 0) -> tuple[Figure, Figure]:
+        """`sl` and `sl_live`."""
+        in_time, counted = self.answered_in_time, self.answered + self.abandoned - self.abandoned_short
+        return (
+            Figure("sl", "A_T / (A + B - B_S)", in_time, counted),
+            Figure("sl_live", "A_T / (A + B - B_S + W_>T)", in_time, counted + waiting_too_long),
+        )
+
     def figures(self, waiting_too_long: int = 0) -> dict[str, Figure]:
         """Every named figure. `waiting_too_long`: callers waiting now for more than T, for the live service level."""
         a, b, e = self.answered, self.abandoned, self.entered
         a_t, b_s, b_t, f = self.answered_in_time, self.abandoned_short, self.abandoned_in_time, self.other_exits
+        level, live = self.service_levels(waiting_too_long)
         listed = (
-            Figure("answer_rate", "A / (E - B_S)", a, e - b_s),
+            self.answer_rate,
             Figure("sl_answered", "A_T / A", a_t, a),
             Figure("sl_ast2", "(A_T + B_T) / (A + B)", a_t + b_t, a + b),
             Figure("sl_all", "A_T / (A + B)", a_t, a + b),
-            Figure("sl", "A_T / (A + B - B_S)", a_t, a + b - b_s),
+            level,
             Figure("sl_noloss", "A_T / (A + B - B_T)", a_t, a + b - b_t),
             Figure("sl_strict", "A_T / (A + B - B_S + F)", a_t, a + b - b_s + f),
-            Figure("sl_live", "A_T / (A + B - B_S + W_>T)", a_t, a + b - b_s + waiting_too_long),
-            Figure("asa", "sum wait(answered) / A", self.wait_answered, a),
+            live,
+            self.asa,
             Figure("awt_all", "sum wait(all exits) / exits", self.wait_all, self.ended),
             Figure("ata", "sum wait(abandoned) / B", self.wait_abandoned, b),
             Figure("abandon_rate", "(B - B_S) / (E - B_S)", b - b_s, e - b_s),

@@ -32,6 +32,7 @@ from softswitch.api import (
     reporting,
     session,
     steering,
+    supervisor,
     upkeep,
     wrapping,
 )
@@ -114,6 +115,7 @@ def build(source: Source, feed: Feed, *, key: bytes, token: str = "", hosts: fro
         library.routes(source),
         customers.routes(source),
         controlling.routes(source),
+        supervisor.routes(source),
         live.routes(source, guard, feed),
         pages.routes(source),
         desk.routes(source),

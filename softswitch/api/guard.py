@@ -153,7 +153,7 @@ class Rights:
             return found
         mine = [one for one in self._source.agents() if sight.agent(one["agent"])]
         ids, devices = {one["caller"] for one in mine}, {one["device"] for one in mine} | {principal.account}
-        return [
+        seen = [
             one
             for one in found
             if (one["queue"] and self._oversees(principal, one["queue"]))
@@ -161,6 +161,8 @@ class Rights:
             or one["call"] in ids
             or (one["account"] and one["account"] in devices)
         ]
+        # Nobody hears that a supervisor listens, and no agent sees it either.
+        return [{**one, "supervised_by": []} for one in seen] if principal.role == AGENT else seen
 
     def _oversees(self, principal: Principal, queue: str) -> bool:
         return principal.role != AGENT and self.sight(principal).queue(queue)

@@ -60,13 +60,6 @@ class RecordingOrder(Body):
     order: Literal["start", "stop", "pause", "resume"]
 
 
-class Supervision(Body):
-    """Hear a call at a phone of one's own."""
-
-    mode: Literal["listen", "whisper", "barge"] = "listen"
-    account: Line = ""  # "" = one's own
-
-
 class CallerOrder(Body):
     """What becomes of a caller who waits: exactly one of these."""
 
@@ -152,14 +145,6 @@ def routes(source: Source) -> APIRouter:
         """Start, stop, pause or resume the recording of a call."""
         rights.call(who, call)
         found: Row = await source.order("record", call=call, verb=body.order, by=who.name)
-        return found
-
-    @router.post("/api/calls/{call}/supervision")
-    async def supervise(call: str, body: Supervision, who: Supervisor) -> Row:
-        """Ring a phone of one's own; whoever answers hears the call."""
-        rights.call(who, call)
-        account = own_account(who, body.account)
-        found: Row = await source.order("spy", call=call, account=account, mode=body.mode, by=who.name)
         return found
 
     @router.post("/api/callers/{call}/orders")

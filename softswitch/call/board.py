@@ -429,7 +429,7 @@ class Board:
         for fork in (call.fork, led, *(offer.fork for offer in (call.visit.offers.values() if call.visit else ()))):
             for one in (fork, *(fork.parts if fork is not None else ())):
                 self.deadlines.forget(one, ("attempt", "group", "silence", "flow", "asked"))
-        self.deadlines.forget(call, ("flow", "pressing"))
+        self.deadlines.forget(call, ("flow", "pressing", "takeover"))
         if call.playing is not None:
             self.deadlines.clear((call.playing, "playing"))
         if self.calls.pop(call.id, None) is not None:

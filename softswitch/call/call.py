@@ -25,7 +25,7 @@ from softswitch.call.only import NOT_ALLOWED
 from softswitch.call.reach import reach
 from softswitch.call.routing import Destination, agent_of
 from softswitch.call.stage import CallStage
-from softswitch.call.supervise import Supervision, follow
+from softswitch.call.supervise import TAKEOVER, Supervision, follow
 from softswitch.call.transfer import leave_queue
 from softswitch.call.visitor import GONE, Visitor
 from softswitch.events import CallBridged, CallEnded, CallHeld, CallResumed, DigitReceived, FlowStep
@@ -520,8 +520,11 @@ class Call:
     # --- end -----------------------------------------------------------------------------------------------------------
 
     def expire(self, kind: str, now: float) -> None:
-        """The deadline of a step of the flow, or of a key."""
-        if kind == "pressing":
+        """The deadline of a step of the flow, of a key, or of a supervisor who is to take the call over."""
+        if kind == TAKEOVER:
+            if self.supervision is not None:
+                self.supervision.take_over(now, self.supervision.by)
+        elif kind == "pressing":
             self.pressing = None
             self.refresh()
         elif self.runner is not None:
@@ -541,7 +544,7 @@ class Call:
         board.undisturbed.discard(self)
         if self.runner is not None:
             self.runner.stop()
-        board.deadlines.forget(self, ("flow", "pressing"))
+        board.deadlines.forget(self, ("flow", "pressing", TAKEOVER))
         if self.lead is not None:
             self.lead.end(now)
         if self.fork is not None:

@@ -17,6 +17,7 @@ from softswitch.call.reconfiguring import reconfigure
 from softswitch.call.reports import MediaReports
 from softswitch.call.restart import Restart
 from softswitch.call.states import LegInput, LegState
+from softswitch.call.supervise import steer
 from softswitch.effects import (
     ErrandDone,
     Flow,
@@ -286,10 +287,20 @@ class CallControl:
         self.current = found
         return self.board.recorder.order(found, verb, by, now)
 
-    def spy(self, call: str, account: str, mode: str, by: str, now: float) -> str:
+    def spy(
+        self, call: str, account: str, mode: str, by: str, now: float, granted: bool = False, device: str = ""
+    ) -> str:  # fmt: skip
         """Ring the phone of `account` and let it supervise a call; "" or why not."""
         self.current = self.board.calls.get(call)
-        return orders.spy(self.board, call, account, mode, by, now)
+        return orders.spy(self.board, call, account, mode, by, now, granted, device)
+
+    def supervise(self, call: str, account: str, mode: str, by: str, now: float) -> str:
+        """Change what the phone of `account` does to a call that it hears; "" or why not."""
+        found = self.board.calls.get(call)
+        if found is None:
+            return orders.NO_CALL
+        self.current = found
+        return steer(found, account, mode, by, now)
 
     def originate(self, account: str, number: str, by: str, by_itself: bool, now: float) -> tuple[str, str]:
         """Ring a phone, and call a number for whoever answers; (the call's id, ""), or ("", why not)."""

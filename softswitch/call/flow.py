@@ -156,11 +156,15 @@ class Meet:
 
 @dataclass(slots=True)
 class Watch:
-    """Supervise the phone of an account until the caller hangs up. Result: why that cannot be. `by`: who asked for it."""
+    """Supervise the phone of an account until the caller hangs up. Result: why that cannot be.
+
+    `by`: who asked for it; `granted`: they may, whatever the site says of the account.
+    """
 
     device: str
     mode: str = "listen"
     by: str = "phone"
+    granted: bool = False
 
 
 @dataclass(slots=True)

@@ -165,9 +165,9 @@ def feature(agent: str, destination: Destination, device: str, choices: Containe
     yield Hangup()
 
 
-def supervise(device: str, mode: str, by: str = "phone") -> Flow:
-    """Listen to the conversations of a phone."""
-    refusal = yield Watch(device, mode, by)
+def supervise(device: str, mode: str, by: str = "phone", granted: bool = False) -> Flow:
+    """Listen to the conversations of a phone. `granted`: whoever has ordered it may, whatever the site says of the account."""
+    refusal = yield Watch(device, mode, by, granted)
     yield from farewell(("not-permitted",), refusal)
 
 

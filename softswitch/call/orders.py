@@ -33,17 +33,26 @@ CALLED: Final = frozenset({
 })  # fmt: skip
 
 
-def spy(board: Board, call: str, account: str, mode: str, by: str, now: float) -> str:
-    """Ring the phone of `account` and let it supervise the agent, or the called phone, of a call."""
+def spy(
+    board: Board, call: str, account: str, mode: str, by: str, now: float, granted: bool = False, device: str = ""
+) -> str:  # fmt: skip
+    """Ring the phone of `account` and let it supervise the agent, or the called phone, of a call.
+
+    `granted`: whoever orders it may, so that it does not matter whom the account supervises; `device`: the phone that is meant.
+    """
     found, supervisor = board.calls.get(call), board.directory.accounts.get(account)
     if found is None or found.peer is None:
         return "the call is no conversation"
-    device = found.peer.device or found.caller.device
-    if supervisor is None or not may_supervise(supervisor, device, board.directory):
+    device = device or found.peer.device or found.caller.device
+    if not any(leg.device == device for leg in found.members):
+        return f"{device} is not in this call"
+    if supervisor is None or not (granted or may_supervise(supervisor, device, board.directory)):
         return f"{account} may not supervise {device}"
+    if account == device:
+        return "nobody supervises themselves"
     own = Call(board, supervisor, device, found.worker, now)
     board.publish(CallStarted(own.id, own.caller_number, own.caller_name, device, account))
-    own.summon(supervise(device, mode, by), f"{mode}: {found.peer.party}", now)
+    own.summon(supervise(device, mode, by, granted), f"{mode}: {found.peer.party}", now)
     return ""
 
 

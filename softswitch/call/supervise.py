@@ -2,7 +2,8 @@
 
 It follows the phone: through hold, to the next call, until the supervisor hangs up. Nobody hears that it begins or ends; every
 step is an event. Keys of the supervisor change what they do: 4 listen, 5 whisper (to the phone that is watched), 6 barge (to
-all), 7 take the call over. Who may do it, and with whom, the site says (`supervises` of an account); by default nobody.
+all), 7 take the call over; pages and programs change it by `steer`. Who may do it by phone, and with whom, the site says
+(`supervises` of an account), by default nobody; who may do it by pages, their role says.
 """
 
 from __future__ import annotations
@@ -20,6 +21,9 @@ if TYPE_CHECKING:
 
 MODES: Final = {"4": "listen", "5": "whisper", "6": "barge"}
 TAKE_OVER: Final = "7"
+TAKEOVER: Final = "takeover"  # as a mode: as soon as the phone of the supervisor has answered
+END: Final = "end"
+BY_KEY: Final = "phone"
 EVERYBODY: Final = "*"
 
 
@@ -59,6 +63,26 @@ def follow(board: Board, call: Call, now: float) -> None:
             watch.follow(now)
 
 
+def steer(call: Call, account: str, mode: str, by: str, now: float) -> str:
+    """Change what the phone of `account` does to a call that it hears: a mode, "takeover", "end"; "" or why not.
+
+    `account` "": whatever phone hears it by order of `by`.
+    """
+    watch = next(
+        (one for one in call.watchers if (one.call.account.user if account else one.by) == (account or by)), None
+    )
+    if watch is None:
+        return f"{account or 'your phone'} does not hear this call"
+    if mode == END:
+        watch.end(now, "normal", by)
+        watch.call.end("operator", now)
+    elif mode == TAKEOVER:
+        return "" if watch.take_over(now, by) else "the phone is in no conversation that could be taken over"
+    else:
+        watch.change(mode, by)
+    return ""
+
+
 class Supervision:
     """One supervisor, and the phone that is watched. `call` is the supervisor's own."""
 
@@ -84,6 +108,9 @@ class Supervision:
         board = self.board
         board.watches.setdefault(self.device, []).append(self)
         target = talks_on(board, self.device)
+        if self.mode == TAKEOVER:
+            self.mode = "barge"
+            board.deadlines.set((self.call, TAKEOVER), now)  # When the flow that has begun this is done with it.
         board.publish(
             SupervisionStarted(
                 self.call.id, self.call.account.user, self.device, self.mode, target.id if target else "", self.by
@@ -109,16 +136,16 @@ class Supervision:
     def digit(self, digit: str, now: float) -> None:
         """A key of the supervisor. It is heard by nobody."""
         if digit == TAKE_OVER:
-            self.take_over(now)
+            self.take_over(now, BY_KEY)
         elif (mode := MODES.get(digit)) is not None:
-            self.change(mode)
+            self.change(mode, BY_KEY)
 
-    def change(self, mode: str) -> None:
+    def change(self, mode: str, by: str) -> None:
         """Listen, whisper or barge from now on."""
         if mode != self.mode:
             self.mode = mode
             self.refresh()
-            self._changed()
+            self._changed(by)
 
     def refresh(self) -> None:
         """The supervisor's phone was held, or is back."""
@@ -129,17 +156,17 @@ class Supervision:
         else:
             self._wait()
 
-    def take_over(self, now: float) -> bool:
+    def take_over(self, now: float, by: str) -> bool:
         """Take the place of the phone that is watched; it is hung up. False if it is not talking."""
         target, supervisor = self.target, self.call.caller
         leg = next((leg for leg in target.members if leg.device == self.device), None) if target is not None else None
         if target is None or leg is None or not supervisor.up or supervisor.media.worker != target.worker:
             return False
-        self.end(now, "takeover")
+        self.end(now, TAKEOVER, by)
         replace(target, leg, supervisor, "takeover", now)
         return True
 
-    def end(self, now: float, cause: str = "normal") -> None:
+    def end(self, now: float, cause: str = "normal", by: str = "") -> None:
         """The supervisor is gone, or no longer a supervisor."""
         watches = self.board.watches.get(self.device, [])
         if self not in watches:
@@ -153,7 +180,7 @@ class Supervision:
         self.board.publish(
             SupervisionEnded(
                 self.call.id, self.call.account.user, self.device, self.mode, target.id if target else "", cause,
-                now - self.started,
+                now - self.started, by,
             )
         )  # fmt: skip
 
@@ -178,9 +205,6 @@ class Supervision:
         if self.call.caller.up and not self.call.caller.holding:
             self.call.caller.media.music(self.board.music("default"))
 
-    def _changed(self) -> None:
-        self.board.publish(
-            SupervisionChanged(
-                self.call.id, self.call.account.user, self.device, self.mode, self.target.id if self.target else ""
-            )
-        )
+    def _changed(self, by: str = "") -> None:
+        target = self.target.id if self.target else ""
+        self.board.publish(SupervisionChanged(self.call.id, self.call.account.user, self.device, self.mode, target, by))

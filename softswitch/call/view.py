@@ -51,6 +51,39 @@ def _call(board: Board, call: Call, now: float) -> Values:
     }
 
 
+def by_device(board: Board, now: float) -> dict[str, tuple[Values, float]]:
+    """The conversation on each phone of ours, as a board shows it, and its seconds: the latest one that is not on hold."""
+    found: dict[str, tuple[tuple[bool, float], Values, float]] = {}
+    for call in board.calls.values():
+        if call.ended is not None or call.summoning or call.supervision is not None:
+            continue
+        for leg in call.members:
+            if not leg.device or not leg.up:
+                continue
+            rank = not leg.holding, call.bridged_at
+            if leg.device not in found or found[leg.device][0] < rank:
+                since = call.bridged_at if call.peer is not None and call.bridged_at else call.started
+                found[leg.device] = rank, _brief(board, call, leg), now - since
+    return {device: (values, seconds) for device, (_, values, seconds) in found.items()}
+
+
+def _brief(board: Board, call: Call, leg: Leg) -> Values:
+    return {
+        "call": call.id,
+        "state": _state(call),
+        "number": call.dialled if leg is call.caller else call.caller_number,
+        "name": "" if leg is call.caller else call.caller_name,
+        "queue": call.visit.config.name if call.visit is not None else "",
+        "held": leg.holding,
+        "recording": board.recorder.current(call) is not None,
+        "supervised_by": [
+            {"account": watcher.call.account.user, "mode": watcher.mode, "by": watcher.by}
+            for watcher in call.watchers
+            if watcher.device == leg.device
+        ],
+    }
+
+
 def _recording(board: Board, call: Call, now: float) -> Values | None:
     found = board.recorder.current(call)
     if found is None:

@@ -36,6 +36,7 @@ COMMANDS = {
     "conference": "rooms",
     "phone": "phones",
     "parked": "phones",
+    "alerts": "alerts",
     "registrations": "live",
     "trunks": "trunks",
     "events": "live",
@@ -80,7 +81,7 @@ click.rich_click.COMMAND_GROUPS = {
          "commands": [
              "status", "queue", "agent", "calls", "recording", "voicemail", "callback", "call", "transfer", "conference", "phone",
              "parked",
-             "registrations", "trunks", "events", "explain", "trace", "records", "audit", "erase", "bans",
+             "alerts", "registrations", "trunks", "events", "explain", "trace", "records", "audit", "erase", "bans",
              "attach", "reload",
          ]},
         {"name": "The front desk", "commands": ["hours", "outage", "callers", "customers", "survey", "disposition", "menus"]},

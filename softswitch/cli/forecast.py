@@ -1,8 +1,14 @@
-"""What a change of the site would have done to the last hour of the queues: the record, played again under it (FEATURES B-12)."""
+"""What a change of the site would have done to the last hour of the queues: the record, played again under it (FEATURES B-12).
+
+`python -m softswitch.cli.forecast` does it for a running switch, which has calls to attend to: {"result", "database",
+"strategies", "hours"} as JSON comes in, the answer goes out.
+"""
 
 from __future__ import annotations
 
+import json
 import re
+import sys
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -35,8 +41,16 @@ def forecast(result: dict[str, Any], config: Path | None, hours: float) -> dict[
     site = result.pop("site", None)
     if site is None or not hours or not any(OF_QUEUES.match(line) for line in result["changes"]):
         return result
+    paths = configuration(config).paths
+    return replayed(result, site, paths.database, paths.strategies, hours)
+
+
+def replayed(
+    result: dict[str, Any], site: str, database: Path, strategies: Path | None, hours: float
+) -> dict[str, Any]:
+    """The answer to a dry run about this site, with its figures."""
     begin = time.time() - hours * 3_600.0
-    found = _compare(site, config, begin)
+    found = _compare(site, database, strategies, begin)
     if found is None:
         return result | {"replay": [], "replayed_offers": 0}
     lines = [
@@ -47,7 +61,7 @@ def forecast(result: dict[str, Any], config: Path | None, hours: float) -> dict[
     return result | {"replay": lines, "replayed_offers": found.offers}
 
 
-def _compare(site: str, config: Path | None, begin: float) -> Comparison | None:
+def _compare(site: str, database: Path, strategies: Path | None, begin: float) -> Comparison | None:
     import asyncio
     import tomllib
 
@@ -61,10 +75,10 @@ def _compare(site: str, config: Path | None, begin: float) -> Comparison | None:
     policy = read_policy(tomllib.loads(site), problems)
     problems.check()
     try:
-        tape = chosen(sections(asyncio.run(_recorded(config, begin))), begin, None)
+        tape = chosen(sections(asyncio.run(_recorded(database, begin))), begin, None)
     except NoTape:
         return None
-    rankers = find(configuration(config).paths.strategies).rankers
+    rankers = find(strategies).rankers
     offers = compare(tape, since=begin, rankers=rankers).offers
     if not offers:
         return None
@@ -72,12 +86,12 @@ def _compare(site: str, config: Path | None, begin: float) -> Comparison | None:
     return compare(tape, policy, since=begin, replications=replications, rankers=rankers)
 
 
-async def _recorded(config: Path | None, begin: float) -> list[Noted]:
+async def _recorded(database: Path, begin: float) -> list[Noted]:
     from softswitch.cli.sim import REACH
     from softswitch.sim.tape import Noted
     from softswitch.store.past import Past
 
-    past = await Past.open(configuration(config).paths.database)
+    past = await Past.open(database)
     try:
         entries = await past.journal(begin - REACH, 1e15)
     finally:
@@ -96,3 +110,21 @@ def _said(found: Comparison, queue: str) -> list[str]:
         if before is not None and after is not None and difference is not None:
             said.append(form.format(f"{before.mean:.1f} -> {after.mean:.1f} (difference {interval(difference)})"))
     return said
+
+
+def main() -> None:
+    """For `softswitch.forecasting`."""
+    asked = json.load(sys.stdin)
+    result = asked["result"]
+    found = replayed(
+        result,
+        result.pop("site"),
+        Path(asked["database"]),
+        Path(asked["strategies"]) if asked["strategies"] else None,
+        asked["hours"],
+    )
+    json.dump(found, sys.stdout)
+
+
+if __name__ == "__main__":
+    main()

@@ -21,7 +21,9 @@ def call() -> None:
 @call.command("spy")
 @click.argument("call")
 @click.option("--as", "account", required=True, help="The account whose phone rings; the site says whom it supervises.")
-@click.option("--mode", type=click.Choice(["listen", "whisper", "barge"]), default="listen", show_default=True)
+@click.option(
+    "--mode", type=click.Choice(["listen", "whisper", "barge", "takeover"]), default="listen", show_default=True
+)
 @config_option
 @json_option
 def call_spy(call: str, account: str, mode: str, config: Path | None, as_json: bool) -> None:

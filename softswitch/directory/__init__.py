@@ -7,6 +7,7 @@ is replaced whole when the site changes. Validation happens where the site is ed
 from __future__ import annotations
 
 from softswitch.directory.accounts import Account, Member
+from softswitch.directory.alerts import Alert
 from softswitch.directory.announcing import Announce
 from softswitch.directory.entry import Notice, NumberList, Outage, Screening
 from softswitch.directory.features import (
@@ -63,6 +64,7 @@ __all__ = [
     "NOT_READY_REASONS",
     "Account",
     "Agent",
+    "Alert",
     "Announce",
     "CallStep",
     "CallbackStep",

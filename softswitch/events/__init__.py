@@ -124,6 +124,7 @@ from softswitch.events.rooms import (
     SupervisionEnded,
     SupervisionStarted,
 )
+from softswitch.events.supervisor import AgentMessaged, AlertCleared, AlertRaised
 from softswitch.events.transfers import (
     CallMerged,
     CallRecalled,
@@ -147,7 +148,10 @@ from softswitch.events.wrapping import DispositionChosen
 
 __all__ = [
     "AgentActivityChanged",
+    "AgentMessaged",
     "AgentPresenceChanged",
+    "AlertCleared",
+    "AlertRaised",
     "Announced",
     "BindingAdded",
     "BindingReachable",

@@ -31,6 +31,7 @@ class SupervisionChanged(Event):
     device: str
     mode: str
     target: str
+    by: str = ""  # who changed the mode, as of `supervision.started`; "" = it has followed the phone
 
 
 @dataclass(slots=True)
@@ -45,6 +46,7 @@ class SupervisionEnded(Event):
     target: str
     cause: str
     seconds: float
+    by: str = ""  # whose order it was, as of `supervision.started`
 
 
 @dataclass(slots=True)

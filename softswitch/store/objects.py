@@ -26,6 +26,7 @@ from softswitch.directory import (
     DEFAULT_FEATURE_CODES,
     Account,
     Agent,
+    Alert,
     Conference,
     Directory,
     Disposition,
@@ -48,6 +49,7 @@ from softswitch.directory import (
 from softswitch.directory.hooks import Crm, Router, Webhook
 from softswitch.outside import Policy, Rewrite, Route, Trunk
 from softswitch.store import hours_text
+from softswitch.store.alert_objects import ALERT_RULES
 from softswitch.store.crm_objects import CRM_RULES
 from softswitch.store.entry_objects import ENTRY_RULES
 from softswitch.store.hook_objects import HOOK_RULES
@@ -56,6 +58,7 @@ from softswitch.store.people_objects import PEOPLE_RULES
 from softswitch.store.queue_objects import QUEUE_RULES
 from softswitch.store.report_objects import REPORT_RULES
 from softswitch.store.rules import (
+    ADDRESSES,
     CODEC_LIST,
     DTMF,
     PIN,
@@ -97,6 +100,7 @@ NAMED: Final[Mapping[str, tuple[str, type, str]]] = {
     "router": ("routers", Router, "name"),
     "crm": ("crms", Crm, "name"),
     "report": ("reports", ScheduledReport, "name"),
+    "alert": ("alerts", Alert, "name"),
 }
 ALWAYS: Final = ("domain", "language", "country", "codecs", "aliases")  # written even where they have their default
 SETTINGS: Final = (
@@ -142,17 +146,6 @@ def _read_expression(value: object) -> str:
     return expression
 
 
-_is_mail_address = re.compile(
-    r"[A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]{1,64}@[A-Za-z0-9-]{1,63}(\.[A-Za-z0-9-]{1,63})+", re.ASCII
-).fullmatch
-
-
-def _read_addresses(value: object) -> tuple[str, ...]:
-    if not isinstance(value, (list, tuple)) or not all(_is_mail_address(text(one)) for one in value):
-        raise ValueError
-    return tuple(value)
-
-
 NUMBER_FORMAT: Final = one_of("e164", "plain", "international", "national")
 PHONES: Final = Rule(PHONES_EXPECTED, tuple, lambda members: [encode(one) for one in members], _read_phones)
 RULES: Final[Mapping[tuple[type, str], Rule]] = {
@@ -164,6 +157,7 @@ RULES: Final[Mapping[tuple[type, str], Rule]] = {
     **HOOK_RULES,
     **CRM_RULES,
     **REPORT_RULES,
+    **ALERT_RULES,
     (Account, "forward_after"): number_in(3, 600, "seconds"),
     (Account, "redirects"): one_of("inside", "any", "ignore"),
     (Account, "follow_me"): PHONES,
@@ -194,8 +188,8 @@ RULES: Final[Mapping[tuple[type, str], Rule]] = {
     (Mailbox, "silence"): number_in(2, 60, "seconds"),
     (Mailbox, "max_messages"): whole_in(1, 10_000),
     (Mailbox, "days"): RECORDING_DAYS,
-    (ScheduledReport, "to"): Rule('a list of addresses such as ["anna@example.com"]', _read_addresses, list),
-    (Mailbox, "email"): Rule('a list of addresses such as ["anna@example.com"]', _read_addresses, list),
+    (ScheduledReport, "to"): ADDRESSES,
+    (Mailbox, "email"): ADDRESSES,
     (Trunk, "srtp"): SRTP,
     (Trunk, "dtmf"): DTMF,
     (Trunk, "codecs"): CODEC_LIST,

@@ -48,6 +48,17 @@ def _read_codecs(value: object) -> tuple[str, ...]:
 _is_codec = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,31}").fullmatch
 
 
+_is_mail_address = re.compile(
+    r"[A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]{1,64}@[A-Za-z0-9-]{1,63}(\.[A-Za-z0-9-]{1,63})+", re.ASCII
+).fullmatch
+
+
+def _read_addresses(value: object) -> tuple[str, ...]:
+    if not isinstance(value, (list, tuple)) or not all(_is_mail_address(text(one)) for one in value):
+        raise ValueError
+    return tuple(value)
+
+
 PIN: Final = Rule("4 to 12 digits in quotes", _read_pin)
 SECONDS: Final = number_in(0, 86_400, "seconds")
 SRTP: Final = one_of("off", "optional", "required", "dtls")
@@ -55,4 +66,5 @@ DTMF: Final = one_of("auto", "rfc4733", "info", "inband")
 RECORD: Final = one_of("off", "always", "on_demand")
 RECORDING_FORMAT: Final = one_of("wav", "opus")
 RECORDING_DAYS: Final = whole_in(0, 36_500, "days")
+ADDRESSES: Final = Rule('a list of addresses such as ["anna@example.com"]', _read_addresses, list)
 CODEC_LIST: Final = Rule(CODECS_EXPECTED, _read_codecs, list)

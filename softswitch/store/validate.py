@@ -18,6 +18,7 @@ from softswitch.directory import (
 )
 from softswitch.store import (
     features,
+    validate_alerts,
     validate_entry,
     validate_hooks,
     validate_menus,
@@ -60,6 +61,7 @@ def validate(site: Directory, problems: Problems, clips: Clips | None = None) ->
     validate_wrapping.check(check)
     validate_hooks.check(check)
     validate_reports.check(check)
+    validate_alerts.check(check)
     check.hours()
     validate_menus.Menus(check).menus()
     check.extensions()

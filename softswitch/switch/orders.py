@@ -45,10 +45,17 @@ class Orders:
         """What a worker is writing, or was: (recording, file)."""
         return self.calls.board.recorder.files(worker)
 
-    def spy(self, call: str, account: str, mode: str, by: str, now: float) -> str:
-        """Ring an account's phone and let it supervise a call; "" or why not."""
+    def spy(
+        self, call: str, account: str, mode: str, by: str, now: float, granted: bool = False, device: str = ""
+    ) -> str:  # fmt: skip
+        """Ring an account's phone and let it supervise a call; "" or why not. `granted`: whatever the site says of it."""
         self._now = now
-        return self.calls.spy(call, account, mode, by, now)
+        return self.calls.spy(call, account, mode, by, now, granted, device)
+
+    def supervise(self, call: str, account: str, mode: str, by: str, now: float) -> str:
+        """Change the mode of a supervision that goes on, take the call over, or end it; "" or why not."""
+        self._now = now
+        return self.calls.supervise(call, account, mode, by, now)
 
     def originate(
         self, account: str, number: str, now: float, *, by: str = "", by_itself: bool = False

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict
 from typing import Any
 
+from softswitch.acd import board
 from softswitch.acd.engine import Engine
 from softswitch.call import view
 from softswitch.call.control import CallControl
@@ -60,6 +61,13 @@ class Views:
     def queue_board(self, now: float) -> dict[str, Any]:
         """Queues and agents as plain values."""
         return self.queues.snapshot(now)
+
+    def wallboard(self, now: float) -> dict[str, dict[str, Any]]:
+        """Queues and agents as a wallboard shows them, by name; `call` of an agent: on their phone, for `call_seconds`."""
+        agents, calls = board.agents(self.queues, now), view.by_device(self.calls.board, now)
+        for one in agents.values():
+            one["call"], one["call_seconds"] = calls.get(one["device"], (None, None))
+        return {"queues": board.queues(self.queues, now), "agents": agents}
 
     def registrations(self, now: float) -> list[dict[str, Any]]:
         """Every binding as plain values."""

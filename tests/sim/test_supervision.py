@@ -291,6 +291,140 @@ def test_an_operator_lets_a_phone_listen() -> None:
     w.assert_idle()
 
 
+def steer(w: World, line: Line, mode: str, account: str = "sue") -> str:
+    refusal = w.switch.switch.supervise(call_of(w, line), account, mode, "eva", w.now)
+    w.switch.settle(w.now)
+    w.run(0.3)
+    return refusal
+
+
+def spied(w: World, line: Line, mode: str = "listen", by: str = "sue", **more: Any) -> Line:
+    """The phone of a supervisor, rung by a page, has answered."""
+    phone = w.phone(by, answer_after=0.1)
+    w.run(1)
+    assert w.switch.switch.spy(call_of(w, line), by, mode, "eva", w.now, **more) == ""
+    w.switch.settle(w.now)
+    w.run(1)
+    return phone.lines[-1]
+
+
+def test_a_page_switches_the_mode_of_a_call_that_goes_on() -> None:
+    w = world()
+    line, other = talking(w)
+    ear = spied(w, line)
+    hears = {"whisper": ("room:bob", "room:anna+sue"), "barge": ("room:bob+sue", "room:anna+sue"),
+             "listen": ("room:bob", "room:anna")}  # fmt: skip
+    for mode, expected in hears.items():
+        assert steer(w, line, mode) == ""
+        assert (w.hears(line), w.hears(other)) == expected
+    assert ear.state == "up" and len(ear.phone.lines) == 1, "it was not rung again"
+    assert [(event.mode, event.by) for event in w.switch.named("supervision.changed")] == [
+        ("whisper", "eva"), ("barge", "eva"), ("listen", "eva"),
+    ]  # fmt: skip
+    assert "does not hear" in steer(w, line, "end", "tom")
+    assert steer(w, line, "end", "") == "", "whatever phone eva has let listen"
+    assert ear.state == "ended" and w.hears(line) == "bridge:bob"
+    (ended,) = w.switch.named("supervision.ended")
+    assert (ended.by, ended.cause, ended.supervisor, ended.device) == ("eva", "normal", "sue", "bob")
+    line.phone.hang_up(line)
+    w.run(60)
+    w.assert_idle()
+
+
+def test_a_page_takes_a_call_over_that_it_hears() -> None:
+    w = world()
+    line, other = talking(w, dialled="600")
+    ear = spied(w, line)
+    assert steer(w, line, "takeover") == ""
+    w.run(1)
+    assert other.state == "ended" and (w.hears(line), w.hears(ear)) == ("bridge:sue", "bridge:anna")
+    (ended,) = w.switch.named("supervision.ended")
+    assert (ended.cause, ended.by) == ("takeover", "eva")
+    line.phone.hang_up(line)
+    w.run(60)
+    assert ear.state == "ended"
+    w.assert_idle()
+
+
+def test_one_click_takes_a_call_over_when_the_phone_answers() -> None:
+    w = world()
+    line, other = talking(w, dialled="600")
+    ear = spied(w, line, "takeover")
+    w.run(1)
+    assert other.state == "ended" and (w.hears(line), w.hears(ear)) == ("bridge:sue", "bridge:anna")
+    started, ended = w.switch.named("supervision.started")[0], w.switch.named("supervision.ended")[0]
+    assert (started.by, ended.by, ended.cause) == ("eva", "eva", "takeover")
+    ear.phone.hang_up(ear)
+    w.run(60)
+    assert line.state == "ended"
+    w.assert_idle()
+
+
+def test_a_call_that_is_over_before_the_supervisor_answers_is_not_taken_over() -> None:
+    w = world()
+    line, other = talking(w)
+    sue = w.phone("sue", answer_after=3)
+    w.run(1)
+    assert w.switch.switch.spy(call_of(w, line), "sue", "takeover", "eva", w.now) == ""
+    w.switch.settle(w.now)
+    line.phone.hang_up(line)
+    w.run(5)
+    assert other.state == "ended" and w.hears(sue.lines[0]) == "music:default"
+    sue.hang_up(sue.lines[0])
+    w.run(60)
+    w.assert_idle()
+
+
+def test_whoever_is_granted_it_needs_no_rule_of_the_site() -> None:
+    w = world()
+    line, other = talking(w)
+    assert "may not" in w.switch.switch.spy(call_of(w, line), "max", "listen", "eva", w.now)
+    ear = spied(w, line, by="max", granted=True)
+    assert w.hears(ear) == "room:anna+bob" and w.hears(other) == "room:anna"
+    assert "themselves" in w.switch.switch.spy(call_of(w, line), "bob", "listen", "eva", w.now, granted=True)
+
+
+def test_the_side_that_is_meant_is_watched() -> None:
+    """Of two phones of ours the agent's may be the one that has called."""
+    w = world()
+    line, other = talking(w)
+    ear = spied(w, line, "whisper", device="anna")
+    assert (w.hears(line), w.hears(other), w.hears(ear)) == ("room:bob+sue", "room:anna", "room:anna+bob")
+    assert "not in this call" in w.switch.switch.spy(call_of(w, line), "sue", "listen", "eva", w.now, device="carl")
+
+
+def test_what_cannot_be_steered() -> None:
+    w = world()
+    line, _ = talking(w)
+    assert w.switch.switch.supervise("nothing", "sue", "whisper", "eva", w.now) == "there is no such call"
+    assert "does not hear" in steer(w, line, "whisper")
+
+
+def test_it_follows_the_agent_through_a_transfer() -> None:
+    """The agent asks carl and hands the caller over: the supervisor hears both conversations, then waits for the next."""
+    w = world()
+    line, _ = talking(w)
+    ear = spied(w, line)
+    carl = w.phone("carl", answer_after=0.1)
+    w.run(1)
+    assert w.switch.switch.transfer(call_of(w, line), "carl", w.now, attended=True, by="bob") == ""
+    w.switch.settle(w.now)
+    w.run(1)
+    assert w.hears(ear) == "room:bob+carl" and w.hears(line) == "music:default"
+    assert w.switch.switch.steer_transfer(call_of(w, line), "complete", w.now) == ""
+    w.switch.settle(w.now)
+    w.run(1)
+    assert (w.hears(line), w.hears(carl.lines[0])) == ("bridge:carl", "bridge:anna")
+    assert w.hears(ear) == "music:default", "the agent talks to nobody"
+    again = w.phone("max").call("bob")
+    w.run(2)
+    assert w.hears(ear) == "room:bob+max"
+    for one in (line, again, ear):
+        one.phone.hang_up(one)
+    w.run(120)
+    w.assert_idle()
+
+
 @pytest.mark.parametrize("reject, registered", [(486, True), (0, False)])
 def test_a_supervisor_who_does_not_answer(reject: int, registered: bool) -> None:
     w = world()

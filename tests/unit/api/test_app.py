@@ -20,7 +20,7 @@ from tests.unit.api.test_feed import Journal
 ANSWERS: dict[str, Any] = {
     "callbacks": [{"queue": "sales", "callback": "b1"}, {"queue": "support", "callback": "b2"}],
     "trunks": [], "hours": [], "recordings": [],
-    "disposition_report": [], "edit": {"text": 'domain = "pbx.example.com"', "versions": []}, "hang_up": 1,
+    "disposition_report": [],
     "receivers": [], "receiver_dead": [],
     "provisioning_fetch": "<config/>", "prompts": [], "prompt": {"file": __file__}, "bans": [],
     "recording": {"recording": 7, "queue": "sales", "agent": "anna", "path": "a.wav", "file": "/a.wav"},
@@ -31,6 +31,20 @@ ANSWERS: dict[str, Any] = {
     },
     "customer_find": [],
     "call_card": {"customer": {"customer": "K1"}}, "customer_show": {"customer": "K1"},
+    "hang_up": 1,
+    "edit": {"text": 'domain = "pbx.example.com"', "versions": [], "settings": {"ring_timeout": 20, "members": []}},
+    "board": {
+        "seq": 7, "queues": [{"queue": "sales"}, {"queue": "support"}],
+        "agents": [
+            {"agent": "anna", "call": {"call": "c1", "supervised_by": [{"account": "102"}]}},
+            {"agent": "jan", "call": None}, {"agent": "ola", "call": None},
+        ],
+        "alerts": [
+            {"alert": "a", "queue": "sales", "agent": ""}, {"alert": "b", "queue": "", "agent": "ola"},
+            {"alert": "c", "queue": "", "agent": ""},
+        ],
+    },
+    "alerts": [{"alert": "a", "queue": "sales", "agent": ""}, {"alert": "b", "queue": "", "agent": "ola"}],
 }  # fmt: skip
 
 
@@ -71,7 +85,14 @@ class Switchboard:
 
     def calls(self) -> list[dict[str, Any]]:
         return [
-            {"call": "c1", "queue": "sales", "agent": "anna", "account": "", "caller": "+48600100200"},
+            {
+                "call": "c1",
+                "queue": "sales",
+                "agent": "anna",
+                "account": "",
+                "caller": "+48600100200",
+                "supervised_by": ["109"],
+            },
             {"call": "c2", "queue": "support", "agent": "", "account": ""},
             {"call": "c3", "queue": "", "agent": "", "account": "102"},
         ]

@@ -18,6 +18,7 @@ from softswitch.directory import (
     FEATURES,
     Account,
     Agent,
+    Alert,
     Announce,
     Conference,
     Disposition,
@@ -79,6 +80,7 @@ def test_the_example_is_a_site() -> None:
         ("router", Router),
         ("crm", Crm),
         ("crm", CrmAction),
+        ("alert", Alert),
     ],
 )
 def test_every_key_is_documented(heading: str, kind: type) -> None:

@@ -20,6 +20,7 @@ const changed = new Set();
  * times: { since: 'seconds' }: a duration that the switch gives becomes the moment, in ms of `Date.now()`, when it began;
  *   { until: '-left' }: that which is left becomes the moment when it ends
  * inside: { callers: { key, times } }: rows inside of rows
+ * path: of the API, or a function of the number of the last event that gives it
  * events: beginnings of names of events that make it old
  * patch(rows, event): what an event changes at once; returns the new rows, or undefined
  */
@@ -103,7 +104,7 @@ async function take(one) {
   one.old = false;
   const began = performance.now();
   try {
-    accept(one, await api.get(one.path));
+    accept(one, await api.get(typeof one.path === 'function' ? one.path(stream.after ?? 0) : one.path));
   } catch (error) {
     one.error = error;
     tell(one);
