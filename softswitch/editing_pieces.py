@@ -6,6 +6,7 @@ is one: the objects in force, with these in their place. Secrets are never shown
 
 from __future__ import annotations
 
+import tomllib
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
@@ -17,11 +18,13 @@ from softswitch.passwords import new_token, token_digest
 from softswitch.store.clips import Clips
 from softswitch.store.objects import DIGESTS, KEPT_SECRETS, KINDS, PINS, Objects, natural, to_objects
 from softswitch.store.passwords import generate_password
-from softswitch.store.site import diff_sites, site_of
+from softswitch.store.site import diff_sites, object_text, site_of
+from softswitch.toml import mistake
 
 Row = dict[str, Any]
 SETTINGS: Final = "settings"  # the name of the one object of the kind "site"
 WITH_PASSWORD: Final = ("account", "user")
+TITLES: Final = ("title", "name", "destination", "action", "device")
 
 
 def piece_list(site: Directory | None, clips: Clips | None, *, kind: str) -> Edit:
@@ -30,6 +33,40 @@ def piece_list(site: Directory | None, clips: Clips | None, *, kind: str) -> Edi
     objects = _objects(current, _known(kind))
     rows = [_row(kind, name, body) for (one, name), body in objects.items() if one == kind]
     return Edit({"version": current.version, "objects": rows})
+
+
+def piece_names(site: Directory | None, clips: Clips | None) -> Edit:
+    """What there is of every kind: names with the title that people know them by, and what there is to be heard."""
+    current = existing(site)
+    names: dict[str, list[Row]] = {kind: [] for kind in KINDS}
+    for (kind, name), body in _objects(current, *KINDS).items():
+        title = next((body[one] for one in TITLES if body.get(one)), "")
+        names[kind].append({"name": SETTINGS if kind == "site" else name, "title": str(title)})
+    return Edit({"version": current.version, "names": names, "clips": clips.names() if clips is not None else []})
+
+
+def piece_parse(site: Directory | None, clips: Clips | None, *, text: str) -> Edit:
+    """Objects as they are written in a part of site.toml; only its form is looked at. Raises EditError."""
+    try:
+        data = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise EditError(
+            f"That is not TOML: {mistake(error)}.", "One object is written as [queue.sales] and its fields below."
+        ) from None
+    rows = []
+    for kind, table in data.items():
+        _known(kind)
+        if not isinstance(table, dict) or not all(isinstance(body, dict) for body in table.values()):
+            raise EditError(
+                f"{kind} is no table of objects.", "One object is written as [queue.sales] and its fields below."
+            )
+        rows += [{"kind": kind, "name": name, "body": body} for name, body in table.items()]
+    return Edit({"objects": rows})
+
+
+def piece_text(site: Directory | None, clips: Clips | None, *, kind: str, name: str, body: Mapping[str, Any]) -> Edit:
+    """An object as it stands in site.toml; whether it makes sense is no matter."""
+    return Edit({"text": object_text(_known(kind), name, body)})
 
 
 def piece_show(site: Directory | None, clips: Clips | None, *, kind: str, name: str) -> Edit:
@@ -87,6 +124,9 @@ def change(
 OPERATIONS: Final[Mapping[str, Callable[..., Edit]]] = {
     "piece_list": piece_list,
     "piece_show": piece_show,
+    "piece_names": piece_names,
+    "piece_parse": piece_parse,
+    "piece_text": piece_text,
     "change": change,
 }
 

@@ -40,6 +40,10 @@ class Change(Body):
     create: bool = False  # what is put must be new
 
 
+class Text(Body):
+    text: Annotated[str, Field(max_length=1 << 20)]
+
+
 class Rollback(Body):
     dry_run: bool = False
 
@@ -57,6 +61,21 @@ def routes(source: Source) -> APIRouter:
         """Every kind of object with its fields: type, default, limits, what it names, help. Forms are made of it."""
         found: Row = await source.order("site_schema")
         return found
+
+    @router.get("/api/names")
+    async def names(who: Auditor) -> Row:
+        """What there is of every kind, with the titles that people know things by; and the clips that could be played."""
+        return await edit("piece_names")
+
+    @router.post("/api/text/parse")
+    async def parse(body: Text, who: Administrator) -> Row:
+        """Objects out of a piece of site.toml; whether they make sense is seen by a dry run."""
+        return await edit("piece_parse", text=body.text)
+
+    @router.post("/api/text")
+    async def text(body: Put, who: Administrator) -> Row:
+        """An object as a piece of site.toml."""
+        return await edit("piece_text", **body.model_dump())
 
     @router.patch("/api/site")
     async def change(body: Change, who: Administrator, dry_run: DryRun = False) -> Row:

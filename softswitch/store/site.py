@@ -186,6 +186,11 @@ def export_site(site: Directory, *, secrets: bool = True) -> str:
     return "\n".join(lines) + "\n"
 
 
+def object_text(kind: str, name: str, body: Mapping[str, Any]) -> str:
+    """One object as a part of site.toml."""
+    return "\n".join(_table_lines(f"{kind}.{toml_key(name)}", body)).lstrip("\n") + "\n"
+
+
 def _table_lines(name: str, body: Mapping[str, Any]) -> Iterator[str]:
     """A table; what would be too long for a line of it is a table of its own, such as the branches of a menu."""
     own = {key: value for key, value in body.items() if isinstance(value, Mapping) and _is_long(key, value)}

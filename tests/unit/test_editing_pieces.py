@@ -165,3 +165,20 @@ async def test_versions_are_compared() -> None:
     assert done.result["changes"] == ['~ site: country "pl" -> "gb"'] and done.site is None
     assert done.result["text"] == export_site(first, secrets=False)
     assert not Problems("x").found
+
+
+async def test_an_object_as_text_and_back() -> None:
+    shown = (await do("piece_show", kind="menu", name="hotline")).result
+    text = (await do("piece_text", kind="menu", name="hotline", body=shown["body"])).result["text"]
+    assert text in export_site(SITE)
+    parsed = (await do("piece_parse", text=text)).result["objects"]
+    assert parsed == [{"kind": "menu", "name": "hotline", "body": shown["body"]}]
+    for wrong in ("[menu", "menu = 3", "[nothing.x]"):
+        with pytest.raises(EditError):
+            await do("piece_parse", text=wrong)
+
+
+async def test_what_there_is() -> None:
+    names = (await do("piece_names")).result["names"]
+    assert set(names) == set(KINDS)
+    assert {"name": "800", "title": SITE.extensions["800"]} in names["extension"]

@@ -1,0 +1,61 @@
+// What the site is made of: the schema, the names of what there is, and changes of it.
+import { api, path } from '../core/api.js';
+import { useEffect, useState } from '../core/html.js';
+import { locale, tOr } from '../core/i18n.js';
+
+/** Kinds in the order in which people need them, by what they are about. */
+export const GROUPS = {
+  people: ['account', 'agent', 'queue', 'user', 'token'],
+  calls: ['menu', 'extension', 'hours', 'number', 'group', 'conference', 'mailbox', 'parking', 'outage', 'notice'],
+  outside: ['trunk', 'route', 'policy', 'list', 'screening'],
+  more: ['site', 'music', 'feature_code'],
+};
+export const SETTINGS = 'settings';
+export const NEW = '+';
+
+let schema = null;
+
+export function loadSchema() {
+  schema ||= api.get('/api/schema').catch((error) => {
+    schema = null;
+    throw error;
+  });
+  return schema;
+}
+
+/** { schema, names, clips, version, error, reload }; schema is null until it is there. */
+export function useSite() {
+  const [found, set] = useState({ schema: null, names: {}, clips: [], version: 0, error: null });
+  const reload = async () => {
+    try {
+      const [made, known] = await Promise.all([loadSchema(), api.get('/api/names')]);
+      set({ schema: made, names: known.names, clips: known.clips, version: known.version, error: null });
+    } catch (error) {
+      set((before) => ({ ...before, error }));
+    }
+  };
+  useEffect(() => { reload(); }, []);
+  return { ...found, reload };
+}
+
+export const loadObject = (kind, name) => api.get(path('/api/site/{kind}/{name}', { kind, name }));
+
+/** Put and remove together. Raises ApiError, with `fields` where a value is wrong. */
+export const change = (pieces, { version = 0, dryRun = false } = {}) =>
+  api.patch(path('/api/site', {}, dryRun ? { dry_run: true } : {}), { version, ...pieces });
+
+/** Mistakes of a refused change by their key in site.toml, such as "queue.sales.members[0].agent". */
+export const mistakes = (error) =>
+  (error.body?.fields || []).map((one) => ({ key: one.key, text: one.error.replace(/^site: /, ''), expected: one.expected }));
+
+export const kindText = (kind, count = 1) => tOr(`admin.kind.${kind}.${count === 1 ? 'one' : 'many'}`, kind.replace(/_/g, ' '));
+
+export function fieldText(name) {
+  const words = name.replace(/_/g, ' ');
+  return tOr(`admin.field.${name}`, words[0].toUpperCase() + words.slice(1));
+}
+
+/** Help comes from the switch, in English. */
+export const helpText = (field) => (locale() === 'en' ? field.help : '');
+
+export const same = (a, b) => JSON.stringify(a) === JSON.stringify(b);
