@@ -25,6 +25,8 @@ function Flow({ name, who }) {
   const [checked, tell] = useState({ state: 'new', errors: [], changes: [] });
   const [missing, miss] = useState(null);
   const [open, unfold] = useState('');
+  const here = useRef(true);
+  useEffect(() => () => { here.current = false; }, []);
   const edits = who.role === 'administrator';
   const target = fresh ? named.trim() : name;
   const leading = (site.names.extension || []).filter((one) => one.title === `menu:${name}`).map((one) => one.name);
@@ -66,6 +68,7 @@ function Flow({ name, who }) {
     }
     await attempt(async () => {}, t('admin.saved'));
     await site.reload();
+    if (!here.current) return;
     if (fresh) go(`/admin/menu/${encodeURIComponent(target)}`, {}, { replace: true });
     else await load();
   };
@@ -77,8 +80,8 @@ function Flow({ name, who }) {
   const prefix = `menu.${target}.`;
   const errors = checked.errors.map((one) => ({ ...one, key: one.key.replace(prefix, '') }));
   const loose = errors.filter((one) => !/^(steps\[|branches\.[^.[]+\[)/.test(one.key));
-  return html`<div class="page"><div class="page-head"><a class="soft" href=${link('/admin/menu')}>${t('admin.flows')}</a>
-      <h1>${fresh ? t('admin.flow.new') : name}</h1>
+  return html`<div class="page"><div class="page-head"><div><a class="soft" href=${link('/admin/menu')}>${t('admin.flows')}</a>
+      <h1>${fresh ? t('admin.flow.new') : name}</h1></div>
       ${edits && checked.state !== 'new' && html`<${Badge} state=${checked.state === 'good' ? 'good' : 'alarm'} icon=${checked.state === 'good' ? 'check' : 'alert'} role="status">
         ${checked.state === 'good' ? t('admin.flow.fine') : t('admin.flow.wrong', { count: errors.length })}<//>`}
       ${edits && html`<div class="row admin-actions"><${Button} kind="primary" icon="check" disabled=${!changed || !target || checked.state === 'wrong'} onClick=${save}>${t('admin.save')}<//>

@@ -64,8 +64,8 @@ function Control({ field, value, onChange, site, errors, at }) {
 function Text({ field, value, onChange, site, ...shared }) {
   const names = field.choices?.map((name) => ({ name, title: '' })) || (field.refers === 'clip' ? site.clips.map((name) => ({ name, title: '' })) : site.names[field.refers]);
   if (!names) return html`<${Field} ...${shared} value=${value} onChange=${onChange} />`;
-  const known = names.some((one) => one.name === value);
-  const options = [...(field.required && known ? [] : [{ value: '', title: '–' }]), ...(value && !known ? [{ value, title: `${value} ?` }] : []), ...names.map(titled)];
+  const known = names.some((one) => one.name === value) || value === field.default; // what is ours needs no object
+  const options = [...(field.required && known ? [] : [{ value: '', title: '–' }]), ...(value && !known ? [{ value, title: `${value} ?` }] : []), ...(value && value === field.default && !names.some((one) => one.name === value) ? [{ value, title: value }] : []), ...names.map(titled)];
   return html`<${Field} kind="select" ...${shared} value=${value} onChange=${onChange} options=${options} />`;
 }
 

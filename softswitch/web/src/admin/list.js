@@ -11,7 +11,7 @@ export default function List({ kind, who }) {
   const names = site.names[kind];
   if (site.schema && !names) return html`<div class="page"><${Empty} text=${t('admin.no_kind', { kind })} icon="alert" /></div>`;
   const open = (row) => go(`/admin/${kind}/${encodeURIComponent(row.name)}`);
-  return html`<div class="page"><div class="page-head"><a class="soft" href=${link('/admin')}>${t('admin.nav')}</a><h1>${kindText(kind, 2)}</h1>
+  return html`<div class="page"><div class="page-head"><div><a class="soft" href=${link('/admin')}>${t('admin.nav')}</a><h1>${kindText(kind, 2)}</h1></div>
       ${who.role === 'administrator' && html`<${Button} kind="primary" icon="plus" onClick=${() => open({ name: NEW })}>${t('admin.new', { kind: kindText(kind) })}<//>`}</div>
     <${Card}>${!names ? html`<${Skeleton} />` : html`<${Table} rows=${names} keyOf=${(row) => row.name} onRow=${open} empty=${t('admin.none_yet')} columns=${[
       { key: 'name', title: t('admin.name'), sort: (row) => row.name, cell: (row) => html`<a href=${link(`/admin/${kind}/${encodeURIComponent(row.name)}`)}><strong>${row.name}</strong></a>` },

@@ -1,5 +1,5 @@
 // One object as a form: saved only after it was shown what changes, and whom that touches.
-import { html, useEffect, useState } from '../core/html.js';
+import { html, useEffect, useRef, useState } from '../core/html.js';
 import { t } from '../core/i18n.js';
 import { go, link } from '../core/router.js';
 import { attempt, Button, Card, confirm, Empty, Field, Skeleton } from '../ui/index.js';
@@ -33,6 +33,8 @@ function One({ kind, name, who }) {
   const [made, show] = useState(null);
   const [missing, miss] = useState(null);
   const edits = who.role === 'administrator';
+  const here = useRef(true); // whoever has gone on meanwhile is not called back
+  useEffect(() => () => { here.current = false; }, []);
   const load = () => loadObject(kind, name).then((found) => { set(found); edit(found.body); tell([]); }).catch(miss);
   useEffect(() => { if (!fresh) load(); }, []);
   const fields = site.schema?.kinds[kind]?.fields;
@@ -47,7 +49,7 @@ function One({ kind, name, who }) {
     try {
       const done = await change(pieces, { version: object.version });
       if (Object.keys(done.secrets).length) show(Object.values(done.secrets)[0]);
-      else if (fresh) go(`/admin/${kind}/${encodeURIComponent(target)}`, {}, { replace: true });
+      else if (fresh) here.current && go(`/admin/${kind}/${encodeURIComponent(target)}`, {}, { replace: true });
       else await load();
       await site.reload();
       await attempt(async () => {}, t('admin.saved'));
@@ -64,10 +66,10 @@ function One({ kind, name, who }) {
   const own = errors.map((one) => ({ ...one, key: kind === 'site' ? one.key : one.key === prefix ? '' : one.key.replace(`${prefix}.`, '') }));
   const loose = own.filter((one) => !fields.some((field) => one.key === field.name || one.key.startsWith(`${field.name}.`) || one.key.startsWith(`${field.name}[`)));
   const changed = fresh || !same(body, object.body);
-  return html`<div class="page"><div class="page-head"><a class="soft" href=${link(`/admin/${kind}`)}>${kindText(kind, 2)}</a>
-      <h1>${fresh ? t('admin.new', { kind: kindText(kind) }) : kind === 'site' ? kindText('site', 2) : name}</h1></div>
+  return html`<div class="page"><div class="page-head"><div><a class="soft" href=${link(kind === 'site' ? '/admin' : `/admin/${kind}`)}>${kind === 'site' ? t('admin.nav') : kindText(kind, 2)}</a>
+      <h1>${fresh ? t('admin.new', { kind: kindText(kind) }) : kind === 'site' ? kindText('site', 2) : name}</h1></div></div>
     <form class="column" onSubmit=${(event) => { event.preventDefault(); save(); }}><${Card}>
-      ${fresh && html`<${Field} label=${t('admin.name')} value=${named} onChange=${rename} hint=${site.schema.kinds[kind].name} required class="admin-name" />`}
+      ${fresh && html`<${Field} label=${t('admin.id')} value=${named} onChange=${rename} hint=${site.schema.kinds[kind].name} required class="admin-name" />`}
       ${kind === 'queue' && html`<${Tiers} members=${body.members || []} agents=${site.names.agent || []} errors=${own} onChange=${(members) => edit({ ...body, members })} edits=${edits} />`}
       <${Fields} fields=${fields.filter((one) => !(kind === 'queue' && one.name === 'members'))} value=${body} onChange=${edit} site=${site} errors=${own} only=${USUAL[kind]} />
       ${object.secrets.length > 0 && html`<p class="soft">${t('admin.secrets', { names: object.secrets.filter((one) => !one.startsWith('ha1')).join(', ') || t('admin.password') })}</p>`}

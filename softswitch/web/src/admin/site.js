@@ -56,6 +56,11 @@ export function fieldText(name) {
 }
 
 /** Help comes from the switch, in English. */
-export const helpText = (field) => (locale() === 'en' ? field.help : '');
+export function helpText(field) {
+  if (locale() !== 'en') return '';
+  // The choices stand in the control itself; what is empty is called so.
+  const said = (field.choices ? field.help.replace(/^(?:"[^"]*"(?:\s*\([^)]*\))?\s*\|?\s*)+[:;]?\s*/, '') : field.help).replace(/"" = /g, 'empty = ').replace(/\(\) = /g, 'none = ');
+  return said && said[0].toUpperCase() + said.slice(1);
+}
 
 export const same = (a, b) => JSON.stringify(a) === JSON.stringify(b);

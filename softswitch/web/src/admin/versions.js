@@ -25,7 +25,7 @@ export default function Versions({ who }) {
       { key: 'version', title: t('admin.number'), align: 'end', sort: (row) => row.version },
       { key: 'at', title: t('admin.when'), cell: (row) => dateTime(1000 * row.at) },
       { key: 'actor', title: t('admin.by') },
-      { key: 'changes', title: t('admin.what'), cell: (row) => html`<span class="admin-changes">${row.comment || row.changes.slice(0, 2).join('; ')}${row.changes.length > 2 ? ` +${row.changes.length - 2}` : ''}</span>` },
+      { key: 'changes', title: t('admin.changed'), cell: (row) => html`<span class="admin-changes">${row.comment || row.changes.slice(0, 2).join('; ')}${row.changes.length > 2 ? ` +${row.changes.length - 2}` : ''}</span>` },
     ]} />`}<//>
     ${shown && html`<${Dialog} wide title=${t('admin.version', { version: shown.version })} onClose=${() => show(null)} actions=${who.role === 'administrator' && !shown.newest && html`
       <${Button} kind="danger" icon="callback" onClick=${rollback}>${t('admin.back', { version: shown.version })}<//>`}>
