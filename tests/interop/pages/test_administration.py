@@ -48,9 +48,8 @@ def test_the_hotline_of_a_newcomer(lab: Lab, page: LogIn) -> None:
     surfer.choose("Add to tier 1", "agent-8201")
     surfer.choose("Add to tier 1", "agent-8202")
     # Jan into the second tier, by the keyboard.
-    surfer.until(
-        "(() => { const one = [...document.querySelectorAll('.admin-member')].find((m) => m.innerText.includes('Jan')); one?.focus(); return Boolean(one); })()"
-    )
+    jan = "[...document.querySelectorAll('.admin-member')].find((one) => one.innerText.includes('Jan'))"
+    surfer.until(f"(() => {{ const one = {jan}; one?.focus(); return Boolean(one); }})()")
     surfer.key("ArrowRight")
     surfer.read("(?s)Tier 2.*Jan Kowalski")
     surfer.shots("queue-new")
