@@ -53,6 +53,14 @@ def drop(surfer: Surfer, what: str, where: str) -> None:
     )
 
 
+def write(surfer: Surfer, agent: str, text: str) -> None:
+    surfer.click("button", f"More: {agent}")
+    surfer.type("field", "Message", text)
+    surfer.click("button", "Send")
+    surfer.read(f"Sent to {agent}")
+    surfer.click("button", "Close")
+
+
 async def test_a_supervisors_day(lab: Lab, page: LogIn, wirephone: StartWirePhone) -> None:
     lab.add(SITE.lstrip())
     lab.add(ALERT.lstrip())
@@ -70,13 +78,18 @@ async def test_a_supervisors_day(lab: Lab, page: LogIn, wirephone: StartWirePhon
     await taken.media.hears(5)
     await do(surfer.open, "/team")
     await do(surfer.click, "button", f"More: {names[1]}")
-    await do(surfer.type, "field", "Reason of the pause", "training")
+    await do(surfer.choose, "Reason of the pause", "training")
     await do(surfer.click, "button", "Pause")
-    await do(surfer.read, "training")
-    await do(surfer.type, "field", "Message", "Please be back at noon.")
-    await do(surfer.click, "button", "Send")
-    await do(surfer.read, f"Sent to {names[1]}")
+    await do(surfer.read, "Training")
     await do(surfer.click, "button", "Close")
+
+    panel = await do(page, "agent", "/panel", agent=f"agent-{agents[1].user}", name="jan")
+    await do(write, surfer, names[1], "Another caller is yours in a minute.")
+    await do(panel.read, r"Another caller is yours in a minute\.\s+sue")
+    await do(panel.shot, "message")
+    await do(panel.reload)
+    await do(panel.click, "button", "Read")
+    await do(panel.gone, ".supervisor-messages")
 
     # One click: the supervisor's phone rings, hears, whispers; the page shows it.
     await do(surfer.click, "button", f"Listen: {names[0]}")
@@ -89,6 +102,16 @@ async def test_a_supervisors_day(lab: Lab, page: LogIn, wirephone: StartWirePhon
     await do(surfer.shots, "team")
     await do(surfer.click, "button", "Stop listening")
     await listening.ended()
+
+    # The browser itself as the phone, which answers what was asked for.
+    await do(surfer.click, "button", "Listen in this browser")
+    await do(surfer.see, "button[aria-pressed=true]", "Listen in this browser")
+    await do(surfer.click, "button", f"Listen: {names[0]}")
+    await do(surfer.read, f"{ear.user} listens")
+    await do(surfer.click, "button", f"Join: {names[0]}")
+    await do(surfer.read, f"{ear.user} has joined")
+    await do(surfer.click, "button", "Stop listening")
+    await do(surfer.gone, "button", "Stop listening")
 
     # A caller who waits is dragged to another queue, and led to an agent from there by the dialog.
     waiting = second.call(lab.extensions["queue"])

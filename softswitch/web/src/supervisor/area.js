@@ -1,6 +1,7 @@
 // What supervisors look at and do: wallboard, team, waiting callers, alerts, settings of queues.
 import { area } from '../core/registry.js';
 import { AlertBell } from './alerts.js';
+import { Messages } from './messages.js';
 import en from './en.json';
 import pl from './pl.json';
 import './store.js';
@@ -18,5 +19,5 @@ area({
     { path: '/queue-settings', roles: ['supervisor'], load: () => import('./settings.js'), nav: { text: 'supervisor.settings', icon: 'settings', order: 23 } },
     { path: '/queue-settings/{queue}', roles: ['supervisor'], load: () => import('./settings.js') },
   ],
-  corners: [{ roles: watching, component: AlertBell }],
+  corners: [{ roles: watching, component: AlertBell }, { roles: ['agent', 'supervisor'], component: Messages }],
 });

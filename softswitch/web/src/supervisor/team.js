@@ -1,12 +1,17 @@
 // The team: who does what, and what a supervisor does about it.
-import { html, useState } from '../core/html.js';
-import { number, t } from '../core/i18n.js';
+import { html, useEffect, useState } from '../core/html.js';
+import { number, t, tOr } from '../core/i18n.js';
 import { refresh, useLive } from '../core/live.js';
+import { REASONS } from '../panel/desk.js';
+import * as browser from '../phone/phone.js';
 import { Badge, Button, Clock, Dialog, Field, Skeleton, Table, activityText, attempt, confirm, presenceText, stateOf } from '../ui/index.js';
 import { ADJUSTS, leave, orderAgent, ownPhone, setOwnPhone, supervise, write } from './store.js';
 
 const MODES = { listen: 'ear', whisper: 'mic', barge: 'users', takeover: 'swap' };
 const SHOWN = ['all', 'here', 'call', 'pause', 'out'];
+
+const PATIENCE = 15_000; // ms in which the call that was asked for must come to this browser
+let expected = 0; // until then what rings in this browser is that call, and is answered by itself
 
 const kindOf = (agent) => {
   if (agent.presence === 'offline') return 'out';
@@ -21,6 +26,13 @@ export default function Team({ who }) {
   const [words, setWords] = useState('');
   const [phone, setPhone] = useState(ownPhone(who));
   const [open, setOpen] = useState('');
+  const here = browser.usePhone();
+  useEffect(() => {
+    const ringing = here.calls.find((one) => one.state === 'ringing');
+    if (!ringing || Date.now() > expected) return;
+    expected = 0;
+    browser.answer(ringing.id);
+  }, [here.calls]);
   if (!board) return html`<div class="page"><${Skeleton} lines=${8} /></div>`;
   const adjusts = ADJUSTS.includes(who.role);
   const titles = Object.fromEntries(board.queues.map((one) => [one.queue, one.title]));
@@ -35,7 +47,7 @@ export default function Team({ who }) {
     { key: 'call', title: t('supervisor.call'), sort: (row) => row.call_since, cell: (row) => html`<${CallOf} agent=${row} titles=${titles} />` },
     { key: 'answered', title: t('supervisor.calls_today'), align: 'end', sort: (row) => row.today.answered, down: true, cell: (row) => number(row.today.answered) },
     { key: 'missed', title: t('supervisor.missed_today'), align: 'end', sort: (row) => row.today.missed, down: true, cell: (row) => number(row.today.missed) },
-    ...(adjusts ? [{ key: 'act', title: t('supervisor.actions'), align: 'end', cell: (row) => html`<${Actions} agent=${row} phone=${phone.trim()} who=${who} onMore=${() => setOpen(row.agent)} />` }] : []),
+    ...(adjusts ? [{ key: 'act', title: t('supervisor.actions'), align: 'end', cell: (row) => html`<${Actions} agent=${row} phone=${phone.trim() || here.account} who=${who} onMore=${() => setOpen(row.agent)} />` }] : []),
   ];
   return html`<div class="page supervisor-team">
     <div class="page-head"><h1>${t('supervisor.team')}</h1></div>
@@ -44,11 +56,19 @@ export default function Team({ who }) {
         ${t(`supervisor.show.${one}`)} <b>${one === 'all' ? mine.length : mine.filter((agent) => kindOf(agent) === one || (one === 'here' && kindOf(agent) !== 'out')).length}</b></button>`)}</div>
       <${Field} label=${t('supervisor.queue')} kind="select" value=${queue} onChange=${setQueue} options=${[{ value: '', title: t('supervisor.all_queues') }, ...board.queues.map((one) => ({ value: one.queue, title: one.title }))]} />
       <${Field} label=${t('supervisor.search')} kind="search" value=${words} onChange=${setWords} />
-      ${adjusts && html`<${Field} label=${t('supervisor.my_phone')} value=${phone} onChange=${remember} maxlength="64" autocomplete="off" hint=${phone ? '' : t('supervisor.my_phone_hint')} />`}
+      ${adjusts && html`<${Field} label=${t('supervisor.my_phone')} value=${phone} onChange=${remember} maxlength="64" autocomplete="off" hint=${phone || here.account ? '' : t('supervisor.my_phone_hint')} />
+        <${Here} state=${here} />`}
     </div>
     <section class="card"><${Table} caption=${t('supervisor.team')} columns=${columns} rows=${rows} keyOf=${(row) => row.agent} empty=${t('supervisor.nobody')} /></section>
     ${opened && html`<${AgentDialog} agent=${opened} onClose=${() => setOpen('')} />`}
   </div>`;
+}
+
+/** Whether this browser is the phone that rings for whoever listens. */
+function Here({ state }) {
+  const on = state.state === 'on' || state.state === 'lost';
+  return html`<div class="supervisor-here"><${Button} icon="headset" aria-pressed=${on} busy=${state.state === 'starting'} onClick=${() => (on ? browser.stop() : browser.start())}>${t('supervisor.browser')}<//>
+    ${state.state === 'failed' && html`<small class="error" role="alert">${t(`phone.problem.${state.problem}`)} ${state.detail}</small>`}</div>`;
 }
 
 function State({ agent }) {
@@ -72,6 +92,7 @@ function Actions({ agent, phone, who, onMore }) {
   const heard = call?.supervised_by.find((one) => one.account === own);
   const act = async (mode) => {
     if (mode === 'takeover' && !(await confirm(t('supervisor.takeover_sure', { agent: agent.title }), { yes: t('supervisor.mode.takeover') }))) return;
+    if (!heard && browser.phoneState().state === 'on') expected = Date.now() + PATIENCE;
     await attempt(() => supervise(agent, mode, phone), heard ? '' : t('supervisor.your_phone_rings'));
     refresh('board');
   };
@@ -80,14 +101,14 @@ function Actions({ agent, phone, who, onMore }) {
     refresh('board');
   };
   return html`<div class="supervisor-actions">
-    ${call && call.state === 'talking' && Object.entries(MODES).map(([mode, icon]) => html`<${Button} key=${mode} small kind=${heard?.mode === mode ? 'primary' : 'quiet'} icon=${icon}
+    ${call && call.state === 'talking' && Object.entries(MODES).map(([mode, icon]) => html`<${Button} key=${mode} small kind=${heard?.mode === mode ? '' : 'quiet'} icon=${icon}
       aria-pressed=${heard?.mode === mode} label=${t('supervisor.do', { what: t(`supervisor.mode.${mode}`), agent: agent.title })} onClick=${() => act(mode)} />`)}
     ${heard && html`<${Button} small kind="danger" icon="phone-off" label=${t('supervisor.leave')} onClick=${end} />`}
     <${Button} small kind="quiet" icon="edit" label=${t('supervisor.more', { agent: agent.title })} onClick=${onMore} /></div>`;
 }
 
 function AgentDialog({ agent, onClose }) {
-  const [reason, setReason] = useState('');
+  const [reason, setReason] = useState(REASONS[0]);
   const [text, setText] = useState('');
   const order = async (name, why = '') => {
     if (await attempt(() => orderAgent(agent.agent, name, why), t('supervisor.done'))) refresh('board');
@@ -107,8 +128,8 @@ function AgentDialog({ agent, onClose }) {
           : html`<${Button} kind="good" icon="check" disabled=${agent.presence === 'ready'} onClick=${() => order('ready')}>${t('supervisor.ready')}<//>
             ${agent.activity === 'wrapup' && html`<${Button} onClick=${() => order('end_wrap_up')}>${t('supervisor.end_wrap_up')}<//>`}
             <${Button} kind="danger" icon="logout" onClick=${out}>${t('supervisor.logout')}<//>`}</div>
-      ${!offline && html`<div class="row supervisor-line"><${Field} label=${t('supervisor.reason')} value=${reason} onChange=${setReason} maxlength="64" class="grow" />
-        <${Button} icon="pause" onClick=${() => order('not_ready', reason.trim())}>${t('supervisor.pause')}<//></div>`}
+      ${!offline && html`<div class="row supervisor-line"><${Field} label=${t('supervisor.reason')} kind="select" value=${reason} onChange=${setReason} class="grow" options=${REASONS.map((one) => ({ value: one, title: tOr(`ui.reason.${one}`, one) }))} />
+        <${Button} icon="pause" onClick=${() => order('not_ready', reason)}>${t('supervisor.pause')}<//></div>`}
       <${Field} label=${t('supervisor.message')} kind="textarea" rows="3" maxlength="500" value=${text} onChange=${setText} hint=${t('supervisor.message_hint')} />
       <div class="row"><${Button} kind="primary" icon="megaphone" disabled=${!text.trim()} onClick=${send}>${t('supervisor.send')}<//></div>
     </div><//>`;
