@@ -65,12 +65,12 @@ def _title(event: AlertRaised | AlertCleared, site: Directory) -> str:
 
 
 def shown(condition: str, value: float | None) -> str:
-    """A value as people read it: a share in per cent, callers, or a time."""
+    """A value as people read it: a share in per cent, callers or agents, or a time."""
     if value is None:
         return "-"
     if condition == SERVICE_LEVEL:
         return f"{100 * value:.0f} %"
-    return f"{value:.0f}" if condition == WAITING else clock(value)
+    return f"{value:.0f}" if condition in (WAITING, NO_AGENTS) else clock(value)
 
 
 def clock(seconds: float) -> str:

@@ -10,6 +10,7 @@ import rich_click as click
 from softswitch.board.told import shown
 from softswitch.cli.context import attach as attached
 from softswitch.cli.output import config_option, emit, json_option, seconds, table
+from softswitch.directory.alerts import MEASURED
 
 
 @click.command()
@@ -28,7 +29,8 @@ def _show(rows: list[dict[str, Any]]) -> None:
             [
                 one["alert"], one["severity"], one["queue"] or one["agent"] or one["trunk"],
                 " ".join(part for part in (one["condition"].replace("_", " "), one["reason"]) if part),
-                shown(one["condition"], one["value"]), shown(one["condition"], one["threshold"]),
+                shown(one["condition"], one["value"]),
+                shown(one["condition"], one["threshold"]) if one["condition"] in MEASURED else None,
                 seconds(one["seconds"]),
             ]
             for one in rows
