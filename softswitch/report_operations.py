@@ -7,13 +7,17 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import json
 import secrets
+import sys
 import time
+from asyncio.subprocess import DEVNULL, PIPE
 from base64 import b64encode
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Final
 
 from softswitch import logs
+from softswitch.config import FILE_NAME
 from softswitch.console import ConsoleError
 from softswitch.errors import SoftswitchError, StoreError
 from softswitch.mail import Note
@@ -33,6 +37,7 @@ EVERY: Final = 10.0  # seconds between two looks at the journal
 BREATH: Final = 0.001  # seconds after each block of the journal, in which the loop has the interpreter
 PATIENCE: Final = 1.0  # seconds that a question waits for what is not yet counted
 SCHEDULE_STATE: Final = "report schedule"
+PLANNING: Final = 60.0  # seconds that a staffing plan may take
 MAIL_ALARM: Final = "report mail"
 
 log = logs.get_logger()
@@ -46,6 +51,7 @@ class ReportOperations:
         self._ledger: Ledger | None = None
         self._counting: asyncio.Task[None] | None = None
         self._sent: dict[str, float] = {}
+        self._planning = asyncio.Lock()  # one at a time
 
     def load(self, kept: StoredState | None) -> None:
         """Take back which mails have been sent."""
@@ -83,6 +89,41 @@ class ReportOperations:
             await asyncio.to_thread(self.ledger.catch_up, lambda: time.sleep(BREATH))
         except StoreError as error:  # The next time.
             log.error("reports", error=str(error), hint=error.hint)
+
+    async def plan(
+        self, queue: str, target: str = "80/20", occupancy: float = 90.0, shrinkage: float = 30.0, interval: str = "30",
+        days: int = 90,
+    ) -> dict[str, Any]:  # fmt: skip
+        """How many agents a queue needs when (`softswitch plan`), computed by a process of its own: it takes seconds."""
+        site, base = self._daemon.site, self._daemon.config.paths.database.parent
+        if queue not in site.queues:
+            raise ConsoleError(f"There is no queue {queue!r}.", "See: softswitch queue list", kind="unknown")
+        words = {
+            "queue": queue, "target": target, "occupancy": occupancy, "shrinkage": shrinkage, "interval": interval,
+            "days": days, "timezone": site.timezone,
+        }  # fmt: skip
+        if not (base / FILE_NAME).is_file():
+            raise ConsoleError(f"{base} holds no {FILE_NAME}.", "Plan by command: softswitch plan --config PATH")
+        options = [f"--{name}={value}" for name, value in words.items()] + [f"--config={base}"]
+        async with self._planning:
+            process = await asyncio.create_subprocess_exec(
+                sys.executable, "-m", "softswitch", "plan", *options, "--json", stdin=DEVNULL, stdout=PIPE, stderr=PIPE
+            )
+            try:
+                told, refused = await asyncio.wait_for(process.communicate(), PLANNING)
+            except TimeoutError:
+                raise ConsoleError("The plan takes too long.", "Plan from fewer days.") from None
+            finally:
+                if process.returncode is None:
+                    process.kill()
+                    await process.wait()
+        if process.returncode:
+            lines = [line.strip(" ->") for line in refused.decode("utf-8", "replace").splitlines() if line.strip()]
+            raise ConsoleError(
+                *(line.removeprefix("Error: ") for line in (lines or ["The plan could not be made."])[:2])
+            )
+        found: dict[str, Any] = json.loads(told)
+        return found
 
     def prune(self, days: int) -> None:
         """Delete what is told of single calls and people; for a thread."""
@@ -166,4 +207,8 @@ def report_handlers(daemon: Daemon) -> dict[str, Callable[..., Any]]:
         """Send a report of the site now."""
         return await daemon.reports.send_now(name)
 
-    return {"report": report, "report_send": report_send}
+    async def plan(queue: str, **wanted: Any) -> Any:
+        """How many agents a queue needs when."""
+        return await daemon.reports.plan(queue, **wanted)
+
+    return {"report": report, "report_send": report_send, "plan": plan}

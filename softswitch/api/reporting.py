@@ -5,18 +5,19 @@ from __future__ import annotations
 import asyncio
 from typing import Annotated, Any, Literal
 
-from fastapi import APIRouter, HTTPException, Query, Response
+from fastapi import APIRouter, Depends, HTTPException, Query, Response
 
 from softswitch.api.auth import Principal, Sight
-from softswitch.api.guard import Rights, Viewer
+from softswitch.api.guard import Rights, Viewer, only
 from softswitch.api.source import Source
-from softswitch.directory.people import AGENT
+from softswitch.directory.people import AGENT, AUDITOR, SUPERVISOR
 from softswitch.reports.build import REPORTS
 from softswitch.reports.export import FORMATS, file_name, written
 from softswitch.reports.range import INTERVALS, RANGES
 from softswitch.reports.rows import VIEWS
 
 Row = dict[str, Any]
+Planner = Annotated[Principal, Depends(only(SUPERVISOR, AUDITOR))]
 OWN = ("agents", "timeline", "transfers")  # what an agent may know: their own figures
 WHOLE = ("load",)  # of the switch, not of a queue
 SWITCH_ONLY = "of the whole switch: for auditors and administrators"
@@ -79,6 +80,23 @@ def routes(source: Source) -> APIRouter:
         body = await asyncio.to_thread(written, found, format, language)
         headers = {"Content-Disposition": f'attachment; filename="{file_name(found, format)}"'}
         return Response(body, media_type=FORMATS[format], headers=headers)
+
+    @router.get("/api/staffing/{queue}")
+    async def staffing(
+        queue: str,
+        who: Planner,
+        target: Annotated[str, Query(pattern=r"^[1-9]\d?/\d{1,4}$", description="PERCENT/SECONDS")] = "80/20",
+        occupancy: Annotated[int, Query(ge=1, le=100)] = 90,
+        shrinkage: Annotated[int, Query(ge=0, le=95)] = 30,
+        interval: Literal["15", "30", "60"] = "30",
+        days: Annotated[int, Query(ge=1, le=3660)] = 90,
+    ) -> Row:
+        """How many agents a queue needs in every interval of the week, from its own records: `softswitch plan`."""
+        rights.queue(who, queue)
+        found: Row = await source.order(
+            "plan", queue=queue, target=target, occupancy=occupancy, shrinkage=shrinkage, interval=interval, days=days
+        )
+        return found
 
     return router
 

@@ -165,19 +165,25 @@ def _by_interval(found: Mapping[int, Sums], starts: Sequence[int], columns: Sequ
     return result
 
 
+# What figures of intervals are made of.
+SHOWN: Final = (
+    "entered", *OUTCOMES, "in_time", "short", "wait_answered", "wait_all", "handled", "talk", "hold", "wrap", "longest",
+)  # fmt: skip
+
+
 def interval_report(rows: Rows, ask: Ask) -> Row:
     """RPT-02"""
     since, until = ask.edges
-    found = rows.sums("report_queues", QUEUE_COLUMNS, since, until, "at", ask.queue(view=ask.view))
+    found = rows.sums("report_queues", SHOWN, since, until, "at", ask.queue(view=ask.view))
     edges = list(intervals(ask.span, ask.interval))
     lines = []
-    for (start, end), sums in zip(edges, _by_interval(found, [one for one, _ in edges], QUEUE_COLUMNS), strict=True):
+    for (start, end), sums in zip(edges, _by_interval(found, [one for one, _ in edges], SHOWN), strict=True):
         work = (sums["talk"] + sums["hold"] + sums["wrap"]) / MILLI
         offered = f.cell(sums["entered"] * work / sums["handled"], end - start) if sums["handled"] else f.cell(0, 0)
         lines.append(
             {"from": ask.span.local(start).isoformat(), "seconds": end - start, **f.of_queue(sums, f.INTERVAL_NAMES), "erlangs": offered}
         )  # fmt: skip
-    total = f.of_queue(_total(found.values(), QUEUE_COLUMNS), f.INTERVAL_NAMES)
+    total = f.of_queue(_total(found.values(), SHOWN), f.INTERVAL_NAMES)
     return {
         "columns": [FROM, *f.queue_columns(f.INTERVAL_NAMES), f.OFFERED_ERLANGS],
         "view": ask.view,
@@ -190,18 +196,18 @@ def interval_report(rows: Rows, ask: Ask) -> Row:
 def heat_map(rows: Rows, ask: Ask) -> Row:
     """RPT-04: by weekday and hour of the zone, means over the weekdays of the time."""
     since, until = ask.edges
-    found = rows.sums("report_queues", QUEUE_COLUMNS, since, until, "at", ask.queue(view=ask.view))
+    found = rows.sums("report_queues", SHOWN, since, until, "at", ask.queue(view=ask.view))
     edges = list(intervals(ask.span, "60"))
     sums: defaultdict[tuple[int, int], list[Sums]] = defaultdict(list)
     days: defaultdict[tuple[int, int], set[Any]] = defaultdict(set)
-    for (start, _), one in zip(edges, _by_interval(found, [at for at, _ in edges], QUEUE_COLUMNS), strict=True):
+    for (start, _), one in zip(edges, _by_interval(found, [at for at, _ in edges], SHOWN), strict=True):
         here = ask.span.local(start)
         place = here.weekday(), here.hour
         sums[place].append(one)
         days[place].add(here.date())
     lines = []
     for weekday, hour in sorted(sums):
-        total, n = _total(sums[weekday, hour], QUEUE_COLUMNS), len(days[weekday, hour])
+        total, n = _total(sums[weekday, hour], SHOWN), len(days[weekday, hour])
         lost = f.abandoned(total) - total["short"]
         lines.append(
             {

@@ -24,7 +24,10 @@ from softswitch.store.database import BUSY_TIMEOUT, create_private, explain
 
 SUFFIX: Final = ".reports"
 PIECE: Final = 128  # blocks of the journal between two transactions: some 8,000 events
-LAYOUT: Final = 1  # of the tables
+LAYOUT: Final = 2  # of the tables
+# Rows of four hours beside those of a quarter: what is not asked by the time of day adds up a sixteenth of the rows.
+COARSE: Final = "_coarse"
+WIDE: Final = 16 * QUARTER  # seconds
 DAY: Final = 86_400
 
 Sums = dict[str, int]
@@ -32,7 +35,8 @@ Sums = dict[str, int]
 
 def _create() -> str:
     parts = []
-    for name, (keys, columns) in {**ADDED, **REPLACED}.items():
+    coarse = {f"{name}{COARSE}": spec for name, spec in ADDED.items()}
+    for name, (keys, columns) in {**ADDED, **coarse, **REPLACED}.items():
         fields = [f"{one} {'TEXT' if one in TEXT_COLUMNS else 'INTEGER'}" for one in (*keys, *columns)]
         parts.append(f"CREATE TABLE {name} ({', '.join(fields)}, PRIMARY KEY ({', '.join(keys)})) WITHOUT ROWID")
     parts.append("CREATE TABLE report_numbers (number TEXT PRIMARY KEY, body TEXT, at INTEGER) WITHOUT ROWID")
@@ -44,7 +48,7 @@ def _create() -> str:
 
 
 def _upsert(table: str) -> str:
-    keys, columns = ADDED.get(table) or REPLACED[table]
+    keys, columns = ADDED.get(table.removesuffix(COARSE)) or REPLACED[table]
     names = (*keys, *columns)
     sets = [
         f"{one} = excluded.{one}"
@@ -60,7 +64,8 @@ def _upsert(table: str) -> str:
     )
 
 
-UPSERTS: Final = {table: _upsert(table) for table in TABLES}
+EVERY: Final = (*TABLES, *(f"{table}{COARSE}" for table in ADDED))
+UPSERTS: Final = {table: _upsert(table) for table in EVERY}
 # By the primary key: the block that holds the number, or the first one behind it.
 _AFTER: Final = (
     "SELECT first_seq, last_seq, first_wall, events FROM journal WHERE first_seq >="
@@ -230,11 +235,12 @@ class Ledger:
             self._carry(rows, new, floor or 1 << 40, pause)
             new.execute(_KEEP_STATE, (json.dumps(_state_of({}, 0, None, floor)),))
             count = self._advance(new, journal, pause)
+            _coarsen(new)
             new.close()
             rows.execute("ATTACH ? AS fresh", (str(fresh),))
             try:
                 rows.execute("BEGIN IMMEDIATE")
-                for table in (*TABLES, "report_numbers", "report_state"):
+                for table in (*EVERY, "report_numbers", "report_state"):
                     rows.execute(f"DELETE FROM main.{table}")
                     rows.execute(f"INSERT INTO main.{table} SELECT * FROM fresh.{table}")
                 rows.execute("COMMIT")
@@ -278,16 +284,17 @@ class Ledger:
     ) -> dict[Any, Sums]:
         """Rows of a time added up, by a column of the key. `where`: a value of a column, or several."""
         parts = [f"max({one})" if one in GREATEST else f"sum({one})" for one in columns]
-        clause, values = _clause(since, until, where or {})
-        found = self.rows(f"SELECT {by}, {', '.join(parts)} FROM {table} WHERE {clause} GROUP BY {by}", values)
+        source, values = _source(table, (by, *columns), since, until, where or {}, whole=by == "at")
+        found = self.rows(f"SELECT {by}, {', '.join(parts)} FROM ({source}) GROUP BY {by}", values)
         return {row[0]: dict(zip(columns, row[1:], strict=True)) for row in found}
 
     def bins(
         self, kind: str, since: int, until: int, where: Mapping[str, Any] | None = None
     ) -> list[tuple[str, str, int, int]]:
         """(name, detail, bin, n)"""
-        clause, values = _clause(since, until, {"kind": kind} | dict(where or {}))
-        sql = f"SELECT name, detail, bin, sum(n) FROM report_bins WHERE {clause} GROUP BY name, detail, bin"
+        names = ("name", "detail", "bin", "n")
+        source, values = _source("report_bins", names, since, until, {"kind": kind} | dict(where or {}))
+        sql = f"SELECT name, detail, bin, sum(n) FROM ({source}) GROUP BY name, detail, bin"
         return [(row[0], row[1], row[2], row[3]) for row in self.rows(sql, values)]
 
     def select(
@@ -342,6 +349,10 @@ class Ledger:
     def _prepared(self) -> sqlite3.Connection:
         connection = _open(self.path)
         layout = connection.execute("PRAGMA user_version").fetchone()[0]
+        if 0 < layout < LAYOUT:  # They are counted again.
+            for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'").fetchall():
+                connection.execute(f"DROP TABLE {name}")
+            layout = 0
         if not layout:
             with contextlib.suppress(sqlite3.OperationalError):  # Somebody else has made them meanwhile.
                 connection.executescript(f"BEGIN IMMEDIATE; {_create()}; PRAGMA user_version = {LAYOUT}; COMMIT")
@@ -398,6 +409,55 @@ def _put(rows: sqlite3.Connection, made: Made) -> None:
     for table, found in made.tables().items():
         if found:
             rows.executemany(UPSERTS[table], _flat(found))
+        if found and table in ADDED:
+            rows.executemany(UPSERTS[f"{table}{COARSE}"], _flat(_wide(table, found)))
+
+
+def _wide(table: str, found: Mapping[Any, Sequence[int]]) -> dict[Any, list[int]]:
+    """Rows of quarters added up to those of four hours."""
+    keys, columns = ADDED[table]
+    place, greatest = keys.index("at"), columns[-1] in GREATEST
+    wide: dict[Any, list[int]] = {}
+    for key, row in found.items():
+        key = (*key[:place], key[place] // WIDE * WIDE, *key[place + 1 :])
+        if (into := wide.get(key)) is None:
+            wide[key] = list(row)
+            continue
+        last = max(into[-1], row[-1])
+        for index, value in enumerate(row):
+            into[index] += value
+        if greatest:
+            into[-1] = last
+    return wide
+
+
+def _coarsen(rows: sqlite3.Connection) -> None:
+    """Make all rows of four hours from those of quarters."""
+    for table, (keys, columns) in ADDED.items():
+        names = [f"at / {WIDE} * {WIDE}" if one == "at" else one for one in keys]
+        parts = [f"max({one})" if one in GREATEST else f"sum({one})" for one in columns]
+        rows.execute(f"DELETE FROM {table}{COARSE}")
+        rows.execute(
+            f"INSERT INTO {table}{COARSE} ({', '.join((*keys, *columns))})"
+            f" SELECT {', '.join((*names, *parts))} FROM {table} GROUP BY {', '.join(names)}"
+        )
+
+
+def _source(
+    table: str, names: Sequence[str], since: int, until: int, where: Mapping[str, Any], *, whole: bool = False
+) -> tuple[str, list[Any]]:
+    """The rows of a time: where the single quarters do not matter, whole four hours and the quarters at both ends."""
+    first, last = -(-since // WIDE) * WIDE, until // WIDE * WIDE
+    if whole or first >= last:
+        pieces = [(table, since, until)]
+    else:
+        pieces = [(table, since, first), (f"{table}{COARSE}", first, last), (table, last, until)]
+    parts, values = [], []
+    for name, start, end in pieces:
+        clause, found = _clause(start, end, where)
+        parts.append(f"SELECT {', '.join(names)} FROM {name} WHERE {clause}")
+        values += found
+    return " UNION ALL ".join(parts), values
 
 
 def _flat(found: Mapping[Any, Iterable[Any]]) -> Iterable[tuple[Any, ...]]:

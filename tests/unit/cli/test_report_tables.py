@@ -56,7 +56,7 @@ def test_queues(books: None, tmp_path: Path) -> None:
     assert (row["entered"], row["answered"], row["abandoned"]) == (3, 2, 1)
     assert row["sl"] == {"value": pytest.approx(1 / 3), "n": 1, "d": 3}
     assert found["definitions"]["sl"] == "A_T / (A + B - B_S)"
-    shown = run("report", "queues", *span).output
+    shown = run("report", "queues", *span, "--all").output
     assert "infolinia" in shown and "33.3 %" in shown and "–" in shown, "a dash for what has no base"
     assert data("report", "queues", *span, "--queue", "infolinia")["rows"] == found["rows"]
     assert run("report", "queues", "--queue", "nobody").exit_code == 4

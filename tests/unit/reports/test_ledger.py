@@ -21,7 +21,7 @@ from softswitch.reports.build import Ask, make
 from softswitch.reports.fold import Fold, Limits, Numbers
 from softswitch.reports.range import between
 from softswitch.reports.rows import TABLES
-from softswitch.store.ledger import Ledger
+from softswitch.store.ledger import EVERY, Ledger
 from tests.sim.month import Month, Truth, write
 from tests.unit.store.conftest import empty_database
 
@@ -44,7 +44,7 @@ def month(tmp_path_factory: pytest.TempPathFactory, empty_database: Path) -> tup
 
 
 def tables(ledger: Ledger) -> dict[str, list[Any]]:
-    return {name: sorted(ledger.rows(f"SELECT * FROM {name}"), key=repr) for name in (*TABLES, "report_numbers")}
+    return {name: sorted(ledger.rows(f"SELECT * FROM {name}"), key=repr) for name in (*EVERY, "report_numbers")}
 
 
 @pytest.fixture(scope="module")

@@ -4,9 +4,9 @@ import { colour, onTheme } from '../core/theme.js';
 
 /**
  * data: as uPlot takes it, [[x...], [y...], ...]; series: [{ label, colour: '--accent', fill, bars, value(y) }] for each row of y
- * time: whether x is Unix seconds; x: [text for each x] for categories; height: pixels; label: what it shows, for who does not see it
+ * time: whether x is Unix seconds; x: [text for each x] for categories; axis: what x is; height: pixels; label: what it shows, for who does not see it
  */
-export function Chart({ data, series, time = true, x, height = 220, label, unit = (value) => value }) {
+export function Chart({ data, series, time = true, x, axis, height = 220, label, unit = (value) => value }) {
   const frame = useRef();
   useEffect(() => {
     let plot = null;
@@ -24,7 +24,7 @@ export function Chart({ data, series, time = true, x, height = 220, label, unit 
           scales: { x: { time }, y: { range: (_, low, high) => [Math.min(0, low), high > 0 ? high * 1.08 : 1] } },
           axes: [{ ...line, grid: { show: false }, ...(x ? { values: (_, splits) => splits.map((at) => x[at] ?? '') } : {}) },
             { ...line, size: 56, values: (_, splits) => splits.map(unit) }],
-          series: [x ? { value: (_, at) => x[at] ?? '' } : {}, ...series.map((one) => ({
+          series: [{ ...(axis && { label: axis }), ...(x && { value: (_, at) => x[at] ?? '' }) }, ...series.map((one) => ({
             label: one.label, stroke: colour(one.colour), width: 2, points: { show: false },
             fill: one.fill || one.bars ? `${colour(one.colour)}${one.bars ? 'cc' : '22'}` : undefined,
             paths: one.bars ? uPlot.paths.bars({ size: [0.7, 60], radius: 0.2 }) : undefined,
