@@ -21,6 +21,7 @@ from softswitch.config import FILE_NAME, Config
 from softswitch.errors import SoftswitchError
 
 RUNTIME: Final = ("-wal", "-shm", "-journal", ".lock")  # beside the database: of one process, for its lifetime
+REPORTS: Final = ".reports"  # beside the database: the rows of reports (`store.ledger`)
 SUFFIX: Final = ".tar.gz"
 
 
@@ -60,9 +61,14 @@ def create(config: Config, base: Path, output: Path, *, recordings: bool) -> Bac
         with tempfile.TemporaryDirectory(dir=output.parent, prefix=".backup-") as scratch:
             copy, made = Path(scratch) / "database", Path(scratch) / "archive"
             _copy_database(database, copy)
+            rows, rows_copy = database.with_name(database.name + REPORTS), Path(scratch) / "reports"
+            if rows.is_file():
+                _copy_database(rows, rows_copy)
             with os.fdopen(os.open(made, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as raw:
                 with tarfile.open(fileobj=raw, mode="w:gz", compresslevel=6) as archive:
                     _add(archive, copy, str(_inside(database, base)), found)
+                    if rows_copy.is_file():
+                        _add(archive, rows_copy, f"{_inside(database, base)}{REPORTS}", found)
                     for path in _files(base, unwanted):
                         if path != database and not _is_runtime(path, database) and not path.is_relative_to(scratch):
                             _add(archive, path, str(path.relative_to(base)), found)
@@ -153,7 +159,9 @@ def _files(folder: Path, unwanted: set[Any]) -> Iterator[Path]:
 
 
 def _is_runtime(path: Path, database: Path) -> bool:
-    return path.parent == database.parent and path.name in {database.name + one for one in RUNTIME}
+    """What lives no longer than the process; and the rows of reports, which are copied as the database is."""
+    names = {database.name + one for one in RUNTIME}
+    return path.parent == database.parent and (path.name in names or path.name.startswith(database.name + REPORTS))
 
 
 def _named(config: Config) -> Iterator[Path]:

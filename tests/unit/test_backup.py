@@ -14,6 +14,7 @@ import pytest
 from softswitch.backup import BackupError, create, restore
 from softswitch.config import load_config
 from softswitch.setup import create_demo
+from softswitch.store.ledger import Ledger
 
 
 @pytest.fixture
@@ -43,6 +44,17 @@ def test_everything_that_is_needed_and_no_more(site: Path, tmp_path: Path) -> No
     }
     assert "recordings/2026/a.wav" in backed_up(site, tmp_path / "b.tar.gz", recordings=True)
     assert sorted(one.name for one in tmp_path.iterdir()) == ["a.tar.gz", "b.tar.gz", "pbx"]
+
+
+def test_the_rows_of_reports_come_along(site: Path, tmp_path: Path) -> None:
+    """They reach further back than the journal; what of them is not yet in their file is in the copy."""
+    ledger = Ledger(site / "softswitch.sqlite")
+    ledger.catch_up()
+    ledger.rows("INSERT INTO report_bins VALUES ('answered', 0, 'sales', '', 3, 7)")
+    names = backed_up(site, tmp_path / "a.tar.gz")
+    assert {name for name in names if "reports" in name} == {"softswitch.sqlite.reports"}
+    restore(tmp_path / "a.tar.gz", tmp_path / "new")
+    assert Ledger(tmp_path / "new" / "softswitch.sqlite").bins("answered", 0, 900) == [("sales", "", 3, 7)]
 
 
 def test_back_and_the_same(site: Path, tmp_path: Path) -> None:
