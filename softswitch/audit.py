@@ -67,18 +67,8 @@ LOOKS: Final[Mapping[tuple[str, str], frozenset[str]]] = {
     ("voicemail", "verb"): frozenset({"boxes", "list", "show", "delete", "restore"}),
     ("customers", "verb"): frozenset({"count", "list", "show"}),
 }
-SUBJECTS: Final = (
-    "call",
-    "queue",
-    "account",
-    "name",
-    "recording",
-    "message",
-    "mailbox",
-    "callback",
-    "number",
-    "callback_id",
-)
+SUBJECTS: Final = ("call", "queue", "account", "name", "recording", "message", "mailbox", "callback", "number")
+EDITED: Final = ("user", "token", "account", "webhook", "kind", "name", "version")  # what an edit of the site is about
 # What may stand in the audit; everything else (passwords, PINs, whole sites, notes, cards) does not.
 TOLD: Final = (
     "verb", "operation", "order", "to", "attended", "agent", "setting", "value", "reason", "device", "number", "account", "mode",
@@ -107,6 +97,8 @@ def order_given(command: str, arguments: Mapping[str, Any], error: str = "") -> 
     named = str(arguments.get("by") or arguments.get("actor") or "")
     actor = named if named and named != COMMAND_LINE else who.name
     subject = next((_short(arguments[one]) for one in SUBJECTS if arguments.get(one)), "")
+    if isinstance(options := arguments.get("options"), Mapping):
+        subject = " ".join(_short(options[one]) for one in EDITED if options.get(one))
     told = {
         name: _short(arguments[name])
         for name in TOLD

@@ -43,6 +43,7 @@ def test_who_gave_it_from_where() -> None:
         assert told.detail == "to=102 attended=True"
         assert order_given("stop", {"by": "token:crm"}).actor == "token:crm"
     assert asker().name == "cli"
+    assert order_given("edit", {"operation": "user_add", "options": {"user": "ola"}}).subject == "ola"
 
 
 def test_no_secret_is_told() -> None:
