@@ -41,7 +41,7 @@ export default function Voicemail({ query, who }) {
       <li key=${one.id} class=${`card ${one.heard ? '' : 'records-new'}`}><div class="records-message">
         <${Button} kind=${open === one.id ? '' : 'primary'} icon=${open === one.id ? 'up' : 'play'} label=${t(open === one.id ? 'ui.close' : 'records.play')} aria-expanded=${open === one.id} disabled=${!may} onClick=${() => { hear(one); }} />
         <${Party} number=${one.caller} name=${one.caller_name} />
-        <span class="grow soft">${dateTime(1000 * one.left_at)} · ${duration(one.seconds)} · ${one.mailbox}</span>
+        <span class="grow soft records-about">${dateTime(1000 * one.left_at)} · ${duration(one.seconds)} · ${one.mailbox}</span>
         ${!one.heard && html`<${Badge} state="info">${t('records.new')}<//>`}
         ${may && html`<span class="row records-tight">
           ${one.caller && (who.account || who.agent) && html`<${Button} small icon="callback" onClick=${() => callBack(one)}>${t('records.call_back')}<//>`}
