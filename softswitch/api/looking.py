@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any
+import time
+from typing import Any, cast
 
-from fastapi import APIRouter, HTTPException
+from fastapi import APIRouter, HTTPException, Response
 
 from softswitch.api.guard import Anybody, Auditor, Rights, Viewer
+from softswitch.api.recent import RecentSource
 from softswitch.api.source import Source
 
 Row = dict[str, Any]
@@ -14,16 +16,19 @@ Row = dict[str, Any]
 
 def routes(source: Source) -> APIRouter:
     router, rights = APIRouter(tags=["look"]), Rights(source)
+    shared = RecentSource(source, time.monotonic)
+    recent = Rights(cast(Source, shared))
 
     @router.get("/api/status")
     async def status(who: Anybody) -> Row:
         """The switch itself: version, listeners, media workers, what is wrong."""
         return source.status()
 
-    @router.get("/api/calls")
-    async def calls(who: Anybody) -> list[Row]:
+    @router.get("/api/calls", response_model=list[Row])
+    async def calls(who: Anybody) -> Response:
         """The calls that are going on, the oldest first."""
-        return rights.calls(who)
+        seen = {one["call"] for one in recent.calls(who)}
+        return shared.recent_calls.response(lambda one: one["call"] in seen)
 
     @router.get("/api/calls/{call}")
     async def call(call: str, who: Viewer) -> Row:
@@ -31,11 +36,11 @@ def routes(source: Source) -> APIRouter:
         rights.call(who, call)
         return next(one for one in source.calls() if one["call"] == call)
 
-    @router.get("/api/queues")
-    async def queues(who: Anybody) -> list[Row]:
+    @router.get("/api/queues", response_model=list[Row])
+    async def queues(who: Anybody) -> Response:
         """Queues with who waits, who serves them, and the figures since the start of the day's count."""
         sight = rights.sight(who)
-        return [one for one in source.queues() if sight.queue(one["name"])]
+        return shared.recent_queues.response(lambda one: sight.queue(one["name"]))
 
     @router.get("/api/queues/{queue}")
     async def queue(queue: str, who: Viewer) -> Row:
@@ -44,11 +49,11 @@ def routes(source: Source) -> APIRouter:
         found: Row = await source.order("queue", name=queue)
         return found
 
-    @router.get("/api/agents")
-    async def agents(who: Anybody) -> list[Row]:
+    @router.get("/api/agents", response_model=list[Row])
+    async def agents(who: Anybody) -> Response:
         """Agents: presence with its reason, what they are doing and since when."""
         sight = rights.sight(who)
-        return [one for one in source.agents() if sight.agent(one["agent"])]
+        return shared.recent_agents.response(lambda one: sight.agent(one["agent"]))
 
     @router.get("/api/agents/{agent}")
     async def agent(agent: str, who: Viewer) -> Row:

@@ -2,7 +2,10 @@
 // it is old. Listeners are told once a frame, and only of what changed: rows that are the same stay the same object.
 import { useEffect, useRef, useState } from 'preact/hooks';
 import { api } from './api.js';
+import { currentUser } from './session.js';
 
+const SOON = 260; // ms after an event that makes a snapshot old: the switch puts several together that are asked for within 200
+const LAZY = 4_000; // ms after one whose effect is known already: only to be sure
 const PAUSE = 300; // ms between two snapshots of the same resource at least
 const SHARE = 4; // ... and so many times what the last one took: a slow switch is asked less
 const LOST = 20_000; // ms: then a snapshot is taken although nothing happened
@@ -22,7 +25,8 @@ const changed = new Set();
  * inside: { callers: { key, times } }: rows inside of rows
  * path: of the API, or a function of the number of the last event that gives it
  * events: beginnings of names of events that make it old
- * patch(rows, event): what an event changes at once; returns the new rows, or undefined
+ * patch(rows, event): what an event changes at once; returns the new rows, or undefined where that is not known
+ * concerns(event, who, rows): whether it changes anything for whoever looks
  */
 export function resource(name, definition) {
   resources.set(name, {
@@ -112,7 +116,7 @@ async function take(one) {
   one.busy = false;
   const took = performance.now() - began;
   one.due = performance.now() + Math.max(PAUSE, SHARE * took);
-  plan(one, one.old || one.error ? (one.error ? 3_000 : 0) : one.poll || LOST);
+  plan(one, one.error ? 3_000 : one.old ? SOON : (one.poll || LOST) * (0.85 + 0.3 * Math.random()));
 }
 
 function plan(one, wait) {
@@ -129,7 +133,7 @@ export function refresh(...names) {
   for (const name of names) {
     const one = resources.get(name);
     if (one.busy) one.old = true;
-    else plan(one, 0);
+    else plan(one, SOON);
   }
 }
 
@@ -197,10 +201,12 @@ function receive(line) {
   stream.after = line.seq;
   for (const one of resources.values()) {
     if (!one.watchers.size || !one.events.some((beginning) => line.event.startsWith(beginning))) continue;
+    if (one.rows && one.concerns && !one.concerns(line, currentUser(), one.rows)) continue;
     const rows = one.rows && one.patch ? one.patch(one.rows, line) : undefined;
     if (rows) put(one, rows);
     if (one.busy) one.old = true;
-    else plan(one, 0);
+    // What is one's own is looked at soon in any case: a caller, the end of a wrap-up are not in the event.
+    else plan(one, rows && !(line.agent && line.agent === currentUser()?.agent) ? LAZY * (1 + Math.random()) : SOON * (1 + Math.random() / 2));
   }
   for (const [beginning, listener] of eventListeners) if (line.event.startsWith(beginning)) listener(line);
 }
@@ -270,31 +276,70 @@ export function useTrouble(name) {
 
 // --- what every area may look at
 
-const REPLACED = (rows, key, value, change) => rows.map((row) => (row[key] === value ? { ...row, ...change(row) } : row));
+const changedRow = (rows, key, value, change) => rows.map((row) => (row[key] === value ? { ...row, ...change(row) } : row));
+const isAgent = (who) => who?.role === 'agent';
+
+/** What an agent's page needs to know of is what names them; others see what they see. */
+export const ofMine = (line, who) => !isAgent(who) || line.agent === who.agent;
 
 resource('agents', {
   path: '/api/agents', key: 'agent', events: ['agent.', 'queue.offer', 'queue.connected', 'config.changed'],
   times: { since: 'seconds', presence_since: 'presence_seconds', idle_since: 'idle_seconds', until: '-left' },
+  concerns: (line, who) => line.event === 'config.changed' || ofMine(line, who),
   patch: (rows, line) => {
-    if (line.event === 'agent.activity') {
-      return REPLACED(rows, 'agent', line.agent, () => ({ activity: line.activity, since: Date.now() }));
-    }
+    if (line.event === 'agent.activity') return changedRow(rows, 'agent', line.agent, () => ({
+      activity: line.activity, kind: line.kind || '', queue: line.queue || '', since: Date.now(), until: null,
+    }));
     if (line.event === 'agent.presence' && !line.queue) {
       const { presence, reason } = line;
-      return REPLACED(rows, 'agent', line.agent, () => ({ presence, reason, presence_since: Date.now() }));
+      return changedRow(rows, 'agent', line.agent, () => ({ presence, reason, presence_since: Date.now() }));
     }
     return undefined;
   },
 });
+
+const CONDITION = { idle: 'idle', reserved: 'ringing', offered: 'ringing', talking: 'in_use', holding: 'in_use', wrapup: 'wrapup', backoff: 'backoff', unreachable: 'unreachable' };
+
+/** The agents of a queue by condition, when one of them has gone over to another. */
+function counted(row, agent, condition) {
+  const member = row.members.find((one) => one.agent === agent);
+  if (!member || member.condition === condition) return row;
+  const agents = { ...row.agents, [member.condition]: (row.agents[member.condition] || 1) - 1, [condition]: (row.agents[condition] || 0) + 1 };
+  return { ...row, agents, members: row.members.map((one) => (one === member ? { ...one, condition } : one)) };
+}
+
+const lined = (row, callers) => ({ ...row, callers, waiting: callers.length, oldest: callers.length ? Math.min(...callers.map((one) => one.joined)) : null });
+
 resource('queues', {
   path: '/api/queues', key: 'name', events: ['queue.', 'agent.', 'callback.', 'config.changed'],
   times: { oldest: 'longest_wait' },
   inside: { callers: { key: 'caller', times: { joined: 'waited' }, inside: { offers: { key: 'offer', times: { since: 'seconds' } } } } },
+  patch: (rows, line) => {
+    switch (line.event) {
+      case 'queue.entered':
+        if (line.kind) return undefined;
+        return changedRow(rows, 'name', line.queue, (row) => lined(row, [...row.callers.filter((one) => one.caller !== line.caller), {
+          caller: line.caller, number: line.number, name: line.display_name || '', priority: line.priority, position: line.position,
+          joined: Date.now(), state: 'waiting', tier: 0, rungs: 0, callback: '', offers: [], ewt: null,
+        }]));
+      case 'queue.left':
+        return changedRow(rows, 'name', line.queue, (row) => lined(row, row.callers.filter((one) => one.caller !== line.caller)));
+      case 'queue.surge':
+        return changedRow(rows, 'name', line.queue, () => ({ surging: line.surging }));
+      case 'agent.activity':
+        return rows.map((row) => counted(row, line.agent, CONDITION[line.activity] || line.activity));
+      case 'queue.offered': case 'queue.offer_result': case 'queue.position': case 'queue.announced': case 'queue.ewt_told': case 'queue.tier_changed':
+        return rows; // in the next snapshot
+      default:
+        return undefined;
+    }
+  },
 });
 resource('calls', {
-  path: '/api/calls', key: 'call', events: ['call.', 'leg.', 'queue.', 'agent.', 'recording.', 'transfer.', 'conference.'], poll: 2_500,
+  path: '/api/calls', key: 'call', events: ['call.', 'leg.', 'queue.', 'agent.', 'recording.', 'transfer.', 'conference.'], poll: 5_000,
   times: { started: 'seconds', talking_since: 'talking_seconds' },
+  concerns: (line, who, rows) => !isAgent(who) || line.agent === who.agent || rows.some((one) => one.call === line.call || one.call === line.caller),
 });
-resource('callbacks', { path: '/api/callbacks', key: 'callback', events: ['callback.', 'queue.left', 'config.changed'] });
+resource('callbacks', { path: '/api/callbacks', key: 'callback', events: ['callback.', 'config.changed'], poll: 30_000 });
 resource('hours', { path: '/api/hours', key: 'hours', events: ['hours.', 'config.changed'], poll: 60_000 });
 resource('status', { path: '/api/status', poll: 5_000 });

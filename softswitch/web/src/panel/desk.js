@@ -2,7 +2,7 @@
 import { useEffect, useMemo, useState } from '../core/html.js';
 import { api, path } from '../core/api.js';
 import { t } from '../core/i18n.js';
-import { refresh, resource, same, useEvent, useLive } from '../core/live.js';
+import { ofMine, refresh, resource, same, useEvent, useLive } from '../core/live.js';
 import { usePhone } from '../phone/phone.js';
 import { attempt } from '../ui/index.js';
 
@@ -13,9 +13,9 @@ const midnight = () => new Date().setHours(0, 0, 0, 0) / 1000;
 
 resource('desk', {
   get path() { return path('/api/desk', {}, { since: midnight() }); },
-  events: ['agent.activity', 'call.ended', 'call.disposition'], poll: 60_000,
+  events: ['agent.activity', 'call.disposition'], concerns: ofMine, poll: 60_000,
 });
-resource('colleagues', { path: '/api/colleagues', key: 'number', events: ['agent.', 'queue.', 'registration.', 'call.'], poll: 5_000 });
+resource('colleagues', { path: '/api/colleagues', key: 'number', poll: 5_000 });
 
 export const useDesk = () => useLive('desk');
 
@@ -34,6 +34,8 @@ export function useMyCalls(who, accounts) {
   const known = useLive('calls', (rows) => rows.filter((one) =>
     one.call === (me && me.caller) || (me && me.agent === one.agent && one.state !== 'queued') || accounts.includes(one.account)
     || one.legs.some((leg) => accounts.includes(leg.device))));
+  // Calls without a queue are told of by nobody but this browser's own phone.
+  useEffect(() => refresh('calls'), [phone.calls.map((one) => `${one.id}${one.state}`).join()]);
   return useMemo(() => joined(known || [], phone.calls, me, accounts), [known, phone.calls, me, accounts.join()]);
 }
 
