@@ -69,21 +69,26 @@ def test_a_name_that_is_none_stays_out_of_the_policy(client: TestClient, made: P
 
 
 def test_both_languages_say_the_same() -> None:
+    """The same keys, but for the forms that a number takes: those are whatever the language has."""
     catalogues = sorted(SOURCES.rglob("pl.json"))
     assert len(catalogues) >= 2
+    forms = {"pl": {"one", "few", "many", "other"}, "en": {"one", "other"}}
     for polish in catalogues:
-        english = json.loads(polish.with_name("en.json").read_text())
-        plural = {"pl": ("one", "few", "many", "other"), "en": ("one", "other")}
-        keys = {"pl": set(json.loads(polish.read_text())), "en": set(english)}
-        forms = {
-            language: {key.removesuffix(".one") for key in keys[language] if key.endswith(".one")} for language in keys
-        }
-        for language in keys:
-            for one in forms[language]:
-                assert all(f"{one}.{form}" in keys[language] for form in plural[language]), f"{polish}: {one}"
-            keys[language] = {key for key in keys[language] if key.rpartition(".")[0] not in forms[language]} | forms[
-                language
-            ]
+        keys = {}
+        for language in forms:
+            texts = json.loads(polish.with_name(f"{language}.json").read_text())
+            counted = {
+                key.removesuffix(".other")
+                for key, text in texts.items()
+                if key.endswith(".other") and "{count}" in text
+            }
+            for one in counted:
+                assert all(f"{one}.{form}" in texts for form in forms[language]), f"{polish}: {one}"
+            keys[language] = {
+                one
+                for one in texts
+                if not (one.rpartition(".")[0] in counted and one.rpartition(".")[2] in forms["pl"])
+            } | counted
         assert keys["pl"] == keys["en"], polish.parent.name
 
 
