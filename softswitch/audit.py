@@ -46,7 +46,7 @@ def asked_by(name: str, source: str = "") -> Iterator[None]:
 
 # Orders whose own event tells who gave them, so that they stand in the audit once (`store.audit.TOLD`).
 TELLS_ITSELF: Final = frozenset({
-    "agent", "ban", "unban", "spy", "conference", "prioritise", "place", "assign", "move", "withdraw", "surge",
+    "agent", "ban", "unban", "spy", "supervise", "conference", "prioritise", "place", "assign", "move", "withdraw", "surge",
     "callback_add", "callback_assign", "callback_cancel", "hours_set", "outage_on", "outage_off", "caller_block",
     "caller_unblock", "mark_recording", "share_recording", "play_recording", "play_shared", "revoke_links", "erase",
     "exported", "session", "play_voicemail", "disposition",
@@ -55,12 +55,22 @@ TELLS_ITSELF: Final = frozenset({
 ORDERS: Final = frozenset({
     "hang_up", "merge", "transfer", "steer_transfer", "record", "originate", "phone", "callback_done", "reload", "stop",
     "sounds", "edit", "voicemail", "customers", "receiver_retry", "receiver_skip", "webhook_test",
-    "provisioning_link", "prompt_add", "prompt_remove", "backup",
+    "queue_adjust", "provisioning_link", "prompt_add", "prompt_remove", "backup",
 })  # fmt: skip
 # What some of them are asked without anything being changed: (command, argument) -> values.
 LOOKS: Final[Mapping[tuple[str, str], frozenset[str]]] = {
     ("edit", "operation"): frozenset(
-        {"export", "history", "version_show", "account_list", "user_list", "token_list", "piece_list", "piece_show"}
+        {
+            "export",
+            "history",
+            "version_show",
+            "account_list",
+            "user_list",
+            "token_list",
+            "piece_list",
+            "piece_show",
+            "queue_settings",
+        }
     ),
     ("record", "verb"): frozenset({"start", "pause", "resume"}),  # told by their events
     # What is deleted or restored is told by its event.

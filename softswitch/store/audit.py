@@ -68,6 +68,11 @@ def _words(**values: object) -> str:
     return " ".join(f"{name}={value}" for name, value in values.items() if value not in ("", None, False, 0, 0.0, ()))
 
 
+def _supervisor(event: SupervisionChanged | SupervisionEnded) -> str:
+    """Whoever has ordered it; at the phone itself, and where it has only followed, the account."""
+    return event.by if event.by not in ("", "phone") else f"account:{event.supervisor}"
+
+
 TOLD: Final[dict[type[Event], Callable[[Any], AuditRow | None]]] = {
     OrderGiven: lambda e: _told(e, e.actor, e.subject, e.detail, action=e.order, source=e.source, error=e.error),
     SessionChanged: lambda e: _told(e, e.user or "?", "", action=f"session.{e.what}", source=e.source),
@@ -100,9 +105,9 @@ TOLD: Final[dict[type[Event], Callable[[Any], AuditRow | None]]] = {
         e, f"account:{e.supervisor}" if e.by == "phone" else e.by, e.target or e.device,
         _words(mode=e.mode, phone=e.supervisor, watched=e.device),
     ),
-    SupervisionChanged: lambda e: _told(e, f"account:{e.supervisor}", e.target or e.device, _words(mode=e.mode)),
+    SupervisionChanged: lambda e: _told(e, _supervisor(e), e.target or e.device, _words(mode=e.mode)),
     SupervisionEnded: lambda e: _told(
-        e, f"account:{e.supervisor}", e.target or e.device, _words(mode=e.mode, seconds=round(e.seconds)), e.cause
+        e, _supervisor(e), e.target or e.device, _words(mode=e.mode, seconds=round(e.seconds)), e.cause
     ),
     AgentPresenceChanged: lambda e: _told(
         e, f"account:{e.device}" if e.actor == "phone" and e.device else e.actor, e.agent, e.presence, e.reason,

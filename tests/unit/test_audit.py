@@ -7,6 +7,8 @@ from typing import Any
 import pytest
 
 from softswitch.audit import asked_by, asker, is_order, order_given
+from softswitch.events import SupervisionChanged, SupervisionEnded
+from softswitch.store.audit import TOLD
 
 
 def look(queue: str = "") -> None: ...
@@ -29,6 +31,11 @@ def change(call: str, by: str = "cli") -> None: ...
         ("voicemail", look, {"verb": "pin"}, True),
         ("record", change, {"verb": "pause"}, False),
         ("record", change, {"verb": "stop"}, True),
+        ("supervise", change, {"call": "c1", "mode": "whisper"}, False),  # its event tells
+        ("agent_message", change, {"agent": "anna", "text": "hello"}, True),
+        ("edit", look, {"operation": "queue_settings", "options": {"queue": "q"}}, False),
+        ("queue_adjust", change, {"queue": "q", "dry_run": True}, False),
+        ("queue_adjust", change, {"queue": "q", "settings": {}}, True),
     ],
 )
 def test_what_is_an_order(command: str, handler: Any, arguments: dict[str, Any], expected: bool) -> None:
@@ -44,6 +51,16 @@ def test_who_gave_it_from_where() -> None:
         assert order_given("stop", {"by": "token:crm"}).actor == "token:crm"
     assert asker().name == "cli"
     assert order_given("edit", {"operation": "user_add", "options": {"user": "ola"}}).subject == "ola"
+
+
+@pytest.mark.parametrize("by, actor", [("eva", "eva"), ("phone", "account:sue"), ("", "account:sue")])
+def test_who_has_changed_what_a_supervisor_does(by: str, actor: str) -> None:
+    for event in (
+        SupervisionChanged("c9", "sue", "bob", "barge", "c1", by),
+        SupervisionEnded("c9", "sue", "bob", "barge", "c1", "takeover", 9.0, by),
+    ):
+        row = TOLD[type(event)](event)
+        assert row is not None and row[0] == actor and row[2] == "c1"
 
 
 def test_no_secret_is_told() -> None:
