@@ -72,7 +72,8 @@ def _command(command: click.Command, path: str) -> Iterator[str]:
 EVENT_MODULES = [
     f"softswitch.events.{name}"
     for name in (
-        "registrations", "calls", "transfers", "rooms", "recordings", "messages", "queues", "callbacks", "phones", "trunks",
+        "registrations", "calls", "transfers", "rooms", "recordings", "messages", "queues", "callbacks", "campaigns", "phones",
+        "trunks",
         "facilities", "wrapping", "customers", "hooks", "orders", "supervisor", "host", "audit",
     )
 ]  # fmt: skip

@@ -16,6 +16,7 @@ from media.control import Alarm, Failed, Ready, Stopped, WorkerEvent
 from softswitch import host, logs, plugins, sounds, strategies, takeover, uploads
 from softswitch.api.feed import Feed
 from softswitch.call.revival import Taken
+from softswitch.campaign_runner import Campaigns
 from softswitch.config import Config
 from softswitch.console import Console
 from softswitch.couriers import Couriers
@@ -167,6 +168,7 @@ class Daemon:
         stack.push_async_callback(self.couriers.close)
         self.couriers.configure()
         self.spawn(self.facilities.take_up())
+        self.spawn(self.campaigns.take_up())
         self.spawn(self.housekeeping.watch())
         self.spawn(self.reports.run())
         stack.callback(self._cancel_tasks)
@@ -231,6 +233,8 @@ class Daemon:
         self.wrapping = Wrapping(self)
         self.errands = Errands(self)
         self.errands.load(snapshot)
+        self.campaigns = Campaigns(self)
+        self.campaigns.load(snapshot)
         self.couriers = Couriers(self)
         self.couriers.load(snapshot)
         self.reports.load(snapshot.states.get(SCHEDULE_STATE))

@@ -68,6 +68,7 @@ class Facilities:
         """Publish an event, and keep what it has changed."""
         self._daemon.voicemail.perform(effect)
         self._daemon.errands.see(effect.event)
+        self._daemon.campaigns.see(effect.event)
         self._daemon.wrapping.see(effect.event)
         if type(effect.event) in KEPT:
             self._daemon.store.save_state(STATE, self.desk.export())

@@ -47,6 +47,7 @@ class Housekeeping:
             daemon.facilities.look(now)
             daemon.couriers.look()
             daemon.wallboard.look(now)
+            daemon.campaigns.look()
             self._keep_bans(now)
             self._keep_last_calls(now)
             self.keep_subscriptions(now)

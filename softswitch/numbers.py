@@ -107,6 +107,26 @@ def _short_kind(library: Any, number: str, region: str) -> str:
     )
 
 
+@lru_cache(maxsize=4096)
+def timezone_of(number: str, otherwise: str) -> str:
+    """The time zone of a number such as "+48...": that of its region, else one of its country's; `otherwise` if none is known."""
+    from phonenumbers import timezone
+
+    library = _library()
+    try:
+        parsed = library.parse(number, None)
+    except library.NumberParseException:
+        return otherwise
+    example = library.example_number(library.region_code_for_number(parsed) or "")
+    for one in (parsed, example):
+        zones = timezone.time_zones_for_number(one) if one is not None else ()
+        if otherwise in zones:
+            return otherwise
+        if zones and "/" in zones[0] and not zones[0].startswith("Etc/"):
+            return str(zones[0])
+    return otherwise
+
+
 def parts(number: str) -> tuple[str, str]:
     """Country code and national number of a normalised number; no code where it is not of a country's form."""
     if not number.startswith("+"):

@@ -17,6 +17,7 @@ from softswitch.api.source import Readiness, Sample
 from softswitch.audit import is_order, order_given
 from softswitch.call.orders import NO_CALL
 from softswitch.callback_operations import CallbackOperations
+from softswitch.campaign_operations import CampaignOperations
 from softswitch.capture import pcap as to_pcap
 from softswitch.console import ConsoleError
 from softswitch.control_operations import ControlOperations
@@ -135,6 +136,7 @@ class Operations:
             **DeskOperations(self._daemon).handlers(),
             **DispositionOperations(self._daemon).handlers(),
             **HookOperations(self._daemon).handlers(),
+            **CampaignOperations(self._daemon).handlers(),
             **ProvisioningOperations(self._daemon).handlers(),
             **PromptOperations(self._daemon).handlers(),
             **UpkeepOperations(self._daemon).handlers(),

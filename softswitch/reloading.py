@@ -107,6 +107,7 @@ class Reloading:
         daemon.load_flows()
         daemon.load_strategies()
         daemon.couriers.configure()
+        daemon.campaigns.configure()
         if before != site.version:
             daemon.publisher.publish(ConfigChanged(actor, f"site version {before} -> {site.version}"))
         log.info("site in force", version=site.version, actor=actor)

@@ -17,6 +17,7 @@ from starlette.routing import Match
 
 import softswitch
 from softswitch.api import (
+    campaigns,
     controlling,
     customers,
     desk,
@@ -116,6 +117,7 @@ def build(source: Source, feed: Feed, *, key: bytes, token: str = "", hosts: fro
         customers.routes(source),
         controlling.routes(source),
         supervisor.routes(source),
+        campaigns.routes(source),
         live.routes(source, guard, feed),
         pages.routes(source),
         desk.routes(source),

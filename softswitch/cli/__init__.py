@@ -66,6 +66,7 @@ COMMANDS = {
     "restore": "backup",
     "webhook": "webhook",
     "crm": "crm",
+    "campaign": "campaign",
     "systemd-unit": "service",
     "plan": "plan",
     "report": "report",
@@ -79,7 +80,8 @@ click.rich_click.COMMAND_GROUPS = {
                                                   "systemd-unit"]},
         {"name": "Look at and steer a running switch",
          "commands": [
-             "status", "queue", "agent", "calls", "recording", "voicemail", "callback", "call", "transfer", "conference", "phone",
+             "status", "queue", "agent", "calls", "recording", "voicemail", "callback", "campaign",
+             "call", "transfer", "conference", "phone",
              "parked",
              "alerts", "registrations", "trunks", "events", "explain", "trace", "records", "audit", "erase", "bans",
              "attach", "reload",

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 from softswitch.directory.accounts import Account
 from softswitch.directory.alerts import Alert
+from softswitch.directory.campaigns import Campaign
 from softswitch.directory.entry import Notice, NumberList, Outage, Screening
 from softswitch.directory.features import DEFAULT_CALL_CODES, DEFAULT_FEATURE_CODES
 from softswitch.directory.groups import Group, Parking
@@ -69,6 +70,7 @@ class Directory:
     crms: Mapping[str, Crm] = field(default_factory=dict)
     reports: Mapping[str, ScheduledReport] = field(default_factory=dict)
     alerts: Mapping[str, Alert] = field(default_factory=dict)
+    campaigns: Mapping[str, Campaign] = field(default_factory=dict)
     timezone: str = "Europe/Warsaw"  # of what is said and counted by days; opening hours have their own
     show_customers: bool = True  # phones show the name on a customer's card, where it says one
     screen_pop: str = (

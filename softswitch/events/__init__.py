@@ -36,6 +36,7 @@ from softswitch.events.calls import (
     PromptMissing,
     SurveyAnswered,
 )
+from softswitch.events.campaigns import CampaignContact, CampaignHeld
 from softswitch.events.customers import CustomerChanged, CustomerNoted, ScreenPop
 from softswitch.events.facilities import (
     CallerBlocked,
@@ -191,6 +192,8 @@ __all__ = [
     "CallerLeft",
     "CallerSteered",
     "CallerUnblocked",
+    "CampaignContact",
+    "CampaignHeld",
     "ConferenceChanged",
     "ConferenceJoined",
     "ConferenceLeft",

@@ -46,6 +46,7 @@ from softswitch.directory import (
     Token,
     User,
 )
+from softswitch.directory.campaigns import MODES, Campaign
 from softswitch.directory.hooks import Crm, Router, Webhook
 from softswitch.outside import Policy, Rewrite, Route, Trunk
 from softswitch.store import hours_text
@@ -101,6 +102,7 @@ NAMED: Final[Mapping[str, tuple[str, type, str]]] = {
     "crm": ("crms", Crm, "name"),
     "report": ("reports", ScheduledReport, "name"),
     "alert": ("alerts", Alert, "name"),
+    "campaign": ("campaigns", Campaign, "name"),
 }
 ALWAYS: Final = ("domain", "language", "country", "codecs", "aliases")  # written even where they have their default
 SETTINGS: Final = (
@@ -144,6 +146,12 @@ def _read_expression(value: object) -> str:
     except re.error as error:
         raise Expected(f"a regular expression ({error})") from None
     return expression
+
+
+def _read_script(value: object) -> str:
+    if not isinstance(value, str) or not all(char.isprintable() or char in "\n\t" for char in value):
+        raise ValueError
+    return value
 
 
 NUMBER_FORMAT: Final = one_of("e164", "plain", "international", "national")
@@ -217,6 +225,12 @@ RULES: Final[Mapping[tuple[type, str], Rule]] = {
     (Conference, "moderator_pin"): PIN,
     (Conference, "max_members"): whole_in(0, 10_000),
     (Hours, "spans"): Rule(hours_text.SPANS_EXPECTED, hours_text.read_spans, hours_text.write_spans),
+    (Campaign, "mode"): one_of(*MODES),
+    (Campaign, "script"): Rule("a text, of several lines if need be", _read_script),
+    (Campaign, "attempts"): whole_in(1, 20),
+    (Campaign, "gap"): number_in(0.05, 720, "hours"),
+    (Campaign, "max_abandoned"): number_in(0, 100, "per cent"),
+    (Campaign, "hours"): Rule(hours_text.SPANS_EXPECTED, hours_text.read_spans, hours_text.write_spans),
     (Hours, "special_days"): Rule(hours_text.SPECIAL_EXPECTED, hours_text.read_special, hours_text.write_special),
     (Hours, "override"): one_of("", "open", "closed"),
     (Account, "transfer_timeout"): SECONDS,

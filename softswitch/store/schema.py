@@ -286,6 +286,27 @@ Index(
     postgresql_where=callbacks.c.ended_at.is_(None),
 )
 
+# Whom campaigns call, and what has become of each.
+campaign_contacts = Table(
+    "campaign_contacts",
+    metadata,
+    Column("campaign", Text, primary_key=True),
+    Column("contact", Text, primary_key=True),
+    text("number"),
+    text("name"),
+    text("fields"),
+    text("timezone"),
+    text("status"),
+    number("attempts"),
+    seconds("due"),
+    seconds("last"),
+    text("outcome"),
+    text("agent"),
+    text("note"),
+    text("callback"),
+)
+Index("campaign_contacts_number", campaign_contacts.c.number)
+
 dispositions = Table(
     "dispositions",
     metadata,

@@ -19,6 +19,7 @@ from softswitch.errors import StoreError
 from softswitch.events import Event
 from softswitch.store import loading
 from softswitch.store import statements as sql
+from softswitch.store.campaigns import CampaignContacts
 from softswitch.store.customers import Customers
 from softswitch.store.database import Lock, create_private, explain, is_state, open_database, transaction
 from softswitch.store.diff import diff_objects
@@ -317,6 +318,11 @@ class Store:
                     count = cursor.rowcount
                 removed += count
         return removed
+
+    @property
+    def campaigns(self) -> CampaignContacts:
+        """Whom campaigns call."""
+        return CampaignContacts(self._connection, self._writing, self.path)
 
     @property
     def customers(self) -> Customers:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Final
 
-REVISION: Final = "0011"  # the newest migration; a database that says so needs no alembic at start
+REVISION: Final = "0012"  # the newest migration; a database that says so needs no alembic at start
 
 CALL_COLUMNS: Final = (
     "seq", "call", "started_at", "caller", "caller_name", "dialled", "account", "trunk", "ended_at", "end_seq", "outcome",
@@ -201,6 +201,13 @@ SITE_AT: Final = "SELECT kind, name, body FROM site_objects WHERE since <= ? AND
 
 # --- customers -------------------------------------------------------------------------------------------------------
 
+CONTACT_COLUMNS: Final = (
+    "campaign", "contact", "number", "name", "fields", "timezone", "status", "attempts", "due", "last", "outcome", "agent",
+    "note", "callback",
+)  # fmt: skip
+CONTACT: Final = insert("campaign_contacts", CONTACT_COLUMNS, "campaign, contact", CONTACT_COLUMNS[2:])
+CONTACTS: Final = f"SELECT {', '.join(CONTACT_COLUMNS)} FROM campaign_contacts ORDER BY rowid"
+CONTACTS_GONE: Final = "DELETE FROM campaign_contacts WHERE campaign = ?"
 CUSTOMER: Final = insert("customers", CUSTOMER_COLUMNS, "customer", CUSTOMER_COLUMNS[1:])
 CUSTOMER_NUMBERS_GONE: Final = "DELETE FROM customer_numbers WHERE customer = ?"
 CUSTOMER_NUMBER: Final = insert("customer_numbers", ("number", "customer"), "number", ("customer",))

@@ -19,6 +19,7 @@ from softswitch.directory import (
 from softswitch.store import (
     features,
     validate_alerts,
+    validate_campaigns,
     validate_entry,
     validate_hooks,
     validate_menus,
@@ -62,6 +63,7 @@ def validate(site: Directory, problems: Problems, clips: Clips | None = None) ->
     validate_hooks.check(check)
     validate_reports.check(check)
     validate_alerts.check(check)
+    validate_campaigns.check(check)
     check.hours()
     validate_menus.Menus(check).menus()
     check.extensions()

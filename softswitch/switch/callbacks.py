@@ -20,7 +20,7 @@ class CallbackOrders:
 
     def add_callback(
         self, queue: str, number: str, now: float, *, due: float | None = None, owner: str = "", name: str = "", note: str = "",
-        by: str = "",
+        by: str = "", mode: str = "",
     ) -> tuple[str, str]:  # fmt: skip
         """Put a number on the list of a queue; (its id, ""), or ("", why not). `due`: monotonic seconds, None = at once."""
         self._now = now
@@ -37,7 +37,9 @@ class CallbackOrders:
             return "", f"{found} is on the list already"
         if book.refusal(queue, found) == "full":
             return "", "the list is full"
-        task = book.add(queue, found, now, kind=Kind.SCHEDULED, name=name, due=due, owner=owner, note=note, by=by)
+        task = book.add(
+            queue, found, now, kind=Kind.SCHEDULED, name=name, due=due, owner=owner, note=note, by=by, mode=mode
+        )
         self.queues.match(now)
         return (task.id, "") if task is not None else ("", "the list is full")
 

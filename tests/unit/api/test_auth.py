@@ -8,6 +8,7 @@ import pytest
 
 from softswitch.api.auth import SESSION, Gate, Principal, Throttle, sight_of
 from softswitch.directory import Directory, Membership, Queue, Token, User
+from softswitch.directory.campaigns import Campaign
 from softswitch.passwords import hash_password, is_password, new_token, token_digest
 
 KEY = bytes(range(32))
@@ -22,6 +23,7 @@ SITE = Directory(
         "sales": Queue("sales", members=(Membership("anna"), Membership("jan"))),
         "support": Queue("support", members=(Membership("jan"), Membership("ola"))),
     },
+    campaigns={"spring": Campaign("spring", "sales")},
 )
 NOW = 1_800_000_000.0  # 2027-01-15
 

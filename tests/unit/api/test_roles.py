@@ -106,6 +106,14 @@ RIGHTS: dict[tuple[str, str], tuple[tuple[str, ...], Any]] = {
     ("post", "/api/calls/{call}/play"): (SUPERVISORS, {"clips": ["welcome"]}),
     ("post", "/api/calls/{call}/bridge"): (SUPERVISORS, {"other": "c3"}),
     ("get", "/api/orders/{order}"): (EVERYBODY, None),
+    ("get", "/api/campaigns"): (EVERYBODY, None),
+    ("get", "/api/campaigns/{campaign}"): (EVERYBODY, None),
+    ("get", "/api/campaigns/{campaign}/contacts"): (SUPERVISORS, None),
+    ("post", "/api/campaigns/{campaign}/contacts"): (ADMINISTRATORS, {"rows": [{"number": "+48600100200"}]}),
+    ("delete", "/api/campaigns/{campaign}/contacts"): (ADMINISTRATORS, None),
+    ("post", "/api/campaigns/{campaign}/next"): (WORKERS, {"agent": "anna"}),
+    ("post", "/api/campaigns/{campaign}/contacts/{contact}/accept"): (WORKERS, {"agent": "anna"}),
+    ("post", "/api/campaigns/{campaign}/contacts/{contact}/skip"): (WORKERS, {"agent": "anna", "later": 60}),
     ("get", "/api/receivers/{kind}"): (AUDITORS, None),
     ("get", "/api/receivers/{kind}/{name}"): (AUDITORS, None),
     ("get", "/api/receivers/{kind}/{name}/dead"): (AUDITORS, None),
@@ -158,7 +166,7 @@ PLACES = {
     "report": "agents",
     "user": "eva", "version": "1", "language": "pl", "address": "192.0.2.9", "token": "x", "recording": "7",
     "message": "8", "number": "600100200",
-    "customer": "K1", "order": "o1",
+    "customer": "K1", "order": "o1", "campaign": "spring", "contact": "k1",
 }  # fmt: skip
 
 

@@ -30,6 +30,7 @@ from softswitch.directory import (
     Parking,
     Queue,
 )
+from softswitch.directory.campaigns import Campaign
 from softswitch.directory.entry import Notice, NumberList, Outage, Screening
 from softswitch.directory.hooks import Crm, CrmAction, Router, Webhook
 from softswitch.directory.reporting import ScheduledReport
@@ -79,6 +80,7 @@ def test_the_example_is_a_site() -> None:
         ("webhook", Webhook),
         ("router", Router),
         ("crm", Crm),
+        ("campaign", Campaign),
         ("crm", CrmAction),
         ("alert", Alert),
     ],
