@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import secrets
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any, Final
 
 from softswitch import logs
@@ -259,6 +259,16 @@ class Campaigns:
             "new": len(found), "known": known, "denied": denied, "problems": problems[:100],
             "changed": not problems and not dry_run,
         }  # fmt: skip
+
+    async def forget(self, is_them: Callable[[str], bool], pseudonym: str) -> None:
+        """Make a person unrecognisable on every list."""
+        for name, book in self.books.items():
+            for one in book.forget(is_them, pseudonym):
+                self._changed.setdefault(name, {})[one.id] = one
+            self._carry_out(name, book, book.taken())
+        for contacts in self._stored.values():
+            contacts[:] = [one for one in contacts if not is_them(one.number)]
+        await self.write()
 
     async def clear(self, name: str) -> int:
         """Forget a list: nobody on it is called any more. How many there were."""

@@ -120,6 +120,19 @@ class Book:
             if one.status in OPEN:
                 self._end(one, CANCELLED, one.outcome)
 
+    def forget(self, is_them: Callable[[str], bool], pseudonym: str) -> list[Contact]:
+        """Make a person unrecognisable: nobody calls them any more, and the books still balance. Who that was."""
+        found = [
+            one for one in self.contacts.values() if any(map(is_them, (one.number, one.note, *one.fields.values())))
+        ]
+        for one in found:
+            if one.status in OPEN:
+                self._end(one, CANCELLED, one.outcome)
+            del self._numbers[one.number]
+            one.number, one.name, one.note, one.fields = pseudonym, "", "", {}
+            self._numbers[pseudonym] = one.id
+        return found
+
     def counts(self) -> dict[str, int]:
         found = Counter(one.status for one in self.contacts.values())
         return {status: found[status] for status in STATUSES}

@@ -235,6 +235,7 @@ class LibraryOperations:
         pseudonym = f"erased-{secrets.token_hex(6)}"
         cards = await self._disguise(known.customers, pseudonym)
         self._forget(who, pseudonym)
+        await daemon.campaigns.forget(who.is_in, pseudonym)
         await daemon.store.flush()
         done = await daemon.store.erasure.rewrite(who, pseudonym, known, frozenset(held))
         event = RecordsErased(

@@ -202,6 +202,16 @@ def test_a_list_that_is_cleared_takes_its_callbacks_along() -> None:
     assert w.listed == {} and w.book.counts()["cancelled"] == 3 and w.tick(5) == []
 
 
+def test_a_person_who_is_forgotten_is_called_no_more_and_the_books_balance() -> None:
+    w = World(3)
+    w.tick(1)
+    found = w.book.forget(lambda text: text == "+48600000000", "erased-1")
+    w.carry_out([])
+    assert [(one.number, one.name, one.status) for one in found] == [("erased-1", "", "cancelled")]
+    assert w.listed == {} and w.tick(9) == ["k1", "k2"] and sum(w.book.counts().values()) == 3
+    assert w.book.add([Contact("new", "+48600000000")]) == 1, "nothing of them is known any more"
+
+
 def test_one_number_stands_once_on_a_list() -> None:
     w = World(1)
     assert w.book.add([Contact("x", "+48600000000"), Contact("y", "+48600000009"), Contact("z", "+48600000009")]) == 1

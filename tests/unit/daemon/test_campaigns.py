@@ -65,6 +65,9 @@ def test_a_list_and_its_agents_over_a_kill(own_switch: Running, tmp_path: Path) 
     assert (report["contacts"], report["statuses"]["waiting"]) == (4, 3)
     (skipped,) = ask(switch, "campaign", "contacts", "spring", "--status", "skipped")
     assert (skipped["note"], skipped["fields"], skipped["number"]) == ("moved", {"product": "A"}, "+48600100201")
+    ask(switch, "erase", "+48600100202", "--yes")
+    left = ask(switch, "campaign", "contacts", "spring")
+    assert "+48600100202" not in json.dumps(left) and "Ola" not in json.dumps(left) and len(left) == 4
     assert CliRunner().invoke(main, ["campaign", "clear", "spring", "--yes"], env=environment).exit_code == 0
     assert ask(switch, "campaign", "report", "spring")["contacts"] == 0
 
