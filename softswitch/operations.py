@@ -39,6 +39,7 @@ from softswitch.provisioning_operations import ProvisioningOperations
 from softswitch.queue_operations import QueueOperations
 from softswitch.record_operations import RecordOperations
 from softswitch.report_operations import report_handlers
+from softswitch.script_operations import ScriptOperations
 from softswitch.sip.bans import Ban, Place
 from softswitch.sip.guesses import network
 from softswitch.supervisor_operations import SupervisorOperations
@@ -143,6 +144,7 @@ class Operations:
             **RecordOperations(self._daemon).handlers(),
             **LibraryOperations(self._daemon).handlers(),
             **CustomerOperations(self._daemon).handlers(),
+            **ScriptOperations(self._daemon).handlers(),
             **ControlOperations(self._daemon).handlers(),
             **report_handlers(self._daemon),
             **SupervisorOperations(self._daemon).handlers(),

@@ -1,4 +1,4 @@
-"""What agents write down about conversations: dispositions (AGT-08)."""
+"""What agents write down about conversations: dispositions (AGT-08), and the scripts of what they say (AGT-11)."""
 
 from __future__ import annotations
 
@@ -22,6 +22,14 @@ class Chosen(Body):
 
     disposition: Name
     note: Note = ""
+    agent: Line = ""
+
+
+class Ticked(Body):
+    """Whether a step was said, and what was written down. `agent`: whose conversation it is, where it is not one's own."""
+
+    done: bool = True
+    fields: Annotated[dict[str, str], Field(default_factory=dict, max_length=40)]
     agent: Line = ""
 
 
@@ -49,6 +57,35 @@ def routes(source: Source) -> APIRouter:
             "disposition", call=call, agent=agent, disposition=body.disposition, note=body.note, by=who.name
         )
         return found
+
+    def seen(who: Principal, call: str) -> None:
+        """Raises HTTPException unless it is a call that they see, or that an agent whom they see has just had."""
+        sight = rights.sight(who)
+        if not any(one.get("handled") == call and sight.agent(one["agent"]) for one in source.agents()):
+            rights.call(who, call)
+
+    @router.get("/api/calls/{call}/script")
+    async def script(call: str, who: Viewer) -> Row:
+        """The script of a call by its queue, and what of it is ticked; `script` is null where there is none."""
+        seen(who, call)
+        found: Row = await source.order("call_script", call=call)
+        return found
+
+    @router.put("/api/calls/{call}/script/{step}")
+    async def tick(call: str, step: str, body: Ticked, who: Worker) -> Row:
+        """Tick a step with the time, take the tick back, write its fields down. The last word counts."""
+        agent = whose(who, call, body.agent)
+        seen(who, call)
+        order = {"step": step, "done": body.done, "fields": body.fields}
+        found: Row = await source.order("script_tick", call=call, agent=agent, by=who.name, **order)
+        return found
+
+    @router.get("/api/scripts/report")
+    async def adherence(who: Viewer, days: Annotated[float, Query(gt=0, le=3_660)] = 7.0) -> list[Row]:
+        """How much of the scripts was said in the last days, by agent: of those whom they see."""
+        sight = rights.sight(who)
+        found: list[Row] = await source.order("script_report", days=days)
+        return [one for one in found if sight.agent(one["agent"])]
 
     @router.get("/api/queues/{queue}/dispositions")
     async def offered(queue: str, who: Viewer) -> Row:

@@ -54,7 +54,7 @@ from softswitch.directory.reporting import ScheduledReport
 from softswitch.directory.rooms import Conference, Mailbox
 from softswitch.directory.site import Directory
 from softswitch.directory.waiting import Rung, Surge
-from softswitch.directory.wrapping import Disposition
+from softswitch.directory.wrapping import Disposition, Script
 
 __all__ = [
     "DEFAULT_CALL_CODES",
@@ -104,6 +104,7 @@ __all__ = [
     "SayStep",
     "ScheduledReport",
     "Screening",
+    "Script",
     "SetStep",
     "SmsStep",
     "Span",

@@ -18,7 +18,7 @@ from softswitch.directory.people import Token, User
 from softswitch.directory.queues import Agent, Queue
 from softswitch.directory.reporting import ScheduledReport
 from softswitch.directory.rooms import Conference, Mailbox
-from softswitch.directory.wrapping import Disposition
+from softswitch.directory.wrapping import Disposition, Script
 from softswitch.outside import ANYWHERE, EMERGENCY, Policy, Route, Trunk
 
 
@@ -63,6 +63,7 @@ class Directory:
     outages: Mapping[str, Outage] = field(default_factory=dict)
     notices: Mapping[str, Notice] = field(default_factory=dict)
     dispositions: Mapping[str, Disposition] = field(default_factory=dict)
+    scripts: Mapping[str, Script] = field(default_factory=dict)
     users: Mapping[str, User] = field(default_factory=dict)
     tokens: Mapping[str, Token] = field(default_factory=dict)
     webhooks: Mapping[str, Webhook] = field(default_factory=dict)

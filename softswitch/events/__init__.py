@@ -145,7 +145,7 @@ from softswitch.events.trunks import (
     TrunkRegistrationFailed,
     TrunkUp,
 )
-from softswitch.events.wrapping import DispositionChosen
+from softswitch.events.wrapping import DispositionChosen, ScriptTicked
 
 __all__ = [
     "AgentActivityChanged",
@@ -242,6 +242,7 @@ __all__ = [
     "RecordsErased",
     "RecordsExported",
     "ScreenPop",
+    "ScriptTicked",
     "SessionChanged",
     "SmsSent",
     "SourceBanned",

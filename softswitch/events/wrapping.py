@@ -21,3 +21,17 @@ class DispositionChosen(Event):
     note: str = ""
     number: str = ""  # of the caller
     previous: str = ""  # what was chosen before
+
+
+@dataclass(slots=True)
+class ScriptTicked(Event):
+    """An agent has ticked a step of a script, taken the tick back, or filled in its fields. The last word counts."""
+
+    name: ClassVar[str] = "call.script"
+    call: str
+    script: str
+    step: str
+    agent: str
+    actor: str
+    done: bool
+    fields: dict[str, str]  # name -> what was written down

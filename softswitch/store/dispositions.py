@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
 from softswitch.directory.wrapping import NONE
+from softswitch.store.statements import SCRIPT_COLUMNS
 
 FOREVER: Final = 1e15  # seconds: later than anything
 
@@ -85,3 +87,21 @@ def clauses(which: DispositionFilter) -> tuple[str, list[Any]]:
     texts = which.texts()
     where = " AND ".join(["d.at >= ?", "d.at < ?", *(f"d.{name} = ?" for name, _ in texts)])
     return f"WHERE {where}", [which.since, which.until, *(value for _, value in texts)]
+
+
+def script_step(row: Sequence[Any]) -> dict[str, Any]:
+    """A step of a script as plain values."""
+    found = dict(zip(SCRIPT_COLUMNS, row, strict=True))
+    return found | {"done": bool(found["done"]), "fields": json.loads(found["fields"])}
+
+
+@dataclass(slots=True, frozen=True)
+class Adherence:
+    """How much of a script an agent has said: `ticked` of `steps` in `calls` (all that were talked in its queues)."""
+
+    script: str
+    agent: str
+    calls: int
+    steps: int
+    ticked: int
+    share: float | None

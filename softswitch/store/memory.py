@@ -18,7 +18,7 @@ from softswitch.store import loading
 from softswitch.store import statements as sql
 from softswitch.store.callbacks import summarise, write_callback
 from softswitch.store.diff import diff_objects
-from softswitch.store.dispositions import DispositionFigures, DispositionFilter, DispositionRecord, shares
+from softswitch.store.dispositions import DispositionFigures, DispositionFilter, DispositionRecord, script_step, shares
 from softswitch.store.journal import Journal, Keeper
 from softswitch.store.moment import present
 from softswitch.store.objects import Objects, from_objects, to_objects
@@ -82,6 +82,7 @@ class Tables:
     voicemail: dict[int, Row] = field(default_factory=dict)
     surveys: dict[int, Row] = field(default_factory=dict)
     dispositions: dict[tuple[str, str], Row] = field(default_factory=dict)
+    script_steps: dict[tuple[str, str], Row] = field(default_factory=dict)
     marks: dict[int, Row] = field(default_factory=dict)
     audit: dict[int, Row] = field(default_factory=dict)
     callbacks: dict[str, Row] = field(default_factory=dict)
@@ -174,6 +175,10 @@ class MemoryReports:
     async def dispositions(self, which: DispositionFilter, limit: int = 1000) -> list[DispositionRecord]:
         rows = sorted(self._tables.dispositions.values(), key=lambda row: (-row[7], row[0], row[1]))
         return [one for row in rows if which.takes(one := DispositionRecord(*row))][:limit]
+
+    async def script_steps(self, call: str) -> list[dict[str, Any]]:
+        rows = sorted(row for row in self._tables.script_steps.values() if row[0] == call)
+        return [script_step(row) for row in rows]
 
     async def disposition_figures(
         self, which: DispositionFilter, *, by_agent: bool = False
@@ -328,6 +333,7 @@ class MemoryStore:
             write_callback(tables.callbacks, what, row)
         for row in batch.surveys:
             tables.surveys.setdefault(row[0], row)
+        tables.script_steps |= batch.script_steps
         for pair, row in batch.dispositions.items():
             if pair not in tables.dispositions or tables.dispositions[pair][7] <= row[7]:
                 tables.dispositions[pair] = row
@@ -483,6 +489,7 @@ class MemoryStore:
             (calls_days, tables.visits, lambda row, before: row[5] < before and row[8] is not None),
             (calls_days, tables.surveys, lambda row, before: row[1] < before),
             (calls_days, tables.dispositions, lambda row, before: row[7] < before),
+            (calls_days, tables.script_steps, lambda row, before: row[7] < before),
         )
         for days, table, old in rules:
             gone = [key for key, row in table.items() if days and old(row, wall - days * DAY)]

@@ -43,6 +43,7 @@ from softswitch.directory import (
     Queue,
     ScheduledReport,
     Screening,
+    Script,
     Token,
     User,
 )
@@ -95,6 +96,7 @@ NAMED: Final[Mapping[str, tuple[str, type, str]]] = {
     "outage": ("outages", Outage, "name"),
     "notice": ("notices", Notice, "name"),
     "disposition": ("dispositions", Disposition, "name"),
+    "script": ("scripts", Script, "name"),
     "user": ("users", User, "name"),
     "token": ("tokens", Token, "name"),
     "webhook": ("webhooks", Webhook, "name"),

@@ -36,6 +36,7 @@ from softswitch.events import (
     RecordingFinished,
     RecordingMarked,
     RecordingStarted,
+    ScriptTicked,
     SurveyAnswered,
     VoicemailBegun,
     VoicemailDeleted,
@@ -81,6 +82,7 @@ BOOKS: Final = frozenset(
         VoicemailPurged,
         SurveyAnswered,
         DispositionChosen,
+        ScriptTicked,
         CallbackCreated,
         CallbackAttempted,
         CallbackMissed,
@@ -113,6 +115,7 @@ class Batch:
     recordings_deleted: dict[int, Row] = field(default_factory=dict)
     voicemail: list[tuple[str, Row]] = field(default_factory=list)  # what happened (`statements.VOICEMAIL`), in order
     surveys: list[Row] = field(default_factory=list)
+    script_steps: dict[tuple[str, str], Row] = field(default_factory=dict)
     dispositions: dict[tuple[str, str], Row] = field(default_factory=dict)  # of a call, by an agent: the last
     marks: list[Row] = field(default_factory=list)  # of recordings
     audit: list[Row] = field(default_factory=list)
@@ -460,6 +463,11 @@ def _disposition_chosen(batch: Batch, seq: int, wall: float, mono: float, event:
     batch.dispositions[event.call, event.agent] = (*map(clean, texts), wall)
 
 
+def _script_ticked(batch: Batch, seq: int, wall: float, mono: float, event: ScriptTicked) -> None:
+    texts = map(clean, (event.call, event.step, event.script, event.agent, event.actor))
+    batch.script_steps[event.call, event.step] = (*texts, int(event.done), to_json(event.fields), wall)
+
+
 def _callback_created(batch: Batch, seq: int, wall: float, mono: float, event: CallbackCreated) -> None:
     then = wall - mono
     texts = (event.queue, event.number, event.caller_name, event.kind, event.mode, event.owner)
@@ -525,4 +533,5 @@ PROJECTIONS: Final[dict[type, Callable[[Batch, int, float, float, Any], None]]] 
     CallbackCancelled: _callback_ended,
     SurveyAnswered: _survey_answered,
     DispositionChosen: _disposition_chosen,
+    ScriptTicked: _script_ticked,
 }

@@ -16,10 +16,12 @@ from softswitch.store import customer_history, statements
 from softswitch.store.callbacks import summarise
 from softswitch.store.database import explain, open_for_reading
 from softswitch.store.dispositions import (
+    Adherence,
     DispositionFigures,
     DispositionFilter,
     DispositionRecord,
     clauses,
+    script_step,
     shares,
 )
 from softswitch.store.projection import MICRO
@@ -41,6 +43,7 @@ from softswitch.store.statements import (
     DISPOSITION_COLUMNS,
     LEG_COLUMNS,
     RECORDING_COLUMNS,
+    SCRIPT_COLUMNS,
     VISIT_COLUMNS,
     VOICEMAIL_COLUMNS,
     select,
@@ -317,6 +320,27 @@ class Reports:
         rest = f"{where} ORDER BY d.at DESC, d.call, d.agent LIMIT ?"
         rows = await self._rows(f"SELECT {columns} FROM dispositions AS d {rest}", [*values, limit])
         return [DispositionRecord(*row) for row in rows]
+
+    async def script_steps(self, call: str) -> list[dict[str, Any]]:
+        """The steps of a script in a call, as they are ticked."""
+        rest = "WHERE call = ? ORDER BY step"
+        return [script_step(row) for row in await self._rows(select("script_steps", SCRIPT_COLUMNS, rest), [call])]
+
+    async def adherence(self, script: str, queues: Sequence[str], steps: int, since: float) -> list[Adherence]:
+        """How much of a script of `steps` steps was said, by agent, in the calls that were talked in its queues."""
+        marks = ", ".join("?" * len(queues))
+        rows = await self._rows(
+            "SELECT c.agent, count(DISTINCT c.call), count(s.step) FROM calls AS c LEFT JOIN script_steps AS s"
+            f" ON s.call = c.call AND s.script = ? AND s.done = 1 WHERE c.started_at >= ? AND c.queue IN ({marks})"
+            " AND c.agent <> '' AND c.talk_seconds > 0 GROUP BY c.agent ORDER BY c.agent",
+            [script, since, *queues],
+        )
+        return [
+            Adherence(
+                script, agent, calls, calls * steps, min(ticked, calls * steps), min(1.0, ticked / (calls * steps))
+            )
+            for agent, calls, ticked in rows
+        ]
 
     async def disposition_figures(
         self, which: DispositionFilter, *, by_agent: bool = False

@@ -322,6 +322,20 @@ dispositions = Table(
 Index("dispositions_at", dispositions.c.at)
 Index("dispositions_number", dispositions.c.number)
 
+script_steps = Table(
+    "script_steps",
+    metadata,
+    Column("call", Text, primary_key=True),
+    Column("step", Text, primary_key=True),
+    text("script"),
+    text("agent"),
+    text("actor"),
+    number("done"),
+    text("fields"),
+    seconds("at"),
+)
+Index("script_steps_at", script_steps.c.at)
+
 agent_state = Table(
     "agent_state",
     metadata,

@@ -309,6 +309,7 @@ class Store:
             (calls_days, sql.PRUNE_CALLBACKS),
             (calls_days, sql.PRUNE_SURVEYS),
             (calls_days, sql.PRUNE_DISPOSITIONS),
+            (calls_days, sql.PRUNE_SCRIPTS),
             (audit_days, sql.PRUNE_AUDIT),
         ):
             count = -1 if days else 0
@@ -360,6 +361,7 @@ def rows_of(batch: Batch) -> list[tuple[str, list[Row]]]:
         *((sql.CALLBACKS[what], [row]) for what, row in batch.callbacks),
         (sql.SURVEY_ANSWERED, batch.surveys),
         (sql.DISPOSITION, list(batch.dispositions.values())),
+        (sql.SCRIPT_STEP, list(batch.script_steps.values())),
         (sql.RECORDING_MARKED, batch.marks),
         (sql.AUDIT, batch.audit),
         (sql.BINDING_ADDED, [row for row in batch.bindings.values() if row is not None]),

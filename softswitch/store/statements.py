@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Final
 
-REVISION: Final = "0012"  # the newest migration; a database that says so needs no alembic at start
+REVISION: Final = "0013"  # the newest migration; a database that says so needs no alembic at start
 
 CALL_COLUMNS: Final = (
     "seq", "call", "started_at", "caller", "caller_name", "dialled", "account", "trunk", "ended_at", "end_seq", "outcome",
@@ -42,6 +42,7 @@ CALLBACK_COLUMNS: Final = (
     "joined_at", "credit", "due_at", "expires_at", "attempts", "cause", "ended_at", "outcome", "agent", "seconds",
 )  # fmt: skip
 DISPOSITION_COLUMNS: Final = ("call", "agent", "queue", "disposition", "note", "number", "actor", "at")
+SCRIPT_COLUMNS: Final = ("call", "step", "script", "agent", "actor", "done", "fields", "at")
 BINDING_COLUMNS: Final = (
     "aor", "contact", "expires_at", "expires_mono", "granted", "flow", "call_id", "cseq", "q", "instance", "user_agent",
     "path",
@@ -125,6 +126,9 @@ LOAD_VOICEMAIL: Final = select("voicemail", VOICEMAIL_COLUMNS, "ORDER BY started
 RECORDING_MARKED: Final = insert("recording_marks", MARK_COLUMNS, "recording", MARK_COLUMNS[1:])
 AUDIT: Final = insert("audit", AUDIT_COLUMNS, "seq")
 SURVEY_ANSWERED: Final = insert("survey_answers", SURVEY_COLUMNS, "seq")
+SCRIPT_STEP: Final = insert(
+    "script_steps", SCRIPT_COLUMNS, "call, step", SCRIPT_COLUMNS[2:], "script_steps.at <= excluded.at"
+)
 # The last word counts, whichever way the rows come.
 DISPOSITION: Final = insert(
     "dispositions", DISPOSITION_COLUMNS, "call, agent", DISPOSITION_COLUMNS[2:], "dispositions.at <= excluded.at"
@@ -257,5 +261,6 @@ PRUNE_LEGS: Final = _prune(
 PRUNE_AUDIT: Final = _prune("audit", "seq", "at < :before")
 PRUNE_SURVEYS: Final = _prune("survey_answers", "seq", "at < :before")
 PRUNE_VISITS: Final = _prune("queue_visits", "visit, call", "entered_at < :before AND left_at IS NOT NULL")
+PRUNE_SCRIPTS: Final = _prune("script_steps", "call, step", "at < :before")
 PRUNE_DISPOSITIONS: Final = _prune("dispositions", "call, agent", "at < :before")
 PRUNE_CALLBACKS: Final = _prune("callbacks", "callback", "created_at < :before AND ended_at IS NOT NULL")

@@ -1,4 +1,4 @@
-"""Do dispositions make sense in the site as a whole? Part of `validate`."""
+"""Do dispositions and scripts make sense in the site as a whole? Part of `validate`."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 def check(site: Check) -> None:
     """Report what is wrong to the problems of `site`."""
     _dispositions(site)
+    _scripts(site)
     for name, queue in site.site.queues.items():
         key = f"queue.{name}.dispositions"
         for one in queue.dispositions:
@@ -21,6 +22,35 @@ def check(site: Check) -> None:
             site.problems.add(key, list(queue.dispositions), "each disposition once")
         if queue.disposition == "required" and not queue.dispositions:
             site.problems.add(f"queue.{name}.disposition", "required", "at least one of dispositions to choose")
+
+
+def _scripts(check: Check) -> None:
+    shown: dict[str, str] = {}
+    for name, one in check.site.scripts.items():
+        key = f"script.{name}"
+        check.name("script", name)
+        if not one.steps:
+            check.problems.add(f"{key}.steps", [], "at least one step")
+        for queue in one.queues:
+            check.exists(f"{key}.queues", queue, check.site.queues, "a queue")
+            if (other := shown.setdefault(queue, name)) != name:
+                check.problems.add(
+                    f"{key}.queues", queue, "one script for a queue", what=f"has the script {other} already"
+                )
+        _each_once(check, f"{key}.steps", [step.name for step in one.steps])
+        for index, step in enumerate(one.steps):
+            where = f"{key}.steps[{index}].fields"
+            _each_once(check, where, [field.name for field in step.fields])
+            for place, field in enumerate(step.fields):
+                if (field.kind == "choice") != bool(field.choices):
+                    check.problems.add(
+                        f"{where}[{place}].choices", list(field.choices), "what may be chosen, of a choice"
+                    )
+
+
+def _each_once(check: Check, key: str, names: list[str]) -> None:
+    for name in sorted({one for one in names if not one or names.count(one) > 1}):
+        check.problems.add(key, name, "a name, and each name once")
 
 
 def _dispositions(check: Check) -> None:

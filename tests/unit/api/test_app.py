@@ -29,7 +29,7 @@ ANSWERS: dict[str, Any] = {
     "call_record": {
         "call": {"queue": "sales", "agent": "anna", "account": "101"}, "legs": [], "visits": [], "recordings": [], "events": [],
     },
-    "customer_find": [],
+    "customer_find": [], "script_report": [],
     "call_card": {"customer": {"customer": "K1"}}, "customer_show": {"customer": "K1"},
     "hang_up": 1,
     "edit": {"text": 'domain = "pbx.example.com"', "versions": [], "settings": {"ring_timeout": 20, "members": []}},

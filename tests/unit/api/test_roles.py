@@ -71,6 +71,9 @@ RIGHTS: dict[tuple[str, str], tuple[tuple[str, ...], Any]] = {
     ("get", "/api/registrations"): (AUDITORS, None),
     ("get", "/api/queues/{queue}/dispositions"): (EVERYBODY, None),
     ("get", "/api/calls/{call}/card"): (EVERYBODY, None),
+    ("get", "/api/calls/{call}/script"): (EVERYBODY, None),
+    ("put", "/api/calls/{call}/script/{step}"): (WORKERS, {"done": True, "agent": "anna"}),
+    ("get", "/api/scripts/report"): (EVERYBODY, None),
     ("get", "/api/customers"): (("supervisor", "administrator", "auditor"), None),
     ("post", "/api/customers"): (SUPERVISORS, {"name": "Jan"}),
     ("post", "/api/customers/import"): (ADMINISTRATORS, {"text": "customer\nK1\n"}),
@@ -166,7 +169,7 @@ PLACES = {
     "report": "agents",
     "user": "eva", "version": "1", "language": "pl", "address": "192.0.2.9", "token": "x", "recording": "7",
     "message": "8", "number": "600100200",
-    "customer": "K1", "order": "o1", "campaign": "spring", "contact": "k1",
+    "customer": "K1", "step": "greet", "order": "o1", "campaign": "spring", "contact": "k1",
 }  # fmt: skip
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from softswitch.errors import ConfigError
-from softswitch.events import CallEnded, CallStarted, DispositionChosen
+from softswitch.events import CallEnded, CallStarted, DispositionChosen, ScriptTicked
 from softswitch.store.dispositions import DispositionFilter, shares
 from softswitch.store.site import export_site, parse_site
 from tests.unit.store.conftest import Lives
@@ -93,3 +93,59 @@ async def test_the_last_word_counts_and_figures_add_up(lives: Lives) -> None:
 
 def test_nothing_gives_nothing() -> None:
     assert shares([]) == []
+
+
+SCRIPT = """
+[script.sales]
+title = "Sprzedaż"
+queues = ["sales"]
+steps = [
+    { name = "greet", text = "Dzień dobry, **Acme**" },
+    { name = "needs", text = { pl = "Ile osób?", en = "How many?" }, fields = [{ name = "plan", kind = "choice", choices = ["a", "b"] }] },
+]
+"""
+
+
+def test_scripts_are_objects_of_the_site() -> None:
+    site = parse_site(SITE + SCRIPT)
+    assert parse_site(export_site(site)) == site
+    needs = site.scripts["sales"].steps[1]
+    assert needs.text == {"pl": "Ile osób?", "en": "How many?"} and needs.fields[0].choices == ("a", "b")
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "said"),
+    [
+        ('queues = ["sales"]', 'queues = ["sale"]', 'did you mean "sales"?'),
+        ('name = "needs"', 'name = "greet"', "each name once"),
+        ('choices = ["a", "b"]', "choices = []", "of a choice"),
+        ('kind = "choice"', 'kind = "colour"', "script.sales.steps[1].fields[0].kind"),
+        (
+            "[script.sales]",
+            '[script.other]\nqueues = ["sales"]\nsteps = [{ name = "x" }]\n[script.sales]',
+            "one script for a queue",
+        ),
+    ],
+)
+def test_what_makes_no_script_is_said(before: str, after: str, said: str) -> None:
+    assert before in SCRIPT
+    with pytest.raises(ConfigError) as raised:
+        parse_site(SITE + SCRIPT.replace(before, after))
+    assert said in "\n".join(str(one) for one in raised.value.problems)  # type: ignore[attr-defined]
+
+
+async def test_ticks_stay_with_the_call(lives: Lives) -> None:
+    await lives.start()
+    await lives.write(*call("c1", 60.0), *call("c2", 30.0), *call("c3", 0.0))
+    for step, done, fields in (("greet", True, {}), ("needs", True, {"plan": "a"}), ("needs", False, {"plan": "b"})):
+        lives.later(1.0)
+        await lives.write(ScriptTicked("c1", "sales", step, "anna", "anna", done, fields))
+    reports = await lives.store.reports()
+    assert [(one["step"], one["done"], one["fields"]) for one in await reports.script_steps("c1")] == [
+        ("greet", True, {}), ("needs", False, {"plan": "b"}),
+    ]  # fmt: skip
+    assert await reports.script_steps("c2") == []
+    if lives.kind == "sqlite":
+        (row,) = await reports.adherence("sales", ["sales"], 2, 0.0)
+        assert (row.agent, row.calls, row.steps, row.ticked, row.share) == ("anna", 2, 4, 1, 0.25), "c3 was not talked"
+        assert await reports.adherence("sales", ["help"], 2, 0.0) == []

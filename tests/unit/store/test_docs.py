@@ -29,6 +29,7 @@ from softswitch.directory import (
     Number,
     Parking,
     Queue,
+    Script,
 )
 from softswitch.directory.campaigns import Campaign
 from softswitch.directory.entry import Notice, NumberList, Outage, Screening
@@ -77,6 +78,7 @@ def test_the_example_is_a_site() -> None:
         ("notice", Notice),
         ("report", ScheduledReport),
         ("disposition", Disposition),
+        ("script", Script),
         ("webhook", Webhook),
         ("router", Router),
         ("crm", Crm),
