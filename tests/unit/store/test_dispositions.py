@@ -101,16 +101,21 @@ title = "Sprzedaż"
 queues = ["sales"]
 steps = [
     { name = "greet", text = "Dzień dobry, **Acme**" },
-    { name = "needs", text = { pl = "Ile osób?", en = "How many?" }, fields = [{ name = "plan", kind = "choice", choices = ["a", "b"] }] },
+    { name = "needs", text = { pl = "Ile osób?\\n- a", en = "How many?" }, fields = [
+        { name = "plan", kind = "choice", choices = ["a", "b"] },
+    ] },
 ]
 """
+
+
+OTHER = '[script.other]\nqueues = ["sales"]\nsteps = [{ name = "x" }]\n'
 
 
 def test_scripts_are_objects_of_the_site() -> None:
     site = parse_site(SITE + SCRIPT)
     assert parse_site(export_site(site)) == site
     needs = site.scripts["sales"].steps[1]
-    assert needs.text == {"pl": "Ile osób?", "en": "How many?"} and needs.fields[0].choices == ("a", "b")
+    assert needs.text == {"pl": "Ile osób?\n- a", "en": "How many?"} and needs.fields[0].choices == ("a", "b")
 
 
 @pytest.mark.parametrize(
@@ -120,11 +125,8 @@ def test_scripts_are_objects_of_the_site() -> None:
         ('name = "needs"', 'name = "greet"', "each name once"),
         ('choices = ["a", "b"]', "choices = []", "of a choice"),
         ('kind = "choice"', 'kind = "colour"', "script.sales.steps[1].fields[0].kind"),
-        (
-            "[script.sales]",
-            '[script.other]\nqueues = ["sales"]\nsteps = [{ name = "x" }]\n[script.sales]',
-            "one script for a queue",
-        ),
+        ("[script.sales]", f"{OTHER}[script.sales]", "one script for a queue"),
+        ('"Dzień dobry', '"\\u0007Dzień dobry', "script.sales.steps[0].text"),
     ],
 )
 def test_what_makes_no_script_is_said(before: str, after: str, said: str) -> None:
