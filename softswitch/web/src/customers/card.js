@@ -65,7 +65,7 @@ function Notes({ card, who, reload }) {
 }
 
 function History({ card, agents }) {
-  const said = Object.groupBy ? Object.groupBy(card.dispositions, (one) => one.call) : {};
+  const said = (call) => card.dispositions.filter((one) => one.call === call);
   const scores = (call) => card.surveys.filter((one) => one.call === call).map((one) => `${one.survey}: ${one.score}`);
   const open = card.callbacks.filter((one) => one.ended_at === null);
   return html`${open.length > 0 && html`<${Card} title=${t('customers.callbacks')} icon="phone-out"><ul class="customers-list">${open.map((one) => html`
@@ -77,7 +77,7 @@ function History({ card, agents }) {
           <${Badge} state=${one.outcome === 'answered' ? 'good' : 'off'}>${tOr(`customers.outcome.${one.outcome}`, one.outcome || t('customers.goes_on'))}<//>
           ${one.talk_seconds > 0 && html`<span class="mono soft">${duration(one.talk_seconds)}</span>`}</div>
           <div class="soft">${[one.queue, agents[one.agent] || one.agent, incoming ? one.caller : one.dialled].filter(Boolean).join(' · ')}</div>
-          ${(said[one.call] || []).map((each) => html`<div key=${each.agent} class="row"><${Badge} state="talk">${each.disposition}<//>${each.note && html`<span>${each.note}</span>`}</div>`)}
+          ${said(one.call).map((each) => html`<div key=${each.agent} class="row"><${Badge} state="talk">${each.disposition}<//>${each.note && html`<span>${each.note}</span>`}</div>`)}
           ${scores(one.call).map((each) => html`<small key=${each} class="soft">★ ${each}</small>`)}</div></li>`;
     })}</ol>`}<//>`;
 }

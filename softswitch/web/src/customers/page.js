@@ -49,8 +49,8 @@ export default function Customers({ who, query }) {
     { key: 'customer', title: t('customers.customer'), sort: (row) => row.customer, cell: (row) => html`<span class="mono soft">${row.customer}</span>` },
   ];
   return html`<div class="page"><div class="page-head"><h1>${t('customers.title')}</h1>
-      ${who.role === 'administrator' && html`<${Button} icon="download" onClick=${() => go('/customers/import')}>${t('customers.import')}<//>`}
-      ${mayChange(who) && html`<${Button} kind="primary" icon="user" onClick=${() => edit(true)}>${t('customers.new')}<//>`}</div>
+      ${who.role === 'administrator' && html`<${Button} icon="upload" onClick=${() => go('/customers/import')}>${t('customers.import')}<//>`}
+      ${mayChange(who) && html`<${Button} kind="primary" icon="plus" onClick=${() => edit(true)}>${t('customers.new')}<//>`}</div>
     <${Card}><div class="customers-filters">
       <${Field} label=${t('customers.search')} kind="search" placeholder=${t('customers.search_hint')} value=${text} onChange=${setText} />
       <${Field} label=${t('customers.tag')} value=${tag} onChange=${setTag} />
