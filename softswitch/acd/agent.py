@@ -284,7 +284,7 @@ class AgentState:
     wrap_up_queue: str = ""
     wrap_up_due: float = 0.0  # when it would end if no disposition were owed
     owes: bool = False  # a disposition for `handled`, and wraps up until it is chosen
-    handled: Handled | None = None  # of queues that have dispositions
+    handled: Handled | None = None
     back_off_until: float = 0.0
     back_off_cause: str = ""
     missed: int = 0  # unanswered rings in a row (ACD-09)

@@ -105,9 +105,7 @@ def _talks(state: dict[str, Any], event: CallerConnected, visit: dict[str, Any] 
     if agent is None:
         return
     agent.pop("owes", None)
-    if "disposes" not in state["queues"].get(event.queue, {}):
-        agent.pop("handled", None)
-    elif agent.get("handled", [""])[0] != event.caller:
+    if agent.get("handled", [""])[0] != event.caller:
         agent["handled"] = [event.caller, event.queue, visit["number"] if visit is not None else "", ""]
 
 

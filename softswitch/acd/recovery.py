@@ -33,7 +33,6 @@ def export_state(engine: Engine, now: float) -> dict[str, Any]:
             name: {
                 "last": {str(tier.number): list(tier.last) for tier in queue.tiers if tier.last},
                 "remembers": bool(queue.config.last_agent_hours),
-                **({"disposes": queue.config.disposition} if queue.config.dispositions else {}),
                 "surge": [queue.surge_order, queue.surging],
             }
             for name, queue in sorted(engine.queues.items())
@@ -153,7 +152,7 @@ def _export_agent(agent: AgentState, now: float) -> dict[str, Any]:
 
 
 def _export_handled(agent: AgentState, now: float) -> dict[str, Any]:
-    """What they may still say about a conversation; nothing where queues have no dispositions."""
+    """What they may still say about a conversation."""
     known = agent.handled
     if known is None:
         return {}

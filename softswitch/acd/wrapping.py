@@ -23,9 +23,7 @@ OWED: Final = "a disposition must be chosen first"
 
 def talks(agent: AgentState, offer: Offer) -> None:
     """A conversation of a queue begins, or goes on after a restart."""
-    if not offer.queue.config.dispositions:
-        agent.handled = None
-    elif agent.handled is None or agent.handled.call != offer.caller.id:
+    if agent.handled is None or agent.handled.call != offer.caller.id:
         agent.handled = Handled(offer.caller.id, offer.queue.name, offer.caller.number)
 
 

@@ -6,9 +6,13 @@ import json
 import os
 import subprocess
 import sys
-from typing import Any
+from types import SimpleNamespace
+from typing import Any, cast
 
 import pytest
+
+from tests.unit.daemon.running import Phone, Running
+from tests.unit.daemon.test_customers import answer
 
 from ..lab import Lab
 from .conftest import LogIn
@@ -112,3 +116,52 @@ def test_who_may_what(lab: Lab, page: LogIn, role: str) -> None:
     surfer.gone("button", "Delete")
     assert surfer.evaluate("Boolean(surfer.find('button', 'Edit'))") is (role == "supervisor")
     assert surfer.evaluate("Boolean(surfer.find('field', 'New note'))") is (role == "supervisor")
+
+
+SCRIPT = '''
+[script.talk]
+title = "Rozmowa"
+queues = ["queue"]
+steps = [
+    { name = "greet", title = "Powitanie", text = """
+Dzień dobry, **Acme** <img src=x onerror=alert(1)>
+
+- [cennik](https://example.com/)
+- [zły](javascript:alert(1))""" },
+    { name = "ask", title = "Potrzeby", text = "Dla ilu osób?", fields = [{ name = "people", title = "Osób", kind = "number" }] },
+]
+'''
+
+
+def test_the_script_stands_beside_the_call(lab: Lab, page: LogIn) -> None:
+    site = lab.directory / "script.toml"
+    text = told(lab, "export")["site"]
+    site.write_text(text + SCRIPT)
+    told(lab, "apply", str(site))
+    number = next(line.split(" = ")[0] for line in text.splitlines() if line.endswith('"queue:queue"'))
+    facts = {**lab.facts, "accounts": [lab.facts["agents"][0], *lab.facts["accounts"]]}
+    there = cast(Running, SimpleNamespace(facts=facts, port=lab.port))
+    desk, caller = Phone(there, 0), Phone(there, 1)
+    assert desk.register() == 200
+    caller.send_authenticated("INVITE", number, **caller.offer())
+    answer(desk)
+    agent = next(one["agent"] for one in told(lab, "agent", "list") if one["activity"] == "talking")
+    surfer = page("agent", "/", agent=agent, language="pl")
+    surfer.click("button", "Skrypt rozmowy")
+    surfer.read(r"0 / 2", ".customers-script")
+    assert surfer.evaluate("document.querySelectorAll('.customers-markdown img').length") == 0
+    links = surfer.evaluate("[...document.querySelectorAll('.customers-markdown a')].map((one) => one.href)")
+    assert links == ["https://example.com/"], "what leads nowhere good stays text"
+    surfer.click(".customers-script input[type=checkbox]")
+    surfer.read(r"1 / 2", ".customers-script")
+    surfer.type("field", "Osób", "12")
+    surfer.key("Tab")
+    call = told(lab, "calls")[0]["call"]
+    surfer.until("document.querySelector('.customers-script li.done') !== null")
+    height = surfer.evaluate("document.querySelector('.customers-drawer').getBoundingClientRect().height")
+    assert height == surfer.evaluate("innerHeight"), "beside the whole page"
+    looks_right(surfer, "script")
+    shown = surfer.evaluate(f"fetch('/api/calls/{call}/script').then((one) => one.text())")
+    steps = {one["step"]: one for one in json.loads(shown)["steps"]}
+    assert steps["greet"]["done"] and steps["ask"]["fields"] == {"people": "12"}
+    told(lab, "calls", "hangup", "--all")

@@ -23,6 +23,9 @@ screen_pop = "https://crm.example.com/?phone={number}&who={name}&id={customer}"
 title = { pl = "Sprzedaż", en = "Sale" }
 [disposition.complaint]
 note = true
+[script.talk]
+queues = ["QUEUE"]
+steps = [{ name = "greet", text = "Good **morning**" }, { name = "ask", fields = [{ name = "people", kind = "number" }] }]
 """
 CSV = "Nr,Kto,Tel\nK-17,Jan Łącki,601000111\nK-18,Ola,12a\n"
 
@@ -53,7 +56,7 @@ def test_from_the_ring_to_the_report(own_switch: Running, tmp_path: Path) -> Non
     head, mark, rest = text.partition(f"[queue.{queue}]\n")
     more = 'dispositions = ["sale", "complaint"]\ndisposition = "required"\n'
     pop, _, objects = SITE.partition("[")
-    site.write_text(f"{pop.strip()}\n{head}{mark}{more}{rest}\n[{objects}")
+    site.write_text(f"{pop.strip()}\n{head}{mark}{more}{rest}\n[{objects}".replace("QUEUE", queue))
     ask(switch, "apply", str(site))
     number = next(line.split(" = ")[0] for line in text.splitlines() if line.endswith(f'"queue:{queue}"'))
     account = switch.facts["agents"][0]["user"]
@@ -79,7 +82,15 @@ def test_from_the_ring_to_the_report(own_switch: Running, tmp_path: Path) -> Non
         assert (card["call"], card["number"], card["queue"], card["customer"]) == (call, caller.user, queue, None)
         offered = panel.get(f"/api/queues/{queue}/dispositions").json()
         assert offered["required"] and [one["disposition"] for one in offered["dispositions"]] == ["sale", "complaint"]
+        shown = panel.get(f"/api/calls/{call}/script").json()
+        assert [one["step"] for one in shown["script"]["steps"]] == ["greet", "ask"] and shown["steps"] == []
+        step = f"/api/calls/{call}/script/ask"
+        assert "is no number" in panel.put(step, json={"fields": {"people": "many"}}).json()["error"]
+        assert panel.put(f"/api/calls/{call}/script/other", json={}).status_code == 404
         ask(switch, "calls", "hangup", "--all")
+        assert panel.put(step, json={"done": True, "fields": {"people": "12"}}).status_code == 200
+        ((ticked,),) = (panel.get(f"/api/calls/{call}/script").json()["steps"],)
+        assert (ticked["step"], ticked["done"], ticked["fields"]) == ("ask", True, {"people": "12"})
         state = panel.get(f"/api/agents/{agent}").json()
         assert (state["activity"], state["owes"], state["handled"]) == ("wrapup", True, call)
         refused = panel.post(f"/api/agents/{agent}/orders", json={"order": "end_wrap_up"})
@@ -98,6 +109,14 @@ def test_from_the_ring_to_the_report(own_switch: Running, tmp_path: Path) -> Non
         assert [one["call"] for one in history["calls"]] == [call]
         (row,) = panel.get("/api/dispositions").json()
         assert (row["disposition"], row["count"], row["share"], row["agent"]) == ("sale", 1, 1.0, agent)
+        (kept,) = panel.get("/api/scripts/report").json()
+        assert (kept["script"], kept["agent"], kept["calls"], kept["ticked"], kept["share"]) == (
+            "talk",
+            agent,
+            1,
+            1,
+            0.5,
+        )
     assert [one["disposition"] for one in ask(switch, "report", "dispositions")] == ["sale"]
     (listed,) = ask(switch, "disposition", "list", "--agent", agent)
     assert listed["actor"] == "token:panel"

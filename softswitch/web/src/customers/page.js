@@ -44,7 +44,7 @@ export default function Customers({ who, query }) {
     { key: 'company', title: t('customers.company'), sort: (row) => row.company },
     { key: 'numbers', title: t('customers.numbers'), cell: (row) => html`<span class="mono">${row.numbers.join(', ')}</span>` },
     { key: 'email', title: t('customers.email'), hide: 'narrow' },
-    { key: 'manager', title: t('customers.manager'), sort: (row) => row.manager, cell: (row) => agents[row.manager] || row.manager },
+    { key: 'manager', title: t('customers.manager'), hide: 'narrow', sort: (row) => row.manager, cell: (row) => agents[row.manager] || row.manager },
     { key: 'tags', title: t('customers.tags'), hide: 'narrow', cell: (row) => row.tags.map((one) => html`<${Badge} key=${one} state="info">${one}<//> `) },
     { key: 'customer', title: t('customers.customer'), sort: (row) => row.customer, cell: (row) => html`<span class="mono soft">${row.customer}</span>` },
   ];
