@@ -89,6 +89,8 @@ class ReportOperations:
             await asyncio.to_thread(self.ledger.catch_up, lambda: time.sleep(BREATH))
         except StoreError as error:  # The next time.
             log.error("reports", error=str(error), hint=error.hint)
+        except Exception as error:
+            self._daemon.faults("reports", error)
 
     async def plan(
         self, queue: str, target: str = "80/20", occupancy: float = 90.0, shrinkage: float = 30.0, interval: str = "30",
@@ -137,17 +139,22 @@ class ReportOperations:
         try:
             while True:
                 await self._count()
-                now = time.time()
-                before = dict(scheduler.sent)
-                scheduler.plan(self._plans(), now)
-                due = scheduler.take(now)
-                if scheduler.sent != before:
-                    self._daemon.store.save_state(SCHEDULE_STATE, scheduler.sent)
-                for name, at in due:
-                    await self._send(name, at)
+                try:
+                    await self._mail(scheduler, time.time())
+                except Exception as error:
+                    self._daemon.faults("report mail", error)
                 await asyncio.sleep(EVERY)
         finally:
             self.ledger.close()
+
+    async def _mail(self, scheduler: Scheduler, now: float) -> None:
+        before = dict(scheduler.sent)
+        scheduler.plan(self._plans(), now)
+        due = scheduler.take(now)
+        if scheduler.sent != before:
+            self._daemon.store.save_state(SCHEDULE_STATE, scheduler.sent)
+        for name, at in due:
+            await self._send(name, at)
 
     def _plans(self) -> dict[str, Any]:
         site = self._daemon.site

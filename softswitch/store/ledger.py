@@ -30,6 +30,7 @@ COARSE: Final = "_coarse"
 WIDE: Final = 16 * QUARTER  # seconds
 DAY: Final = 86_400
 
+_MALFORMED: Final = (KeyError, TypeError, ValueError, AttributeError)
 Sums = dict[str, int]
 
 
@@ -111,6 +112,7 @@ class Ledger:
         """`limits(queue)`: T and S of a queue, None if there is none such; `same`: see `Fold`."""
         self.path = database.with_name(database.name + SUFFIX)
         self.limits = limits
+        self.skipped = 0  # events that could not be read
         self._database = database
         self._same = same
         self._turn = threading.Lock()  # of counting ...
@@ -181,8 +183,11 @@ class Ledger:
             for first, final, wall, text in blocks:
                 for seq, at, _, name, _, payload in json.loads(text):
                     if seq > cursor:
-                        fold.see(seq, wall + at / 1e6, name, payload)
                         count += 1
+                        try:
+                            fold.see(seq, wall + at / 1e6, name, payload)
+                        except _MALFORMED:  # of a version that told less; all the others count
+                            self.skipped += 1
                 reached, last = final, [first, wall]
                 pause()
             kept = _state_of(used, reached, last, state.get("floor", 0))
