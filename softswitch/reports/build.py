@@ -26,7 +26,8 @@ from softswitch.reports.rows import (
 
 WEEKDAYS: Final = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 MOST_ROWS: Final = 5_000  # of a list in one answer
-MOST_SPANS: Final = 20_000
+MOST_SPANS: Final = 8_000
+MOST_CALLERS: Final = 100
 BUSY_QUARTERS: Final = 4  # of the busy hour
 LONG_RINGS: Final = 5  # seconds of one ring and its pause, as phones ring in Poland
 
@@ -52,6 +53,9 @@ class Rows(Protocol):
     def select(
         self, table: str, since: int, until: int, where: Mapping[str, Any] | None = None, *, limit: int = 1 << 30
     ) -> list[Row]: ...
+    def repeated(
+        self, since: int, until: int, where: Mapping[str, Any], limit: int
+    ) -> list[tuple[str, str, int, int, int]]: ...
     def counted_to(self) -> float: ...
 
 
@@ -294,13 +298,7 @@ def repeats(rows: Rows, ask: Ask) -> Row:
         }
         for name, one in sorted(sums.items())
     ]  # fmt: skip
-    callers: defaultdict[tuple[str, str], list[int]] = defaultdict(lambda: [0, 0, 0])
-    for one in rows.select("report_repeats", ask.span.since, ask.span.until, ask.queue(), limit=200_000):
-        count = callers[one["number"], one["queue"]]
-        count[0] += 1
-        count[1] += bool(one["answered"])
-        count[2] = max(count[2], one["at"])
-    top = sorted(callers.items(), key=lambda item: (-item[1][0], item[0]))[:100]
+    top = rows.repeated(ask.span.since, ask.span.until, ask.queue(), MOST_CALLERS)
     return {
         "columns": [
             QUEUE, f.Column("contacts", "answered callers", "odebrane z numerem", f.COUNT, "answered visits with a number"),
@@ -311,7 +309,7 @@ def repeats(rows: Rows, ask: Ask) -> Row:
         "rows": lines,
         "callers": [
             {"number": number, "queue": queue, "again": n, "after_answer": helped, "last": _iso(ask, last)}
-            for (number, queue), (n, helped, last) in top
+            for number, queue, n, helped, last in top
         ],
     }  # fmt: skip
 

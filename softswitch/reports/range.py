@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, datetime, timedelta
 from typing import Final
 from zoneinfo import ZoneInfo
 
@@ -27,7 +27,7 @@ class Range:
     zone: ZoneInfo
 
     def local(self, at: float) -> datetime:
-        return datetime.fromtimestamp(at, UTC).astimezone(self.zone)
+        return datetime.fromtimestamp(at, self.zone)
 
     def as_dict(self) -> dict[str, str]:
         return {

@@ -313,6 +313,18 @@ class Ledger:
         sql = f"SELECT {', '.join(names)} FROM {table} WHERE {clause} ORDER BY {column} DESC LIMIT ?"
         return [dict(zip(names, row, strict=True)) for row in self.rows(sql, [*values, limit])]
 
+    def repeated(
+        self, since: int, until: int, where: Mapping[str, Any], limit: int
+    ) -> list[tuple[str, str, int, int, int]]:
+        """Who called again most often: (number, queue, how often, of that after an answer, when last in milliseconds)."""
+        clause, values = _clause(since * MILLI, until * MILLI, where)
+        found = self.rows(
+            f"SELECT number, queue, count(*), sum(answered), max(at) FROM report_repeats WHERE {clause}"
+            " GROUP BY number, queue ORDER BY count(*) DESC, number, queue LIMIT ?",
+            [*values, limit],
+        )
+        return [(one[0], one[1], one[2], one[3], one[4]) for one in found]
+
     def counted_to(self) -> float:
         """Unix time of the last event that is counted; 0 = there is none."""
         found = self.rows(_STATE)
