@@ -9,6 +9,7 @@ const corners = [];
  * name: begins the keys of its texts, and the names of its classes
  * texts: { pl, en }
  * routes: [{ path: '/reports/{report}', roles: [...], load: () => import('./page.js'), nav: { text, icon, order } }]
+ *   when(who): whether it is for this person of these roles, such as for agents only
  *   path: of the address behind '#'; {name} is handed to the page as a property
  *   roles: who sees it; administrators always do, unless `only` is set
  *   load: a module whose default is the component
@@ -28,19 +29,20 @@ export function area({ name, texts = {}, routes: added = [], corners: further = 
   corners.push(...further);
 }
 
-const isFor = (role, one) => one.roles.includes(role) || (role === 'administrator' && !one.only);
+const isFor = (who, one) =>
+  (one.roles.includes(who.role) || (who.role === 'administrator' && !one.only)) && (!one.when || one.when(who));
 
-export const routesFor = (role) => routes.filter((route) => isFor(role, route));
-export const cornersFor = (role) => corners.filter((corner) => isFor(role, corner));
+export const routesFor = (who) => routes.filter((route) => isFor(who, route));
+export const cornersFor = (who) => corners.filter((corner) => isFor(who, corner));
 
-export const navigationFor = (role) =>
-  routesFor(role)
+export const navigationFor = (who) =>
+  routesFor(who)
     .filter((route) => route.nav)
     .sort((a, b) => a.nav.order - b.nav.order);
 
-/** The route of an address, with the values of its names; null: there is none for this role. */
-export function match(role, address) {
-  for (const route of routesFor(role)) {
+/** The route of an address, with the values of its names; null: there is none for this person. */
+export function match(who, address) {
+  for (const route of routesFor(who)) {
     const found = route.pattern.exec(address);
     if (found) {
       try {

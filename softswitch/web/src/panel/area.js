@@ -10,6 +10,6 @@ const WORKS = ['agent', 'supervisor'];
 area({
   name: 'panel',
   texts: { pl, en },
-  routes: [{ path: '/panel', roles: WORKS, load: () => import('./page.js'), nav: { text: 'panel.nav', icon: 'headset', order: 10 } }],
+  routes: [{ path: '/panel', roles: WORKS, when: (who) => Boolean(who.agent), load: () => import('./page.js'), nav: { text: 'panel.nav', icon: 'headset', order: 10 } }],
   corners: [{ roles: WORKS, component: StatusCorner }],
 });

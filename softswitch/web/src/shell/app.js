@@ -30,7 +30,7 @@ export function App() {
 function Frame({ who }) {
   const { address, query } = useHere();
   const [open, setOpen] = useState(false);
-  const entries = navigationFor(who.role);
+  const entries = navigationFor(who);
   useEffect(() => setOpen(false), [address]);
   useEffect(() => {
     if (address === '/' && entries.length) go(entries[0].path, {}, { replace: true });
@@ -48,8 +48,8 @@ function Frame({ who }) {
     <div class="veil" onClick=${() => setOpen(false)} />
     <div class="main">
       <header class="top"><${Button} kind="quiet" class="menu-button" icon="menu" label=${t('shell.menu')} aria-expanded=${open} onClick=${() => setOpen(!open)} />
-        ${cornersFor(who.role).map(({ component: Corner }, i) => html`<${Corner} key=${i} who=${who} />`)}</header>
-      <main id="content" tabindex="-1"><${Page} role=${who.role} who=${who} address=${address} query=${query} none=${!entries.length} /></main>
+        ${cornersFor(who).map(({ component: Corner }, i) => html`<${Corner} key=${i} who=${who} />`)}</header>
+      <main id="content" tabindex="-1"><${Page} who=${who} address=${address} query=${query} none=${!entries.length} /></main>
     </div>
   </div>`;
 }
@@ -62,8 +62,8 @@ function isAt(entry, entries, address) {
 
 const loaded = new Map(); // route -> component
 
-function Page({ role, who, address, query, none }) {
-  const found = match(role, address);
+function Page({ who, address, query, none }) {
+  const found = match(who, address);
   const route = found?.route;
   const [state, set] = useState({});
   useEffect(() => {
