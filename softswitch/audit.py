@@ -51,11 +51,13 @@ TELLS_ITSELF: Final = frozenset({
     "caller_unblock", "mark_recording", "share_recording", "play_recording", "play_shared", "revoke_links", "erase",
     "exported", "session", "play_voicemail", "disposition",
 })  # fmt: skip
+# Who asks for what somebody did, does nothing.
+NO_ORDERS: Final = frozenset({"audit"})
 # Orders that do not say in their parameters that somebody gives them.
 ORDERS: Final = frozenset({
     "hang_up", "merge", "transfer", "steer_transfer", "record", "originate", "phone", "callback_done", "reload", "stop",
     "sounds", "edit", "voicemail", "customers", "receiver_retry", "receiver_skip", "webhook_test",
-    "queue_adjust", "provisioning_link", "prompt_add", "prompt_remove", "backup",
+    "queue_adjust", "call_hold", "call_bridge", "report_send", "provisioning_link", "prompt_add", "prompt_remove", "backup",
 })  # fmt: skip
 # What some of them are asked without anything being changed: (command, argument) -> values.
 LOOKS: Final[Mapping[tuple[str, str], frozenset[str]]] = {
@@ -89,7 +91,7 @@ TOLD: Final = (
 
 def is_order(command: str, handler: Callable[..., Any], arguments: Mapping[str, Any]) -> bool:
     """Whether a command changes something that no other event tells with a name."""
-    if command in TELLS_ITSELF:
+    if command in TELLS_ITSELF or command in NO_ORDERS:
         return False
     for (name, argument), looks in LOOKS.items():
         if name == command and arguments.get(argument) in looks:

@@ -23,6 +23,7 @@ def change(call: str, by: str = "cli") -> None: ...
         ("queues", look, {}, False),
         ("something_new", change, {"call": "c1"}, True),
         ("hang_up", look, {"call": "c1"}, True),
+        ("audit", change, {"actor": "eva"}, False),
         ("agent", change, {}, False),  # its event tells
         ("edit", look, {"operation": "export", "options": {}}, False),
         ("edit", look, {"operation": "apply", "options": {"dry_run": True}}, False),

@@ -116,6 +116,7 @@ def test_a_recording_is_found_seen_heard_and_shared(own_switch: Running) -> None
         assert stranger.get(link).status_code == 404
 
         here = "127.0.0.1"
+        assert audited(page, "audit") == audited(page, "audit") == [], "who looks does nothing"
         assert audited(page, "recording.played")[-2:] == [("link:token:boss", "2", here), ("token:boss", "2", here)]
         assert audited(page, "recording.shared") == [("token:boss", "2", "")]
         assert ("token:boss", "calls", here) in audited(page, "records.exported")
