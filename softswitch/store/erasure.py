@@ -156,7 +156,9 @@ class Erasure:
             reader, f'SELECT rowid, {listed} FROM "{table}" WHERE {" OR ".join(wanted)}', values, self._path
         )
         changes: list[tuple[int, dict[str, tuple[str, str]]]] = []
-        for rowid, *texts in rows:
+        for count, (rowid, *texts) in enumerate(rows):
+            if not count % PORTION:
+                await asyncio.sleep(0)  # Calls have their turn.
             if table == "recordings" and rowid in held:
                 continue
             row = {name: text for name, text in zip(columns, texts, strict=True) if isinstance(text, str)}
