@@ -57,7 +57,8 @@ NO_ORDERS: Final = frozenset({"audit"})
 ORDERS: Final = frozenset({
     "hang_up", "merge", "transfer", "steer_transfer", "record", "originate", "phone", "callback_done", "reload", "stop",
     "sounds", "edit", "voicemail", "customers", "receiver_retry", "receiver_skip", "webhook_test",
-    "campaign_import", "campaign_clear", "queue_adjust", "call_hold", "call_bridge", "report_send", "provisioning_link", "prompt_add", "prompt_remove", "backup",
+    "campaign_import", "campaign_clear",
+    "queue_adjust", "call_hold", "call_bridge", "report_send", "provisioning_link", "prompt_add", "prompt_remove", "backup",
 })  # fmt: skip
 # What some of them are asked without anything being changed: (command, argument) -> values.
 LOOKS: Final[Mapping[tuple[str, str], frozenset[str]]] = {
