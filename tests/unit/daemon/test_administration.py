@@ -5,11 +5,13 @@ from __future__ import annotations
 import io
 import json
 import math
+import ssl
 import struct
 import tarfile
 import time
 import wave
 from collections.abc import Iterator
+from pathlib import Path
 
 import httpx
 import pytest
@@ -109,3 +111,22 @@ def test_bans_and_a_backup(switch: Running, boss: httpx.Client) -> None:
         assert time.monotonic() < deadline, "the copy was sent, and is still there"
         time.sleep(0.05)
     assert json.loads(boss.get("/api/bans").text) == []
+
+
+def test_pages_over_tls(tmp_path: Path) -> None:
+    """On the very loop that the switch runs on: encrypted, and a redirect for who comes in clear."""
+    running = Running(tmp_path, {"SOFTSWITCH_HTTP_TLS": "true"})
+    try:
+        running.start()
+        address = f"127.0.0.1:{running.http}"
+        trusted = ssl.create_default_context(cafile=running.facts["certificate"])
+        with httpx.Client(verify=trusted, timeout=PATIENCE) as client:
+            answer = client.get(f"https://{address}/api/status")
+            assert answer.status_code == 200 and "max-age" in answer.headers["strict-transport-security"]
+            moved = client.get(f"http://{address}/api/status")
+            assert (moved.status_code, moved.headers["location"]) == (308, f"https://{address}/api/status")
+            assert client.post(f"http://{address}/api/session", json={}).status_code == 403
+            assert client.get(f"https://{address}/api/status").json()["faults"] == 0
+    finally:
+        running.close()
+    assert "Traceback" not in running.log()
