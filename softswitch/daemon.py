@@ -42,6 +42,7 @@ from softswitch.facilities import Facilities
 from softswitch.following import Audience, JournalPast
 from softswitch.housekeeping import BANS_STATE, ENGINE_STATE, LAST_CALLS_STATE, SUBSCRIPTIONS_STATE, Housekeeping
 from softswitch.mediaplane import MediaPlane, share_ports
+from softswitch.metering import Meter
 from softswitch.net.address import is_loopback
 from softswitch.net.limits import Limits
 from softswitch.net.network import Network
@@ -210,6 +211,8 @@ class Daemon:
         self.publisher = Publisher(
             self.store.publish, Audience(self.console, self.feed), snapshot.next_seq, self.trace.leg
         )
+        self.meter = Meter()
+        self.publisher.watchers.append(self.meter.see)
         self.switch = Switch(
             self.directory,
             host.listeners(config, self.network.listeners),

@@ -478,6 +478,10 @@ class Operations:
         text = "SIP messages by method or status code."
         yield Sample("softswitch_sip_messages", text, "counter", kinds, ("direction", "kind"))
         yield Sample("softswitch_sip", "What the SIP layer counted.", "counter", _by(status["sip"]), ("what",))
+        text = "SIP transactions now; the answered ones that linger are counted in."
+        sides: Values = _by(daemon.switch.endpoint.transactions())
+        yield Sample("softswitch_sip_transactions", text, "gauge", sides, ("side",))
+        yield from daemon.meter.samples()
         yield from self._media_samples()
         yield from self._sound_samples()
         yield from self._queue_samples()

@@ -10,7 +10,7 @@ from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse, PlainTextResponse
 from prometheus_client import CollectorRegistry, generate_latest
-from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
 from prometheus_client.exposition import CONTENT_TYPE_LATEST
 from starlette.exceptions import HTTPException
 from starlette.routing import Match
@@ -53,6 +53,12 @@ class Collector:
     def collect(self) -> Iterator[Metric]:
         for sample in self._source.samples():
             family: Metric
+            if sample.kind == "histogram":
+                measured = HistogramMetricFamily(sample.name, sample.help, labels=sample.labels)
+                for labels, total in sample.values.items():
+                    measured.add_metric(list(labels), sample.buckets[labels], total)
+                yield measured
+                continue
             if sample.kind == "counter":
                 family = CounterMetricFamily(sample.name, sample.help, labels=sample.labels)
             else:

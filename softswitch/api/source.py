@@ -11,13 +11,29 @@ from softswitch.directory import Directory
 
 @dataclass(slots=True, frozen=True)
 class Sample:
-    """One metric: `values` maps label values (in the order of `labels`) to numbers. `kind`: "counter" | "gauge"."""
+    """One metric: `values` maps label values (in the order of `labels`) to numbers. `kind`: "counter" | "gauge" | "histogram".
+
+    A histogram has its sums in `values`, and in `buckets` the cumulated counts by bound, "+Inf" last.
+    """
 
     name: str
     help: str
     kind: str
     values: Mapping[tuple[str, ...], float]
     labels: tuple[str, ...] = ()
+    buckets: Mapping[tuple[str, ...], Sequence[tuple[str, float]]] = field(default_factory=dict)
+
+    @classmethod
+    def histogram(
+        cls,
+        name: str,
+        text: str,
+        found: Mapping[tuple[str, ...], tuple[Sequence[tuple[str, float]], float]],
+        labels: tuple[str, ...] = (),
+    ) -> Sample:
+        """`found`: label values -> (buckets, sum)."""
+        sums = {key: total for key, (_, total) in found.items()}
+        return cls(name, text, "histogram", sums, labels, {key: buckets for key, (buckets, _) in found.items()})
 
 
 @dataclass(slots=True, frozen=True)

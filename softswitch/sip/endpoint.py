@@ -117,6 +117,10 @@ class Endpoint:
     def counters(self) -> Counters:
         return self._core.counters
 
+    def transactions(self) -> dict[str, int]:
+        """How many there are by the side that we are on."""
+        return {"server": len(self._core.servers), "client": len(self._core.clients)}
+
     # --- the machine's three verbs ---
 
     def next_deadline(self) -> float | None:

@@ -22,6 +22,35 @@ def save(surfer: Surfer, name: str) -> None:
     surfer.see("heading", name)
 
 
+def drag(surfer: Surfer, member: str, tier: int) -> None:
+    """With the mouse: the browser's own events, a frame apart."""
+    surfer.evaluate(
+        f"""(async () => {{
+          const frame = () => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)));
+          const from = [...document.querySelectorAll('.admin-member')].find((one) => one.innerText.includes('{member}'));
+          const to = document.querySelectorAll('.admin-tier')[{tier - 1}];
+          const dataTransfer = new DataTransfer();
+          for (const [target, kind] of [[from, 'dragstart'], [to, 'dragover'], [to, 'drop']]) {{
+            target.dispatchEvent(new DragEvent(kind, {{ bubbles: true, cancelable: true, dataTransfer }}));
+            await frame();
+          }}
+        }})()"""
+    )
+
+
+def readable(surfer: Surfer) -> None:
+    """In both themes, and at the width of a phone."""
+    for theme in ("light", "dark"):
+        surfer.theme(theme)
+        surfer.settle()
+        assert surfer.faint() == []
+    surfer.theme("light")
+    surfer.resize(*NARROW)
+    surfer.settle()
+    assert surfer.fits()
+    surfer.resize(1440, 900)
+
+
 def test_the_hotline_of_a_newcomer(lab: Lab, page: LogIn) -> None:
     """Greeting, then 1 for the queue; opening hours with what is said outside of them; two agents in two tiers."""
     surfer = page("administrator", "/admin")
@@ -52,6 +81,12 @@ def test_the_hotline_of_a_newcomer(lab: Lab, page: LogIn) -> None:
     surfer.until(f"(() => {{ const one = {jan}; one?.focus(); return Boolean(one); }})()")
     surfer.key("ArrowRight")
     surfer.read("(?s)Tier 2.*Jan Kowalski")
+    drag(surfer, "Jan", 3)
+    surfer.read("(?s)Tier 3.*Jan Kowalski.*Tier 4")
+    drag(surfer, "Jan", 2)
+    surfer.read("(?s)Tier 2.*Jan Kowalski.*Tier 3")
+    surfer.gone("h3", "Tier 4")
+    readable(surfer)
     surfer.shots("queue-new")
     save(surfer, "biuro")
 
@@ -90,6 +125,7 @@ def test_the_hotline_of_a_newcomer(lab: Lab, page: LogIn) -> None:
     surfer.key("Enter")
     surfer.click("button", "Done")
     surfer.read("Checked: in order")
+    readable(surfer)
     surfer.shots("flow")
     save(surfer, "biuro")
     surfer.click("[role=tab]", "Text")
@@ -110,6 +146,9 @@ def test_the_hotline_of_a_newcomer(lab: Lab, page: LogIn) -> None:
     surfer.click("tbody tr:nth-child(2)")
     surfer.read("What has changed since")
     surfer.shots("version")
+    surfer.click("button", "Back to version")
+    surfer.read("is in force again")
+    assert "[menu.biuro]" not in lab.command("export")["site"]
 
 
 def test_a_phone_gets_its_settings_and_a_code(lab: Lab, page: LogIn) -> None:
