@@ -3,12 +3,16 @@ import { html, useState } from '../core/html.js';
 import { t } from '../core/i18n.js';
 import { Icon } from '../ui/index.js';
 
+const MOST = 12; // tiers that are all shown
+
 export function Tiers({ members, agents, onChange, errors, edits }) {
   const [dragged, drag] = useState(null);
   const [over, hover] = useState(null);
   const tierOf = (one) => one.tier || 0;
   const tiers = [...new Set(members.map(tierOf))].sort((a, b) => a - b);
-  const shown = [...(tiers.length ? tiers : [0]), (tiers.at(-1) ?? -1) + 1].filter((one, at, all) => all.indexOf(one) === at);
+  const highest = tiers.at(-1) ?? 0;
+  // Empty ones in between stay where they are, so that nobody's tier seems to change; a queue with far numbers has only its own.
+  const shown = highest < MOST ? Array.from({ length: highest + 2 }, (_, tier) => tier) : [...tiers, highest + 1];
   const free = agents.filter((one) => !members.some((two) => two.agent === one.name));
   const set = (agent, tier) => {
     const before = members.find((one) => one.agent === agent) || { agent };
