@@ -34,7 +34,8 @@ if TYPE_CHECKING:
     from softswitch.store.records import StoredState
 
 EVERY: Final = 10.0  # seconds between two looks at the journal
-BREATH: Final = 0.001  # seconds after each block of the journal, in which the loop has the interpreter
+BREATH: Final = 0.004  # seconds after each block of the journal, in which the loop has the interpreter
+GIVE_WAY: Final = 0.0003  # seconds after which the counting thread hands the interpreter over, in place of 5 ms
 PATIENCE: Final = 1.0  # seconds that a question waits for what is not yet counted
 SCHEDULE_STATE: Final = "report schedule"
 PLANNING: Final = 60.0  # seconds that a staffing plan may take
@@ -85,12 +86,16 @@ class ReportOperations:
         return self._counting
 
     async def _catch_up(self) -> None:
+        usual = sys.getswitchinterval()
+        sys.setswitchinterval(GIVE_WAY)
         try:
             await asyncio.to_thread(self.ledger.catch_up, lambda: time.sleep(BREATH))
         except StoreError as error:  # The next time.
             log.error("reports", error=str(error), hint=error.hint)
         except Exception as error:
             self._daemon.faults("reports", error)
+        finally:
+            sys.setswitchinterval(usual)
 
     async def plan(
         self, queue: str, target: str = "80/20", occupancy: float = 90.0, shrinkage: float = 30.0, interval: str = "30",
