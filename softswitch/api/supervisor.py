@@ -103,19 +103,22 @@ def routes(source: Source) -> APIRouter:
 
     @router.post("/api/calls/{call}/supervision")
     async def supervise(call: str, body: Supervision, who: Supervisor) -> Row:
-        """Ring a phone of one's own; whoever answers hears the call. A phone that hears it already changes its mode at once."""
+        """Ring a phone of one's own; whoever answers hears the call. A phone that hears it already changes its mode at once.
+
+        `rings`: whether a phone rings.
+        """
         row = _call(who, call)
         account, agent = _own(who, body.account), body.agent or row["agent"]
         orders: Row = {"call": call, "account": account, "mode": body.mode, "by": who.name}
         if account in row.get("supervised_by", ()):
             changed: Row = await source.order("supervise", **orders)
-            return changed
+            return changed | {"rings": False}
         if body.agent:
             rights.agent(who, body.agent)
         granted = who.role == ADMINISTRATOR or bool(agent and rights.sight(who).agent(agent))
         device = next((one["device"] for one in source.agents() if agent and one["agent"] == agent), "")
         found: Row = await source.order("spy", **orders, granted=granted, device=device)
-        return found
+        return found | {"rings": True}
 
     @router.delete("/api/calls/{call}/supervision")
     async def leave(call: str, who: Supervisor, account: str = "") -> Row:

@@ -102,6 +102,7 @@ async def test_a_supervisors_day(lab: Lab, page: LogIn, wirephone: StartWirePhon
     await do(surfer.shots, "team")
     await do(surfer.click, "button", "Stop listening")
     await listening.ended()
+    await do(surfer.gone, "button", "Stop listening")
 
     # The browser itself as the phone, which answers what was asked for.
     await do(surfer.click, "button", "Listen in this browser")

@@ -89,7 +89,8 @@ def test_a_text_for_an_agent(client: TestClient, board: Switchboard) -> None:
     ],
 )  # fmt: skip
 def test_supervision(client: TestClient, board: Switchboard, body: Any, order: tuple[str, dict[str, Any]]) -> None:
-    assert client.post("/api/calls/c1/supervision", headers=SUPERVISOR, json=body).status_code == 200
+    answer = client.post("/api/calls/c1/supervision", headers=SUPERVISOR, json=body)
+    assert answer.status_code == 200 and answer.json()["rings"] is (order[0] == "spy")
     assert board.orders == [(order[0], {"call": "c1", "by": "token:supervisor"} | order[1])]
 
 

@@ -4,7 +4,7 @@ import { number, t, tOr } from '../core/i18n.js';
 import { refresh, useLive } from '../core/live.js';
 import { REASONS } from '../panel/desk.js';
 import * as browser from '../phone/phone.js';
-import { Badge, Button, Clock, Dialog, Field, Skeleton, Table, activityText, attempt, confirm, presenceText, stateOf } from '../ui/index.js';
+import { Badge, Button, Clock, Dialog, Field, Skeleton, Table, activityText, attempt, confirm, presenceText, stateOf, toast } from '../ui/index.js';
 import { ADJUSTS, leave, orderAgent, ownPhone, setOwnPhone, supervise, write } from './store.js';
 
 const MODES = { listen: 'ear', whisper: 'mic', barge: 'users', takeover: 'swap' };
@@ -92,8 +92,14 @@ function Actions({ agent, phone, who, onMore }) {
   const heard = call?.supervised_by.find((one) => one.account === own);
   const act = async (mode) => {
     if (mode === 'takeover' && !(await confirm(t('supervisor.takeover_sure', { agent: agent.title }), { yes: t('supervisor.mode.takeover') }))) return;
-    if (!heard && browser.phoneState().state === 'on') expected = Date.now() + PATIENCE;
-    await attempt(() => supervise(agent, mode, phone), heard ? '' : t('supervisor.your_phone_rings'));
+    // What is shown may be a moment old: only the switch knows whether the phone rings, or hears the call already.
+    if (browser.phoneState().state === 'on') expected = Date.now() + PATIENCE;
+    const done = await attempt(async () => {
+      const { rings } = await supervise(agent, mode, phone);
+      if (rings) toast(t('supervisor.your_phone_rings'), { kind: 'good' });
+      else expected = 0;
+    });
+    if (!done) expected = 0;
     refresh('board');
   };
   const end = async () => {
