@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from softswitch.call.customers import Customer
+from softswitch.exporting import harmless
 from softswitch.numbers import normalise
 
 COLUMNS: Final = (
@@ -145,7 +146,7 @@ def _check_header(columns: Sequence[str], problems: ProblemList) -> bool:
 
 
 def _row(columns: Sequence[str], cells: Sequence[str]) -> dict[str, Any]:
-    values = {name: cell.strip() for name, cell in zip(columns, cells, strict=False)}
+    values = {name: _as_it_was(cell.strip()) for name, cell in zip(columns, cells, strict=False)}
     values.pop(LEFT_OUT, None)
     row: dict[str, Any] = {name: values.pop(name) for name in COLUMNS if name in values}
     row["fields"] = {name: value for name, value in values.items() if value}
@@ -238,15 +239,17 @@ def write(rows: Iterable[Mapping[str, Any]]) -> str:
     writer = csv.writer(out)
     writer.writerow((*COLUMNS, *further))
     for row in rows:
-        fixed: list[Any] = [row.get(name, "") for name in COLUMNS]
+        fixed: list[Any] = [_harmless(str(row.get(name, ""))) for name in COLUMNS]
         fixed[2], fixed[4] = "|".join(row.get("numbers", ())), "yes" if row.get("vip") else "no"
-        fixed[10] = "|".join(row.get("tags", ()))
-        writer.writerow(
-            (*map(_harmless, map(str, fixed)), *(_harmless(str(row["fields"].get(name, ""))) for name in further))
-        )
+        fixed[10] = _harmless("|".join(row.get("tags", ())))
+        writer.writerow((*fixed, *(_harmless(str(row["fields"].get(name, ""))) for name in further)))
     return out.getvalue()
 
 
 def _harmless(cell: str) -> str:
-    """A cell that a spreadsheet does not take for a formula; telephone numbers stay as they are."""
-    return f"'{cell}" if cell[:1] in ("=", "@") else cell
+    """A cell that a spreadsheet does not take for a formula, and that `_as_it_was` reads back."""
+    return f"'{cell}" if harmless(cell.lstrip("'")) != cell.lstrip("'") else cell
+
+
+def _as_it_was(cell: str) -> str:
+    return cell[1:] if cell[:1] == "'" and _harmless(cell[1:]) == cell else cell

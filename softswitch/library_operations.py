@@ -238,6 +238,7 @@ class LibraryOperations:
         await daemon.campaigns.forget(who.is_in, pseudonym)
         await daemon.store.flush()
         done = await daemon.store.erasure.rewrite(who, pseudonym, known, frozenset(held))
+        await daemon.reports.forget(who.spellings)
         event = RecordsErased(
             by or asker().name, pseudonym, len(known.calls), recordings, messages, done.rows.get("callbacks", 0), cards,
             done.events, len(held), asker().source,

@@ -13,7 +13,7 @@ import sys
 import time
 from asyncio.subprocess import DEVNULL, PIPE
 from base64 import b64encode
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
 from softswitch import logs
@@ -135,6 +135,11 @@ class ReportOperations:
     def prune(self, days: int) -> None:
         """Delete what is told of single calls and people; for a thread."""
         self.ledger.prune(days, time.time())
+
+    async def forget(self, numbers: Sequence[str]) -> None:
+        """Take a person out of what is told of single callers; the counts stay."""
+        for number in numbers:
+            await asyncio.to_thread(self.ledger.forget, number)
 
     # --- life --------------------------------------------------------------------------------------------------------
 

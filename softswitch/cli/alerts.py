@@ -7,7 +7,6 @@ from typing import Any
 
 import rich_click as click
 
-from softswitch.board.told import shown
 from softswitch.cli.context import attach as attached
 from softswitch.cli.output import config_option, emit, json_option, seconds, table
 from softswitch.directory.alerts import MEASURED
@@ -23,6 +22,8 @@ def alerts(config: Path | None, as_json: bool) -> None:
 
 
 def _show(rows: list[dict[str, Any]]) -> None:
+    from softswitch.board.told import shown  # It knows the events, which take their time to import.
+
     table(
         "", ["alert", "severity", "about", "what", "value", "threshold", ">since"],
         [

@@ -8,22 +8,18 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
+from softswitch.exporting import harmless
+
 FORMATS: Final = {
     "json": "application/json",
     "csv": "text/csv; charset=utf-8",
     "xlsx": "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
 }
-FORMULA: Final = ("=", "+", "-", "@", "\t", "\r", "\n")  # beginnings that spreadsheets take for a formula, or jump over
 SHEETS: Final = ("agents", "callers", "trunks")  # further lists of some reports
 SHEET_NAME: Final = 31  # characters that a sheet's name may have
 MOST_WIDE: Final = 40
 
 Table = tuple[str, list[str], list[list[Any]]]
-
-
-def harmless(text: str) -> str:
-    """A text that a spreadsheet shows, and does not carry out (OWASP: CSV injection)."""
-    return f"'{text}" if text.startswith(FORMULA) else text
 
 
 def tables(report: Mapping[str, Any], language: str = "en") -> list[Table]:

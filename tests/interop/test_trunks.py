@@ -195,7 +195,6 @@ def test_sipp_asks_for_credentials_and_verifies_them(switch: StartLab, baresip: 
             '<label id="end"/>\n',
         ]
         sipp.launch(scenario, calls=1, timeout=30, options=("-aa",))
-        time.sleep(0.5)
         phone.call("501234567")
         phone.wait("established")
         phone.hangup()

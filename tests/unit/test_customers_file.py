@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import csv
+import io
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -89,7 +92,7 @@ def test_only_the_first_mistakes_are_kept() -> None:
 
 @given(st.lists(
     st.fixed_dictionaries({
-        "name": st.text(st.characters(codec="utf-8", exclude_categories=["C", "Z"], exclude_characters="=@"), max_size=10),
+        "name": st.text(st.characters(codec="utf-8", exclude_categories=["C", "Z"]), max_size=10),
         "vip": st.booleans(), "segment": st.sampled_from(["", "b2b", 'a"b', "x;y,z"]),
         "numbers": st.sampled_from([["+48601000111"], []]),
         "fields": st.dictionaries(st.sampled_from(["nip", "city"]), st.sampled_from(["1", "a,b", 'q"']), max_size=2),
@@ -99,6 +102,25 @@ def test_only_the_first_mistakes_are_kept() -> None:
 def test_what_is_written_is_read(rows: list[dict[str, object]]) -> None:
     rows = [{"customer": f"K{index}", "language": "pl", "manager": "", **BARE} | row for index, row in enumerate(rows)]
     assert good(write(rows)) == rows  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("name", ["=1+1", "+cmd|'/C calc'!A0", "-2+3", "@SUM(A1)", "'=1", "''+x", "'", "-5", "O'Hara"])
+def test_no_name_is_a_formula(name: str) -> None:
+    row = {
+        "customer": "K1",
+        "language": "",
+        "manager": "",
+        **BARE,
+        "name": name,
+        "vip": False,
+        "segment": "",
+        "fields": {},
+        "numbers": [],
+    }
+    text = write([row])
+    cell = list(csv.reader(io.StringIO(text)))[1][1]
+    assert cell == "-5" or cell[:1] not in ("=", "+", "-", "@")
+    assert good(text) == [row]
 
 
 @given(st.text(max_size=200))

@@ -9,8 +9,10 @@ from __future__ import annotations
 import csv
 import re
 import subprocess
+import time
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, Self
 from xml.sax.saxutils import escape
 
@@ -182,6 +184,15 @@ class Sipp(Phone):
         ]
         self._scenario = scenario
         self._process = self.spawn(command, log=f"{scenario.name}.log")
+        if account.transport == "udp":
+            self._listens()
+
+    def _listens(self, limit: float = 10.0) -> None:
+        """Wait until SIPp has its socket: what calls it before is told that nobody is there."""
+        place, deadline = f":{self.sip_port:04X} ", time.monotonic() + limit
+        while place not in Path("/proc/net/udp").read_text() and self._process and self._process.poll() is None:
+            assert time.monotonic() < deadline, f"sipp has no port after {limit} s"
+            time.sleep(0.02)
 
     def finish(self, timeout: float = 70) -> dict[str, str]:
         """Wait for the end and return SIPp's statistics. Raises PhoneError with its error log if anything failed."""

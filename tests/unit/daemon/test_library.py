@@ -136,6 +136,12 @@ def stands_in(database: Path) -> list[str]:
     return found
 
 
+def counted(database: Path) -> list[str]:
+    """Whose numbers the reports know."""
+    with closing(sqlite3.connect(f"{database}.reports")) as rows:
+        return [number for (number,) in rows.execute("SELECT number FROM report_numbers")]
+
+
 def test_who_is_forgotten_stays_forgotten(own_switch: Running, tmp_path: Path) -> None:
     switch = own_switch
     database = prepared(switch)
@@ -147,6 +153,8 @@ def test_who_is_forgotten_stays_forgotten(own_switch: Running, tmp_path: Path) -
     while ask(switch, "callers", "show", NUMBER)["calls_day"] != 3 and time.monotonic() < deadline:
         time.sleep(0.1)
     books = ask(switch, "records")
+    ask(switch, "report", "missed")
+    assert NUMBER in counted(database)
     found = ask(switch, "erase", "600 100 200", "--yes")
     pseudonym = found["pseudonym"]
     assert (found["calls"], found["recordings"], found["held"], found["customers"]) == (3, 2, 1, 1)
@@ -164,5 +172,7 @@ def test_who_is_forgotten_stays_forgotten(own_switch: Running, tmp_path: Path) -
     switch.start()
     assert ask(switch, "callers", "show", NUMBER)["calls_day"] == 0
     assert stands_in(database)[1:] == []
+    ask(switch, "report", "missed")
+    assert OTHER in counted(database) and NUMBER not in counted(database)
     (row,) = ask(switch, "audit", "--action", "records.erased")
     assert row["actor"] == "cli" and row["subject"] == pseudonym and "600100200" not in json.dumps(row)

@@ -12,7 +12,7 @@ import openpyxl
 import pytest
 
 from softswitch.reports.build import REPORTS, Ask, make
-from softswitch.reports.export import file_name, harmless, tables, to_csv, to_xlsx, written
+from softswitch.reports.export import file_name, tables, to_csv, to_xlsx, written
 from softswitch.reports.fold import Fold, Numbers
 from softswitch.reports.queue_log import QueueLog
 from softswitch.reports.range import between
@@ -24,15 +24,6 @@ __all__ = ["empty_database"]  # a fixture
 WARSAW = ZoneInfo("Europe/Warsaw")
 SPAN = between("2026-11-01", "2026-11-01", WARSAW)
 EVIL = '=HYPERLINK("http://evil.example","+1")'
-
-
-@pytest.mark.parametrize("text", ["=1+1", "+48221234567", "-1", "@SUM(A1)", "\t=1", "\r=1", "\n=1"])
-def test_what_a_spreadsheet_would_carry_out_is_text(text: str) -> None:
-    assert harmless(text) == f"'{text}"
-
-
-def test_what_is_no_formula_stays(text: str = "infolinia") -> None:
-    assert harmless(text) == text and harmless("") == ""
 
 
 def report() -> dict[str, Any]:
@@ -63,7 +54,7 @@ def test_csv() -> None:
         [],
         ["callers"],
         ["number", "again"],
-        ["'+48221234567", "3"],
+        ["+48221234567", "3"],
     ]
 
 
