@@ -26,7 +26,15 @@ export function Controls({ call, who, calls }) {
     addEventListener('panel:transfer', open);
     return () => removeEventListener('panel:transfer', open);
   }, [talks, call.id]);
-  const end = () => (here ? phone.hangUp(here.id) : attempt(async () => { await api.delete(path('/api/calls/{call}', { call: call.id })); refresh('calls'); }));
+  const hangUp = async () => {
+    try {
+      await api.delete(path('/api/calls/{call}', { call: call.id }));
+    } catch (error) {
+      if (error.status !== 404) throw error; // The other side was faster.
+    }
+    refresh('calls');
+  };
+  const end = () => (here ? phone.hangUp(here.id) : attempt(hangUp));
   return html`<div class="panel-controls">
       ${here && talks && html`
         <${Button} icon=${here.muted ? 'mic-off' : 'mic'} aria-pressed=${here.muted} onClick=${() => phone.mute(here.id, !here.muted)}>${t(here.muted ? 'panel.unmute' : 'panel.mute')}<//>
