@@ -19,6 +19,15 @@ Row = dict[str, Any]
 AGE: Final = 0.2  # seconds; `SOON` of the pages' live store is longer
 
 
+def in_json(rows: Sequence[Row]) -> Response:
+    """Rows as the answer to a request."""
+    return Response(f"[{','.join(map(_text, rows))}]", media_type="application/json")
+
+
+def _text(row: Row) -> str:
+    return json.dumps(row, ensure_ascii=False, allow_nan=False, separators=(",", ":"), default=str)
+
+
 class Recent:
     """Rows of one kind, and each as JSON. `clock`: monotonic seconds."""
 
@@ -44,9 +53,7 @@ class Recent:
     def _text(self, number: int, row: Row) -> str:
         known = self._texts.get(number)
         if known is None:
-            known = self._texts[number] = json.dumps(
-                row, ensure_ascii=False, allow_nan=False, separators=(",", ":"), default=str
-            )
+            known = self._texts[number] = _text(row)
         return known
 
 
