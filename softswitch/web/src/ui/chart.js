@@ -9,17 +9,20 @@ import { colour, onTheme } from '../core/theme.js';
 export function Chart({ data, series, time = true, x, axis, height = 220, label, unit = (value) => value }) {
   const frame = useRef();
   useEffect(() => {
+    const box = frame.current;
+    if (!box) return undefined; // Gone before it was shown.
     let plot = null;
     let over = false;
     let redraw = null;
     const sized = new ResizeObserver(([entry]) => plot && plot.setSize({ width: Math.max(160, entry.contentRect.width), height }));
     import('./uplot.js').then(({ uPlot }) => {
+      if (over) return;
       const draw = () => {
         plot?.destroy();
         if (over) return;
         const line = { stroke: colour('--text-soft'), grid: { stroke: colour('--line'), width: 1 }, ticks: { show: false }, font: '12px system-ui' };
         plot = new uPlot({
-          width: Math.max(160, frame.current.clientWidth), height,
+          width: Math.max(160, box.clientWidth), height,
           legend: { live: true }, cursor: { y: false },
           scales: { x: { time }, y: { range: (_, low, high) => [Math.min(0, low), high > 0 ? high * 1.08 : 1] } },
           axes: [{ ...line, grid: { show: false }, ...(x ? { values: (_, splits) => splits.map((at) => x[at] ?? '') } : {}) },
@@ -30,11 +33,11 @@ export function Chart({ data, series, time = true, x, axis, height = 220, label,
             paths: one.bars ? uPlot.paths.bars({ size: [0.7, 60], radius: 0.2 }) : undefined,
             value: (_, y) => (y == null ? '–' : (one.value || unit)(y)),
           }))],
-        }, data, frame.current);
+        }, data, box);
       };
       draw();
       redraw = onTheme(draw);
-      sized.observe(frame.current);
+      sized.observe(box);
     });
     return () => {
       over = true;
