@@ -48,6 +48,8 @@ REAL_TIME = (
 )  # fmt: skip
 
 
+# Many pages, each drawn in four ways: half a minute and more.
+PAGES = "tests/interop/pages/"
 # Nothing here depends on the real clock, a port or a process.
 VIRTUAL = (
     "tests/sim/",
@@ -60,6 +62,8 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         path = item.path.relative_to(ROOT).as_posix()
         if path.startswith(REAL_TIME):
             item.add_marker(pytest.mark.flaky(reruns=3, reruns_delay=2))
+            if path.startswith(PAGES):
+                item.add_marker(pytest.mark.timeout(300))
         elif path.startswith(VIRTUAL):
             item.add_marker(pytest.mark.virtual)
     if SHARED.is_dir():

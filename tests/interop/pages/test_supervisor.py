@@ -129,6 +129,7 @@ async def test_a_supervisors_day(lab: Lab, page: LogIn, wirephone: StartWirePhon
     await do(surfer.settle)
     await do(surfer.shot, "wallboard-big")
     await do(surfer.click, "button", "Close big screen")
+    await do(surfer.gone, ".supervisor-board.big")
     await do(surfer.open, "/team")
     await do(surfer.click, "button", f"More: {names[1]}")
     await do(surfer.click, "button", "Ready")

@@ -2,7 +2,7 @@
 import { html, useEffect, useRef } from '../core/html.js';
 import { duration, number, percent, t } from '../core/i18n.js';
 import { useLive } from '../core/live.js';
-import { go, useHere } from '../core/router.js';
+import { go, here, useHere } from '../core/router.js';
 import { Button, Clock, Empty, Skeleton } from '../ui/index.js';
 import { AlertList, namesOf } from './alerts.js';
 import { CONDITIONS, levelState, queueState } from './store.js';
@@ -19,8 +19,9 @@ export default function Wallboard() {
   const big = query.big === '1';
   useEffect(() => {
     if (!big) return undefined;
-    const left = () => !document.fullscreenElement && go('/wallboard', {}, { replace: true });
-    const escape = (event) => event.key === 'Escape' && go('/wallboard', {}, { replace: true });
+    const shrunk = () => here().query.big && go('/wallboard', {}, { replace: true }); // Not from a page that was opened since.
+    const left = () => !document.fullscreenElement && shrunk();
+    const escape = (event) => event.key === 'Escape' && shrunk();
     document.addEventListener('fullscreenchange', left);
     addEventListener('keydown', escape);
     return () => {
