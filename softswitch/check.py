@@ -10,13 +10,14 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from softswitch import host, plugins, strategies
+from softswitch import plugins, strategies
 from softswitch.cli.attach import Attached, running
 from softswitch.config import Config, packaged_prompts
 from softswitch.directory import Directory
 from softswitch.errors import SoftswitchError
 from softswitch.net.address import join_host_port
 from softswitch.net.bind import ListenError, open_tcp, open_udp, port_owner
+from softswitch.running import host
 
 RTP_PROBES = 400  # ports tried, spread over the range: enough to meet a service, quick even for the whole range
 MANY = 0.1  # share of taken RTP ports from which on it is a problem

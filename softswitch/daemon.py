@@ -13,15 +13,11 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from media.control import Alarm, Failed, Ready, Stopped, WorkerEvent
-from softswitch import host, logs, plugins, sounds, strategies, takeover, uploads
+from softswitch import logs, plugins, strategies, uploads
 from softswitch.api.feed import Feed
 from softswitch.call.revival import Taken
-from softswitch.campaign_runner import Campaigns
 from softswitch.config import Config
-from softswitch.console import Console
-from softswitch.couriers import Couriers
 from softswitch.directory import Directory
-from softswitch.driver import Driver
 from softswitch.effects import (
     CallsChanged,
     CloseFlow,
@@ -36,38 +32,49 @@ from softswitch.effects import (
     SendText,
 )
 from softswitch.entropy import SystemEntropy
-from softswitch.errands import Errands
 from softswitch.errors import SoftswitchError, StoreError
-from softswitch.facilities import Facilities
-from softswitch.following import Audience, JournalPast
-from softswitch.housekeeping import BANS_STATE, ENGINE_STATE, LAST_CALLS_STATE, SUBSCRIPTIONS_STATE, Housekeeping
+from softswitch.integrations.couriers import Couriers
+from softswitch.integrations.errands import Errands
 from softswitch.mediaplane import MediaPlane, share_ports
-from softswitch.metering import Meter
 from softswitch.net.address import is_loopback
 from softswitch.net.limits import Limits
 from softswitch.net.network import Network
 from softswitch.net.resolver import DnsSettings, Resolver
 from softswitch.net.tally import Tally
 from softswitch.operations import Operations
-from softswitch.publisher import Publisher
-from softswitch.reception import Reception
-from softswitch.recordings import Recordings
-from softswitch.reloading import Reloading
-from softswitch.report_operations import SCHEDULE_STATE, ReportOperations
+from softswitch.operations.report import SCHEDULE_STATE, ReportOperations
+from softswitch.running import host, sounds, takeover
+from softswitch.running.campaigns import Campaigns
+from softswitch.running.console import Console
+from softswitch.running.driver import Driver
+from softswitch.running.facilities import Facilities
+from softswitch.running.following import Audience, JournalPast
+from softswitch.running.housekeeping import (
+    BANS_STATE,
+    ENGINE_STATE,
+    LAST_CALLS_STATE,
+    SUBSCRIPTIONS_STATE,
+    Housekeeping,
+)
+from softswitch.running.metering import Meter
+from softswitch.running.publisher import Publisher
+from softswitch.running.reception import Reception
+from softswitch.running.recordings import Recordings
+from softswitch.running.reloading import Reloading
+from softswitch.running.systemd import Notifier
+from softswitch.running.voicemail import STATE as MAILBOXES
+from softswitch.running.voicemail import TEXTS, Voicemail
+from softswitch.running.wallboard import Wallboard
+from softswitch.running.wrapping import Wrapping
 from softswitch.store import Store
 from softswitch.store.opening import Opening
 from softswitch.store.validate_menus import named_flows
 from softswitch.switch import Switch
-from softswitch.systemd import Notifier
 from softswitch.trace import Trace
-from softswitch.voicemail import STATE as MAILBOXES
-from softswitch.voicemail import TEXTS, Voicemail
-from softswitch.wallboard import Wallboard
-from softswitch.wrapping import Wrapping
 
 if TYPE_CHECKING:
     from softswitch.api.server import HttpServer
-    from softswitch.provisioning_operations import Link
+    from softswitch.operations.provisioning import Link
     from softswitch.store.records import Snapshot
 
 DRAIN_POLL = 0.1  # seconds

@@ -11,7 +11,6 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final
 
-from softswitch import host
 from softswitch.address import split_host_port
 from softswitch.check import free_range
 from softswitch.config import FILE_NAME, Config, default_toml, load_config
@@ -19,6 +18,7 @@ from softswitch.directory import Directory
 from softswitch.entropy import SystemEntropy
 from softswitch.net.address import is_loopback, join_host_port
 from softswitch.net.bind import open_tcp
+from softswitch.running import host
 from softswitch.setup import (
     CERTIFICATE_FILE,
     KEY_FILE,

@@ -12,7 +12,7 @@ from html import escape
 from typing import TYPE_CHECKING, Any, Final
 
 from softswitch.directory import Account, Directory
-from softswitch.edit import EditError
+from softswitch.editing.edit import EditError
 
 if TYPE_CHECKING:
     from softswitch.config import Config
@@ -92,7 +92,7 @@ class Phone:
 
 def place_of(config: Config) -> Place:
     """Where phones reach a switch with these settings."""
-    from softswitch import host
+    from softswitch.running import host
 
     ports: dict[str, int] = {}
     named = "" if config.sip.advertised == "auto" else config.sip.advertised

@@ -88,7 +88,7 @@ def create_demo(directory: Path, *, domain: str, listen: str, language: str, pro
     `probe`: try the ports first, so that a busy one is known before passwords are shown; those that phones do not have
     to be told are chosen free.
     """
-    from softswitch import host
+    from softswitch.running import host
 
     server = host.primary_address()
     domain = domain or server
@@ -130,8 +130,8 @@ def _free_port(address: str, ports: range) -> int:
 def _free_ports(config: Config) -> dict[str, Any]:
     """Settings that keep out of the way of other programs. Raises SetupError if there is no room for SIP or for RTP."""
     from softswitch.check import free_range, try_media_ports, try_ports
-    from softswitch.host import media_hosts
     from softswitch.net.bind import ListenError, open_tcp
+    from softswitch.running.host import media_hosts
 
     values: dict[str, Any] = {}
     assert config.http.listen is not None  # These are the defaults.
@@ -297,8 +297,8 @@ class MadeCertificate:
 
 def make_certificate(directory: Path, names: Sequence[str] = ()) -> MadeCertificate:
     """Write tls.crt and tls.key; without names, for this machine. Raises SetupError, and overwrites nothing."""
-    from softswitch import host
     from softswitch.net.tls import self_signed
+    from softswitch.running import host
 
     made = MadeCertificate(
         tuple(names) or tuple(dict.fromkeys((host.primary_address(), "localhost", "127.0.0.1"))),

@@ -25,7 +25,7 @@ from softswitch.call.queueing import QueueVisit
 from softswitch.call.routing import Destination
 from softswitch.call.supervise import Supervision, may_supervise
 from softswitch.effects import HttpRequest
-from softswitch.signing import signed_headers
+from softswitch.integrations.signing import signed_headers
 
 if TYPE_CHECKING:
     from softswitch.call.call import Call

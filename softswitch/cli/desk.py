@@ -123,7 +123,8 @@ def outage_on(
 def _take_in(name: str, wav: Path, config: Path | None) -> str:
     """Put a recording beside the added prompts, and let the switch take it; the name of the clip."""
     from media.intake import IntakeError, take_in
-    from softswitch import sounds, uploads
+    from softswitch import uploads
+    from softswitch.running import sounds
     from softswitch.store.site import parse_site
 
     clip = "outage-" + (re.sub(r"[^a-z0-9_-]+", "-", name.lower()).strip("-") or "own")

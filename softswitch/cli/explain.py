@@ -133,7 +133,7 @@ async def _entries(past: Any, begin: float, end: float) -> tuple[Sequence[Any], 
 
 
 async def _past_call(config: Path | None, call: str, before: str) -> dict[str, Any] | None:
-    from softswitch.explaining import answer_between, answer_call
+    from softswitch.operations.explaining import answer_between, answer_call
 
     async def use(past: Any) -> dict[str, Any] | None:
         known = await past.call(call)
@@ -150,7 +150,7 @@ async def _past_call(config: Path | None, call: str, before: str) -> dict[str, A
 
 
 async def _past_agent(config: Path | None, name: str, begin: float, end: float) -> dict[str, Any]:
-    from softswitch.explaining import answer_agent
+    from softswitch.operations.explaining import answer_agent
 
     async def use(past: Any) -> dict[str, Any]:
         entries, queues, agents = await _entries(past, begin - REACH, end + 1.0)
@@ -163,7 +163,7 @@ async def _past_agent(config: Path | None, name: str, begin: float, end: float) 
 
 
 async def _past_queue(config: Path | None, name: str, last: int, end: float) -> dict[str, Any]:
-    from softswitch.explaining import answer_queue
+    from softswitch.operations.explaining import answer_queue
 
     async def use(past: Any) -> dict[str, Any]:
         entries, queues, agents = await _entries(past, end - REACH, end)

@@ -113,7 +113,7 @@ def _said(found: Comparison, queue: str) -> list[str]:
 
 
 def main() -> None:
-    """For `softswitch.forecasting`."""
+    """For `softswitch.running.forecasting`."""
     asked = json.load(sys.stdin)
     result = asked["result"]
     found = replayed(

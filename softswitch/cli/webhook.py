@@ -57,7 +57,7 @@ def remove(webhook: str, config: Path | None, as_json: bool) -> None:
 @webhook.command("secret")
 def secret() -> None:
     """Print a new secret for site.toml. Nothing is changed."""
-    from softswitch.editing_hooks import new_secret
+    from softswitch.editing.hooks import new_secret
 
     click.echo(new_secret())
 

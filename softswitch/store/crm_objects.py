@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any, Final
 
-from softswitch.crm import NAMES, ROWS, named
 from softswitch.decode import Expected, Problems, Rule, decode, encode, number_in, one_of, text, whole_in
 from softswitch.directory.hooks import Crm, CrmAction
+from softswitch.integrations.crm import NAMES, ROWS, named
 from softswitch.store.hook_objects import URL
 
 if TYPE_CHECKING:

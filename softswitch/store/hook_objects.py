@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 
 from softswitch.decode import Rule, number_in, text, whole_in
 from softswitch.directory.hooks import Router, Webhook
-from softswitch.signing import key_of
+from softswitch.integrations.signing import key_of
 
 
 def _read_secret(value: object) -> str:

@@ -9,7 +9,7 @@ from typing import Any, Final
 from softswitch.decode import Expected, Problems, Rule, decode, encode, number_in, one_of, text
 from softswitch.directory import Directory, Queue
 from softswitch.directory.wrapping import Disposition, Script, ScriptField, ScriptStep
-from softswitch.screenpop import check_template
+from softswitch.integrations.screenpop import check_template
 
 TITLE_EXPECTED: Final = 'a title in quotes, or titles by language such as { pl = "...", en = "..." }'
 LONGEST_TITLE: Final = 80  # characters

@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING, Any
 
 from softswitch.call.revival import Kept, Taken
 from softswitch.events import BindingAdded, BindingRemoved, CallEnded, CallerJoined, CallerLeft, CallStarted, Event
+from softswitch.running.takeover import queue_state
 from softswitch.store.callbacks import open_callbacks, write_callback
 from softswitch.store.projection import Batch
 from softswitch.store.records import CallbackRecord, CallRecord, JournalEntry, LeftOpen, Snapshot, VisitRecord
 from softswitch.store.recovery import recover
-from softswitch.takeover import queue_state
 
 if TYPE_CHECKING:
     from tests.sim.wiring import Wiring

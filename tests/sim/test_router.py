@@ -14,7 +14,7 @@ from softswitch.directory import Directory, Menu, Queue
 from softswitch.directory.hooks import Router
 from softswitch.effects import ErrandDone
 from softswitch.errors import ConfigError
-from softswitch.signing import signature
+from softswitch.integrations.signing import signature
 from softswitch.store.menu_objects import read_steps
 from softswitch.store.site import export_site, parse_site
 from tests.sim.test_menus import dial, done

@@ -7,7 +7,6 @@ from typing import Any
 
 import pytest
 
-from softswitch.affected import Effect, Live, affected, opening
 from softswitch.directory import (
     Account,
     Agent,
@@ -21,6 +20,7 @@ from softswitch.directory import (
     Queue,
     Span,
 )
+from softswitch.operations.affected import Effect, Live, affected, opening
 from softswitch.outside import Trunk
 
 SITE = Directory(

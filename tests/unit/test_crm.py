@@ -13,15 +13,15 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
-from softswitch.config_services import WebSettings
-from softswitch.couriers import Courier
-from softswitch.crm import CrmReceiver, at, filled, named, of_record, row_of, values_of
-from softswitch.delivery import Delivery, Line, Progress
+from softswitch.config.services import WebSettings
 from softswitch.directory.hooks import Crm
 from softswitch.errors import ConfigError
+from softswitch.integrations.couriers import Courier
+from softswitch.integrations.crm import CrmReceiver, at, filled, named, of_record, row_of, values_of
+from softswitch.integrations.delivery import Delivery, Line, Progress
+from softswitch.integrations.webclient import WebClient
 from softswitch.store.records import CallRecord
 from softswitch.store.site import export_site, parse_site
-from softswitch.webclient import WebClient
 from tests.unit.test_webclient import LOOPBACK
 from tests.unit.test_webhooks import World, running, until
 

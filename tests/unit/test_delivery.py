@@ -8,7 +8,7 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from softswitch.delivery import LONGEST_PAUSE, MOST_DEAD, Delivery, Limits, Line
+from softswitch.integrations.delivery import LONGEST_PAUSE, MOST_DEAD, Delivery, Limits, Line
 
 START = 1_800_000_000.0
 DAY = 86_400.0

@@ -6,8 +6,8 @@ from dataclasses import replace
 
 import pytest
 
-from softswitch.edit import EditError
-from softswitch.editing_queues import queue_set, queue_settings
+from softswitch.editing.edit import EditError
+from softswitch.editing.queues import queue_set, queue_settings
 from softswitch.errors import ConfigError
 from softswitch.store.site import parse_site
 

@@ -12,14 +12,14 @@ import pytest
 from softswitch.call.customers import Customer
 from softswitch.call.desk import Desk
 from softswitch.config import Config
-from softswitch.config_services import SmsSettings
-from softswitch.config_voicemail import MailSettings
+from softswitch.config.services import SmsSettings
+from softswitch.config.voicemail import MailSettings
 from softswitch.directory import Directory, Queue
 from softswitch.directory.entry import Notice
 from softswitch.effects import ErrandDone, HttpRequest, SendMail, SendText
-from softswitch.errands import MAIL_STATE, SMS_STATE, Errands
 from softswitch.events import CallbackCreated, CallEnded, CallerJoined, CallerLeft, Event
-from softswitch.mail import Note, compose
+from softswitch.integrations.errands import MAIL_STATE, SMS_STATE, Errands
+from softswitch.integrations.mail import Note, compose
 
 MOBILE = "+48601000111"
 TEXTS = {"pl": "Oddzwonimy, {name} ({queue})", "en": "We call back, {name}"}

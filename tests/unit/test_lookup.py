@@ -11,10 +11,10 @@ import pytest
 
 from softswitch.call.customers import Cards, Customer
 from softswitch.config import load_config
-from softswitch.config_lookup import LookupSettings
+from softswitch.config.lookup import LookupSettings
 from softswitch.errors import ConfigError
-from softswitch.lookup import Lookup, card_of
-from softswitch.webclient import Reply
+from softswitch.integrations.lookup import Lookup, card_of
+from softswitch.integrations.webclient import Reply
 
 URL = "https://crm.example.com/?phone=$number"
 NUMBER = "+48600100200"

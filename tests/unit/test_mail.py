@@ -16,12 +16,12 @@ import pytest
 from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import AuthResult, Envelope, LoginPassword, Session
 
-from softswitch import retrying
 from softswitch.check import check
 from softswitch.config import load_config
-from softswitch.config_voicemail import MailSettings
+from softswitch.config.voicemail import MailSettings
 from softswitch.errors import ConfigError
-from softswitch.mail import Letter, Outbox, Refused, compose, deliver
+from softswitch.integrations import retrying
+from softswitch.integrations.mail import Letter, Outbox, Refused, compose, deliver
 from softswitch.net.tls import self_signed
 
 LEFT_AT = 1_795_354_200.0  # 2026-11-22 14:30 in Warsaw

@@ -8,7 +8,7 @@ from prometheus_client import CollectorRegistry, generate_latest
 
 from softswitch.api.app import Collector
 from softswitch.events import CallerLeft, LegEnded
-from softswitch.metering import Histogram, Meter
+from softswitch.running.metering import Histogram, Meter
 
 
 def left(queue: str, outcome: str, waited: float) -> CallerLeft:

@@ -14,10 +14,10 @@ from softswitch.call.facts import Facts
 from softswitch.call.menu import Site
 from softswitch.call.router import ask
 from softswitch.call.visitor import Somebody, Visitor
-from softswitch.config_services import WebSettings
+from softswitch.config.services import WebSettings
 from softswitch.directory import Directory, Queue
 from softswitch.directory.hooks import Router
-from softswitch.webclient import WebClient
+from softswitch.integrations.webclient import WebClient
 from tests.unit.test_webclient import LOOPBACK
 
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "router.md"

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from softswitch.errors import ConfigError
-from softswitch.screenpop import address, check_template
+from softswitch.integrations.screenpop import address, check_template
 from softswitch.store.site import parse_site
 
 TEMPLATE = "https://crm.example.com/open/{customer}?phone={number}&who={name}"

@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
-from softswitch.config_services import SmsSettings
-from softswitch.sms import Sms, Text, compose
-from softswitch.webclient import Reply
+from softswitch.config.services import SmsSettings
+from softswitch.integrations.sms import Sms, Text, compose
+from softswitch.integrations.webclient import Reply
 
 URL = "https://sms.example.com/send"
 MOBILE, FIXED = "+48601000111", "+48221234567"

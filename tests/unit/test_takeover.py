@@ -8,8 +8,8 @@ import pytest
 
 from media.control import Music, Open
 from softswitch.events import AgentActivityChanged, CallerJoined, CallerLeft, GroupRang, OfferMade
+from softswitch.running.takeover import OFFER_GAP, choose, queue_state
 from softswitch.store.records import Snapshot, StoredAgent, StoredCall
-from softswitch.takeover import OFFER_GAP, choose, queue_state
 from tests.unit.acd.site import Site, queue
 
 ORDERS = {1: [Open(7, "192.0.2.1", 4000, "PCMA", 8), Music(9, "default")]}

@@ -12,8 +12,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from softswitch.config_services import WebSettings
-from softswitch.webclient import Breaker, Forbidden, Guard, WebClient
+from softswitch.config.services import WebSettings
+from softswitch.integrations.webclient import Breaker, Forbidden, Guard, WebClient
 
 LOOPBACK = ("127.0.0.0/8",)
 

@@ -15,13 +15,13 @@ from typing import Any
 import pytest
 
 from softswitch.api.feed import Feed, Line
-from softswitch.config_services import WebSettings
-from softswitch.couriers import Courier, Receiver
-from softswitch.delivery import Dead, Delivery
+from softswitch.config.services import WebSettings
 from softswitch.directory.hooks import Webhook
-from softswitch.signing import signature
-from softswitch.webclient import Reply, WebClient
-from softswitch.webhooks import WebhookReceiver, verdict
+from softswitch.integrations.couriers import Courier, Receiver
+from softswitch.integrations.delivery import Dead, Delivery
+from softswitch.integrations.signing import signature
+from softswitch.integrations.webclient import Reply, WebClient
+from softswitch.integrations.webhooks import WebhookReceiver, verdict
 from tests.unit.api.test_feed import Journal
 from tests.unit.test_webclient import LOOPBACK, Server, reply, server
 

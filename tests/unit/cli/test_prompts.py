@@ -7,8 +7,9 @@ from typing import Any
 
 import pytest
 
-from softswitch import sounds, uploads
+from softswitch import uploads
 from softswitch.config import load_config
+from softswitch.running import sounds
 from softswitch.setup import stored_site
 from tests.unit.cli.test_cli import UNKNOWN, USAGE, data, empty_folder, run, site
 from tests.unit.media.test_intake import speech, write

@@ -13,7 +13,7 @@ import pytest
 
 from softswitch.cli.attach import Attached, running
 from softswitch.cli.output import FAILED, NOT_RUNNING, UNKNOWN, Failure
-from softswitch.console import MAX_CLIENTS, MAX_LINE, Console, ConsoleError
+from softswitch.running.console import MAX_CLIENTS, MAX_LINE, Console, ConsoleError
 
 FAULTS: list[tuple[str, Exception]] = []
 

@@ -4,8 +4,8 @@ import asyncio
 import time
 from dataclasses import dataclass
 
-from softswitch.driver import MOST_FAULTS, Driver
 from softswitch.entropy import SystemEntropy
+from softswitch.running.driver import MOST_FAULTS, Driver
 
 
 @dataclass

@@ -1,0 +1,1 @@
+"""Programs outside: web services, webhooks, CRMs, text messages, mails."""
