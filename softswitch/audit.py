@@ -56,7 +56,7 @@ NO_ORDERS: Final = frozenset({"audit"})
 # Orders that do not say in their parameters that somebody gives them.
 ORDERS: Final = frozenset({
     "hang_up", "merge", "transfer", "steer_transfer", "record", "originate", "phone", "callback_done", "reload", "stop",
-    "sounds", "edit", "voicemail", "customers", "receiver_retry", "receiver_skip", "webhook_test",
+    "sounds", "edit", "voicemail", "customers", "receiver_retry", "receiver_skip", "receiver_discard", "webhook_test",
     "campaign_import", "campaign_clear",
     "queue_adjust", "call_hold", "call_bridge", "report_send", "provisioning_link", "prompt_add", "prompt_remove", "backup",
 })  # fmt: skip

@@ -22,6 +22,16 @@ class Again(Body):
     everything: bool = False
 
 
+class Rehearsal(Body):
+    """An event that did not happen. `values`: of names in braces; `body`: a matrix to be tried in place of the one in force."""
+
+    name: Annotated[str, Field(max_length=64)]
+    row: Annotated[str, Field(max_length=32)]
+    queue: Annotated[str, Field(max_length=64)] = ""
+    values: Annotated[dict[str, str | int | float], Field(default_factory=dict, max_length=64)]
+    body: Row | None = None
+
+
 def routes(source: Source) -> APIRouter:
     router = APIRouter(tags=["receivers"])
 
@@ -51,10 +61,36 @@ def routes(source: Source) -> APIRouter:
         )
         return found
 
+    @router.get("/api/receivers/{kind}/{name}/recent")
+    async def recent(kind: Kind, name: str, who: Auditor) -> list[Row]:
+        """The last attempts to tell it something since the start of the switch, the newest first; `error` "": it was taken."""
+        found: list[Row] = await source.order("receiver_recent", kind=kind, name=name)
+        return found
+
+    @router.post("/api/receivers/{kind}/{name}/discard")
+    async def discard(kind: Kind, name: str, body: Again, who: Administrator) -> Row:
+        """Forget one event that was laid aside, or all of them."""
+        found: Row = await source.order(
+            "receiver_discard", kind=kind, name=name, seq=body.seq, everything=body.everything, by=who.name
+        )
+        return found
+
+    @router.post("/api/crm/dry-run")
+    async def dry_run(body: Rehearsal, who: Administrator) -> Row:
+        """The requests that a CRM would be sent for an event of a row, in order; nothing is sent, the token is not shown."""
+        found: Row = await source.order("crm_dry_run", **body.model_dump())
+        return found
+
     @router.post("/api/receivers/{kind}/{name}/skip")
     async def skip(kind: Kind, name: str, who: Administrator) -> Row:
         """Pass over everything that has happened so far."""
         found: Row = await source.order("receiver_skip", kind=kind, name=name)
+        return found
+
+    @router.post("/api/webhooks/{name}/secret")
+    async def secret(name: str, who: Administrator) -> Row:
+        """A new secret for a webhook, told this once; what is sent from now on is signed with it."""
+        found: Row = await source.order("edit", operation="webhook_secret", options={"webhook": name}, by=who.name)
         return found
 
     @router.post("/api/webhooks/{name}/test")

@@ -65,9 +65,15 @@ class Alerts:
 
     def configure(self, site: Directory, now: float) -> None:
         """Take the rules of a site; what was raised by rules that have changed in their meaning is looked at anew."""
-        for key in [key for key in self._states if site.alerts.get(key[0]) != self._rules.get(key[0])]:
+        rules = {**pause_rules(site), **site.alerts}
+        for key in [key for key in self._states if rules.get(key[0]) != self._rules.get(key[0])]:
             self._drop(key, now)
-        self._rules = dict(site.alerts)
+        self._rules = rules
+
+    @property
+    def idle(self) -> bool:
+        """Whether there is nothing to look at."""
+        return not self._rules and not self._states
 
     def observe(self, seen: Seen, now: float) -> None:
         """Look at everything, about once a second."""
@@ -149,6 +155,18 @@ class Alerts:
             event = AlertRaised(**one["event"])
             if event.alert in self._rules:
                 self._states[event.alert, one["subject"]] = State(now, event, now - one["age"])
+
+
+def pause_rules(site: Directory) -> dict[str, Alert]:
+    """The rules that stand with the reasons of pauses: how long each may last. No name of a site has a colon."""
+    return {
+        f"pause:{one.name}": Alert(
+            f"pause:{one.name}", one.called(site.language), PAUSE, reasons=(one.name,), threshold=one.longest, hold=0.0,
+            severity=one.alert,
+        )
+        for one in site.pauses.values()
+        if one.longest
+    }  # fmt: skip
 
 
 def _cleared(state: State, cause: str, now: float) -> AlertCleared:

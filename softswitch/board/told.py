@@ -47,11 +47,16 @@ def letter(event: AlertRaised | AlertCleared, rule: Alert, site: Directory, wall
         said = texts["lasted"].format(lasted=clock(event.seconds))
     else:
         said = texts[event.condition].format(
-            about=about, value=shown(event.condition, event.value), reason=event.reason or "-",
+            about=about, value=shown(event.condition, event.value), reason=_reason(event, site),
             threshold=shown(event.condition, event.threshold), minutes=rule.minutes,
         )  # fmt: skip
         subject = f"{texts['raised']}: {said}"
     return subject, f"{rule.title or rule.name}\n{about}\n{said}\n{at:%Y-%m-%d %H:%M:%S}\n"
+
+
+def _reason(event: AlertRaised, site: Directory) -> str:
+    known = site.pauses.get(event.reason)
+    return known.called(site.language) if known else event.reason or "-"
 
 
 def _title(event: AlertRaised | AlertCleared, site: Directory) -> str:

@@ -30,6 +30,7 @@ from softswitch.call.flow import (
 from softswitch.call.routing import Destination, Refusal, parse, route
 from softswitch.call.visitor import Somebody, Visitor
 from softswitch.directory import Directory
+from softswitch.directory.pauses import UNKNOWN
 from softswitch.effects import AgentCommand
 
 if TYPE_CHECKING:
@@ -157,6 +158,9 @@ def feature(agent: str, destination: Destination, device: str, choices: Containe
         return
     if verb == "disposition" and destination.detail not in choices:
         yield from farewell(("not-permitted",), "no_disposition")
+        return
+    if destination.detail == UNKNOWN:
+        yield from farewell(("invalid-number",), "no_such_reason")
         return
     device = device if verb == "login" and not destination.queue else ""
     yield Tell(AgentCommand(agent, verb, destination.detail, device, "phone", destination.queue))

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Final
 
 from softswitch.call.dialplan import EMERGENCY, SITE, plan_of
 from softswitch.call.owners import mailbox_of
-from softswitch.directory import NOT_READY_REASONS, Account, Directory, Parking, feature_of
+from softswitch.directory import Account, Directory, Parking, feature_of
+from softswitch.directory.pauses import by_digit
 from softswitch.errors import ParseError
 from softswitch.numbers import digits_of, normalise
 from softswitch.sip.grammar import from_wire
@@ -225,7 +226,7 @@ def _destination(action: str, found: dict[str, str], directory: Directory) -> De
     queue = queue_of(number, directory)
     if number and not queue:
         return None
-    reason = NOT_READY_REASONS[found["reason"]] if "reason" in found else ""
+    reason = by_digit(directory.pauses, found["reason"]) if "reason" in found else ""
     return Destination("agent", verb, reason, queue)
 
 

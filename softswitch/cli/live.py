@@ -234,13 +234,35 @@ def agent_ready(name: str, config: Path | None, as_json: bool) -> None:
 @agent.command("pause")
 @click.argument("name")
 @click.option(
-    "--reason", default="break", show_default=True, help="Why: break, lunch, training, meeting, paperwork, ..."
+    "--reason", default="", help="Why, of `softswitch agent reasons`; without it the first of these."
 )
 @config_option
 @json_option
 def agent_pause(name: str, reason: str, config: Path | None, as_json: bool) -> None:
-    """Make an agent not ready; a conversation goes on, no further call is offered."""
+    """Make an agent not ready; a conversation goes on, no further call is offered. Another reason ends the pause before."""
     _agent_verb("not_ready", name, config, as_json, reason=reason)
+
+
+@agent.command("reasons")
+@config_option
+@json_option
+def agent_reasons(config: Path | None, as_json: bool) -> None:
+    """Show the reasons of pauses: [pause.NAME] of the site."""
+    with attached(config) as switch:
+        emit(switch.call("pauses"), as_json, _show_reasons)
+
+
+def _show_reasons(found: list[dict[str, Any]]) -> None:
+    table(
+        "", ["reason", "title", "key", ">longest", "offered"],
+        [
+            [
+                one["pause"], " / ".join(one["title"].values()), one["key"], seconds(one["longest"]) if one["longest"] else "",
+                "" if one["offered"] else "no",
+            ]
+            for one in found
+        ],
+    )  # fmt: skip
 
 
 # --- calls, registrations --------------------------------------------------------------------------------------------

@@ -53,6 +53,26 @@ def add_commands(group: click.Group, kind: str, noun: str) -> None:
             found = switch.call("receiver_retry", kind=kind, name=name, seq=seq, everything=everything)
         emit(found, as_json, _show_retry)
 
+    @group.command("recent", help=f"Show the last attempts to tell the {noun} something, the newest first.")
+    @click.argument("name")
+    @config_option
+    @json_option
+    def recent(name: str, config: Path | None, as_json: bool) -> None:
+        with attached(config) as switch:
+            rows = switch.call("receiver_recent", kind=kind, name=name)
+        emit(rows, as_json, _show_recent)
+
+    @group.command("discard", help="Forget one event that was laid aside, or all of them.")
+    @click.argument("name")
+    @click.option("--seq", default=0, type=click.IntRange(0), help="The event that was laid aside.")
+    @click.option("--all", "everything", is_flag=True, help="All that were laid aside.")
+    @config_option
+    @json_option
+    def discard(name: str, seq: int, everything: bool, config: Path | None, as_json: bool) -> None:
+        with attached(config) as switch:
+            found = switch.call("receiver_discard", kind=kind, name=name, seq=seq, everything=everything)
+        emit(found, as_json, lambda one: click.echo(f"{one['discarded']} forgotten, {one['left']} left."))
+
     @group.command("skip", help=f"Tell the {noun} nothing of what has happened so far.")
     @click.argument("name")
     @config_option
@@ -93,6 +113,17 @@ def _show_dead(rows: list[dict[str, Any]]) -> None:
         "", [">event", "name", "laid aside", ">attempts", "error"],
         [[one["seq"], one["event"], moment(one["at"]), one["attempts"], one["error"]] for one in rows],
         empty="Nothing was laid aside.",
+    )  # fmt: skip
+
+
+def _show_recent(rows: list[dict[str, Any]]) -> None:
+    table(
+        "", [">event", "name", "at", ">seconds", ">attempt", "queue", "error"],
+        [
+            [one["seq"], one["event"], moment(one["at"]), f"{one['seconds']:.3f}", one["attempt"], one["queue"], one["error"]]
+            for one in rows
+        ],
+        empty="Nothing was sent since the switch was started.",
     )  # fmt: skip
 
 

@@ -15,7 +15,6 @@ from softswitch.directory.features import (
     DEFAULT_FEATURE_CODES,
     FEATURES,
     NAMED_FEATURES,
-    NOT_READY_REASONS,
     Feature,
     feature_of,
 )
@@ -48,6 +47,7 @@ from softswitch.directory.menus import (
     SurveyStep,
     SwitchStep,
 )
+from softswitch.directory.pauses import Pause
 from softswitch.directory.people import Token, User
 from softswitch.directory.queues import Agent, Membership, Need, Queue, StrategyRule
 from softswitch.directory.reporting import ScheduledReport
@@ -61,7 +61,6 @@ __all__ = [
     "DEFAULT_FEATURE_CODES",
     "FEATURES",
     "NAMED_FEATURES",
-    "NOT_READY_REASONS",
     "Account",
     "Agent",
     "Alert",
@@ -96,6 +95,7 @@ __all__ = [
     "NumberList",
     "Outage",
     "Parking",
+    "Pause",
     "PlayStep",
     "Queue",
     "QueueStep",

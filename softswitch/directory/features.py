@@ -33,7 +33,7 @@ FEATURES: Mapping[str, Feature] = MappingProxyType(
         "agent.login": replace(_IN_QUEUE, meaning="agent: log in and be ready; with `*` and a queue's number, in it only"),
         "agent.logout": replace(_IN_QUEUE, meaning="agent: log out; with `*` and a queue's number, of it only"),
         "agent.not_ready": Feature(
-            rf"(?P<reason>[1-5]?)(?:\*{_NUMBER})?", "12345*",
+            rf"(?P<reason>[1-9]?)(?:\*{_NUMBER})?", "123456789*",
             "agent: not ready, with the digit of a reason; with `*` and a queue's number, for it only",
         ),
         "agent.ready": replace(_IN_QUEUE, meaning="agent: ready; with `*` and a queue's number, for it only"),
@@ -136,9 +136,4 @@ DEFAULT_FEATURE_CODES: Mapping[str, str] = MappingProxyType(
         "*81": "caller_id.hide",
         "*80": "intercom",
     }
-)
-
-# The digit after the not-ready code -> reason (AGT-03).
-NOT_READY_REASONS: Mapping[str, str] = MappingProxyType(
-    {"": "break", "1": "break", "2": "lunch", "3": "training", "4": "meeting", "5": "paperwork"}
 )

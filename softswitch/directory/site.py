@@ -14,6 +14,7 @@ from softswitch.directory.groups import Group, Parking
 from softswitch.directory.hooks import Crm, Router, Webhook
 from softswitch.directory.hours import Hours
 from softswitch.directory.menus import Menu, Number
+from softswitch.directory.pauses import DEFAULT_PAUSES, Pause
 from softswitch.directory.people import Token, User
 from softswitch.directory.queues import Agent, Queue
 from softswitch.directory.reporting import ScheduledReport
@@ -63,6 +64,7 @@ class Directory:
     outages: Mapping[str, Outage] = field(default_factory=dict)
     notices: Mapping[str, Notice] = field(default_factory=dict)
     dispositions: Mapping[str, Disposition] = field(default_factory=dict)
+    pauses: Mapping[str, Pause] = field(default_factory=lambda: DEFAULT_PAUSES)
     scripts: Mapping[str, Script] = field(default_factory=dict)
     users: Mapping[str, User] = field(default_factory=dict)
     tokens: Mapping[str, Token] = field(default_factory=dict)

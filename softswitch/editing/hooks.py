@@ -44,7 +44,17 @@ def webhook_remove(site: Directory | None, clips: Clips | None, *, webhook: str)
     return _checked(replace(current, webhooks=left), clips, _row(current.webhooks[webhook]))
 
 
-OPERATIONS: Final[Mapping[str, Callable[..., Edit]]] = {"webhook_add": webhook_add, "webhook_remove": webhook_remove}
+def webhook_secret(site: Directory | None, clips: Clips | None, *, webhook: str) -> Edit:
+    """Another secret for a webhook; it is told this once."""
+    current = existing(site)
+    if webhook not in current.webhooks:
+        raise EditError(f"There is no webhook {webhook!r}.", "See: softswitch webhook list", kind="unknown")
+    made = replace(current.webhooks[webhook], secret=new_secret())
+    edited = replace(current, webhooks={**current.webhooks, webhook: made})
+    return _checked(edited, clips, _row(made) | {"secret": made.secret})
+
+
+OPERATIONS: Final[Mapping[str, Callable[..., Edit]]] = {"webhook_add": webhook_add, "webhook_remove": webhook_remove, "webhook_secret": webhook_secret}
 
 
 def _row(one: Webhook) -> dict[str, Any]:

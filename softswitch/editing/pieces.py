@@ -13,10 +13,11 @@ from typing import Any, Final
 from softswitch.decode import Problems, nearest
 from softswitch.directory import Directory
 from softswitch.editing.edit import Edit, EditError, existing
+from softswitch.editing.hooks import new_secret
 from softswitch.entropy import SystemEntropy
 from softswitch.passwords import new_token, token_digest
 from softswitch.store.clips import Clips
-from softswitch.store.objects import DIGESTS, KEPT_SECRETS, KINDS, PINS, Objects, natural, to_objects
+from softswitch.store.objects import DIGESTS, KEPT_SECRETS, KINDS, PINS, Objects, natural, pause_body, to_objects
 from softswitch.store.passwords import generate_password
 from softswitch.store.site import diff_sites, object_text, site_of
 from softswitch.toml import mistake
@@ -41,6 +42,8 @@ def piece_names(site: Directory | None, clips: Clips | None) -> Edit:
     names: dict[str, list[Row]] = {kind: [] for kind in KINDS}
     for (kind, name), body in _objects(current, *KINDS).items():
         title = next((body[one] for one in TITLES if body.get(one)), "")
+        if isinstance(title, Mapping):  # by language
+            title = title.get(current.language) or next(iter(title.values()))
         names[kind].append({"name": SETTINGS if kind == "site" else name, "title": str(title)})
     return Edit({"version": current.version, "names": names, "clips": clips.names() if clips is not None else []})
 
@@ -142,6 +145,9 @@ def _with_secrets(kind: str, name: str, body: Row, old: Mapping[str, Any] | None
     if kind == "token" and "digest" not in body:
         shown[f"{kind}/{name}"] = made = new_token()
         return body | {"digest": token_digest(made)}
+    if kind == "webhook" and not body.get("secret"):
+        shown[f"{kind}/{name}"] = made = new_secret()
+        return body | {"secret": made}
     return body
 
 
@@ -162,10 +168,12 @@ def _row(kind: str, name: str, body: Mapping[str, Any]) -> Row:
 
 
 def _objects(site: Directory, *kinds: str) -> Objects:
-    """What there is. Feature codes are objects only where they differ from ours: whoever looks at them sees all."""
+    """What there is. Feature codes and pauses are objects only where they differ from ours: whoever looks sees all."""
     objects = to_objects(site)
     if "feature_code" in kinds and not any(kind == "feature_code" for kind, _ in objects):
         objects |= {("feature_code", code): {"action": site.feature_codes[code]} for code in sorted(site.feature_codes)}
+    if "pause" in kinds and not any(kind == "pause" for kind, _ in objects):
+        objects |= {("pause", one.name): pause_body(one) for one in site.pauses.values()}
     return objects
 
 

@@ -16,6 +16,7 @@ from softswitch.errors import StoreError
 from softswitch.events import DeliveryGivenUp
 from softswitch.integrations.crm import CrmReceiver, of_record
 from softswitch.integrations.delivery import Dead, Delivery, Limits, Line, Progress, happened
+from softswitch.integrations.delivery_log import DeliveryLog
 from softswitch.integrations.webclient import WebClient
 from softswitch.integrations.webhooks import WebhookReceiver, verdict
 from softswitch.store.reports import RecordingFilter
@@ -58,10 +59,11 @@ class Courier:
 
     def __init__(
         self, receiver: Receiver, delivery: Delivery, feed: Feed, given_up: Callable[[Receiver, Dead], None],
-        clock: Callable[[], float] = time.time,
+        clock: Callable[[], float] = time.time, log: DeliveryLog | None = None,
     ) -> None:  # fmt: skip
         self.receiver = receiver
         self.delivery = delivery
+        self.log = DeliveryLog() if log is None else log
         self.changed = False
         self._feed = feed
         self._given_up = given_up
@@ -112,7 +114,7 @@ class Courier:
             await asyncio.wait_for(self._wake.wait(), max(0.0, seconds))
 
     async def _attempt(self, line: Line) -> None:
-        delivery = self.delivery
+        delivery, begun = self.delivery, self._clock()
         try:
             error, refused = await self.receiver.deliver(line, delivery.progress)
         except StoreError as store:
@@ -121,6 +123,7 @@ class Courier:
             self.changed = True
         if delivery.waiting and delivery.waiting[0] is not line:
             return  # It was passed over meanwhile.
+        self.log.note(line, begun, self._clock(), error, delivery.attempts + 1)
         if not error:
             delivery.succeeded(self._clock())
             return
@@ -140,6 +143,7 @@ class Couriers:
         self.web = WebClient(settings)
         self.couriers: dict[tuple[str, str], Courier] = {}
         self._tasks: dict[tuple[str, str], asyncio.Task[None]] = {}
+        self._logs: dict[tuple[str, str], DeliveryLog] = {}
         self._kept: dict[str, Any] = {}  # of receivers that the last life knew
 
     # --- life --------------------------------------------------------------------------------------------------------
@@ -154,6 +158,8 @@ class Couriers:
         wanted = {(one.kind, one.name): one for one in self._receivers() if one.enabled}
         for key in [one for one in self.couriers if one not in wanted]:
             self._end(key)
+        for key in [one for one in self._logs if one not in wanted]:
+            del self._logs[key]
         for key, receiver in wanted.items():
             courier = self.couriers.get(key)
             if courier is not None and courier.receiver.settings == receiver.settings:
@@ -193,7 +199,7 @@ class Couriers:
         if kept := self._kept.get(_state(key)):
             delivery.load(kept)
             delivery.hurry()
-        courier = Courier(receiver, delivery, daemon.feed, self._given_up)
+        courier = Courier(receiver, delivery, daemon.feed, self._given_up, log=self._logs.setdefault(key, DeliveryLog()))
         courier.changed = True
         self.couriers[key] = courier
         self._tasks[key] = asyncio.get_running_loop().create_task(self._guarded(courier))
@@ -280,6 +286,19 @@ class Couriers:
             return [asdict(one) for one in courier.delivery.dead.values()]
         return list((self._kept.get(_state((kind, name))) or {}).get("dead", ()))
 
+    def recent(self, kind: str, name: str) -> list[dict[str, Any]]:
+        """The last attempts of this life, the newest first."""
+        found = self._logs.get((kind, name))
+        return found.rows() if found else []
+
+    def discard(self, kind: str, name: str, seqs: list[int]) -> dict[str, Any]:
+        """Forget events that were laid aside."""
+        courier = self.couriers[kind, name]
+        for seq in seqs:
+            courier.delivery.revived(seq)
+        courier.changed = True
+        return {"discarded": len(seqs), "left": len(courier.delivery.dead)}
+
     async def retry(self, kind: str, name: str, seqs: list[int]) -> dict[str, Any]:
         """Try what waits at once, and these that were laid aside once more; at the first that fails the rest is left."""
         courier = self.couriers[kind, name]
@@ -292,7 +311,9 @@ class Couriers:
                 courier.delivery.revived(seq)
                 gone += 1
                 continue
+            begun = time.time()
             error, _ = await courier.receiver.deliver(line, Progress())
+            courier.log.note(line, begun, time.time(), error, 1)
             if error:
                 break
             courier.delivery.revived(seq)

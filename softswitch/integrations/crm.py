@@ -118,6 +118,29 @@ def at(data: Any, path: str) -> str:
     return (str(data) if not isinstance(data, bool) else str(data).lower())[:MOST]
 
 
+def request_of(
+    crm: Crm, action: CrmAction, values: Mapping[str, Any], id: str
+) -> tuple[str, str, list[tuple[str, str]], bytes]:
+    """The request that an action comes to: method, address, headers, body."""
+    quoted = {name: quote(str(value), safe="") for name, value in values.items()}
+    path = action.path.format_map({name: quoted.get(name, "") for name in named(action.path)})
+    lines = [("Content-Type", "application/json"), ("Accept", "application/json"), ("Idempotency-Key", id)]
+    lines += [(name, value.format_map({"token": crm.token})) for name, value in crm.headers.items()]
+    body = json.dumps(filled(action.body, values), ensure_ascii=False).encode() if action.body else b""
+    return action.method, crm.url.rstrip("/") + path, lines, body
+
+
+def is_left_out(action: CrmAction, known: Mapping[str, Any]) -> bool:
+    """Whether `when` or `unless` say that it is not done."""
+    return bool((action.when and not known.get(action.when)) or (action.unless and known.get(action.unless)))
+
+
+def actions_of(crm: Crm, row: str, queue: str) -> tuple[str, ...]:
+    """What is done for a row, in order."""
+    own = crm.queues.get(queue, {})
+    return own[row] if row in own else crm.rows.get(row, ())
+
+
 class CrmReceiver:
     """A CRM as `couriers` sees it."""
 
@@ -137,19 +160,14 @@ class CrmReceiver:
             return False
         return bool(self.settings.rows.get(row) or any(rows.get(row) for rows in self.settings.queues.values()))
 
-    def actions(self, row: str, queue: str) -> tuple[str, ...]:
-        """What is done for a row, in order."""
-        own = self.settings.queues.get(queue, {})
-        return own[row] if row in own else self.settings.rows.get(row, ())
-
     async def deliver(self, line: Line, progress: Progress) -> tuple[str, bool]:
         """Everything that the matrix says, from where the last attempt stopped."""
         values = values_of(line, await self._look_up(line))
-        names = self.actions(values["row"], str(values["queue"]))
+        names = actions_of(self.settings, values["row"], str(values["queue"]))
         for name in names[progress.done :]:
             action = self.settings.actions[name]
             known = values | progress.known
-            if (not action.when or known.get(action.when)) and not (action.unless and known.get(action.unless)):
+            if not is_left_out(action, known):
                 error, refused = await self._ask(action, known, progress, f"{line['seq']}-{progress.done}")
                 if error:
                     return f"{name}: {error}", refused
@@ -159,13 +177,8 @@ class CrmReceiver:
     async def _ask(
         self, action: CrmAction, values: Mapping[str, Any], progress: Progress, id: str
     ) -> tuple[str, bool]:  # fmt: skip
-        crm = self.settings
-        quoted = {name: quote(str(value), safe="") for name, value in values.items()}
-        path = action.path.format_map({name: quoted.get(name, "") for name in named(action.path)})
-        lines = [("Content-Type", "application/json"), ("Accept", "application/json"), ("Idempotency-Key", id)]
-        lines += [(name, value.format_map({"token": crm.token})) for name, value in crm.headers.items()]
-        body = json.dumps(filled(action.body, values), ensure_ascii=False).encode() if action.body else b""
-        reply = await self._fetch(action.method, crm.url.rstrip("/") + path, lines, body, crm.timeout)
+        method, url, lines, body = request_of(self.settings, action, values, id)
+        reply = await self._fetch(method, url, lines, body, self.settings.timeout)
         if action.method == "GET" and reply.result == "ok" and reply.status == NOTHING:
             return "", False
         error, refused = verdict(reply)

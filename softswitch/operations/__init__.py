@@ -32,6 +32,7 @@ from softswitch.operations.facility import facility_operations, facility_samples
 from softswitch.operations.hook import HookOperations, hook_samples
 from softswitch.operations.library import LibraryOperations
 from softswitch.operations.menu import menu_operations
+from softswitch.operations.pause import PauseOperations, reason_of
 from softswitch.operations.phone import PhoneOperations
 from softswitch.operations.prompt import PromptOperations
 from softswitch.operations.provisioning import ProvisioningOperations
@@ -136,6 +137,7 @@ class Operations:
             **CallbackOperations(self._daemon).handlers(),
             **DeskOperations(self._daemon).handlers(),
             **DispositionOperations(self._daemon).handlers(),
+            **PauseOperations(self._daemon).handlers(),
             **HookOperations(self._daemon).handlers(),
             **CampaignOperations(self._daemon).handlers(),
             **ProvisioningOperations(self._daemon).handlers(),
@@ -291,6 +293,7 @@ class Operations:
             raise _unknown("agent", name, list(daemon.directory.agents))
         if device and device not in daemon.directory.accounts:
             raise ConsoleError(f"There is no account {device!r}.", "See: softswitch account list.", kind="unknown")
+        reason = reason_of(daemon.directory, verb, reason)
         command = AgentCommand(name, verb, reason=reason, device=device, actor=by)
         refusal = daemon.input("agent", daemon.switch.agent_command, command)
         if refusal:

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 from softswitch.api.source import Sample
+from softswitch.integrations.crm_rehearsal import rehearse
 from softswitch.running.console import ConsoleError
 
 if TYPE_CHECKING:
@@ -30,6 +31,9 @@ class HookOperations:
             "receiver_dead": self.dead,
             "receiver_retry": self.retry,
             "receiver_skip": self.skip,
+            "receiver_recent": self.recent,
+            "receiver_discard": self.discard,
+            "crm_dry_run": self.dry_run,
             "webhook_test": self.test,
         }
 
@@ -61,6 +65,27 @@ class HookOperations:
                 f"Event {seq} was not laid aside for {name}.", f"See: softswitch {kind} dead {name}", kind="unknown"
             )
         return await self._couriers.retry(kind, name, known[:MOST_RETRIED] if everything else [seq] if seq else [])
+
+    def recent(self, kind: str, name: str) -> list[dict[str, Any]]:
+        """The last attempts since the start, the newest first."""
+        self.receiver(kind, name)
+        return self._couriers.recent(kind, name)
+
+    def discard(self, kind: str, name: str, seq: int = 0, everything: bool = False, by: str = "cli") -> dict[str, Any]:
+        """Forget one event that was laid aside, or all of them."""
+        self._on(kind, name)
+        known = [one["seq"] for one in self.dead(kind, name)]
+        if not everything and seq not in known:
+            raise ConsoleError(
+                f"Event {seq} was not laid aside for {name}.", f"See: softswitch {kind} dead {name}", kind="unknown"
+            )
+        return self._couriers.discard(kind, name, known if everything else [seq])
+
+    def dry_run(
+        self, name: str, row: str, queue: str = "", values: dict[str, Any] | None = None, body: dict[str, Any] | None = None
+    ) -> dict[str, Any]:  # fmt: skip
+        """The requests that a CRM would be sent for a row, without sending any. `body`: another matrix than the one in force."""
+        return rehearse(self._daemon.directory, name, row, queue, values or {}, body)
 
     def skip(self, kind: str, name: str) -> dict[str, Any]:
         """Pass over everything that has happened so far."""

@@ -324,9 +324,13 @@ def agents(rows: Rows, ask: Ask) -> Row:
     pauses: defaultdict[str, dict[str, float]] = defaultdict(dict)
     for name, reason, _, milliseconds in rows.bins("pause", since, until, ask.agent("name")):
         pauses[name][reason or "-"] = milliseconds / MILLI
-    lines = [{"agent": name, **f.of_agent(one), "reasons": pauses[name]} for name, one in sorted(found.items())]
+    begun: defaultdict[str, dict[str, int]] = defaultdict(dict)
+    for name, reason, _, n in rows.bins("pauses", since, until, ask.agent("name")):
+        begun[name][reason or "-"] = n
+    lines = [{"agent": name, **f.of_agent(one), "reasons": pauses[name], "reason_counts": begun[name]} for name, one in sorted(found.items())]
     return {
-        "columns": [AGENT, *f.columns_of(f.AGENT_FIGURES), _text("reasons", "pauses by reason", "przerwy wg powodu", "durations", "sum not ready, by reason")],
+        "columns": [AGENT, *f.columns_of(f.AGENT_FIGURES), _text("reasons", "pauses by reason", "przerwy wg powodu", "durations", "sum not ready, by reason"),
+            _text("reason_counts", "number of pauses by reason", "liczba przerw wg powodu", "counts", "pauses begun, by reason; another reason begins another pause")],
         "rows": lines,
         "total": f.of_agent(_total(found.values(), AGENT_COLUMNS)),
     }  # fmt: skip

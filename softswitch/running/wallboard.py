@@ -62,7 +62,7 @@ class Wallboard:
         try:
             if self._site is not daemon.site:
                 self._configure(now)
-            if daemon.site.alerts or len(self.alerts):
+            if not self.alerts.idle:
                 self.alerts.observe(self._seen(now), now)
             told = self.alerts.drain()
             for event in told:

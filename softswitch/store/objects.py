@@ -40,6 +40,7 @@ from softswitch.directory import (
     NumberList,
     Outage,
     Parking,
+    Pause,
     Queue,
     ScheduledReport,
     Screening,
@@ -49,6 +50,7 @@ from softswitch.directory import (
 )
 from softswitch.directory.campaigns import MODES, Campaign
 from softswitch.directory.hooks import Crm, Router, Webhook
+from softswitch.directory.pauses import DEFAULT_PAUSES
 from softswitch.outside import Policy, Rewrite, Route, Trunk
 from softswitch.store import hours_text
 from softswitch.store.alert_objects import ALERT_RULES
@@ -56,6 +58,7 @@ from softswitch.store.crm_objects import CRM_RULES
 from softswitch.store.entry_objects import ENTRY_RULES
 from softswitch.store.hook_objects import HOOK_RULES
 from softswitch.store.menu_objects import MENU_RULES
+from softswitch.store.pause_objects import PAUSE_RULES
 from softswitch.store.people_objects import PEOPLE_RULES
 from softswitch.store.queue_objects import QUEUE_RULES
 from softswitch.store.report_objects import REPORT_RULES
@@ -96,6 +99,7 @@ NAMED: Final[Mapping[str, tuple[str, type, str]]] = {
     "outage": ("outages", Outage, "name"),
     "notice": ("notices", Notice, "name"),
     "disposition": ("dispositions", Disposition, "name"),
+    "pause": ("pauses", Pause, "name"),
     "script": ("scripts", Script, "name"),
     "user": ("users", User, "name"),
     "token": ("tokens", Token, "name"),
@@ -164,6 +168,7 @@ RULES: Final[Mapping[tuple[type, str], Rule]] = {
     **ENTRY_RULES,
     **PEOPLE_RULES,
     **WRAPPING_RULES,
+    **PAUSE_RULES,
     **HOOK_RULES,
     **CRM_RULES,
     **REPORT_RULES,
@@ -262,6 +267,13 @@ def natural(name: str) -> tuple[Any, ...]:
     return (0, len(name), name) if name.isascii() and name.isdigit() else (1, 0, name)
 
 
+def pause_body(pause: Pause) -> Body:
+    """One of our own reasons of pauses as an object: they are none until a site has a list."""
+    body = encode(pause, rules=RULES)
+    del body["name"]
+    return body
+
+
 def to_objects(directory: Directory) -> Objects:
     """The whole site in canonical order."""
     settings, changed = encode(directory, rules=RULES, defaults=True), encode(directory, rules=RULES)
@@ -269,6 +281,8 @@ def to_objects(directory: Directory) -> Objects:
     objects: Objects = {("site", ""): {name: settings[name] for name in shown}}
     for kind, (field, _, name_field) in NAMED.items():
         table = getattr(directory, field)
+        if kind == "pause" and table == DEFAULT_PAUSES:
+            continue
         for name in sorted(table, key=natural):
             body = encode(table[name], rules=RULES)
             body.pop(name_field, None)
@@ -309,6 +323,7 @@ def from_objects(
     settings = decode(Directory, data, problems, rules=RULES)
     if settings is None or len(problems.found) > before:
         return None
+    tables["pauses"] = tables["pauses"] or DEFAULT_PAUSES
     return Directory(
         **{name: getattr(settings, name) for name in SETTINGS},
         version=whole(version),

@@ -18,6 +18,7 @@ from softswitch.directory import (
 )
 from softswitch.store import (
     features,
+    pause_objects,
     validate_alerts,
     validate_campaigns,
     validate_entry,
@@ -63,6 +64,7 @@ def validate(site: Directory, problems: Problems, clips: Clips | None = None) ->
     validate_hooks.check(check)
     validate_reports.check(check)
     validate_alerts.check(check)
+    pause_objects.check(check)
     validate_campaigns.check(check)
     check.hours()
     validate_menus.Menus(check).menus()

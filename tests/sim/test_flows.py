@@ -252,4 +252,16 @@ def test_a_phone_without_an_agent_is_told_so() -> None:
 def test_wrong_feature_codes_are_not_found() -> None:
     w = world()
     assert dial(w, "*309").status == 404
-    assert dial(w, "*329").status == 404
+    assert dial(w, "*3288").status == 404
+
+
+def test_a_reason_that_there_is_not_is_said() -> None:
+    w = world()
+    bob = w.phone("bob")
+    w.run(1)
+    bob.call("*30")
+    w.run(2)
+    line = bob.call("*328")
+    w.run(0.2)
+    assert w.hears(line) == "play:pl/invalid-number"
+    assert w.switch.queues.roster.agents["robert"].presence == "ready"

@@ -17,7 +17,7 @@ from softswitch.config.services import WebSettings
 from softswitch.directory.hooks import Crm
 from softswitch.errors import ConfigError
 from softswitch.integrations.couriers import Courier
-from softswitch.integrations.crm import CrmReceiver, at, filled, named, of_record, row_of, values_of
+from softswitch.integrations.crm import CrmReceiver, actions_of, at, filled, named, of_record, row_of, values_of
 from softswitch.integrations.delivery import Delivery, Line, Progress
 from softswitch.integrations.webclient import WebClient
 from softswitch.store.records import CallRecord
@@ -197,7 +197,7 @@ async def test_a_crm_that_is_away_is_asked_nothing_about_rows_that_are_empty(web
     receiver = CrmReceiver(crm, fetch, look_up)
     assert not receiver.wants({"seq": 1, "event": "queue.connected", "queue": "sales"})
     assert not receiver.wants({"seq": 1, "event": "call.created"})
-    assert receiver.actions("missed", "infolinia")[-1] == "urgent" and receiver.actions("answered", "infolinia") == ()
+    assert actions_of(crm, "missed", "infolinia")[-1] == "urgent" and actions_of(crm, "answered", "infolinia") == ()
     assert await receiver.deliver({"seq": 1, "event": "queue.connected", "caller": "c9"}, Progress()) == ("", False)
 
 

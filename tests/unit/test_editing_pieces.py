@@ -182,3 +182,15 @@ async def test_what_there_is() -> None:
     names = (await do("piece_names")).result["names"]
     assert set(names) == set(KINDS)
     assert {"name": "800", "title": SITE.extensions["800"]} in names["extension"]
+
+
+async def test_a_new_webhook_tells_its_secret_once_and_may_have_another() -> None:
+    done = await do("change", **put("webhook", "crm", {"url": "https://crm.example.com/hooks"}))
+    secret = done.result["secrets"]["webhook/crm"]
+    assert done.site is not None and secret.startswith("whsec_") and done.site.webhooks["crm"].secret == secret
+    kept = await do("change", done.site, **put("webhook", "crm", {"url": "https://crm.example.com/other"}))
+    assert kept.site is not None and kept.site.webhooks["crm"].secret == secret and kept.result["secrets"] == {}
+    renewed = await do("webhook_secret", kept.site, webhook="crm")
+    assert renewed.site is not None and renewed.site.webhooks["crm"].secret == renewed.result["secret"] != secret
+    with pytest.raises(EditError):
+        await do("webhook_secret", webhook="other")

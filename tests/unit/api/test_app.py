@@ -21,7 +21,7 @@ ANSWERS: dict[str, Any] = {
     "callbacks": [{"queue": "sales", "callback": "b1"}, {"queue": "support", "callback": "b2"}],
     "trunks": [], "hours": [], "recordings": [],
     "disposition_report": [],
-    "receivers": [], "receiver_dead": [], "campaigns": [{"queue": "sales"}], "campaign_contacts": [],
+    "receivers": [], "receiver_dead": [], "receiver_recent": [], "pauses": [], "campaigns": [{"queue": "sales"}], "campaign_contacts": [],
     "provisioning_fetch": "<config/>", "prompts": [], "prompt": {"file": __file__}, "bans": [],
     "recording": {"recording": 7, "queue": "sales", "agent": "anna", "path": "a.wav", "file": "/a.wav"},
     "play_recording": {"file": __file__, "form": "wav"}, "play_voicemail": {"file": __file__, "form": "wav"},

@@ -9,7 +9,7 @@ import pytest
 from softswitch.acd.measure import QueueCounts
 from softswitch.board.alerts import Alerts, Seen
 from softswitch.board.told import letter, shown
-from softswitch.directory import Agent, Directory, Queue
+from softswitch.directory import Agent, Directory, Pause, Queue
 from softswitch.directory.alerts import Alert
 from softswitch.events import AlertCleared, AlertRaised
 
@@ -275,7 +275,7 @@ def test_values_as_people_read_them(condition: str, value: float | None, said: s
         ("en", AlertRaised("w", "", "wait", "warning", 125.0, 60.0, queue="other"),
          "Alert: other: a caller waits for 2:05, longer than 1:00"),
         ("en", AlertRaised("p", "", "pause", "warning", 4000.0, 3600.0, agent="anna", reason="lunch"),
-         "Alert: Anna: in the pause lunch for 1:06:40, longer than 1:00:00"),
+         "Alert: Anna: in the pause Lunch for 1:06:40, longer than 1:00:00"),
         ("pl", AlertRaised("n", "", "no_agents", "critical", 0.0, 0.0, queue="sales"),
          "Alarm: Sprzedaż: nikt nie odbiera połączeń"),
         ("de", AlertRaised("t", "", "trunk_down", "critical", None, 0.0, trunk="provider"),
@@ -294,3 +294,24 @@ def test_what_people_read(language: str, event: AlertRaised | AlertCleared, subj
     assert "2026-09-21 16:13:20" in text
     if isinstance(event, AlertCleared):
         assert "It lasted 1:05." in text
+
+
+def test_a_pause_that_may_last_so_long_needs_no_rule() -> None:
+    room = Room()
+    assert room.alerts.idle
+    lunch = Pause("lunch", {"pl": "Obiad"}, longest=1800.0, alert="critical")
+    site = Directory("pbx.example.com", pauses={"lunch": lunch, "break": Pause("break")})
+    room.alerts.configure(site, room.now)
+    assert not room.alerts.idle
+    room.agents["anna"] |= {"presence": "not_ready", "reason": "break", "presence_seconds": 4000.0}
+    room.agents["ola"] |= {"presence": "not_ready", "reason": "lunch", "presence_seconds": 1800.0}
+    assert room.run(1) == []
+    room.agents["ola"]["presence_seconds"] = 1801.0
+    assert room.run(1) == ["raised ola"]
+    raised = room.told[-1]
+    assert isinstance(raised, AlertRaised)
+    assert (raised.title, raised.severity, raised.reason, raised.threshold) == ("Obiad", "critical", "lunch", 1800.0)
+    _, text = letter(raised, Alert("x", condition="pause"), site, 0.0)
+    assert "przerwa Obiad" in text
+    room.agents["ola"] |= {"reason": "break", "presence_seconds": 0.0}
+    assert room.run(1) == ["cleared ola"], "another reason ends the interval"

@@ -119,6 +119,15 @@ def refuse_and_try_again(switch: Running, program: Program, agent: str, port: in
         again = ask(switch, "webhook", "retry", "board", "--seq", str(dead["seq"]))
         assert (again["delivered"], again["left"]) == (1, 0)
         assert program.told()["headers"]["webhook-id"] == refused["headers"]["webhook-id"]
+        last = ask(switch, "webhook", "recent", "board")[:2]
+        assert [(one["seq"], one["error"]) for one in last] == [(dead["seq"], ""), (dead["seq"], "status 400")]
+        program.status = 400
+        switched(switch, agent, "ready")
+        program.told()
+        while not ask(switch, "webhook", "dead", "board"):  # it is laid aside when the answer is there
+            pass
+        assert ask(switch, "webhook", "discard", "board", "--all") == {"discarded": 1, "left": 0}
+        assert ask(switch, "webhook", "dead", "board") == []
     ask(switch, "webhook", "remove", "board")
     assert ask(switch, "webhook", "list") == []
     environment = {"SOFTSWITCH_CONFIG": str(switch.directory / "lab")}

@@ -28,6 +28,7 @@ from softswitch.directory import (
     Member,
     Number,
     Parking,
+    Pause,
     Queue,
     Script,
 )
@@ -78,6 +79,7 @@ def test_the_example_is_a_site() -> None:
         ("notice", Notice),
         ("report", ScheduledReport),
         ("disposition", Disposition),
+        ("pause", Pause),
         ("script", Script),
         ("webhook", Webhook),
         ("router", Router),

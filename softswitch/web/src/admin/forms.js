@@ -1,6 +1,6 @@
 // Forms made of the schema: a control for each field, by its type. What has its default stays out of the object.
 import { html, useId, useState } from '../ui/hooks.js';
-import { t } from '../core/i18n.js';
+import { LANGUAGES, t } from '../core/i18n.js';
 import { Button, Field } from '../ui/index.js';
 import { Destination } from './destination.js';
 import { fieldText, helpText, same } from './site.js';
@@ -51,6 +51,7 @@ function Control({ field, value, onChange, site, errors, at }) {
   if (field.type === 'text' || field.type === 'choice') return html`<${Text} ...${shared} field=${field} value=${value} onChange=${onChange} site=${site} />`;
   if (field.type === 'list') return html`<${List} ...${shared} field=${field} value=${value} onChange=${onChange} site=${site} />`;
   if (field.type === 'spans') return html`<${Field} kind="textarea" ...${shared} hint="Mon-Fri 08:00-20:00" value=${value.join('\n')} onChange=${(text) => onChange(text === '' ? [] : text.split('\n'))} />`;
+  if (field.type === 'map' && field.name === 'title') return html`<${Titles} ...${shared} value=${value} onChange=${onChange} />`;
   if (field.type === 'map') return html`<${Pairs} ...${shared} field=${field} value=${value} onChange=${onChange} site=${site} errors=${errors} at=${at} />`;
   if (field.type === 'special_days') return html`<${Days} ...${shared} value=${value} onChange=${onChange} />`;
   if (field.type === 'rows') return html`<${Rows} ...${shared} field=${field} value=${value} onChange=${onChange} site=${site} errors=${errors} at=${at} />`;
@@ -107,6 +108,18 @@ export function Pairs({ field, value, onChange, site, label, error, hint, errors
     })}
     <${Button} small icon="plus" onClick=${() => onChange({ ...value, [next()]: field.of === 'text' ? '' : 0 })}>${t('admin.add')}<//>
     ${(error || hint) && html`<small class=${`soft ${error ? 'error' : ''}`}>${error || hint}</small>`}</fieldset>`;
+}
+
+/** A text in the languages of the pages; those of others stay as they are. */
+function Titles({ value, onChange, label, error, hint }) {
+  const known = typeof value === 'string' ? { pl: value, en: value } : value || {};
+  const put = (language, text) => {
+    const { [language]: _, '': any, ...rest } = { ...(known[''] ? { pl: known[''], en: known[''] } : {}), ...known };
+    onChange(text ? { ...rest, [language]: text } : rest);
+  };
+  return html`<fieldset class="admin-titles"><legend>${label}</legend>
+    ${Object.entries(LANGUAGES).map(([language, name]) => html`<${Field} key=${language} label=${name} value=${known[language] ?? known[''] ?? ''} onChange=${(text) => put(language, text)} maxlength="80" />`)}
+    ${(error || hint) && html`<small class=${error ? 'error' : 'soft'}>${error || hint}</small>`}</fieldset>`;
 }
 
 function Days({ value, onChange, ...shared }) {

@@ -4,7 +4,9 @@ import { t } from '../core/i18n.js';
 import { go, link } from '../core/router.js';
 import { attempt, Button, Card, confirm, Empty, Field, Skeleton } from '../ui/index.js';
 import { Fields, emptyOf } from './forms.js';
+import { Matrix, Rehearsal } from './crm.js';
 import { Phone, Secret } from './phone.js';
+import { Receiver } from './receiver.js';
 import { Tiers } from './tiers.js';
 import { change, kindText, loadObject, mistakes, NEW, same, useSite } from './site.js';
 
@@ -16,8 +18,15 @@ const USUAL = {
   trunk: ['title', 'servers', 'register', 'user', 'dids', 'default', 'max_calls'],
   site: ['domain', 'language', 'country', 'timezone', 'codecs'],
   mailbox: ['email', 'queue', 'greeting'],
+  pause: ['title', 'key', 'longest', 'alert'],
+  webhook: ['title', 'url', 'events', 'queues', 'enabled'],
+  crm: ['title', 'url', 'enabled'],
+  router: ['title', 'url', 'timeout', 'otherwise', 'outside'],
   user: ['title', 'role', 'agent', 'account', 'queues', 'language'],
 };
+
+// Fields with a part of the page of their own.
+const OWN = { queue: ['members'], crm: ['actions', 'rows', 'queues'] };
 
 export default function Page(given) {
   return html`<${One} key=${`${given.kind}/${given.name}`} ...${given} />`;
@@ -71,13 +80,17 @@ function One({ kind, name, who }) {
     <form class="column" onSubmit=${(event) => { event.preventDefault(); save(); }}><${Card}>
       ${fresh && html`<${Field} label=${t('admin.id')} value=${named} onChange=${rename} hint=${site.schema.kinds[kind].name} required class="admin-name" />`}
       ${kind === 'queue' && html`<${Tiers} members=${body.members || []} agents=${site.names.agent || []} errors=${own} onChange=${(members) => edit({ ...body, members })} edits=${edits} />`}
-      <${Fields} fields=${fields.filter((one) => !(kind === 'queue' && one.name === 'members'))} value=${body} onChange=${edit} site=${site} errors=${own} only=${USUAL[kind]} />
+      <${Fields} fields=${fields.filter((one) => !(OWN[kind] || []).includes(one.name))} value=${body} onChange=${edit} site=${site} errors=${own} only=${USUAL[kind]} />
+      ${kind === 'crm' && html`<${Field} label=${t('admin.crm.token')} kind="password" autocomplete="off" value=${body.token || ''} onChange=${(text) => { const { token, ...rest } = body; edit(text ? { ...rest, token: text } : rest); }} hint=${t('admin.crm.token.help')} class="admin-name admin-spaced" />
+        <${Matrix} body=${body} onChange=${edit} site=${site} edits=${edits} errors=${own} />`}
       ${object.secrets.length > 0 && html`<p class="soft">${t('admin.secrets', { names: object.secrets.filter((one) => !one.startsWith('ha1')).join(', ') || t('admin.password') })}</p>`}
       ${loose.map((one) => html`<p class="admin-wrong" role="alert" key=${one.text}>${one.text}</p>`)}
     <//>
     ${edits && html`<div class="row admin-actions"><${Button} kind="primary" icon="check" type="submit" disabled=${!changed || !target}>${t('admin.save')}<//>
       ${changed && !fresh && html`<${Button} onClick=${() => edit(object.body)}>${t('admin.undo')}<//>`}
       ${!fresh && kind !== 'site' && html`<${Button} kind="quiet" icon="trash" onClick=${remove}>${t('admin.remove')}<//>`}</div>`}</form>
+    ${kind === 'crm' && edits && html`<${Rehearsal} name=${target || 'crm'} body=${body} site=${site} />`}
+    ${!fresh && (kind === 'webhook' || kind === 'crm') && html`<${Receiver} kind=${kind} name=${name} edits=${edits} />`}
     ${made && html`<${Secret} kind=${kind} name=${target} secret=${made} onClose=${() => { show(null); if (fresh) go(`/admin/${kind}/${encodeURIComponent(target)}`, {}, { replace: true }); }} />`}
     ${!fresh && edits && (kind === 'account' || kind === 'user') && html`<${Phone} kind=${kind} name=${name} />`}</div>`;
 }

@@ -5,9 +5,10 @@ import { locale, tOr } from '../core/i18n.js';
 
 /** Kinds in the order in which people need them, by what they are about. */
 export const GROUPS = {
-  people: ['account', 'agent', 'queue', 'user', 'token'],
+  people: ['account', 'agent', 'queue', 'pause', 'disposition', 'user'],
   calls: ['menu', 'extension', 'hours', 'number', 'group', 'conference', 'mailbox', 'parking', 'outage', 'notice'],
   outside: ['trunk', 'route', 'policy', 'list', 'screening'],
+  programs: ['webhook', 'crm', 'router', 'token'],
   more: ['site', 'music', 'feature_code'],
 };
 export const SETTINGS = 'settings';

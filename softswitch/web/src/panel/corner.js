@@ -1,10 +1,10 @@
 // At the top of every page: what the agent is, since when, and how to be something else.
 import { html, useEffect, useRef, useState } from '../core/html.js';
-import { t, tOr } from '../core/i18n.js';
+import { t } from '../core/i18n.js';
 import { go, useHere } from '../core/router.js';
 import { usePhone } from '../phone/phone.js';
-import { Badge, Button, Clock, Icon, activityText, stateOf } from '../ui/index.js';
-import { REASONS, orderAgent, useMe, useMyCalls, useDesk } from './desk.js';
+import { Badge, Button, Clock, Icon, activityText, longestOf, reasonText, stateOf, useReasons } from '../ui/index.js';
+import { orderAgent, useMe, useMyCalls, useDesk } from './desk.js';
 
 export function StatusCorner({ who }) {
   return who.agent ? html`<${Status} who=${who} />` : null;
@@ -30,6 +30,7 @@ function Status({ who }) {
       removeEventListener('keydown', outside);
     };
   }, [open]);
+  const reasons = useReasons();
   if (!me) return null;
   const away = calls.find((one) => one.state === 'ringing' && !one.outward);
   const pick = (order, more) => async () => {
@@ -39,14 +40,14 @@ function Status({ who }) {
   const entry = (state, text, action, now) => html`<button type="button" role="menuitemradio" aria-checked=${now} class=${`state-${state}`} onClick=${action}><i class="dot" />${text}${now && html`<${Icon} name="check" size=${16} />`}</button>`;
   return html`<div class="panel-status" ref=${box}>
     <button type="button" class=${`panel-state state-${stateOf(me)}`} aria-haspopup="menu" aria-expanded=${open} onClick=${() => setOpen(!open)}>
-      <i class="dot" /><strong>${activityText(me)}</strong><${Clock} since=${me.activity === 'idle' || me.presence === 'offline' ? me.presence_since : me.since} /><${Icon} name="down" size=${16} /></button>
+      <i class="dot" /><strong>${activityText(me)}</strong><${Clock} since=${me.activity === 'idle' || me.presence === 'offline' ? me.presence_since : me.since} alarm=${me.presence === 'not_ready' && me.activity === 'idle' ? longestOf(me.reason) : undefined} /><${Icon} name="down" size=${16} /></button>
     ${open && html`<div class="panel-menu" role="menu">${me.presence === 'offline'
       ? html`<p>${t('panel.offline.short')}</p>${entry('info', t('panel.login'), () => { setOpen(false); go('/panel'); }, false)}`
       : html`
         ${entry('good', t('ui.presence.ready'), pick('ready'), me.presence === 'ready')}
         ${entry('good', t('ui.presence.ready_once'), pick('ready_once'), me.presence === 'ready_once')}
         <p>${t('panel.break')}</p>
-        ${REASONS.map((one) => entry('warn', tOr(`ui.reason.${one}`, one), pick('not_ready', { reason: one }), me.presence === 'not_ready' && me.reason === one))}
+        ${reasons.filter((one) => one.offered).map(({ pause }) => entry('warn', reasonText(pause), pick('not_ready', { reason: pause }), me.presence === 'not_ready' && me.reason === pause))}
         <hr />${entry('off', t('panel.logout'), pick('logout'), false)}`}</div>`}
   </div>
   ${phone.state !== 'off' && html`<${Badge} state=${{ on: 'good', starting: 'ring', lost: 'ring', failed: 'alarm' }[phone.state]} icon="headset"><span class="hide-narrow">${t(`phone.state.${phone.state}`)}</span><//>`}

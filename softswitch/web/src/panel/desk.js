@@ -6,9 +6,6 @@ import { ofMine, refresh, resource, same, useEvent, useLive } from '../core/live
 import { usePhone } from '../phone/phone.js';
 import { attempt } from '../ui/index.js';
 
-/** Reasons of a break; what is ordered is the word here, what is shown is its text. */
-export const REASONS = ['break', 'lunch', 'meeting', 'training', 'paperwork', 'other'];
-
 const midnight = () => new Date().setHours(0, 0, 0, 0) / 1000;
 
 resource('desk', {

@@ -37,7 +37,7 @@ function act(verb, { who, me, calls }) {
     mute: () => talking && phone.mute(talking.id, !talking.muted),
     transfer: () => dispatchEvent(new Event('panel:transfer')),
     ready: () => me.presence !== 'offline' && orderAgent(who, 'ready'),
-    pause: () => me.presence !== 'offline' && orderAgent(who, 'not_ready', { reason: 'break' }),
+    pause: () => me.presence !== 'offline' && orderAgent(who, 'not_ready'),
     done: () => me.activity === 'wrapup' && orderAgent(who, 'end_wrap_up'),
   })[verb]();
 }

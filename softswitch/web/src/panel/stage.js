@@ -103,7 +103,7 @@ function Waiting({ who, me, desk }) {
     <span class="panel-orb" aria-hidden="true"><${Icon} name=${!me.reachable ? 'alert' : ready ? 'headset' : 'pause'} size=${34} /></span>
     <div class="grow"><h1>${t(!me.reachable ? 'panel.unreachable' : ready ? 'panel.ready' : 'panel.away')}</h1>
       <p class="soft">${t(!me.reachable ? 'panel.unreachable.what' : ready ? 'panel.ready.what' : 'panel.away.what', { device: me.device })}</p></div>
-    ${ready ? html`<${Button} icon="pause" onClick=${() => orderAgent(who, 'not_ready', { reason: 'break' })}>${t('panel.pause')}<//>` : html`<${Button} kind="good" icon="play" onClick=${() => orderAgent(who, 'ready')}>${t('panel.go_on')}<//>`}
+    ${ready ? html`<${Button} icon="pause" onClick=${() => orderAgent(who, 'not_ready')}>${t('panel.pause')}<//>` : html`<${Button} kind="good" icon="play" onClick=${() => orderAgent(who, 'ready')}>${t('panel.go_on')}<//>`}
     <form class="panel-dial" onSubmit=${dial}><input class="input mono" inputmode="tel" aria-label=${t('panel.dial')} placeholder=${t('panel.dial')} value=${to} maxlength="64" onInput=${(event) => setTo(event.currentTarget.value)} />
       <${Button} kind="primary" type="submit" icon="phone-out" disabled=${!to.trim()}>${t('panel.call')}<//></form><//>`;
 }

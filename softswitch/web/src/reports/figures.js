@@ -1,13 +1,13 @@
 // The numbers of a report as a table: each says by what it was divided, and by which formula.
 import { html, useState } from '../core/html.js';
 import { duration, locale, number, percent, t, tOr } from '../core/i18n.js';
-import { Badge, Button, Empty, Table } from '../ui/index.js';
+import { Badge, Button, Empty, Table, reasonText } from '../ui/index.js';
 
 // What there is room for; a button shows everything.
 const BRIEF = {
   queues: ['queue', 'entered', 'answered', 'abandoned_short', 'abandoned', 'other', 'sl', 'answer_rate', 'asa', 'p90_wait', 'longest_wait', 'aht'],
   intervals: ['from', 'entered', 'answered', 'abandoned', 'sl', 'asa', 'longest_wait', 'aht', 'erlangs'],
-  agents: ['agent', 'calls_in', 'calls_out', 'talk', 'wrap', 'idle', 'not_ready', 'logged_in', 'rings_no_answer', 'aht', 'occupancy', 'utilisation', 'reasons'],
+  agents: ['agent', 'calls_in', 'calls_out', 'talk', 'wrap', 'idle', 'not_ready', 'logged_in', 'rings_no_answer', 'aht', 'occupancy', 'utilisation', 'reasons', 'reason_counts'],
 };
 BRIEF.missed = ['number', 'queue', 'attempts', 'last', 'outcome', 'state', 'contact', 'contact_by', 'contact_how', 'after'];
 const STATES = { contacted: 'good', lost: 'alarm', open: 'info' };
@@ -48,7 +48,8 @@ function Cell({ column, value, days }) {
   if (column.name === 'state' && STATES[value]) return html`<${Badge} state=${STATES[value]}>${t(`reports.state.${value}`)}<//>`;
   if (column.name === 'contact_how' && value) return t(`reports.how.${value}`);
   if (column.name === 'state' || column.name === 'weekday') return tOr(`reports.${value}`, value);
-  if (column.unit === 'durations') return Object.entries(value).map(([name, seconds]) => `${name} ${duration(seconds)}`).join(', ') || '–';
+  if (column.unit === 'durations') return Object.entries(value).map(([name, seconds]) => `${reasonText(name)} ${duration(seconds)}`).join(', ') || '–';
+  if (column.unit === 'counts') return Object.entries(value).map(([name, n]) => `${reasonText(name)} ${number(n)}`).join(', ') || '–';
   if (column.unit === 'bins') return html`<${Bars} bins=${value} />`;
   return html`<span title=${hintOf(column, value)}>${shown(value, column.unit)}</span>`;
 }
@@ -74,9 +75,9 @@ export function Figures({ report, rows, columns, total }) {
   const days = ['day', 'week', 'month'].includes(report.interval);
   const whole = total && columns.some((one) => one.name in total) && rows.length > 1 ? [{ [first]: t('reports.all'), whole: true, ...total }] : [];
   const table = visible.map((one) => ({
-    key: one.name, title: titleOf(one), align: ['text', 'time', 'durations', 'bins'].includes(one.unit) ? undefined : 'end',
+    key: one.name, title: titleOf(one), align: ['text', 'time', 'durations', 'counts', 'bins'].includes(one.unit) ? undefined : 'end',
     cell: (row) => (row.whole && one.name === first ? html`<strong>${row[first]}</strong>` : row.whole && !(one.name in row) ? '' : html`<${Cell} column=${one} value=${row[one.name]} days=${days} />`),
-    sort: report.rows.length <= PAGE && ['durations', 'bins'].includes(one.unit) === false ? (row) => base(row[one.name]) : undefined,
+    sort: report.rows.length <= PAGE && ['durations', 'counts', 'bins'].includes(one.unit) === false ? (row) => base(row[one.name]) : undefined,
   }));
   const listed = rows.slice(0, most);
   return html`<div class="reports-figures">

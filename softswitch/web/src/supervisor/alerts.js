@@ -3,7 +3,7 @@ import { html } from '../core/html.js';
 import { duration, number, percent, t } from '../core/i18n.js';
 import { useEvent, useLive } from '../core/live.js';
 import { link } from '../core/router.js';
-import { Badge, Clock, Icon, toast } from '../ui/index.js';
+import { Badge, Clock, Icon, reasonText, toast } from '../ui/index.js';
 
 const measure = (condition, value) =>
   value == null ? '' : condition === 'service_level' ? percent(value) : condition === 'waiting' ? number(value) : duration(value);
@@ -13,7 +13,7 @@ export function alertText(alert, names = {}) {
   const about = alert.queue || alert.agent || alert.trunk;
   return t(`supervisor.alert.${alert.condition}`, {
     about: names[about] || about, value: measure(alert.condition, alert.value), threshold: measure(alert.condition, alert.threshold),
-    reason: alert.reason || '–',
+    reason: alert.reason ? reasonText(alert.reason) : '–',
   });
 }
 

@@ -1,10 +1,9 @@
 // The team: who does what, and what a supervisor does about it.
 import { html, useEffect, useState } from '../core/html.js';
-import { number, t, tOr } from '../core/i18n.js';
+import { number, t } from '../core/i18n.js';
 import { refresh, useLive } from '../core/live.js';
-import { REASONS } from '../panel/desk.js';
 import * as browser from '../phone/phone.js';
-import { Badge, Button, Clock, Dialog, Field, Skeleton, Table, activityText, attempt, confirm, presenceText, stateOf, toast } from '../ui/index.js';
+import { Badge, Button, Clock, Dialog, Field, Skeleton, Table, activityText, attempt, confirm, longestOf, presenceText, reasonText, stateOf, toast, useReasons } from '../ui/index.js';
 import { ADJUSTS, leave, orderAgent, ownPhone, setOwnPhone, supervise, write } from './store.js';
 
 const MODES = { listen: 'ear', whisper: 'mic', barge: 'users', takeover: 'swap' };
@@ -74,7 +73,7 @@ function Here({ state }) {
 function State({ agent }) {
   const paused = agent.presence === 'not_ready' && agent.activity === 'idle';
   return html`<div class="supervisor-state"><${Badge} state=${stateOf(agent)}>${activityText(agent)}<//>
-    ${agent.presence !== 'offline' && html`<${Clock} since=${paused ? agent.presence_since : agent.since} />`}
+    ${agent.presence !== 'offline' && html`<${Clock} since=${paused ? agent.presence_since : agent.since} alarm=${paused ? longestOf(agent.reason) : undefined} />`}
     ${agent.presence === 'not_ready' && !paused && html`<small class="soft">${t('supervisor.then', { state: presenceText(agent) })}</small>`}</div>`;
 }
 
@@ -114,7 +113,9 @@ function Actions({ agent, phone, who, onMore }) {
 }
 
 function AgentDialog({ agent, onClose }) {
-  const [reason, setReason] = useState(REASONS[0]);
+  const reasons = useReasons();
+  const [picked, setReason] = useState('');
+  const reason = picked || reasons[0]?.pause || '';
   const [text, setText] = useState('');
   const order = async (name, why = '') => {
     if (await attempt(() => orderAgent(agent.agent, name, why), t('supervisor.done'))) refresh('board');
@@ -134,7 +135,7 @@ function AgentDialog({ agent, onClose }) {
           : html`<${Button} kind="good" icon="check" disabled=${agent.presence === 'ready'} onClick=${() => order('ready')}>${t('supervisor.ready')}<//>
             ${agent.activity === 'wrapup' && html`<${Button} onClick=${() => order('end_wrap_up')}>${t('supervisor.end_wrap_up')}<//>`}
             <${Button} kind="danger" icon="logout" onClick=${out}>${t('supervisor.logout')}<//>`}</div>
-      ${!offline && html`<div class="row supervisor-line"><${Field} label=${t('supervisor.reason')} kind="select" value=${reason} onChange=${setReason} class="grow" options=${REASONS.map((one) => ({ value: one, title: tOr(`ui.reason.${one}`, one) }))} />
+      ${!offline && html`<div class="row supervisor-line"><${Field} label=${t('supervisor.reason')} kind="select" value=${reason} onChange=${setReason} class="grow" options=${reasons.map(({ pause }) => ({ value: pause, title: reasonText(pause) }))} />
         <${Button} icon="pause" onClick=${() => order('not_ready', reason)}>${t('supervisor.pause')}<//></div>`}
       <${Field} label=${t('supervisor.message')} kind="textarea" rows="3" maxlength="500" value=${text} onChange=${setText} hint=${t('supervisor.message_hint')} />
       <div class="row"><${Button} kind="primary" icon="megaphone" disabled=${!text.trim()} onClick=${send}>${t('supervisor.send')}<//></div>

@@ -1,5 +1,6 @@
 // How the states of agents are called and coloured, everywhere the same.
 import { t, tOr } from '../core/i18n.js';
+import { reasonText } from './reasons.js';
 
 export const ACTIVITY_STATE = {
   idle: 'good', reserved: 'ring', offered: 'ring', talking: 'talk', holding: 'talk', wrapup: 'wrap', backoff: 'warn', unreachable: 'alarm',
@@ -14,7 +15,7 @@ export function stateOf(agent) {
 }
 
 export const presenceText = (agent) =>
-  agent.presence === 'not_ready' && agent.reason ? tOr(`ui.reason.${agent.reason}`, agent.reason) : tOr(`ui.presence.${agent.presence}`, agent.presence);
+  agent.presence === 'not_ready' && agent.reason ? reasonText(agent.reason) : tOr(`ui.presence.${agent.presence}`, agent.presence);
 
 /** One word for what somebody is doing. */
 export function activityText(agent) {
