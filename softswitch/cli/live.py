@@ -233,9 +233,7 @@ def agent_ready(name: str, config: Path | None, as_json: bool) -> None:
 
 @agent.command("pause")
 @click.argument("name")
-@click.option(
-    "--reason", default="", help="Why, of `softswitch agent reasons`; without it the first of these."
-)
+@click.option("--reason", default="", help="Why, of `softswitch agent reasons`; without it the first of these.")
 @config_option
 @json_option
 def agent_pause(name: str, reason: str, config: Path | None, as_json: bool) -> None:

@@ -54,7 +54,11 @@ def webhook_secret(site: Directory | None, clips: Clips | None, *, webhook: str)
     return _checked(edited, clips, _row(made) | {"secret": made.secret})
 
 
-OPERATIONS: Final[Mapping[str, Callable[..., Edit]]] = {"webhook_add": webhook_add, "webhook_remove": webhook_remove, "webhook_secret": webhook_secret}
+OPERATIONS: Final[Mapping[str, Callable[..., Edit]]] = {
+    "webhook_add": webhook_add,
+    "webhook_remove": webhook_remove,
+    "webhook_secret": webhook_secret,
+}
 
 
 def _row(one: Webhook) -> dict[str, Any]:

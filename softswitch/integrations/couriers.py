@@ -199,7 +199,9 @@ class Couriers:
         if kept := self._kept.get(_state(key)):
             delivery.load(kept)
             delivery.hurry()
-        courier = Courier(receiver, delivery, daemon.feed, self._given_up, log=self._logs.setdefault(key, DeliveryLog()))
+        courier = Courier(
+            receiver, delivery, daemon.feed, self._given_up, log=self._logs.setdefault(key, DeliveryLog())
+        )
         courier.changed = True
         self.couriers[key] = courier
         self._tasks[key] = asyncio.get_running_loop().create_task(self._guarded(courier))

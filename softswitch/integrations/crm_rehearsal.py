@@ -60,7 +60,9 @@ def rehearse(
             said = action.when if action.when and not known.get(action.when) else action.unless
             step["why"] = {"name": said, "value": str(known.get(said, ""))}
         else:
-            method, url, headers, sent = request_of(replace(crm, token=HIDDEN), action, known, f"{known['seq']}-{index}")
+            method, url, headers, sent = request_of(
+                replace(crm, token=HIDDEN), action, known, f"{known['seq']}-{index}"
+            )
             step |= {
                 "method": method, "url": url, "headers": [list(one) for one in headers],
                 "body": json.loads(sent) if sent else None,

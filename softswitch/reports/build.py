@@ -327,7 +327,10 @@ def agents(rows: Rows, ask: Ask) -> Row:
     begun: defaultdict[str, dict[str, int]] = defaultdict(dict)
     for name, reason, _, n in rows.bins("pauses", since, until, ask.agent("name")):
         begun[name][reason or "-"] = n
-    lines = [{"agent": name, **f.of_agent(one), "reasons": pauses[name], "reason_counts": begun[name]} for name, one in sorted(found.items())]
+    lines = [
+        {"agent": name, **f.of_agent(one), "reasons": pauses[name], "reason_counts": begun[name]}
+        for name, one in sorted(found.items())
+    ]
     return {
         "columns": [AGENT, *f.columns_of(f.AGENT_FIGURES), _text("reasons", "pauses by reason", "przerwy wg powodu", "durations", "sum not ready, by reason"),
             _text("reason_counts", "number of pauses by reason", "liczba przerw wg powodu", "counts", "pauses begun, by reason; another reason begins another pause")],

@@ -27,7 +27,9 @@ def site() -> Directory:
 
 
 def steps(found: dict[str, Any]) -> list[tuple[str, str]]:
-    return [(one["action"], "left out" if one["left_out"] else f"{one['method']} {one['url']}") for one in found["requests"]]
+    return [
+        (one["action"], "left out" if one["left_out"] else f"{one['method']} {one['url']}") for one in found["requests"]
+    ]
 
 
 BASE = "https://crm.example.com/api"

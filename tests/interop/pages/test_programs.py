@@ -101,7 +101,8 @@ def test_the_matrix_of_a_crm_and_what_it_would_send(lab: Lab, page: LogIn) -> No
     for name, way in (("find", "/contacts?phone={number}"), ("task", "/tasks")):
         surfer.type("field", "Name of a new request", name)
         surfer.click(".admin-pair button", "Add")
-        surfer.type("details[open] input.mono", "", way, selector="details[open] .mono input, details[open] input.mono")
+        surfer.read(name, "details[open] summary")
+        surfer.type("field", "Path", way)
     surfer.type("field", "Body (JSON)", '{"title": "Call back {number}"}')
     surfer.click("[role=checkbox]", "Missed call: find")
     surfer.click("[role=checkbox]", "Missed call: task")

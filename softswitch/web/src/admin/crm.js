@@ -85,8 +85,8 @@ function Actions({ actions, edits, errors, onChange, onRename, onRemove }) {
   return html`<fieldset class="admin-part"><legend>${t('admin.crm.actions')}</legend><p class="soft">${t('admin.crm.actions.help')}</p>
     ${Object.entries(actions).map(([one, action]) => html`<details key=${one} class="admin-action" open=${opened === one} onToggle=${(event) => { if (event.currentTarget.open) open(one); else if (opened === one) open(''); }}>
       <summary><strong>${one}</strong> <span class="mono soft">${action.method || 'POST'} ${action.path}</span>${action.when && html` <${Badge} state="info">${t('admin.crm.only', { name: action.when })}<//>`}${action.unless && html` <${Badge} state="info">${t('admin.crm.not', { name: action.unless })}<//>`}</summary>
-      <${Action} name=${one} action=${action} edits=${edits} taken=${Object.keys(actions)} errors=${errors.filter((two) => two.key === `actions.${one}` || two.key.startsWith(`actions.${one}.`))}
-        onChange=${(made) => onChange({ ...actions, [one]: made })} onRename=${(to) => { onRename(one, to); open(to); }} onRemove=${async () => { if (await confirm(t('admin.remove.sure', { name: one }))) onRemove(one); }} /></details>`)}
+      ${opened === one && html`<${Action} name=${one} action=${action} edits=${edits} taken=${Object.keys(actions)} errors=${errors.filter((two) => two.key === `actions.${one}` || two.key.startsWith(`actions.${one}.`))}
+        onChange=${(made) => onChange({ ...actions, [one]: made })} onRename=${(to) => { onRename(one, to); open(to); }} onRemove=${async () => { if (await confirm(t('admin.remove.sure', { name: one }))) onRemove(one); }} />`}</details>`)}
     ${edits && html`<div class="admin-pair"><${Field} label=${t('admin.crm.action.new')} value=${name} onChange=${type} pattern="[A-Za-z0-9_]+" maxlength="32" />
       <${Button} small icon="plus" disabled=${!/^\w+$/.test(name) || name in actions} onClick=${add}>${t('admin.add')}<//></div>`}</fieldset>`;
 }
