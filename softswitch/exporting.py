@@ -13,7 +13,8 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final
 
-FORMULA: Final = ("=", "+", "-", "@", "\t", "\r", "\n")
+FORMULA: Final = ("=", "+", "-", "@", "\t", "\r", "\n", "\uff1d", "\uff0b", "\uff0d", "\uff20")  # wide ones count, too
+UNSEEN: Final = " \u00a0\u200b\u200c\u200d\u2060\u3000\ufeff\0"  # spreadsheets pass over these
 FORMS: Final = {"csv": "text/csv; charset=utf-8", "jsonl": "application/x-ndjson"}
 _is_number = re.compile(r"[+-]?[0-9]+(?:[.,][0-9]+)?(?:[eE][+-]?[0-9]+)?").fullmatch
 
@@ -27,7 +28,7 @@ def harmless(value: object) -> str:
     if isinstance(value, (list, tuple)):
         value = " > ".join(str(one) for one in value)
     text = str(value)
-    if text.lstrip(" ").startswith(FORMULA) and not _is_number(text):
+    if text.lstrip(UNSEEN).startswith(FORMULA) and not _is_number(text):
         return f"'{text}"
     return text
 

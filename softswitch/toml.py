@@ -24,12 +24,14 @@ def read_toml(file: Path) -> dict[str, Any]:
         raise ConfigError(
             f"{file}: byte {error.start} is not UTF-8", file=str(file), expected="text in UTF-8"
         ) from None
-    except tomllib.TOMLDecodeError as error:
+    except (ValueError, RecursionError) as error:  # endless numbers and endless nesting are no TOMLDecodeError
         raise ConfigError(f"{file}: not valid TOML: {mistake(error)}", file=str(file), expected="TOML") from None
 
 
-def mistake(error: tomllib.TOMLDecodeError) -> str:
+def mistake(error: ValueError | RecursionError) -> str:
     """What is wrong, in words: the library's own where they are clear."""
+    if isinstance(error, RecursionError):
+        return "nested too deeply"
     what, _, where = str(error).partition(" (at ")
     where = f" (at {where}" if where else ""
     if twice := re.fullmatch(r"Cannot declare \((.*)\) twice", what):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from fastapi import FastAPI, Request, Response
@@ -13,7 +13,6 @@ from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
 from prometheus_client.exposition import CONTENT_TYPE_LATEST
 from starlette.exceptions import HTTPException
-from starlette.routing import Match
 
 import softswitch
 from softswitch.api import (
@@ -39,6 +38,8 @@ from softswitch.api import (
     wrapping,
 )
 from softswitch.api.auth import Gate, Throttle
+from softswitch.api.bodies import Bodies
+from softswitch.api.document import PROBLEMS, Methods, describe
 from softswitch.api.feed import Feed
 from softswitch.api.guard import Anybody, Guard
 from softswitch.api.source import Readiness, Source
@@ -69,11 +70,20 @@ class Collector:
             yield family
 
 
-def build(source: Source, feed: Feed, *, key: bytes, token: str = "", hosts: frozenset[str] = frozenset()) -> FastAPI:
+def build(
+    source: Source,
+    feed: Feed,
+    *,
+    key: bytes,
+    token: str = "",
+    hosts: frozenset[str] = frozenset(),
+    ended: Mapping[str, float] | None = None,
+) -> FastAPI:
     """The application. `key`: 32 secret bytes that outlive a restart; `token`: that of the operator ("" on loopback only).
 
     `hosts`: names by which we may be addressed without saying who one is, so that a web page of a stranger cannot read us
-    through the visitor's browser (DNS rebinding). Pages of other origins are refused in any case.
+    through the visitor's browser (DNS rebinding). Pages of other origins are refused in any case. `ended`: sessions of which
+    somebody has logged out, and when (Unix time) they would have ended.
     """
     app = FastAPI(
         title="softswitch",
@@ -82,15 +92,17 @@ def build(source: Source, feed: Feed, *, key: bytes, token: str = "", hosts: fro
         docs_url=None,
         redoc_url=None,
         openapi_url="/api/openapi.json",
-        responses={code: {"description": text} for code, text in PROBLEMS.items()},
+        responses=PROBLEMS,
     )
     registry = CollectorRegistry(auto_describe=False)
     registry.register(Collector(source))
-    gate = Gate(lambda: source.site, key, time.time, token)
+    gate = Gate(lambda: source.site, key, time.time, token, ended)
     guard = Guard(gate, hosts)
+    app.add_middleware(Bodies)  # added first, so it is asked last
     app.middleware("http")(guard)
     app.add_exception_handler(SoftswitchError, _refused)
     app.add_exception_handler(HTTPException, _turned_down)
+    app.add_exception_handler(RecursionError, _too_deep)
     app.add_exception_handler(RequestValidationError, _invalid)
 
     @app.get("/healthz", tags=["health"], response_class=PlainTextResponse, responses=NOT_WELL)
@@ -132,17 +144,13 @@ def build(source: Source, feed: Feed, *, key: bytes, token: str = "", hosts: fro
     ]
     for router in app.state.routers:
         app.include_router(router)
+    app.state.methods = guard.methods = Methods(
+        [*app.routes, *(one for each in app.state.routers for one in each.routes)]
+    )
+    describe(app)
     return app
 
 
-PROBLEMS = {
-    400: "The request cannot be read.",
-    401: "It is not known who asks.",
-    403: "Not for this role, or not from this page.",
-    404: "There is no such thing, or it is not for whoever asks.",
-    409: "It cannot be done now; the answer says why, and what to do.",
-    422: "The request does not say what is wanted.",
-}
 NOT_WELL: dict[int | str, dict[str, Any]] = {503: {"description": "Not now, and why."}}
 
 
@@ -170,18 +178,13 @@ async def _turned_down(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
     headers = dict(error.headers or {})
     if error.status_code == 405:  # The framework names the methods of one route; a path may have several.
-        headers["Allow"] = ", ".join(sorted(_methods(request)))
+        headers["Allow"] = ", ".join(sorted(request.app.state.methods.of(request.scope)))
     return JSONResponse({"error": error.detail}, error.status_code, headers)
 
 
-def _methods(request: Request) -> set[str]:
-    """What may be asked of a path (RFC 9110 section 10.2.1)."""
-    found: set[str] = set()
-    for route in (*request.app.routes, *(route for router in request.app.state.routers for route in router.routes)):
-        match, _ = route.matches(request.scope)
-        if match is not Match.NONE:
-            found |= getattr(route, "methods", None) or set()
-    return found
+async def _too_deep(request: Request, error: Exception) -> Response:
+    """What was sent is nested so deeply that nothing can be made of it; nothing was changed, edits are all or nothing."""
+    return JSONResponse({"error": "nested too deeply"}, 422)
 
 
 async def _invalid(request: Request, error: Exception) -> Response:

@@ -1,7 +1,8 @@
 """Who asks, and what they may (ADM-02): people by a session in a cookie, programs by a token. No socket, no framework.
 
 A session is not stored anywhere: the cookie carries the name and the end, under a MAC into which the password's digest goes.
-A restart keeps everybody logged in; a new password, or the end of the user, logs them out everywhere.
+A restart keeps everybody logged in; a new password, or the end of the user, logs them out everywhere. Only those that were
+ended before their time are remembered.
 """
 
 from __future__ import annotations
@@ -9,7 +10,7 @@ from __future__ import annotations
 import hmac
 import secrets
 from collections import OrderedDict
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from hashlib import blake2s
@@ -82,13 +83,21 @@ class Gate:
     """Tells who asks. `key`: 32 secret bytes that outlive a restart; `clock`: Unix time."""
 
     def __init__(
-        self, site: Callable[[], Directory], key: bytes, clock: Callable[[], float], operator_token: str = ""
+        self,
+        site: Callable[[], Directory],
+        key: bytes,
+        clock: Callable[[], float],
+        operator_token: str = "",
+        ended: Mapping[str, float] | None = None,
     ) -> None:
+        """`ended`: sessions that somebody has logged out of, and when (Unix time) they would have ended."""
         self._site = site
         self._key = key
         self._clock = clock
         self._operator = token_digest(operator_token) if operator_token else ""
         self._tokens: tuple[Directory | None, dict[str, Token]] = (None, {})
+        self._ended = dict(ended or {})
+        self._ends = 0
 
     def by_token(self, token: str) -> Principal | None:
         """Whoever shows this token; None: nobody, or it has expired."""
@@ -116,13 +125,28 @@ class Gate:
     def by_session(self, cookie: str) -> Principal | None:
         """Whose session this is; None: nobody's, or it has ended."""
         name, _, rest = cookie.partition(":")
-        until, _, _ = rest.partition(".")
+        until, _, session = rest.rpartition(".")[0].partition(".")
         user = self._site().users.get(_from_cookie(name))
-        if user is None or not user.digest or not until.isdigit() or int(until) <= self._clock():
+        if user is None or not user.digest or not _is_moment(until) or int(until) <= self._clock():
+            return None
+        if session in self._ended:
             return None
         if not hmac.compare_digest(self._sealed(user, rest.rpartition(".")[0]).encode(), cookie.encode()):
             return None
         return self.principal(user, cookie)
+
+    def end_session(self, cookie: str) -> tuple[str, float]:
+        """A genuine cookie is good for nothing from now on: the number of its session, and when it would have ended."""
+        until, _, session = cookie.partition(":")[2].rpartition(".")[0].partition(".")
+        now = self._clock()
+        self._ended = {one: end for one, end in self._ended.items() if end > now} | {session: float(until)}
+        self._ends += 1
+        return session, float(until)
+
+    @property
+    def moment(self) -> tuple[object, int]:
+        """Changes with whatever may change who somebody is: the site, and sessions that are ended."""
+        return self._site(), self._ends
 
     def principal(self, user: User, cookie: str) -> Principal:
         csrf, until = self._mac("csrf", cookie), float(cookie.partition(":")[2].partition(".")[0])
@@ -134,6 +158,10 @@ class Gate:
 
     def _mac(self, *parts: str) -> str:
         return blake2s("\0".join(parts).encode(), key=self._key).hexdigest()
+
+
+def _is_moment(text: str) -> bool:
+    return text.isascii() and text.isdigit() and len(text) < 16
 
 
 def _to_cookie(name: str) -> str:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import time
-from typing import Annotated, Any, Final, Literal
+from typing import Any, Final, Literal
 
-from fastapi import APIRouter, HTTPException, Query, Request
+from fastapi import APIRouter, HTTPException, Request
 
 from softswitch.api.auth import Principal
 from softswitch.api.guard import Rights, Viewer, Worker
 from softswitch.api.pages import phone_urls
+from softswitch.api.records import Seconds
 from softswitch.api.source import Source
 from softswitch.api.steering import Body, Line
 from softswitch.directory.people import AGENT
@@ -53,7 +54,7 @@ def routes(source: Source) -> APIRouter:
         return found | {"urls": urls}
 
     @router.get("/api/desk")
-    async def desk(who: Viewer, since: Annotated[float, Query(ge=0)] = 0.0) -> Row:
+    async def desk(who: Viewer, since: Seconds = 0.0) -> Row:
         """One's own calls since a moment (Unix time; a day ago at most), what they come to, and the phones that are one's own."""
         accounts = own_accounts(source, who)
         begin = max(since, time.time() - DAY)

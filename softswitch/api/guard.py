@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import hmac
 from collections.abc import Awaitable, Callable
-from typing import Annotated, Any
+from typing import Annotated, Any, Protocol
 
 from fastapi import Depends, HTTPException, Request, Response
 from fastapi.responses import JSONResponse
 from starlette.requests import HTTPConnection
+from starlette.types import Scope
 
 from softswitch.api.auth import EVERYTHING, LOCAL, Gate, Principal, Sight, sight_of
 from softswitch.api.source import Source
@@ -19,9 +21,10 @@ PAGES = "/assets/"  # The pages are the same for everybody; what they show is as
 LINKS = "/provision/"  # What follows is a secret in itself, and good for one phone and a few minutes.
 SHARED = "/shared/"  # what is below is opened by a signature in the link
 LOGIN = "/api/session"
+DOCUMENT = "/api/openapi.json"
 # What whoever is on this machine may look at without saying who they are, where no token is set.
 LOCAL_PATHS = frozenset(
-    {"/metrics", "/api/status", "/api/calls", "/api/queues", "/api/agents", "/api/registrations", LOGIN}
+    {"/metrics", "/api/status", "/api/calls", "/api/queues", "/api/agents", "/api/registrations", DOCUMENT, LOGIN}
 )
 COOKIE = "softswitch_session"
 CSRF_HEADER = "x-csrf-token"
@@ -33,10 +36,18 @@ FORWARDED = ("forwarded", "x-forwarded-for", "x-real-ip", "via")  # a proxy asks
 class Denied(Exception):
     """Who asks is turned away. `status`: of HTTP."""
 
-    def __init__(self, status: int, error: str) -> None:
+    def __init__(self, status: int, error: str, headers: dict[str, str] | None = None) -> None:
         super().__init__(error)
         self.status = status
         self.error = error
+        self.headers = {"WWW-Authenticate": "Bearer"} if status == 401 else headers
+
+
+class Places(Protocol):
+    """Which methods each path has (`document.Methods`)."""
+
+    def refuses(self, path: str, method: str) -> bool: ...
+    def of(self, scope: Scope) -> set[str]: ...
 
 
 class Guard:
@@ -45,6 +56,7 @@ class Guard:
     def __init__(self, gate: Gate, hosts: frozenset[str]) -> None:
         self._gate = gate
         self._hosts = hosts
+        self.methods: Places | None = None  # of the application, once it is built
 
     async def __call__(self, request: Request, call_next: Callable[[Request], Awaitable[Response]]) -> Response:
         path = request.url.path
@@ -52,23 +64,25 @@ class Guard:
             try:
                 request.state.principal = self.identify(request)
                 self._against_forgery(request)
+                self._place(request)
             except Denied as denied:
-                headers = {"WWW-Authenticate": "Bearer"} if denied.status == 401 else None
-                return JSONResponse({"error": denied.error}, denied.status, headers)
+                return _hardened(request, JSONResponse({"error": denied.error}, denied.status, denied.headers))
         principal = getattr(request.state, "principal", None)
         source = request.client.host if request.client else ""
         with asked_by(principal.name if principal is not None else "", source):
-            response = await call_next(request)
-        response.headers.setdefault("Cache-Control", "no-store")
-        response.headers["X-Content-Type-Options"] = "nosniff"
-        response.headers["X-Frame-Options"] = "DENY"
-        response.headers["Referrer-Policy"] = "no-referrer"
-        if request.url.scheme == "https":
-            response.headers["Strict-Transport-Security"] = STRICT
-        return response
+            return _hardened(request, await call_next(request))
+
+    @property
+    def moment(self) -> tuple[object, int]:
+        """Changes with whatever may change who somebody is."""
+        return self._gate.moment
 
     def identify(self, request: HTTPConnection) -> Principal | None:
         """Who asks; None only where somebody logs in. Raises Denied."""
+        if (
+            "transfer-encoding" in request.headers and "content-length" in request.headers
+        ):  # RFC 9112 section 6.1: smuggling
+            raise Denied(400, "two lengths", {"Connection": "close"})
         if is_foreign(request):
             raise Denied(403, "foreign origin")
         if "authorization" in request.headers:
@@ -89,13 +103,32 @@ class Guard:
             return None
         raise Denied(401, "log in, or show a token")
 
+    def _place(self, request: Request) -> None:
+        """A path that is spelt out is itself, and not a name that fits the pattern of another one."""
+        if self.methods is not None and self.methods.refuses(request.url.path, request.method):
+            allowed = ", ".join(sorted(self.methods.of(request.scope)))
+            raise Denied(405, "Method Not Allowed", {"Allow": allowed})
+
     def _against_forgery(self, request: Request) -> None:
         """Whoever is known by a cookie must show that it is our page that asks."""
         principal: Principal | None = request.state.principal
         if principal is None or not principal.csrf or request.method in SAFE:
             return
-        if request.headers.get(CSRF_HEADER, "") != principal.csrf:
+        if request.url.path == LOGIN and request.method == "POST":
+            return  # Whoever gives a password may begin a session, whatever they began before; other origins are refused.
+        if not hmac.compare_digest(request.headers.get(CSRF_HEADER, "").encode(), principal.csrf.encode()):
             raise Denied(403, f"the header {CSRF_HEADER} of a page is missing or old")
+
+
+def _hardened(request: Request, response: Response) -> Response:
+    """What every answer says to browsers and to caches, refusals included."""
+    response.headers.setdefault("Cache-Control", "no-store")
+    response.headers["X-Content-Type-Options"] = "nosniff"
+    response.headers["X-Frame-Options"] = "DENY"
+    response.headers["Referrer-Policy"] = "no-referrer"
+    if request.url.scheme == "https":
+        response.headers["Strict-Transport-Security"] = STRICT
+    return response
 
 
 def who(request: Request) -> Principal:

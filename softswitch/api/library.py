@@ -10,7 +10,7 @@ from pydantic import Field
 
 from softswitch.api.auth import EVERYTHING, Principal
 from softswitch.api.guard import Administrator, Rights, Supervisor, Viewer, Worker
-from softswitch.api.records import FOREVER, MOST, Seconds, Text
+from softswitch.api.records import FOREVER, MOST, Before, Seconds, Text
 from softswitch.api.source import Source
 from softswitch.api.steering import Body
 from softswitch.directory.people import AGENT
@@ -81,7 +81,7 @@ def routes(source: Source) -> APIRouter:
         text: Text = "",
         since: Seconds = 0.0,
         until: Seconds = FOREVER,
-        before: Annotated[int, Query(ge=0)] = 0,
+        before: Before = 0,
     ) -> list[Row]:
         """The newest recordings. `text` is looked for in the notes; `before`: the last recording of the page before."""
         sight = rights.sight(who)

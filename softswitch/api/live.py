@@ -9,10 +9,11 @@ from collections.abc import Callable
 
 from fastapi import APIRouter, WebSocket, WebSocketDisconnect
 
-from softswitch.api.auth import LOCAL, Sight
+from softswitch.api.auth import Sight
 from softswitch.api.feed import Feed, Line
-from softswitch.api.guard import Denied, Guard, Rights
+from softswitch.api.guard import Guard, Rights
 from softswitch.api.source import Source
+from softswitch.api.standing import Standing
 from softswitch.errors import StoreError
 
 SILENCE = 20.0  # seconds: then a proxy, and the page, are shown that we are there
@@ -27,12 +28,9 @@ def routes(source: Source, guard: Guard, feed: Feed) -> APIRouter:
     @router.websocket("/api/events")
     async def events(socket: WebSocket) -> None:
         """What happens, in order; with `after` from there on, so that nobody misses what came while they were away."""
-        try:
-            who = guard.identify(socket)
-        except Denied:
-            who = None
+        standing = Standing(guard, rights, socket)
         await socket.accept()
-        if who is None or who.role == LOCAL:
+        if standing.gone.done():
             await socket.close(REFUSED, "log in, or show a token")
             return
         after = socket.query_params.get("after", "")
@@ -42,20 +40,26 @@ def routes(source: Source, guard: Guard, feed: Feed) -> APIRouter:
         only = (
             tuple(socket.query_params.get("only", "").split(",")[:MOST_ONLY]) if "only" in socket.query_params else ()
         )
-        follower = feed.follow(wanted(lambda: rights.sight(who), only), int(after) if after else None)
+        follower = feed.follow(wanted(standing.sight, only), int(after) if after else None)
         listening = asyncio.ensure_future(_until_closed(socket))
         try:
             await socket.send_text(json.dumps({"event": "following", "after": follower.position}))
             while not listening.done():
                 sending = asyncio.ensure_future(follower.next())
-                done, _ = await asyncio.wait((sending, listening), timeout=SILENCE, return_when=asyncio.FIRST_COMPLETED)
-                if sending in done:
+                done, _ = await asyncio.wait(
+                    (sending, listening, standing.gone), timeout=SILENCE, return_when=asyncio.FIRST_COMPLETED
+                )
+                standing.sight()  # a session may have ended while nothing happened
+                if sending in done and not standing.gone.done():
                     for line in sending.result():
                         await socket.send_text(json.dumps(line, separators=(",", ":"), default=str))
                     continue
                 sending.cancel()
                 with contextlib.suppress(asyncio.CancelledError):
                     await sending
+                if standing.gone.done():
+                    await socket.close(REFUSED, "log in, or show a token")
+                    break
                 if not done:
                     await socket.send_text(json.dumps({"event": "nothing", "after": follower.position}))
         except StoreError:

@@ -13,8 +13,9 @@ from softswitch.api.source import Source
 
 Row = dict[str, Any]
 LARGEST = 128 << 20  # octets of a recording that is sent
+BINARY = {"schema": {"type": "string", "format": "binary"}}
 WAV: dict[str, Any] = {
-    "requestBody": {"required": True, "content": {"audio/wav": {"schema": {"type": "string", "format": "binary"}}}}
+    "requestBody": {"required": True, "content": dict.fromkeys(("audio/wav", "application/octet-stream"), BINARY)}
 }
 
 
@@ -39,7 +40,11 @@ def routes(source: Source) -> APIRouter:
         """One recording: what it says, length and level, and who in the site names it.."""
         return shown(await source.order("prompt", language=language, name=name))
 
-    @router.get("/api/sounds/{language}/{name:path}", response_class=FileResponse)
+    @router.get(
+        "/api/sounds/{language}/{name:path}",
+        response_class=FileResponse,
+        responses={200: {"content": {"audio/wav": {}}}},
+    )
     async def sound(language: str, name: str, who: Auditor) -> FileResponse:
         """The recording itself."""
         found = await source.order("prompt", language=language, name=name)

@@ -19,6 +19,7 @@ FOREVER = 1e15
 Row = dict[str, Any]
 Text = Annotated[str, Query(max_length=128)]
 Seconds = Annotated[float, Query(ge=0, le=FOREVER)]
+Before = Annotated[int, Query(ge=0, le=1 << 53)]  # the number of an event, or of a recording
 CALL_COLUMNS = (
     "call", "seq", "started_at", "ended_at", "caller", "caller_name", "dialled", "account", "trunk", "queue", "agent",
     "outcome", "status", "cause", "setup_seconds", "talk_seconds", "total_seconds", "path", "customer", "recorded",
@@ -27,6 +28,10 @@ LEG_COLUMNS = (
     "call", "leg", "role", "party", "ended_at", "status", "cause", "ended_by", "ring_seconds", "talk_seconds", "codec",
     "sip_call_id",
 )  # fmt: skip
+
+FILES: dict[int | str, dict[str, Any]] = {
+    200: {"description": "The file.", "content": {media.partition(";")[0]: {} for media in FORMS.values()}}
+}
 
 
 def scope_of(rights: Rights, who: Principal) -> Row | None:
@@ -75,7 +80,7 @@ def routes(source: Source) -> APIRouter:
         recorded: bool | None = None,
         since: Seconds = 0.0,
         until: Seconds = FOREVER,
-        before: Annotated[int, Query(ge=0)] = 0,
+        before: Before = 0,
         limit: Annotated[int, Query(ge=1, le=MOST)] = 50,
     ) -> Row:
         """Calls, the newest first; `next` is what `before` of the following page is. Times are seconds since 1970."""
@@ -85,7 +90,7 @@ def routes(source: Source) -> APIRouter:
         )
         return found
 
-    @router.get("/api/records/export")
+    @router.get("/api/records/export", response_class=StreamingResponse, responses=FILES)
     async def export(
         who: Viewer,
         form: Literal["csv", "jsonl"] = "csv",
@@ -149,7 +154,7 @@ def routes(source: Source) -> APIRouter:
         subject: Text = "",
         since: Seconds = 0.0,
         until: Seconds = FOREVER,
-        before: Annotated[int, Query(ge=0)] = 0,
+        before: Before = 0,
         limit: Annotated[int, Query(ge=1, le=MOST)] = 100,
     ) -> Row:
         """Who did what, the newest first. `action`: how it begins; `next` is what `before` of the following page is."""

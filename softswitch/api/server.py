@@ -11,7 +11,7 @@ import contextlib
 import socket
 import ssl
 from collections.abc import Awaitable, Callable, Iterator
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from softswitch.api.entrance import Entrance
 from softswitch.api.feed import Feed
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     import uvicorn
 
 PATIENCE = 15.0  # seconds for a request to come whole
-CONNECTIONS = 1_024
+CONNECTIONS = 4_096  # of browsers and programs, each follower of events one
 LOOPBACK_NAMES = frozenset({"localhost", "127.0.0.1", "::1"})
 
 
@@ -66,40 +66,17 @@ class HttpServer:
     async def _run(self) -> None:
         try:
             key = await self._key()
-            self._server = await asyncio.to_thread(self._make, key)
+            ended: dict[str, float] = await self._source.order("sessions_ended")
+            self._server = await asyncio.to_thread(self._make, key, ended)
             await self._server.serve(sockets=[self.socket] if self._context is None else [])
         except Exception as error:
             self._fault("http", error)
 
-    def _make(self, key: bytes) -> uvicorn.Server:
+    def _make(self, key: bytes, ended: dict[str, float]) -> uvicorn.Server:
         import uvicorn
-        from uvicorn.protocols.http.h11_impl import H11Protocol
 
         from softswitch.api.app import build
-
-        class Protocol(H11Protocol):
-            """Cuts whoever holds a connection without asking for anything: uvicorn itself waits for ever."""
-
-            answered: object = None
-            upgraded = False
-
-            def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
-                super().connection_made(transport)
-                self.loop.call_later(PATIENCE, self.look)
-
-            def handle_websocket_upgrade(self, *arguments: Any) -> None:
-                self.upgraded = True
-                super().handle_websocket_upgrade(*arguments)
-
-            def look(self) -> None:
-                if self.transport.is_closing() or self.upgraded:
-                    return
-                cycle = self.cycle
-                if cycle is None or (cycle.response_complete and cycle is self.answered):
-                    self.transport.abort()
-                    return
-                self.answered = cycle
-                self.loop.call_later(PATIENCE, self.look)
+        from softswitch.api.connection import connection
 
         class Server(uvicorn.Server):
             @contextlib.contextmanager
@@ -114,10 +91,11 @@ class HttpServer:
         host = self.socket.getsockname()[0]
         hosts = frozenset() if self._token else LOOPBACK_NAMES | {host}
         config = uvicorn.Config(
-            build(self._source, self._feed, key=key, token=self._token, hosts=hosts),
+            build(self._source, self._feed, key=key, token=self._token, hosts=hosts, ended=ended),
             log_config=None, access_log=False, lifespan="off", server_header=False, ws="websockets-sansio",
             ws_max_size=4_096, ws_ping_interval=20.0, ws_ping_timeout=20.0,
-            timeout_keep_alive=30, limit_concurrency=CONNECTIONS, http=Protocol, h11_max_incomplete_event_size=16_384,
+            timeout_keep_alive=30, limit_concurrency=CONNECTIONS, h11_max_incomplete_event_size=16_384,
+            http=connection(PATIENCE, CONNECTIONS),
         )  # fmt: skip
         return Server(config)
 

@@ -9,6 +9,7 @@ from fastapi import APIRouter, HTTPException, Request, Response
 from pydantic import BaseModel, ConfigDict, Field
 
 from softswitch.api.auth import SESSION, Gate, Principal, Throttle
+from softswitch.api.document import problem
 from softswitch.api.guard import COOKIE, Who
 from softswitch.api.source import Source
 from softswitch.passwords import is_password
@@ -19,7 +20,7 @@ Row = dict[str, Any]
 
 
 class Login(BaseModel):
-    model_config = ConfigDict(extra="forbid")
+    model_config = ConfigDict(extra="forbid", strict=True)
 
     user: Annotated[str, Field(min_length=1, max_length=64)]
     password: Annotated[str, Field(min_length=1, max_length=256)]
@@ -28,7 +29,7 @@ class Login(BaseModel):
 def routes(source: Source, gate: Gate, throttle: Throttle) -> APIRouter:
     router, turn = APIRouter(tags=["session"]), asyncio.Semaphore(AT_ONCE)
 
-    @router.post("/api/session", status_code=201)
+    @router.post("/api/session", status_code=201, responses={429: problem("Too many wrong passwords.")})
     async def log_in(body: Login, request: Request, response: Response) -> Row:
         """Begin a session of twelve hours. Pages send `csrf` back as X-CSRF-Token with whatever changes something."""
         address = request.client.host if request.client else ""
@@ -62,10 +63,12 @@ def routes(source: Source, gate: Gate, throttle: Throttle) -> APIRouter:
 
     @router.delete("/api/session", status_code=204)
     async def log_out(request: Request, response: Response) -> None:
-        """Forget the session in this browser, and what its phone proved itself with."""
+        """End the session: its cookie is good for nothing any more, nor is what its phone proved itself with."""
         principal: Principal | None = request.state.principal
         if principal is not None and principal.csrf:
             address = request.client.host if request.client else ""
+            session, until = gate.end_session(request.cookies[COOKIE])
+            await source.order("session_end", session=session, until=until)
             await source.order("session", what="closed", user=principal.name, source=address)
             await source.order("phone_passes_end", session=principal.csrf)
         response.delete_cookie(COOKIE, path="/")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, HTTPException, Query
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from softswitch.api.auth import Principal
 from softswitch.api.guard import Administrator, Rights, Supervisor, Worker
@@ -13,14 +13,20 @@ from softswitch.api.source import Source
 from softswitch.directory.people import AGENT
 
 Row = dict[str, Any]
-Name = Annotated[str, Field(min_length=1, max_length=64)]
+Name = Annotated[str, Field(min_length=1, max_length=64, pattern=r"\S")]
 Line = Annotated[str, Field(max_length=512)]
 
 
 class Body(BaseModel):
-    """What comes in a request: unknown fields are mistakes."""
+    """What comes in a request: unknown fields are mistakes, and so is a number that stands where a truth is asked for."""
 
-    model_config = ConfigDict(extra="forbid", str_strip_whitespace=True)
+    model_config = ConfigDict(extra="forbid", str_strip_whitespace=True, strict=True)
+
+    @field_validator("*", mode="before")
+    @classmethod
+    def _whole(cls, value: object) -> object:
+        """In JSON 5.0 is as whole a number as 5."""
+        return int(value) if isinstance(value, float) and value.is_integer() else value
 
 
 class AgentOrder(Body):

@@ -19,7 +19,7 @@ Line = Annotated[str, Field(max_length=512)]
 
 
 class Body(BaseModel):
-    model_config = ConfigDict(extra="forbid")
+    model_config = ConfigDict(extra="forbid", strict=True)
 
 
 class Message(Body):

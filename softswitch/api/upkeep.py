@@ -47,7 +47,7 @@ def routes(source: Source) -> APIRouter:
         """Listen again."""
         return {"lifted": await source.order("unban", source=address, by=who.name)}
 
-    @router.get("/api/backup", response_class=FileResponse)
+    @router.get("/api/backup", response_class=FileResponse, responses={200: {"content": {"application/gzip": {}}}})
     async def backup(who: Administrator, recordings: bool = False) -> FileResponse:
         """The whole installation as one file, as `softswitch backup` writes it: secrets and all."""
         made: Row = await source.order("backup", recordings=recordings, by=who.name)

@@ -44,7 +44,7 @@ def routes(source: Source) -> APIRouter:
             return who.agent
         agent = named or next((one["agent"] for one in source.agents() if one.get("handled") == call), "")
         if not agent:
-            raise HTTPException(422, "agent: whose conversation it was")
+            raise HTTPException(409, "nobody has that conversation now: name the agent who had it")
         if not rights.sight(who).agent(agent):
             raise HTTPException(404, f"There is no call {call!r}.")
         return str(agent)

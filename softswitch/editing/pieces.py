@@ -52,7 +52,7 @@ def piece_parse(site: Directory | None, clips: Clips | None, *, text: str) -> Ed
     """Objects as they are written in a part of site.toml; only its form is looked at. Raises EditError."""
     try:
         data = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
+    except (ValueError, RecursionError) as error:  # endless numbers and endless nesting are no TOMLDecodeError
         raise EditError(
             f"That is not TOML: {mistake(error)}.", "One object is written as [queue.sales] and its fields below."
         ) from None

@@ -40,6 +40,7 @@ from softswitch.operations.queue import QueueOperations
 from softswitch.operations.record import RecordOperations
 from softswitch.operations.report import report_handlers
 from softswitch.operations.script import ScriptOperations
+from softswitch.operations.session import SessionOperations
 from softswitch.operations.supervisor import SupervisorOperations
 from softswitch.operations.upkeep import UpkeepOperations
 from softswitch.running.console import ConsoleError
@@ -144,6 +145,7 @@ class Operations:
             **PromptOperations(self._daemon).handlers(),
             **UpkeepOperations(self._daemon).handlers(),
             **RecordOperations(self._daemon).handlers(),
+            **SessionOperations(self._daemon).handlers(),
             **LibraryOperations(self._daemon).handlers(),
             **CustomerOperations(self._daemon).handlers(),
             **ScriptOperations(self._daemon).handlers(),

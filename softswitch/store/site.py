@@ -63,7 +63,7 @@ def parse_site(
     """
     try:
         data = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
+    except (ValueError, RecursionError) as error:  # endless numbers and endless nesting are no TOMLDecodeError
         raise ConfigError(f"{file}: not valid TOML: {mistake(error)}", file=file, expected="TOML") from None
     return _site(data, file, current, clips)
 

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import socket
 import tempfile
@@ -30,7 +31,7 @@ ANSWERS: dict[str, Any] = {
     "call_record": {
         "call": {"queue": "sales", "agent": "anna", "account": "101"}, "legs": [], "visits": [], "recordings": [], "events": [],
     },
-    "customer_find": [], "script_report": [],
+    "customer_find": [], "script_report": [], "sessions_ended": {},
     "call_card": {"customer": {"customer": "K1"}}, "customer_show": {"customer": "K1"},
     "hang_up": 1,
     "edit": {"text": 'domain = "pbx.example.com"', "versions": [], "settings": {"ring_timeout": 20, "members": []}},
@@ -232,3 +233,63 @@ async def test_a_follower_of_events_is_not_cut_for_saying_nothing(monkeypatch: p
             assert json.loads(await socket.recv()) == {"seq": 1, "event": "call.started"}
     await site.server.close()
     assert site.faults == [] and not site.feed.followed
+
+
+WEBSOCKET = (
+    "GET /api/events{} HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+    "Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\nSec-WebSocket-Version: 13\r\n{}\r\n"
+)
+
+
+@pytest.mark.parametrize(
+    ("query", "headers"),
+    [
+        ("?only=" + "%2C" * 3_000, ""),
+        ("", "Content-Length: 10\r\n"),
+        ("", "X: y\r\n" * 200),
+        ("", f"X: {'a' * 9_000}\r\n"),
+    ],
+)
+async def test_a_follower_whose_request_cannot_be_read_is_not_left_waiting(
+    site: Site, query: str, headers: str
+) -> None:
+    reader, writer = await asyncio.open_connection("127.0.0.1", site.port)
+    writer.write(WEBSOCKET.format(query, headers).encode())
+    async with asyncio.timeout(10):
+        assert (await reader.read()).startswith(b"HTTP/1.1 400 ")
+    writer.close()
+
+
+async def test_a_body_that_does_not_get_on_is_cut(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("softswitch.api.server.PATIENCE", 0.2)
+    reader, writer = await asyncio.open_connection("127.0.0.1", site.port)
+    head = "POST /api/session HTTP/1.1\r\nHost: localhost\r\nContent-Length: 9000\r\n\r\n"
+    writer.write(head.encode())
+
+    async def dribble() -> None:
+        while True:
+            writer.write(b" ")
+            await writer.drain()
+            await asyncio.sleep(0.01)
+
+    dribbling = asyncio.create_task(dribble())
+    async with asyncio.timeout(10):
+        with contextlib.suppress(ConnectionResetError):
+            assert await reader.read() == b""
+    dribbling.cancel()
+    await asyncio.gather(dribbling, return_exceptions=True)
+    writer.close()
+
+
+async def test_who_asks_for_nothing_makes_room_for_who_does(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("softswitch.api.server.CONNECTIONS", 70)  # six, and those that are kept free
+    assert (await site.get("/healthz"))[0] == 200
+    silent = [await asyncio.open_connection("127.0.0.1", site.port) for _ in range(80)]
+    for _, writer in silent:
+        writer.write(b"GET /healthz HTTP/1.1\r\nX: ")
+    assert (await site.get("/healthz"))[0] == 200
+    async with asyncio.timeout(10):
+        with contextlib.suppress(ConnectionResetError):
+            assert await silent[0][0].read() == b"", "the first one that came"
+    for _, writer in silent:
+        writer.close()

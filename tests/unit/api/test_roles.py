@@ -348,6 +348,7 @@ def test_a_session(client: TestClient, board: Switchboard) -> None:
     assert [(command, told.get("what")) for command, told in board.orders] == [
         ("session", "opened"),
         ("agent", None),
+        ("session_end", None),
         ("session", "closed"),
         ("phone_passes_end", None),
     ]

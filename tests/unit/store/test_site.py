@@ -224,6 +224,12 @@ def test_menus_that_go_round_without_pause_are_found() -> None:
     assert {one.key for one in found} == {"menu.a", "menu.b"}
 
 
+@pytest.mark.parametrize("value", ["[" * 50_000 + "]" * 50_000, "{a=" * 20_000 + "1" + "}" * 20_000, "9" * 5_000])
+def test_what_has_no_end_is_a_mistake_like_any_other(value: str) -> None:
+    with pytest.raises(ConfigError, match=r"site\.toml: not valid TOML"):
+        parse_site(f"a = {value}")
+
+
 def test_a_syntax_error_names_the_line() -> None:
     with pytest.raises(ConfigError, match=r"site\.toml: not valid TOML.*line 2"):
         parse("\n[menu\n[x]")
