@@ -226,7 +226,8 @@ class Dispatcher:
                 if other is not offer:
                     self._end(other, OfferResult.CANCELLED_ELSEWHERE, now, withdraw=True)
         self._emit(ConnectOffer(offer_id, caller.id, offer.agent.name, offer.queue.name))
-        if not caller.absent and (offer.asked or not speaks_first(offer.queue.config)):
+        told = offer.asked and not offer.queue.config.consent
+        if not caller.absent and (told or not speaks_first(offer.queue.config)):
             self._connected(offer, now)
 
     def connected(self, offer_id: int, now: float) -> None:
@@ -365,4 +366,4 @@ def is_before(caller: Caller, other: Caller) -> bool:
 
 def speaks_first(config: Queue) -> bool:
     """Whether agent or caller are told something before they hear each other (ACD-34, ACD-35)."""
-    return bool(config.agent_greeting or config.agent_hears_wait or config.connecting)
+    return bool(config.agent_greeting or config.agent_hears_wait or config.connecting or config.consent)

@@ -190,9 +190,10 @@ class Rights:
             one
             for one in found
             if (one["queue"] and self._oversees(principal, one["queue"]))
-            or (one["agent"] and sight.agent(one["agent"]))
+            or (one["agent"] and sight.agent(one["agent"]) and not _led_on(one, principal))
             or one["call"] in ids
             or (one["account"] and one["account"] in devices)
+            or any(leg["device"] and leg["device"] in devices for leg in one["legs"])
         ]
         # Nobody hears that a supervisor listens, and no agent sees it either.
         return [{**one, "supervised_by": []} for one in seen] if principal.role == AGENT else seen
@@ -204,6 +205,11 @@ class Rights:
         """Raises HTTPException 404, whether the call does not exist or is somebody else's."""
         if not any(one["call"] == call for one in self.calls(principal)):
             raise HTTPException(404, f"There is no call {call!r}.")
+
+
+def _led_on(one: dict[str, Any], principal: Principal) -> bool:
+    """Whether an agent has led a call on: then it is somebody else's."""
+    return principal.role == AGENT and bool(one["transfers"])
 
 
 def is_foreign(request: HTTPConnection) -> bool:

@@ -5,12 +5,11 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
-from collections.abc import Callable
 
 from fastapi import APIRouter, WebSocket, WebSocketDisconnect
 
-from softswitch.api.auth import Sight
-from softswitch.api.feed import Feed, Line
+from softswitch.api.audience import wanted
+from softswitch.api.feed import Feed
 from softswitch.api.guard import Guard, Rights
 from softswitch.api.source import Source
 from softswitch.api.standing import Standing
@@ -19,7 +18,6 @@ from softswitch.errors import StoreError
 SILENCE = 20.0  # seconds: then a proxy, and the page, are shown that we are there
 REFUSED, LATER = 4401, 1013  # close codes: not who may follow; try again
 MOST_ONLY = 20  # beginnings of names
-INWARD = frozenset({"queue.tape"})  # of the switch for itself
 
 
 def routes(source: Source, guard: Guard, feed: Feed) -> APIRouter:
@@ -40,7 +38,7 @@ def routes(source: Source, guard: Guard, feed: Feed) -> APIRouter:
         only = (
             tuple(socket.query_params.get("only", "").split(",")[:MOST_ONLY]) if "only" in socket.query_params else ()
         )
-        follower = feed.follow(wanted(standing.sight, only), int(after) if after else None)
+        follower = feed.follow(wanted(lambda: standing.who, standing.sight, only), int(after) if after else None)
         listening = asyncio.ensure_future(_until_closed(socket))
         try:
             await socket.send_text(json.dumps({"event": "following", "after": follower.position}))
@@ -79,19 +77,3 @@ async def _until_closed(socket: WebSocket) -> None:
     with contextlib.suppress(WebSocketDisconnect, RuntimeError):
         while True:
             await socket.receive_text()
-
-
-def wanted(sight: Callable[[], Sight], only: tuple[str, ...]) -> Callable[[Line], bool]:
-    """Which events are for somebody: of the queues and agents that they see, with names that begin as they say."""
-
-    def wants(line: Line) -> bool:
-        name = str(line["event"])
-        if name in INWARD or (only and not name.startswith(only)):
-            return False
-        seen = sight()
-        if seen.queues is None:
-            return True
-        queue, agent = line.get("queue"), line.get("agent")
-        return bool((queue and seen.queue(str(queue))) or (agent and seen.agent(str(agent))))
-
-    return wants

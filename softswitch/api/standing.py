@@ -25,6 +25,7 @@ class Standing:
         self._moment: tuple[object, int] | None = None
         self._again = 0.0  # Unix time
         self._sight = NOTHING
+        self.who: Principal | None = None  # as of the last look
         self.gone: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self.sight()
 
@@ -37,7 +38,7 @@ class Standing:
         return self._sight
 
     def _look(self, now: float) -> None:
-        principal = self._principal()
+        self.who = principal = self._principal()
         if principal is None:
             self._sight = NOTHING
             self.gone.set_result(None)

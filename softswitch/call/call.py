@@ -439,7 +439,7 @@ class Call:
             peer.send_digit(digit, duration_ms, "room" if self.room and method == "rfc4733" else method, now)
         elif leg is self.caller and digit != FLASH:
             if self.visit is not None and self.visit.waiting:
-                self.visit.key(digit)
+                self.visit.key(digit, now)
             elif self.runner is not None:
                 self.runner.digit(digit, now)
 

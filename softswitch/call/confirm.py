@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from softswitch.call.flow import Mark
 from softswitch.call.speech import Clips, counted, minutes
 
 if TYPE_CHECKING:
@@ -22,7 +23,9 @@ WAITED: Final = "agent-waited-intro"
 ACCEPT: Final = "1"
 ASK_SECONDS: Final = 15.0  # to press it, in groups
 MINUTE: Final = 60
-CALLER_SECONDS: Final = 2.0  # the longest that a caller's prompt keeps an agent waiting
+CALLER_SECONDS: Final = 2.0  # the longest that a caller's prompt keeps an agent waiting ...
+CONSENT_SECONDS: Final = 30.0  # ... and one by which the two are told that they are recorded
+REFUSED: Final = "off"  # what a menu says of a caller who is not to be recorded
 
 
 class Confirmation:
@@ -68,26 +71,32 @@ def words(config: Queue, seconds: float, language: str) -> Clips:
 
 
 class Introduction:
-    """What agent and caller are told, each alone and at the same time, before they hear each other (ACD-34, ACD-35)."""
+    """What agent and caller are told, each alone and at the same time, before they hear each other (ACD-34, ACD-35, MED-18)."""
 
-    __slots__ = ("agent", "call", "caller", "offer")
+    __slots__ = ("agent", "call", "caller", "consent", "offer")
 
     def __init__(self, offer: Offer) -> None:
         self.offer = offer
         self.call = offer.call
         self.agent = 0  # the clips that the agent hears
         self.caller = 0  # ... and the caller
+        self.consent = False  # they are told that they are recorded
 
     def begin(self, leg: Leg, visit: QueueVisit, now: float) -> bool:
         """Whether anybody is told anything."""
         board, config = visit.board, visit.config
-        said = words(config, now - visit.entered, board.directory.language)
+        said = () if self.offer.accepted else words(config, now - visit.entered, board.directory.language)
+        self.consent = bool(config.consent) and board.recorder.would(visit.call)
+        if self.consent:
+            said += config.consent
+            visit.call.mark(Mark("consent", config.name))
         if said and leg.up:
             self.agent = self.offer.play = leg.media.play_clips(board.resolve(said, board.directory.language))
-        if config.connecting and visit.call.caller.up:
-            visit.say(config.connecting, visit.call.language)
+        heard = (*config.connecting, *(config.consent if self.consent else ()))
+        if heard and visit.call.caller.up:
+            visit.say(heard, visit.call.language)
             self.caller = visit.play
-            board.deadlines.set((self, "connecting"), now + CALLER_SECONDS)
+            board.deadlines.set((self, "connecting"), now + (CONSENT_SECONDS if self.consent else CALLER_SECONDS))
         return bool(self.agent or self.caller)
 
     def played(self, play: int, now: float) -> None:
@@ -99,6 +108,17 @@ class Introduction:
         if not (self.agent or self.caller):
             self.stop()
             self.offer.joined(now)
+
+    def refused(self, key: str, now: float) -> bool:
+        """Whether the caller says by this key that they are not to be recorded: the two talk at once."""
+        visit = self.call.visit
+        if visit is None or not self.consent or key != visit.config.consent_refuse:
+            return False
+        self.call.visitor.record = REFUSED
+        self.call.mark(Mark("consent_refused", key))
+        self.stop()
+        self.offer.joined(now)
+        return True
 
     def expire(self, kind: str, now: float) -> None:
         """Nobody is kept waiting by a prompt."""

@@ -227,7 +227,7 @@ class Offer:
         if visit.attempt is not None and self.call.summoning:
             visit.attempt.introduce(self, now)
             return
-        if self.accepted:
+        if self.accepted and not visit.config.consent:
             self._talk(now)  # They have been told all, and the engine counts them as talking.
             return
         visit.introduction = Introduction(self)
@@ -335,7 +335,8 @@ class QueueVisit:
     @property
     def speaks_first(self) -> bool:
         """Whether one of the two is told something before they talk, of whose end the engine hears."""
-        return bool(self.config.agent_greeting or self.config.agent_hears_wait or self.config.connecting)
+        config = self.config
+        return bool(config.agent_greeting or config.agent_hears_wait or config.connecting or config.consent)
 
     def enter(
         self, priority: int, now: float, wait_credit: float = 0.0, preferred: str = "", needs: tuple[Need, ...] = ()
@@ -376,8 +377,10 @@ class QueueVisit:
         if self.call.caller.up:
             self.play = self.call.play(clips, False)
 
-    def key(self, key: str) -> None:
+    def key(self, key: str, now: float) -> None:
         """The caller has pressed a key, whatever they were hearing: the engine knows whether it leads out (ACD-29)."""
+        if self.introduction is not None and self.introduction.refused(key, now):
+            return
         self.board.out.append(CallerKey(self.caller, key))
 
     def resume(self, now: float) -> None:

@@ -169,6 +169,10 @@ class Recorder:
             return Rule(ordered or "off")
         return Rule(ordered or strongest.record, strongest.recording_format, strongest.recording_days)
 
+    def would(self, call: Call) -> bool:
+        """Whether a conversation of this call may be recorded: nobody has said no, and there is where to."""
+        return bool(self.folder) and (call.met is None or call.met.record != "off")
+
     def may(self, call: Call, leg: Leg) -> bool:
         """Whether a party of a call may record it: the agent of a queue that allows it, or a phone whose account does."""
         if call.visit is not None and leg is call.peer and call.visit.config.record != "off":

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from softswitch.call import sound
+from softswitch.call.consult import Consultation
 from softswitch.call.outward import trunk_of
 from softswitch.call.phones import SETTINGS
 
@@ -39,6 +40,7 @@ def _call(board: Board, call: Call, now: float) -> Values:
         "queue": call.visit.config.name if call.visit is not None else "",
         "agent": call.reached,
         "transfers": call.transfers,
+        "consultation": _consultation(call),
         "path": list(call.path),
         "recording": _recording(board, call, now),
         "worker": call.worker,
@@ -47,8 +49,22 @@ def _call(board: Board, call: Call, now: float) -> Values:
         "diversions": [f"{one.number} {one.reason}" for one in call.diversions],
         "supervises": call.supervision.device if call.supervision is not None else "",
         "supervised_by": [watcher.call.account.user for watcher in call.watchers],
-        "legs": [_leg(leg) for leg in call.members],
+        "legs": [_leg(leg) for leg in (*call.members, *_asked(call))],
     }
+
+
+def _asked(call: Call) -> tuple[Leg, ...]:
+    """Whoever was asked, and has answered."""
+    lead = call.lead
+    return (lead.asked,) if isinstance(lead, Consultation) and lead.asked is not None else ()
+
+
+def _consultation(call: Call) -> Values | None:
+    """Who asks whom, and to whom of the two they talk (`aside`: to whoever is asked)."""
+    lead = call.lead
+    if not isinstance(lead, Consultation):
+        return None
+    return {"by": lead.by, "to": lead.dialled, "answered": lead.asked is not None, "aside": lead.aside}
 
 
 def by_device(board: Board, now: float) -> dict[str, tuple[Values, float]]:
@@ -114,6 +130,7 @@ def _leg(leg: Leg) -> Values:
         "party": leg.party,
         "device": leg.device,
         "state": str(leg.state),
+        "holding": leg.holding,
         "codec": leg.negotiation.codec,
         "security": leg.negotiation.security,
         "media_port": leg.media.port,

@@ -197,7 +197,7 @@ def _show_agents(agents: list[dict[str, Any]]) -> None:
     )  # fmt: skip
 
 
-def _agent_verb(verb: str, name: str, config: Path | None, as_json: bool, **more: str) -> None:
+def agent_verb(verb: str, name: str, config: Path | None, as_json: bool, **more: str) -> None:
     with attached(config) as switch:
         result = switch.call("agent", name=name, verb=verb, **more)
     emit(result, as_json, lambda one: click.echo(f"{one['agent']}: {one['presence']} ({one['activity']})"))
@@ -210,7 +210,7 @@ def _agent_verb(verb: str, name: str, config: Path | None, as_json: bool, **more
 @json_option
 def agent_login(name: str, device: str, config: Path | None, as_json: bool) -> None:
     """Log an agent in and make them ready."""
-    _agent_verb("login", name, config, as_json, device=device)
+    agent_verb("login", name, config, as_json, device=device)
 
 
 @agent.command("logout")
@@ -219,7 +219,7 @@ def agent_login(name: str, device: str, config: Path | None, as_json: bool) -> N
 @json_option
 def agent_logout(name: str, config: Path | None, as_json: bool) -> None:
     """Log an agent out; a conversation goes on to its end."""
-    _agent_verb("logout", name, config, as_json)
+    agent_verb("logout", name, config, as_json)
 
 
 @agent.command("ready")
@@ -228,7 +228,7 @@ def agent_logout(name: str, config: Path | None, as_json: bool) -> None:
 @json_option
 def agent_ready(name: str, config: Path | None, as_json: bool) -> None:
     """Make an agent ready: a pause ends; a wrap-up goes on to its end."""
-    _agent_verb("ready", name, config, as_json)
+    agent_verb("ready", name, config, as_json)
 
 
 @agent.command("pause")
@@ -238,7 +238,7 @@ def agent_ready(name: str, config: Path | None, as_json: bool) -> None:
 @json_option
 def agent_pause(name: str, reason: str, config: Path | None, as_json: bool) -> None:
     """Make an agent not ready; a conversation goes on, no further call is offered. Another reason ends the pause before."""
-    _agent_verb("not_ready", name, config, as_json, reason=reason)
+    agent_verb("not_ready", name, config, as_json, reason=reason)
 
 
 @agent.command("reasons")

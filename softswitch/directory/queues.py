@@ -102,6 +102,8 @@ class Queue:
     confirm_timeout: float = 15.0  # to press it
     agent_hears_wait: bool = False  # the agent is told how long the caller has waited
     connecting: tuple[str, ...] = ()  # clips for the caller meanwhile, 2 s at most (ACD-35)
+    consent: tuple[str, ...] = ()  # clips that both hear right before they talk: the conversation is recorded (MED-18)
+    consent_refuse: str = ""  # the caller's key, meanwhile, that says no; "" = there is none
     callbacks: CallbackRules = DEFAULT_RULES  # whom it calls back, when and how often
     escalation: tuple[Rung, ...] = ()  # what is done for who waits too long, too far behind, in vain (ACD-25)
     surge: Surge = NO_SURGE  # what changes while too many call at once (ACD-27)

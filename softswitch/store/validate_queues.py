@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 from softswitch.directory import Queue, Rung
 from softswitch.directory.waiting import AGENTS, PRIORITY, TIER
+from softswitch.store.queue_objects import KEYS
 from softswitch.store.validate_outside import has_way
 
 if TYPE_CHECKING:
@@ -53,6 +54,9 @@ class Queues:
             self.check.play(f"{key}.greeting", queue.greeting)
             self.check.play(f"{key}.agent_greeting", queue.agent_greeting)
             self.check.play(f"{key}.connecting", queue.connecting)
+            self.check.play(f"{key}.consent", queue.consent)
+            if queue.consent_refuse and (queue.consent_refuse not in KEYS or not queue.consent):
+                self.problems.add(f"{key}.consent_refuse", queue.consent_refuse, "one key, where consent says something")
             self.check.play(f"{key}.announce.comfort", queue.announce.comfort)
             self.check.play(f"{key}.announce.unknown", queue.announce.unknown)
             self.choice(key, queue)

@@ -156,6 +156,68 @@ def test_a_queue_says_what_is_recorded_and_names_it() -> None:
     hall.assert_idle()
 
 
+def consented(**policy: Any) -> tuple[World, Any, Any]:
+    """A queue that says that it records, and an agent's phone that has just answered a caller: (hall, caller, agent)."""
+    queue = Queue(
+        "sales", members=(Membership("eve"),), record="always", wrap_up=0.0, consent=("recording-notice",),
+        consent_refuse="*", **policy,
+    )  # fmt: skip
+    hall = world(queues={"sales": queue}, agents={"eve": Agent("eve", "dora")}, extensions={"800": "queue:sales"})
+    anna, dora = hall.phone("anna"), hall.phone("dora", answer_after=1.0)
+    hall.run(1)
+    hall.switch.switch.agent_command(AgentCommand("eve", "login"), hall.now)
+    hall.switch.settle(hall.now)
+    line = anna.call("800")
+    hall.run(1.6)
+    return hall, line, dora.lines[-1]
+
+
+NOTICE = "recording-notice"
+
+
+@pytest.mark.parametrize("refuses", [False, True])
+def test_a_queue_tells_both_right_before_they_talk(refuses: bool) -> None:
+    hall, line, there = consented()
+    assert NOTICE in hall.hears(line) and NOTICE in hall.hears(there)
+    assert not commands(hall) and not hall.switch.named("queue.connected")
+    if refuses:
+        hall.press(line, "7")  # means nothing here
+        hall.run(0.1)
+        assert NOTICE in hall.hears(line)
+        hall.press(line, "*")
+        hall.run(0.3)
+    else:
+        hall.run(10)
+    assert (hall.hears(line), hall.hears(there)) == ("bridge:dora", "bridge:anna")
+    assert len(hall.switch.named("queue.connected")) == 1
+    assert len(hall.switch.named("recording.started")) == (0 if refuses else 1)
+    line.phone.hang_up(line)
+    hall.run(40)
+    (ended,) = hall.switch.named("call.ended")
+    assert "consent:sales" in ended.path and ("consent_refused:*" in ended.path) is refuses
+    hall.assert_idle()
+
+
+def test_an_agent_who_takes_the_call_by_a_key_hears_it_too() -> None:
+    hall, line, there = consented(confirm="always")
+    hall.press(there, "1")
+    hall.run(0.3)
+    assert NOTICE in hall.hears(line) and NOTICE in hall.hears(there)
+    hall.run(10)
+    assert (hall.hears(line), hall.hears(there)) == ("bridge:dora", "bridge:anna")
+    line.phone.hang_up(line)
+    hall.run(40)
+    hall.assert_idle()
+
+
+def test_who_hangs_up_over_the_notice_has_talked_to_nobody() -> None:
+    hall, line, _ = consented()
+    line.phone.hang_up(line)
+    hall.run(40)
+    assert [one.outcome for one in hall.switch.named("queue.left")] == ["abandoned_connecting"]
+    hall.assert_idle()
+
+
 def test_hold_changes_nothing() -> None:
     hall = world()
     anna, line = talking(hall)

@@ -94,9 +94,20 @@ class Switchboard:
                 "account": "",
                 "caller": "+48600100200",
                 "supervised_by": ["109"],
+                "transfers": 0,
+                "legs": [],
             },
-            {"call": "c2", "queue": "support", "agent": "", "account": ""},
-            {"call": "c3", "queue": "", "agent": "", "account": "102"},
+            {"call": "c2", "queue": "support", "agent": "", "account": "", "transfers": 0, "legs": []},
+            {"call": "c3", "queue": "", "agent": "", "account": "102", "transfers": 0, "legs": []},
+            # anna has led the caller on to jan's phone
+            {
+                "call": "c4",
+                "queue": "",
+                "agent": "anna",
+                "account": "",
+                "transfers": 1,
+                "legs": [{"device": ""}, {"device": "102"}],
+            },
         ]
 
     def queues(self) -> list[dict[str, Any]]:

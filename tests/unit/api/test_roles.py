@@ -230,8 +230,8 @@ def test_who_may(client: TestClient, method: str, path: str, role: str) -> None:
     ("role", "calls", "queues", "agents", "callbacks"),
     [
         ("agent", ["c1"], ["sales"], ["anna"], ["sales"]),
-        ("supervisor", ["c1", "c3"], ["sales"], ["anna", "jan"], ["sales"]),
-        ("auditor", ["c1", "c2", "c3"], ["sales", "support"], ["anna", "jan", "ola"], ["sales", "support"]),
+        ("supervisor", ["c1", "c3", "c4"], ["sales"], ["anna", "jan"], ["sales"]),
+        ("auditor", ["c1", "c2", "c3", "c4"], ["sales", "support"], ["anna", "jan", "ola"], ["sales", "support"]),
     ],
 )
 def test_what_each_sees(
@@ -393,7 +393,7 @@ def test_whoever_is_here_may_look_and_no_more(board: Switchboard) -> None:
 def test_events_for_each(board: Switchboard) -> None:
     journal = Journal()
     for number, fields in enumerate(({"queue": "sales"}, {"queue": "support"}, {"agent": "anna"}, {"call": "c9"}), 1):
-        journal.lines.append({"seq": number, "event": "queue.entered", **fields})
+        journal.lines.append({"seq": number, "event": "queue.connected", **fields})
     journal.lines.append({"seq": 5, "event": "queue.tape", "queue": "sales"})
     app = build(board, Feed(journal), key=KEY)
     for role, wanted in (("supervisor", [1, 3]), ("auditor", [1, 2, 3, 4])):
