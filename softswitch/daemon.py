@@ -59,6 +59,7 @@ from softswitch.running.housekeeping import (
 from softswitch.running.metering import Meter
 from softswitch.running.publisher import Publisher
 from softswitch.running.reception import Reception
+from softswitch.running.recording_links import RecordingLinks
 from softswitch.running.recordings import Recordings
 from softswitch.running.reloading import Reloading
 from softswitch.running.systemd import Notifier
@@ -245,6 +246,7 @@ class Daemon:
         self.errands.load(snapshot)
         self.campaigns = Campaigns(self)
         self.campaigns.load(snapshot)
+        self.shares = RecordingLinks(self)
         self.couriers = Couriers(self)
         self.couriers.load(snapshot)
         self.reports.load(snapshot.states.get(SCHEDULE_STATE))

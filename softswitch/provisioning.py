@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from softswitch.directory import Account, Directory
 from softswitch.editing.edit import EditError
+from softswitch.net.address import join_host_port
 
 if TYPE_CHECKING:
     from softswitch.config import Config
@@ -101,6 +102,16 @@ def place_of(config: Config) -> Place:
             ports.setdefault(one.transport, one.advertised_port or one.port)
             named = named or one.advertised_host or ("" if one.host in host.WILDCARDS else one.host)
     return Place(named or host.primary_address(), ports)
+
+
+def pages_address(config: Config) -> str:
+    """Where the pages are reached: `http.url`, else by `http.listen`; "" where they are switched off."""
+    if config.http.url or config.http.listen is None:
+        return config.http.url.rstrip("/")
+    host, port = config.http.listen
+    if host in ("0.0.0.0", "::"):
+        host = place_of(config).host
+    return f"{'https' if config.http.tls else 'http'}://{join_host_port(host, port)}"
 
 
 def phone_of(site: Directory, user: str, place: Place, transport: str = "", password: str = "") -> Phone:

@@ -11,8 +11,9 @@ from fastapi.responses import StreamingResponse
 from softswitch.api.auth import EVERYTHING, Principal
 from softswitch.api.guard import Administrator, Auditor, Rights, Viewer
 from softswitch.api.source import Source
-from softswitch.directory.people import AGENT
+from softswitch.directory.people import ADMINISTRATOR, AGENT, SUPERVISOR
 from softswitch.exporting import FORMS, csv_lines, json_lines
+from softswitch.links import LONGEST
 
 MOST = 1_000  # rows of one answer
 FOREVER = 1e15
@@ -103,13 +104,20 @@ def routes(source: Source) -> APIRouter:
         recorded: bool | None = None,
         since: Seconds = 0.0,
         until: Seconds = FOREVER,
+        links: Annotated[float, Query(ge=0, le=LONGEST)] = 0.0,
     ) -> StreamingResponse:
-        """All calls that `GET /api/records` finds, or their legs, as a file. No cell is a formula."""
+        """All calls that `GET /api/records` finds, or their legs, as a file. No cell is a formula.
+
+        `links`: calls with links to their recordings, which are good without a login for so many hours.
+        """
         which = wanted(number, queue, agent, trunk, outcome, recorded, since, until)
         scope = scope_of(rights, who)
+        if links and who.role not in (SUPERVISOR, ADMINISTRATOR):
+            raise HTTPException(403, f"links are not for the role {who.role}")
 
         async def lines() -> AsyncIterator[str]:
-            columns = CALL_COLUMNS if what == "calls" else LEG_COLUMNS
+            linked = bool(links) and what == "calls"
+            columns = LEG_COLUMNS if what == "legs" else (*CALL_COLUMNS, *(("recording_urls",) if linked else ()))
             before: int | None = 0
             rows, complete = 0, False
             try:
@@ -120,11 +128,13 @@ def routes(source: Source) -> APIRouter:
                     before, found = page["next"], page["calls"]
                     if what == "legs":
                         found = await source.order("leg_records", calls=[one["call"] for one in found])
+                    if linked:
+                        found = await with_links(source, found, links, who.name, scope, form)
                     rows += len(found)
                     yield csv_lines(columns, found, head=False) if form == "csv" else json_lines(found)
                 complete = True
             finally:
-                await source.order("exported", what=what, form=form, rows=rows, complete=complete)
+                await source.order("exported", what=what, form=form, rows=rows, complete=complete, links=links)
 
         name = f'attachment; filename="{what}.{form}"'
         return StreamingResponse(lines(), media_type=FORMS[form], headers={"Content-Disposition": name})
@@ -170,3 +180,11 @@ def routes(source: Source) -> APIRouter:
         return found
 
     return router
+
+
+async def with_links(source: Source, rows: list[Row], hours: float, by: str, scope: Row | None, form: str) -> list[Row]:
+    """Calls with the addresses of their recordings; in CSV several stand in one cell, with a space between."""
+    calls = [one["call"] for one in rows if one["recorded"]]
+    found = await source.order("share_calls", calls=calls, hours=hours, by=by, scope=scope) if calls else {}
+    urls = {call: " ".join(known) if form == "csv" else known for call, known in found.items()}
+    return [{**one, "recording_urls": urls.get(one["call"], "" if form == "csv" else [])} for one in rows]

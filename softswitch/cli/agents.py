@@ -7,7 +7,7 @@ from pathlib import Path
 import rich_click as click
 
 from softswitch.cli.context import attach as attached
-from softswitch.cli.live import agent_verb, agent
+from softswitch.cli.live import agent, agent_verb
 from softswitch.cli.output import config_option, emit, json_option
 
 

@@ -14,6 +14,7 @@ from click.core import ParameterSource
 from softswitch.cli.context import attach as attached
 from softswitch.cli.output import config_option, emit, json_option, seconds, table
 from softswitch.cli.recording import moment
+from softswitch.links import LONGEST
 
 PAGE: Final = 1_000
 COLUMNS: Final = (
@@ -41,12 +42,19 @@ def day(context: click.Context, parameter: click.Parameter, value: str | None) -
 @click.option("--until", callback=day, default=None, help="Only those that began before.")
 @click.option("--limit", default=50, show_default=True, type=click.IntRange(1), help="At most so many.")
 @click.option("--csv", "as_csv", is_flag=True, help="Print CSV, all of them unless --limit is given.")
+@click.option(
+    "--links",
+    default=0.0,
+    type=click.FloatRange(0, LONGEST),
+    metavar="HOURS",
+    help="CSV with links to recordings that are good for so long without a login.",
+)
 @config_option
 @json_option
 @click.pass_context
 def records(
     context: click.Context, number: str, queue: str, agent: str, outcome: str, recorded: bool | None, since: float | None,
-    until: float | None, limit: int, as_csv: bool, config: Path | None, as_json: bool,
+    until: float | None, limit: int, as_csv: bool, links: float, config: Path | None, as_json: bool,
 ) -> None:  # fmt: skip
     """Show calls that are over, the newest first."""
     given = {
@@ -58,7 +66,7 @@ def records(
     with attached(config) as switch:
         pages = _pages(switch, which, None if everything else limit)
         if as_csv:
-            _print_csv(switch, pages)
+            _print_csv(switch, pages, links)
             return
         rows = [row for page in pages for row in page]
     emit(rows, as_json, _show)
@@ -75,15 +83,19 @@ def _pages(switch: Any, which: dict[str, Any], limit: int | None) -> Iterator[li
         limit = None if limit is None else limit - len(page["calls"])
 
 
-def _print_csv(switch: Any, pages: Iterator[list[dict[str, Any]]]) -> None:
+def _print_csv(switch: Any, pages: Iterator[list[dict[str, Any]]], links: float) -> None:
     from softswitch.exporting import csv_lines
 
-    sys.stdout.write(csv_lines(COLUMNS, ()))
+    columns = (*COLUMNS, *(("recording_urls",) if links else ()))
+    sys.stdout.write(csv_lines(columns, ()))
     count = 0
     for page in pages:
         count += len(page)
-        sys.stdout.write(csv_lines(COLUMNS, page, head=False))
-    switch.call("exported", what="calls", form="csv", rows=count)
+        calls = [one["call"] for one in page if links and one["recorded"]]
+        urls = switch.call("share_calls", calls=calls, hours=links, by="cli") if calls else {}
+        rows = [{**one, "recording_urls": " ".join(urls.get(one["call"], ()))} for one in page]
+        sys.stdout.write(csv_lines(columns, rows, head=False))
+    switch.call("exported", what="calls", form="csv", rows=count, links=links)
 
 
 def _show(rows: list[dict[str, Any]]) -> None:

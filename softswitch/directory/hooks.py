@@ -25,6 +25,7 @@ class Webhook:
     timeout: float = 10.0  # seconds for an answer
     attempts: int = 8  # refusals of one event, then it is laid aside
     give_up_hours: float = 24.0  # of trying one event, then it is laid aside
+    link_hours: float = 0.0  # links to recordings that are told are good for so long; 0 = none are (MED-16)
 
 
 @dataclass(slots=True, frozen=True)
@@ -75,3 +76,4 @@ class Crm:
     timeout: float = 10.0  # seconds for an answer
     attempts: int = 8  # refusals of one event, then it is laid aside
     give_up_hours: float = 24.0
+    link_hours: float = 0.0  # {recording_url} is good for so long; 0 = it says nothing

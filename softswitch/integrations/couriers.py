@@ -173,8 +173,14 @@ class Couriers:
 
     def _receivers(self) -> list[Receiver]:
         site, fetch = self._daemon.site, self.web.fetch
-        hooks: list[Receiver] = [WebhookReceiver(hook, fetch, time.time) for hook in site.webhooks.values()]
-        return hooks + [CrmReceiver(crm, fetch, self._look_up) for crm in site.crms.values()]
+        hooks: list[Receiver] = [WebhookReceiver(hook, fetch, time.time, self._link) for hook in site.webhooks.values()]
+        return hooks + [CrmReceiver(crm, fetch, self._look_up, self._link) for crm in site.crms.values()]
+
+    async def _link(self, line: Line, hours: float, whom: str) -> dict[str, Any]:
+        """Links to the recordings that an event is about. Raises StoreError."""
+        if hours and not await self._daemon.store.flush(PATIENCE):
+            raise StoreError("the records cannot be written now")
+        return await self._daemon.shares.told(line, hours, whom)
 
     async def _look_up(self, line: Line) -> dict[str, Any]:
         """What the records know of the call that an event is about. Raises StoreError."""

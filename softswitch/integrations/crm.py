@@ -15,7 +15,7 @@ from urllib.parse import quote
 
 from softswitch.directory.hooks import Crm, CrmAction
 from softswitch.integrations.delivery import Limits, Line, Progress
-from softswitch.integrations.webhooks import Fetch, verdict
+from softswitch.integrations.webhooks import Fetch, Links, verdict
 
 if TYPE_CHECKING:
     from softswitch.store.records import CallRecord
@@ -28,6 +28,7 @@ MOST: Final = 1_000  # characters of what is saved
 NAMES: Final = (
     "row", "seq", "time", "event", "call", "number", "name", "dialled", "direction", "queue", "agent", "account", "trunk",
     "customer", "outcome", "cause", "talk_seconds", "total_seconds", "recording", "seconds", "disposition", "note",
+    "recording_url",
 )  # fmt: skip
 
 LookUp = Callable[[Line], Awaitable[Mapping[str, Any]]]
@@ -146,13 +147,14 @@ class CrmReceiver:
 
     kind = "crm"
 
-    def __init__(self, crm: Crm, fetch: Fetch, look_up: LookUp) -> None:
+    def __init__(self, crm: Crm, fetch: Fetch, look_up: LookUp, links: Links | None = None) -> None:
         self.name = crm.name
         self.settings = crm
         self.enabled = crm.enabled
         self.limits = Limits(crm.attempts, crm.give_up_hours * 3_600.0)
         self._fetch = fetch
         self._look_up = look_up
+        self._links = links
 
     def wants(self, line: Line) -> bool:
         row = row_of(line)
@@ -163,6 +165,9 @@ class CrmReceiver:
     async def deliver(self, line: Line, progress: Progress) -> tuple[str, bool]:
         """Everything that the matrix says, from where the last attempt stopped."""
         values = values_of(line, await self._look_up(line))
+        if self._links is not None:
+            told = await self._links(line, self.settings.link_hours, f"crm:{self.name}")
+            values["recording_url"] = told.get("recording_url") or "".join(told.get("recording_urls", ())[-1:])
         names = actions_of(self.settings, values["row"], str(values["queue"]))
         for name in names[progress.done :]:
             action = self.settings.actions[name]

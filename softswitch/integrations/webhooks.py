@@ -17,6 +17,7 @@ NOT_NOW: Final = frozenset((408, 425, 429, 502, 503, 504))  # statuses that say 
 SHOWN: Final = 200  # characters of an answer in an error
 
 Fetch = Callable[..., Awaitable[Reply]]
+Links = Callable[[Line, float, str], Awaitable[dict[str, Any]]]  # of recordings: (event, hours, for whom)
 
 
 def headers(hook: Webhook, id: str, event: str, timestamp: int, body: bytes) -> list[tuple[str, str]]:
@@ -51,13 +52,14 @@ class WebhookReceiver:
 
     kind = "webhook"
 
-    def __init__(self, hook: Webhook, fetch: Fetch, clock: Callable[[], float]) -> None:
+    def __init__(self, hook: Webhook, fetch: Fetch, clock: Callable[[], float], links: Links | None = None) -> None:
         self.name = hook.name
         self.settings = hook
         self.enabled = hook.enabled
         self.limits = Limits(hook.attempts, hook.give_up_hours * 3_600.0)
         self._fetch = fetch
         self._clock = clock
+        self._links = links
 
     def wants(self, line: Line) -> bool:
         name = str(line["event"])
@@ -67,7 +69,8 @@ class WebhookReceiver:
 
     async def deliver(self, line: Line, progress: Progress) -> tuple[str, bool]:
         """One attempt. "" or why it was not taken, and whether the receiver refused the event."""
-        return verdict(await self.send(line, str(line["seq"])))
+        more = await self._links(line, self.settings.link_hours, f"webhook:{self.name}") if self._links else {}
+        return verdict(await self.send({**line, **more}, str(line["seq"])))
 
     async def send(self, line: Line, id: str) -> Reply:
         hook, body = self.settings, written(line)

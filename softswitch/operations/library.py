@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import secrets
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any, Final
 
@@ -21,6 +21,7 @@ from softswitch.events import (
     VoicemailPlayed,
 )
 from softswitch.links import LONGEST, Link
+from softswitch.provisioning import pages_address
 from softswitch.running.console import ConsoleError
 from softswitch.store.reports import FOREVER
 from softswitch.store.searching import Mark, RecordingQuery, Searching
@@ -32,7 +33,6 @@ if TYPE_CHECKING:
 AGAIN: Final = 600.0  # seconds in which listening on is no new listening
 MOST: Final = 10_000  # recordings of one answer
 MOST_TAGS, LONGEST_TAG, LONGEST_NOTE = 20, 40, 2_000
-KEY: Final = "recording_links"  # its name in the store
 SLICES: Final = (200, 1_000, 4_000)  # of a picture: few sizes, so that few are kept
 
 
@@ -42,7 +42,6 @@ class LibraryOperations:
     def __init__(self, daemon: Daemon) -> None:
         self._daemon = daemon
         self._heard: dict[tuple[str, str, int], float] = {}  # who listens to what, and when that was told last
-        self._key = b""
 
     def handlers(self) -> dict[str, Callable[..., Any]]:
         return {
@@ -55,6 +54,7 @@ class LibraryOperations:
             "share_recording": self.share,
             "play_shared": self.play_shared,
             "revoke_links": self.revoke_links,
+            "share_calls": self.share_calls,
             "play_voicemail": self.play_voicemail,
             "mailboxes_of": self.mailboxes_of,
             "erase": self.erase,
@@ -164,11 +164,6 @@ class LibraryOperations:
         wanted = min((one for one in SLICES if one >= slices), default=SLICES[-1])
         return await self._daemon.recordings.peaks(await self._record(recording), wanted)
 
-    async def _links_key(self) -> bytes:
-        if not self._key:
-            self._key = bytes.fromhex(await self._daemon.store.key(KEY, lambda: secrets.token_hex(32)))
-        return self._key
-
     async def share(self, recording: int, hours: float = 72.0, by: str = "") -> dict[str, Any]:
         """A link that is good without a login."""
         if not 0.0 < hours <= LONGEST:
@@ -177,21 +172,37 @@ class LibraryOperations:
         self._daemon.recordings.file(record)
         link = Link(recording, int(time.time() + hours * 3_600.0), by or asker().name)
         self._publish(RecordingShared(recording, record.call, link.by, float(link.until)))
-        return {"path": link.path(await self._links_key()), "until": link.until}
+        path = link.path(await self._daemon.shares.key())
+        return {"path": path, "url": f"{pages_address(self._daemon.config)}{path}", "until": link.until}
 
     async def play_shared(self, recording: int, until: int, by: str, signature: str) -> dict[str, str]:
         """The file that a link leads to. Raises ConsoleError, in the same words whatever is wrong."""
         link = Link(recording, until, by)
-        if not link.is_good(signature, await self._links_key(), time.time()):
+        if not link.is_good(signature, await self._daemon.shares.key(), time.time()):
             raise ConsoleError("This link is not good, or not any more.", "Ask whoever sent it.", kind="unknown")
         return await self.play(recording, by=f"link:{by}")
 
     async def revoke_links(self, by: str = "") -> None:
         """No link that was made so far is good any more."""
-        key = secrets.token_hex(32)
-        await self._daemon.store.renew_key(KEY, key)
-        self._key = bytes.fromhex(key)
+        await self._daemon.shares.renew()
         self._publish(RecordingLinksRevoked(by or asker().name))
+
+    async def share_calls(
+        self, calls: Sequence[str], hours: float, by: str = "", scope: Mapping[str, Any] | None = None
+    ) -> dict[str, list[str]]:
+        """Links to the recordings of calls, for an export: call -> addresses. `scope`: those of these queues or this agent."""
+        if not 0.0 < hours <= LONGEST:
+            raise ConsoleError("That is no time for a link.", f"More than 0 and at most {LONGEST:.0f} hours.")
+        queues = None if scope is None else tuple(scope.get("queues", ()))
+        found: dict[str, list[int]] = {}
+        search = await self._search()
+        for call in calls:
+            for one in await search.recordings(RecordingQuery(call=call, stored=True), 100):
+                if queues is None or one.queue in queues:
+                    found.setdefault(call, []).insert(0, one.recording)
+        who = by or asker().name
+        links = await self._daemon.shares.made([one for known in found.values() for one in known], hours, who)
+        return {call: [links[one] for one in known] for call, known in found.items()}
 
     # --- voicemail ---------------------------------------------------------------------------------------------------
 

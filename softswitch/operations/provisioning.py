@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urlsplit
 
 from softswitch import logs
-from softswitch.net.address import is_loopback, join_host_port
-from softswitch.provisioning import linphone_xml, phone_of, place_of, qr_svg, sheets
+from softswitch.net.address import is_loopback
+from softswitch.provisioning import linphone_xml, pages_address, phone_of, place_of, qr_svg, sheets
 from softswitch.running.console import ConsoleError
 
 if TYPE_CHECKING:
@@ -70,7 +70,9 @@ class ProvisioningOperations:
         if not 1 <= minutes <= LONGEST:
             raise ConsoleError(f"A link lives from 1 to {LONGEST} minutes.", f"{MINUTES} are usual.")
         phone_of(daemon.site, account, place_of(daemon.config), transport)
-        base = daemon.config.http.url or base or self._base()
+        base = daemon.config.http.url or base or pages_address(daemon.config)
+        if not base:
+            raise ConsoleError("The pages are switched off, so a phone has nothing to fetch from.", "Set http.listen.")
         links = {key: one for key, one in daemon.links.items() if one.until > now}
         if len(links) >= MOST_LINKS:
             raise ConsoleError("There are too many links that nobody has used.", "Wait until some of them have ended.")
@@ -95,15 +97,6 @@ class ProvisioningOperations:
             )
         log.info("phone provisioned", account=link.account, peer=peer, by=link.by)
         return linphone_xml(phone_of(daemon.site, link.account, place_of(daemon.config), link.transport))
-
-    def _base(self) -> str:
-        config = self._daemon.config
-        if config.http.listen is None:
-            raise ConsoleError("The pages are switched off, so a phone has nothing to fetch from.", "Set http.listen.")
-        host, port = config.http.listen
-        if host in ("0.0.0.0", "::"):
-            host = place_of(config).host
-        return f"{'https' if config.http.tls else 'http'}://{join_host_port(host, port)}"
 
 
 def _key(token: str) -> str:

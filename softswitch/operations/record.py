@@ -120,9 +120,9 @@ class RecordOperations:
         more, found = len(found) > limit, found[:limit]
         return {"audit": [asdict(one) for one in found], "next": found[-1].seq if more else None}
 
-    def exported(self, what: str, form: str, rows: int, complete: bool = True) -> None:
-        """Records have left the switch as a file."""
-        who = asker()
+    def exported(self, what: str, form: str, rows: int, complete: bool = True, links: float = 0.0) -> None:
+        """Records have left the switch as a file. `links`: with links to recordings, good for so many hours."""
+        who, what = asker(), f"{what} with links for {links:g} hours" if links else what
         self._daemon.publisher.publish(RecordsExported(who.name, what, form, rows, complete, who.source))
 
     def session(self, what: str, user: str, source: str = "") -> None:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 from softswitch.decode import Expected, Problems, Rule, decode, encode, number_in, one_of, text, whole_in
 from softswitch.directory.hooks import Crm, CrmAction
 from softswitch.integrations.crm import NAMES, ROWS, named
+from softswitch.links import LONGEST
 from softswitch.store.hook_objects import URL
 
 if TYPE_CHECKING:
@@ -118,6 +119,7 @@ CRM_RULES: Final[Mapping[tuple[type, str], Rule]] = {
     (Crm, "timeout"): number_in(0.5, 60, "seconds"),
     (Crm, "attempts"): whole_in(1, 100),
     (Crm, "give_up_hours"): number_in(0.1, 168, "hours"),
+    (Crm, "link_hours"): number_in(0, LONGEST, "hours"),
     (CrmAction, "path"): Rule('a path such as "/contacts?phone={number}"', _read_path),
     (CrmAction, "method"): one_of("GET", "POST", "PUT", "PATCH", "DELETE"),
     (CrmAction, "body"): Rule(TEMPLATE, _read_body, dict),

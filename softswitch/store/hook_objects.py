@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 from softswitch.decode import Rule, number_in, text, whole_in
 from softswitch.directory.hooks import Router, Webhook
 from softswitch.integrations.signing import key_of
+from softswitch.links import LONGEST
 
 
 def _read_secret(value: object) -> str:
@@ -37,6 +38,7 @@ HOOK_RULES: Final[Mapping[tuple[type, str], Rule]] = {
     (Webhook, "timeout"): number_in(0.5, 60, "seconds"),
     (Webhook, "attempts"): whole_in(1, 100),
     (Webhook, "give_up_hours"): number_in(0.1, 168, "hours"),
+    (Webhook, "link_hours"): number_in(0, LONGEST, "hours"),
     (Router, "url"): URL,
     (Router, "secret"): SIGNED,
     (Router, "timeout"): number_in(0.1, 10, "seconds"),

@@ -56,7 +56,9 @@ class Queues:
             self.check.play(f"{key}.connecting", queue.connecting)
             self.check.play(f"{key}.consent", queue.consent)
             if queue.consent_refuse and (queue.consent_refuse not in KEYS or not queue.consent):
-                self.problems.add(f"{key}.consent_refuse", queue.consent_refuse, "one key, where consent says something")
+                self.problems.add(
+                    f"{key}.consent_refuse", queue.consent_refuse, "one key, where consent says something"
+                )
             self.check.play(f"{key}.announce.comfort", queue.announce.comfort)
             self.check.play(f"{key}.announce.unknown", queue.announce.unknown)
             self.choice(key, queue)

@@ -14,7 +14,7 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 
 from softswitch.config.services import WebSettings
-from softswitch.directory.hooks import Crm
+from softswitch.directory.hooks import Crm, CrmAction
 from softswitch.errors import ConfigError
 from softswitch.integrations.couriers import Courier
 from softswitch.integrations.crm import CrmReceiver, actions_of, at, filled, named, of_record, row_of, values_of
@@ -124,6 +124,12 @@ async def look_up(line: Line) -> dict[str, Any]:
     return of_record(record) if record is not None else {}
 
 
+async def link(line: Line, hours: float, whom: str) -> dict[str, Any]:
+    if line["event"] != "recording.finished" or not hours:
+        return {}
+    return {"recording_url": f"https://pbx.example.com/shared/recordings/{line['recording']}?by={whom}"}
+
+
 def ended(**more: Any) -> dict[str, Any]:
     plain = {
         "call": "c1", "caller": "+48600100200", "caller_name": "Jan", "dialled": "800", "account": "", "trunk": "t",
@@ -134,7 +140,7 @@ def ended(**more: Any) -> dict[str, Any]:
 
 
 def courier(world: World, crm: Crm, clock: Any = None) -> Courier:
-    receiver = CrmReceiver(crm, world.web.fetch, look_up)
+    receiver = CrmReceiver(crm, world.web.fetch, look_up, link)
     import time
 
     clock = clock or time.time
@@ -164,7 +170,7 @@ async def test_the_matrix_of_the_page(tiny: TinyCrm, web: WebClient) -> None:
     ]
     assert tiny.added == [
         ("C1", "activities", {"type": "call", "text": "anna, sales", "seconds": 61.5}),
-        ("C1", "files", {"link": "https://pbx.example.com/recordings/17"}),
+        ("C1", "files", {"link": "https://pbx.example.com/shared/recordings/17?by=crm:main"}),
         ("C1", "activities", {"type": "topic", "text": "invoice", "note": "2/2027"}),
     ]
     assert tiny.tokens == {"Bearer the CRM's own"}
@@ -211,6 +217,21 @@ async def test_a_crm_that_is_away_is_asked_nothing_about_rows_that_are_empty(web
 )  # fmt: skip
 def test_rows(fields: dict[str, Any], row: str) -> None:
     assert row_of({"event": "call.ended", **ended(**fields)}) == row
+
+
+async def test_a_link_to_the_recording(tiny: TinyCrm, web: WebClient) -> None:
+    asked: list[tuple[Any, ...]] = []
+
+    async def links(line: Line, hours: float, whom: str) -> dict[str, Any]:
+        asked.append((line["event"], hours, whom))
+        return {"recording_urls": ["https://pbx.example.com/shared/1", "https://pbx.example.com/shared/2"]}
+
+    actions = {"task": CrmAction("/tasks", body={"link": "{recording_url}"})}
+    crm = Crm("main", tiny.url, "t", actions=actions, rows={"ended": ("task",)}, link_hours=24.0)  # type: ignore[attr-defined]
+    line = {"seq": 7, "event": "call.ended", **ended()}
+    assert await CrmReceiver(crm, web.fetch, look_up, links).deliver(line, Progress()) == ("", False)
+    assert asked == [("call.ended", 24.0, "crm:main")]
+    assert tiny.tasks == [{"link": "https://pbx.example.com/shared/2"}]
 
 
 def test_what_templates_say() -> None:

@@ -18,7 +18,7 @@ from softswitch.api.feed import Feed, Line
 from softswitch.config.services import WebSettings
 from softswitch.directory.hooks import Webhook
 from softswitch.integrations.couriers import Courier, Receiver
-from softswitch.integrations.delivery import Dead, Delivery
+from softswitch.integrations.delivery import Dead, Delivery, Progress
 from softswitch.integrations.signing import signature
 from softswitch.integrations.webclient import Reply, WebClient
 from softswitch.integrations.webhooks import WebhookReceiver, verdict
@@ -90,6 +90,17 @@ def example() -> Any:
     found: dict[str, Any] = {}
     exec(re.findall(r"```python\n(.*?)```", PAGE.read_text(encoding="utf-8"), re.DOTALL)[0], found)
     return found["is_genuine"]
+
+
+async def test_links_to_recordings_are_made_while_the_event_is_sent(world: World, server: Server) -> None:
+    async def links(line: Line, hours: float, whom: str) -> dict[str, Any]:
+        return {"recording_url": f"https://pbx.example.com/{line['recording']}?{hours:g}&{whom}"} if hours else {}
+
+    line = {"seq": 3, "time": "t", "event": "recording.finished", "recording": 5, "call": "c1"}
+    for hours, more in ((0.0, {}), (72.0, {"recording_url": "https://pbx.example.com/5?72&webhook:crm"})):
+        hook = Webhook("crm", server.url("/hooks"), SECRET, link_hours=hours)
+        assert await WebhookReceiver(hook, world.web.fetch, time.time, links).deliver(line, Progress()) == ("", False)
+        assert json.loads(server.asked[-1][2]) == line | more
 
 
 async def test_events_arrive_in_order_and_signed(world: World, server: Server) -> None:

@@ -43,10 +43,12 @@ def sent(monkeypatch: pytest.MonkeyPatch) -> Sent:
         (["hold", "c1"], ("call_hold", {"call": "c1", "verb": "hold", "account": ""})),
         (["resume", "c1", "--for", "102"], ("call_hold", {"call": "c1", "verb": "resume", "account": "102"})),
         (["answer", "c1", "102"], ("call_answer", {"call": "c1", "account": "102"})),
-        (["play", "c1", "welcome", "hours", "--to", "caller"], ("call_play", {"call": "c1", "clips": ["welcome", "hours"], "to": "caller"})),
+        (["play", "c1", "welcome", "hours", "--to", "caller"],
+         ("call_play", {"call": "c1", "clips": ["welcome", "hours"], "to": "caller"})),
         (["bridge", "c1", "c2"], ("call_bridge", {"call": "c1", "other": "c2"})),
         (["order", "o1"], ("call_order", {"order": "o1"})),
-        (["supervise", "c1", "--as", "109", "--mode", "whisper"], ("supervise", {"call": "c1", "account": "109", "mode": "whisper"})),
+        (["supervise", "c1", "--as", "109", "--mode", "whisper"],
+         ("supervise", {"call": "c1", "account": "109", "mode": "whisper"})),
     ],
 )  # fmt: skip
 def test_orders_about_a_call(words: list[str], order: tuple[str, dict[str, Any]], sent: Sent) -> None:

@@ -15,8 +15,10 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+from click.testing import CliRunner
 
 from media import wavfile
+from softswitch.cli import main
 from softswitch.events import RecordingFinished, RecordingStarted
 from softswitch.store.moment import present
 from softswitch.store.sqlite import Store
@@ -108,18 +110,38 @@ def test_a_recording_is_found_seen_heard_and_shared(own_switch: Running) -> None
         assert heard.status_code == 200 and heard.content[:4] == b"RIFF"
         for wrong in (link.replace("recordings/2", "recordings/3"), link[:-1], link.replace("until=", "until=1")):
             assert stranger.get(wrong).status_code == 404
+        told = csv.DictReader(io.StringIO(page.get("/api/records/export?recorded=true&links=2").text))
+        urls = {row["call"]: row["recording_urls"] for row in told}
+        assert set(urls) == {"c0", "c1", "c2", "c3"}
+        assert urls["c1"].startswith(f"http://127.0.0.1:{switch.http}/shared/recordings/2?")
+        assert stranger.get(urls["c1"]).content == heard.content
+        (one,) = page.get(f"/api/records/export?form=jsonl&links=2&number={OTHER}").text.splitlines()
+        assert stranger.get(json.loads(one)["recording_urls"][0]).status_code == 200
+        environment = {"SOFTSWITCH_CONFIG": str(switch.directory / "lab")}
+        printed = CliRunner().invoke(main, ["records", "--csv", "--links", "2", "--number", OTHER], env=environment)
+        assert "/shared/recordings/4?until=" in printed.output
+        name, queue = ask(switch, "agent", "list")[0]["agent"], ask(switch, "queue", "show")[0]["name"]
+        for role, queues, status in (
+            ("auditor", (), 403),
+            ("agent", ("--agent", name), 403),
+            ("supervisor", ("--queue", queue), 200),
+        ):
+            with api(switch, ask(switch, "token", "add", f"of-{role}", "--role", role, *queues)["shown"]) as other:
+                assert other.get("/api/records/export?links=2").status_code == status, role
+
         switch.signal(signal.SIGKILL)
         switch.wait()
         switch.start()
         assert stranger.get(link).status_code == 200, "a restart keeps links"
         assert page.delete("/api/recordings/links").status_code == 204
-        assert stranger.get(link).status_code == 404
+        assert stranger.get(link).status_code == stranger.get(urls["c1"]).status_code == 404
 
         here = "127.0.0.1"
         assert audited(page, "audit") == audited(page, "audit") == [], "who looks does nothing"
         assert audited(page, "recording.played")[-2:] == [("link:token:boss", "2", here), ("token:boss", "2", here)]
         assert audited(page, "recording.shared") == [("token:boss", "2", "")]
-        assert ("token:boss", "calls", here) in audited(page, "records.exported")
+        exported = audited(page, "records.exported")
+        assert {("token:boss", "calls", here), ("token:boss", "calls with links for 2 hours", here)} <= set(exported)
         stranger.post("/api/session", json={"user": "nobody", "password": "hunter2-typed-as-a-name"})
         assert audited(page, "session") == [("?", "", here)]
         assert {"edit", "config.changed"} <= {one["action"] for one in ask(switch, "audit", "--actor", "cli")}
