@@ -128,7 +128,7 @@ NOBODY: Final = (nobody, nobody)
 def wanted(
     who: Callable[[], Principal | None], sight: Callable[[], Sight], only: tuple[str, ...]
 ) -> Callable[[Line], bool]:
-    """Which events are for somebody, with names that begin as they say. `who` (None: nobody any more), `sight`: at this moment."""
+    """Which events are for somebody, with names that begin as they say. `who` (None: nobody now), `sight`: of this moment."""
 
     def wants(line: Line) -> bool:
         name = str(line["event"])
