@@ -21,6 +21,9 @@ Planner = Annotated[Principal, Depends(only(SUPERVISOR, AUDITOR))]
 OWN = ("agents", "timeline", "transfers")  # what an agent may know: their own figures
 WHOLE = ("load",)  # of the switch, not of a queue
 SWITCH_ONLY = "of the whole switch: for auditors and administrators"
+SEPARATOR = (
+    "Of CSV; semicolon: with decimal commas, as spreadsheets in Poland read them. By the language where none is named"
+)
 FILES: dict[int | str, dict[str, Any]] = {
     200: {"description": "The report.", "content": {media: {} for media in FORMATS.values()}}
 }
@@ -56,8 +59,13 @@ def routes(source: Source) -> APIRouter:
         timezone: Annotated[str, Query(description="Such as Europe/Warsaw; the site's by default")] = "",
         queue: Annotated[list[str], Query(description="May be repeated")] = [],  # noqa: B006 - as FastAPI wants it
         agent: Annotated[list[str], Query(description="May be repeated")] = [],  # noqa: B006
+        service_level: Annotated[
+            int | None, Query(ge=0, le=3_600, description="Seconds, in place of each queue's own")
+        ] = None,
+        compare: Annotated[bool, Query(description="With the totals of the time before")] = False,
         format: Literal["json", "csv", "xlsx"] = "json",
         language: str = "en",
+        separator: Annotated[Literal["", "comma", "semicolon"], Query(description=SEPARATOR)] = "",
     ) -> Any:
         """A report, with the definition of each of its numbers."""
         sight = rights.sight(who)
@@ -74,10 +82,11 @@ def routes(source: Source) -> APIRouter:
             "report", name=report, range=range, since=since, until=until, interval=interval, view=view, timezone=timezone,
             queues=None if queues is None else sorted(queues),
             agents=sorted(agent) if agent else None if sight.agents is None else sorted(sight.agents),
+            level=service_level, compare=compare,
         )  # fmt: skip
         if format == "json":
             return found
-        body = await asyncio.to_thread(written, found, format, language)
+        body = await asyncio.to_thread(written, found, format, language, separator)
         headers = {"Content-Disposition": f'attachment; filename="{file_name(found, format)}"'}
         return Response(body, media_type=FORMATS[format], headers=headers)
 

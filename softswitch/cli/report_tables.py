@@ -73,15 +73,24 @@ def _command(name: str, text: str) -> click.Command:
         "--output", type=click.Path(dir_okay=False, path_type=Path), help="Write it: a .csv, .xlsx or .json file."
     )
     @click.option("--language", type=click.Choice(["en", "pl"]), default="en", show_default=True, help="Of the heads.")
+    @click.option(
+        "--separator",
+        type=click.Choice(["comma", "semicolon"]),
+        help="Of CSV; semicolon: with decimal commas.  [default: by language]",
+    )
+    @click.option(
+        "--service-level", "level", type=click.IntRange(0, 3_600), help="Seconds, in place of each queue's own."
+    )
     @click.option("--all", "everything", is_flag=True, help="Show every column.")
     @config_option
     @json_option
     def command(
-        output: Path | None, language: str, everything: bool, config: Path | None, as_json: bool, **wanted: Any
-    ) -> None:
+        output: Path | None, language: str, separator: str | None, everything: bool, config: Path | None, as_json: bool,
+        **wanted: Any,
+    ) -> None:  # fmt: skip
         found = report_of(config, name, **wanted)
         if output is not None:
-            _write(found, output, language)
+            _write(found, output, language, separator or "")
         emit(found, as_json, lambda report: _show(report, language, () if everything else BRIEF.get(name, ())))
 
     command.__doc__ = text
@@ -133,7 +142,7 @@ def report_of(config: Path | None, name: str, **wanted: Any) -> dict[str, Any]:
         return answer(
             name, ledger, site, time.time(), range=wanted["range_"] or "", since=wanted["since"], until=wanted["until"],
             interval=wanted["interval"], view=wanted["view"], timezone=wanted["timezone"],
-            queues=wanted["queues"] or None, agents=wanted["agents"] or None,
+            queues=wanted["queues"] or None, agents=wanted["agents"] or None, level=wanted["level"],
         )  # fmt: skip
     except RangeError as error:
         raise Failure(f"{error}.", f"See: softswitch report {name} --help", USAGE) from None
@@ -143,14 +152,14 @@ def report_of(config: Path | None, name: str, **wanted: Any) -> dict[str, Any]:
         ledger.close()
 
 
-def _write(report: Mapping[str, Any], output: Path, language: str) -> None:
+def _write(report: Mapping[str, Any], output: Path, language: str, separator: str) -> None:
     from softswitch.reports.export import FORMATS, written
 
     form = output.suffix.lstrip(".")
     if form not in FORMATS:
         raise Failure(f"{output} cannot be written.", "Give it the ending .csv, .xlsx or .json.", USAGE)
     try:
-        output.write_bytes(written(report, form, language))
+        output.write_bytes(written(report, form, language, separator))
     except OSError as error:
         raise Failure(f"{output} cannot be written: {error.strerror}.", "Name another place.") from None
     click.echo(f"Written: {output}", err=True)

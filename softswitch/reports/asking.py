@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any, Final
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
@@ -10,7 +11,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from softswitch.directory import Directory
 from softswitch.reports.build import REPORTS, Ask, Rows, make
 from softswitch.reports.fold import Limits
-from softswitch.reports.range import INTERVALS, Range, RangeError, between, named
+from softswitch.reports.range import INTERVALS, Range, RangeError, before, between, named
 from softswitch.reports.rows import COHORT
 
 DEFAULT_RANGE: Final = "today"
@@ -52,8 +53,11 @@ def answer(
     timezone: str = "",
     queues: Collection[str] | None = None,
     agents: Collection[str] | None = None,
+    level: int | None = None,
+    compare: bool = False,
 ) -> dict[str, Any]:
-    """A report (`build.REPORTS`). `queues`, `agents`: None = all. Raises RangeError."""
+    """A report (`build.REPORTS`). `queues`, `agents`: None = all; `level`: seconds, T in place of that of each queue;
+    `compare`: with the totals of the time before. Raises RangeError."""
     if name not in REPORTS:
         raise RangeError(f"{name!r} is no report: one of {', '.join(REPORTS)}")
     if interval not in INTERVALS:
@@ -66,8 +70,13 @@ def answer(
         None if agents is None else frozenset(agents),
         {queue: found for queue in site.queues if (found := limits_of(site, queue)) is not None},
         now,
+        level,
     )
-    return make(name, rows, ask)
+    report = make(name, rows, ask)
+    if compare and "total" in report:
+        earlier = make(name, rows, replace(ask, span=before(ask.span, now)))
+        report["previous"] = {"range": earlier["range"], "total": earlier["total"]}
+    return report
 
 
 def letter(reports: Sequence[dict[str, Any]], language: str) -> str:

@@ -18,6 +18,7 @@ from softswitch.reports.rows import (
     GREATEST,
     LOAD_COLUMNS,
     MILLI,
+    MOVED,
     OUTCOMES,
     QUARTER,
     QUEUE_COLUMNS,
@@ -70,11 +71,16 @@ class Ask:
     agents: frozenset[str] | None = None
     limits: Mapping[str, Limits] = field(default_factory=dict)
     now: float = 0.0
+    level: int | None = None  # seconds: T in place of that of each queue
 
     @property
     def edges(self) -> tuple[int, int]:
         """Of the quarters that belong to the time."""
         return self.span.since // QUARTER * QUARTER, -(-self.span.until // QUARTER) * QUARTER
+
+    def kinds(self, kind: str) -> tuple[str, ...]:
+        """The bins of waits: of the callers who came, or of those who left."""
+        return (kind,) if self.view == COHORT else (kind, f"{kind}{MOVED}")
 
     def queue(self, **more: Any) -> dict[str, Any]:
         return more if self.queues is None else {"queue": self.queues, **more}
@@ -101,7 +107,10 @@ def make(name: str, rows: Rows, ask: Ask) -> Row:
         "columns": [one.as_dict() for one in columns],
         "definitions": {one.name: one.formula for one in columns if one.formula},
         "limits": {
-            name: {"service_level_seconds": one.service_level, "short_abandon": one.short_abandon}
+            name: {
+                "service_level_seconds": one.service_level if ask.level is None else ask.level,
+                "short_abandon": one.short_abandon,
+            }
             for name, one in ask.limits.items()
             if ask.queues is None or name in ask.queues
         },
@@ -118,6 +127,23 @@ AGENT: Final = _text("agent", "agent", "agent")
 FROM: Final = _text("from", "from", "od", f.TIME)
 
 
+def _visits(rows: Rows, ask: Ask, columns: Sequence[str], by: str) -> dict[Any, Sums]:
+    """Sums of the queues' visits, by "queue" or "at"; with another T, if one is asked for: the waits are kept by the second."""
+    since, until = ask.edges
+    found = rows.sums("report_queues", columns, since, until, by, ask.queue(view=ask.view))
+    if ask.level is None:
+        return found
+    named = {} if ask.queues is None else {"name": ask.queues}
+    for kind, column in (("answered", "in_time"), ("abandoned", "abandoned_in_time")):
+        if column not in columns:
+            continue
+        where = {"kind": ask.kinds(kind), "bin": range(ask.level + 1), **named}
+        within = rows.sums("report_bins", ("n",), since, until, "at" if by == "at" else "name", where)
+        for key, sums in found.items():
+            sums[column] = within[key]["n"] if key in within else 0
+    return found
+
+
 def _total(sums: Iterable[Sums], columns: Sequence[str]) -> Sums:
     total = dict.fromkeys(columns, 0)
     for one in sums:
@@ -132,10 +158,11 @@ def _total(sums: Iterable[Sums], columns: Sequence[str]) -> Sums:
 def queues(rows: Rows, ask: Ask) -> Row:
     """RPT-01"""
     since, until = ask.edges
-    found = rows.sums("report_queues", QUEUE_COLUMNS, since, until, "queue", ask.queue(view=ask.view))
+    found = _visits(rows, ask, QUEUE_COLUMNS, "queue")
     waits: defaultdict[str, dict[int, int]] = defaultdict(dict)
-    for name, _, second, n in rows.bins("answered", since, until, {} if ask.queues is None else {"name": ask.queues}):
-        waits[name][second] = n
+    for kind in ask.kinds("answered"):
+        for name, _, second, n in rows.bins(kind, since, until, {} if ask.queues is None else {"name": ask.queues}):
+            waits[name][second] = waits[name].get(second, 0) + n
     everything: defaultdict[int, int] = defaultdict(int)
     for bins in waits.values():
         for second, n in bins.items():
@@ -177,8 +204,7 @@ SHOWN: Final = (
 
 def interval_report(rows: Rows, ask: Ask) -> Row:
     """RPT-02"""
-    since, until = ask.edges
-    found = rows.sums("report_queues", SHOWN, since, until, "at", ask.queue(view=ask.view))
+    found = _visits(rows, ask, SHOWN, "at")
     edges = list(intervals(ask.span, ask.interval))
     lines = []
     for (start, end), sums in zip(edges, _by_interval(found, [one for one, _ in edges], SHOWN), strict=True):
@@ -199,12 +225,13 @@ def interval_report(rows: Rows, ask: Ask) -> Row:
 
 def heat_map(rows: Rows, ask: Ask) -> Row:
     """RPT-04: by weekday and hour of the zone, means over the weekdays of the time."""
-    since, until = ask.edges
-    found = rows.sums("report_queues", SHOWN, since, until, "at", ask.queue(view=ask.view))
+    found = _visits(rows, ask, SHOWN, "at")
     edges = list(intervals(ask.span, "60"))
     sums: defaultdict[tuple[int, int], list[Sums]] = defaultdict(list)
     days: defaultdict[tuple[int, int], set[Any]] = defaultdict(set)
     for (start, _), one in zip(edges, _by_interval(found, [at for at, _ in edges], SHOWN), strict=True):
+        if ask.now and start >= ask.now:
+            break  # A weekday that has not come yet is none to divide by.
         here = ask.span.local(start)
         place = here.weekday(), here.hour
         sums[place].append(one)
@@ -223,8 +250,8 @@ def heat_map(rows: Rows, ask: Ask) -> Row:
         "columns": [
             _text("weekday", "weekday", "dzień tygodnia"),
             _text("hour", "hour", "godzina", f.COUNT),
-            f.Column("offered", "offered", "zaoferowane", f.NUMBER, "E / such weekdays in the time"),
-            f.Column("abandoned", "abandoned", "porzucone", f.NUMBER, "(B - B_S) / such weekdays in the time"),
+            f.Column("offered", "offered", "zaoferowane", f.NUMBER, "E / such weekdays in the time, so far"),
+            f.Column("abandoned", "abandoned", "porzucone", f.NUMBER, "(B - B_S) / such weekdays in the time, so far"),
             *f.queue_columns(("sl", "asa")),
         ],
         "view": ask.view,
@@ -236,7 +263,7 @@ def heat_map(rows: Rows, ask: Ask) -> Row:
 
 
 def missed(rows: Rows, ask: Ask) -> Row:
-    """RPT-05: numbers that gave up, and what came of it; and what each agent let ring."""
+    """RPT-05: numbers that gave up in the time, and what came of it; and what each agent let ring."""
     found = rows.select("report_missed", ask.span.since, ask.span.until, ask.queue(), limit=MOST_ROWS + 1)
     now = ask.now * MILLI
     lines, lost, open_ = [], 0, 0
@@ -270,7 +297,7 @@ def missed(rows: Rows, ask: Ask) -> Row:
         "rows": lines[:MOST_ROWS],
         "cut": len(found) > MOST_ROWS,
         "total": {"lost_contact": f.cell(lost, len(found) - open_), "numbers": len(found), "open": open_},
-        "more_definitions": {"lost_contact": "numbers with no contact within 24 h / numbers that gave up, those of the last 24 h left out"},
+        "more_definitions": {"lost_contact": "numbers with no contact within 24 h / numbers that gave up in the time, those of the last 24 h left out"},
         "agents": [
             {"agent": name, **f.of_agent(one, MISSED_FIGURES)} for name, one in sorted(agents.items()) if one["rings"]
         ],

@@ -6,6 +6,7 @@ import csv
 import io
 import json
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 from typing import Any, Final
 
 from softswitch.exporting import harmless
@@ -19,7 +20,21 @@ SHEETS: Final = ("agents", "callers", "trunks")  # further lists of some reports
 SHEET_NAME: Final = 31  # characters that a sheet's name may have
 MOST_WIDE: Final = 40
 
+SEMICOLON: Final = "semicolon"  # with decimal commas, as spreadsheets of Poland and most of Europe read CSV
+BY_LANGUAGE: Final = {"pl": SEMICOLON}
+
 Table = tuple[str, list[str], list[list[Any]]]
+
+
+class Moment(str):
+    """A moment as ISO text."""
+
+    __slots__ = ()
+
+    @property
+    def local(self) -> datetime:
+        """On the clock of the report, for spreadsheets, which know no time zones."""
+        return datetime.fromisoformat(self).replace(tzinfo=None)
 
 
 def tables(report: Mapping[str, Any], language: str = "en") -> list[Table]:
@@ -47,6 +62,8 @@ def _table(name: str, columns: Sequence[Mapping[str, Any]], rows: Sequence[Mappi
         for line, one in zip(lines, cells, strict=True):
             if quotient:
                 line += [one["value"], one["n"], one["d"]] if isinstance(one, Mapping) else [one, None, None]
+            elif isinstance(one, str) and one and column["unit"] == "time":
+                line.append(Moment(one))
             elif isinstance(one, Mapping):
                 line.append(", ".join(f"{key}: {value}" for key, value in one.items()))
             else:
@@ -54,16 +71,28 @@ def _table(name: str, columns: Sequence[Mapping[str, Any]], rows: Sequence[Mappi
     return name, heads, lines
 
 
-def to_csv(report: Mapping[str, Any], language: str = "en") -> bytes:
-    """With a byte order mark, without which Excel takes UTF-8 for something else; several lists follow one another."""
+def to_csv(report: Mapping[str, Any], language: str = "en", separator: str = "") -> bytes:
+    """With a byte order mark, without which Excel takes UTF-8 for something else; several lists follow one another.
+
+    `separator`: "comma" or `SEMICOLON`; "" = by the language.
+    """
     text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\r\n")
+    semicolon = (separator or BY_LANGUAGE.get(language, "")) == SEMICOLON
+    writer = csv.writer(text, lineterminator="\r\n", delimiter=";" if semicolon else ",")
+
+    def cell(one: Any) -> Any:
+        if semicolon and isinstance(one, Moment):
+            return f"{one.local:%Y-%m-%d %H:%M:%S}"
+        if semicolon and isinstance(one, float):
+            return repr(one).replace(".", ",")
+        return harmless(one) if isinstance(one, str) else one
+
     for number, (name, heads, rows) in enumerate(tables(report, language)):
         if number:
             writer.writerow([])
             writer.writerow([name])
         writer.writerow([harmless(one) for one in heads])
-        writer.writerows([harmless(one) if isinstance(one, str) else one for one in row] for row in rows)
+        writer.writerows([cell(one) for one in row] for row in rows)
     return b"\xef\xbb\xbf" + text.getvalue().encode()
 
 
@@ -80,6 +109,7 @@ def to_xlsx(report: Mapping[str, Any], language: str = "en") -> bytes:
         target, {"in_memory": True, "strings_to_formulas": False, "strings_to_urls": False, "strings_to_numbers": False}
     )
     bold, share = book.add_format({"bold": True}), book.add_format({"num_format": "0.0 %"})
+    moment = book.add_format({"num_format": "yyyy-mm-dd hh:mm"})
     units = {one["titles"].get(language) or one["name"]: one["unit"] for one in report["columns"]}
     for name, heads, rows in tables(report, language):
         sheet = book.add_worksheet(name[:SHEET_NAME])
@@ -90,7 +120,9 @@ def to_xlsx(report: Mapping[str, Any], language: str = "en") -> bytes:
             sheet.set_column(place, place, min(width + 2, MOST_WIDE), share if units.get(head) == "share" else None)
         for line, row in enumerate(rows, 1):
             for place, one in enumerate(row):
-                if isinstance(one, str):
+                if isinstance(one, Moment):
+                    sheet.write_datetime(line, place, one.local, moment)
+                elif isinstance(one, str):
                     sheet.write_string(line, place, one)
                 elif one is not None:
                     sheet.write_number(line, place, one)
@@ -108,11 +140,11 @@ def to_xlsx(report: Mapping[str, Any], language: str = "en") -> bytes:
     return target.getvalue()
 
 
-def written(report: Mapping[str, Any], form: str, language: str = "en") -> bytes:
+def written(report: Mapping[str, Any], form: str, language: str = "en", separator: str = "") -> bytes:
     """In one of `FORMATS`."""
     if form == "xlsx":
         return to_xlsx(report, language)
-    return to_csv(report, language) if form == "csv" else to_json(report)
+    return to_csv(report, language, separator) if form == "csv" else to_json(report)
 
 
 def file_name(report: Mapping[str, Any], form: str) -> str:

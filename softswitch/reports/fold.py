@@ -20,27 +20,23 @@ from softswitch.reports.rows import (
     EVENT,
     LOAD_COLUMNS,
     MILLI,
+    MOVED,
     OUTCOMES,
-    QUARTER,
     QUEUE_COLUMNS,
 )
+from softswitch.reports.standing import A, Agent, Q, cut, place, quarter, state
+from softswitch.reports.standing import work as work_of
 
-DEFINITION: Final = 1  # of what is counted how; another number makes everything be counted again
+DEFINITION: Final = 2  # of what is counted how; another number makes everything be counted again
 SHORT_ANSWER: Final = 10_000  # milliseconds: who hangs up sooner has not talked (RPT-07)
 LONGEST_CALL: Final = 2 * DAY_MS  # what claims to go on for longer has no end in the journal
 REMEMBERED: Final = 8 * DAY_MS  # what is known of a number
 MOST_TOLD: Final = 50  # waits foretold to one caller that are compared
-QUARTER_MS: Final = QUARTER * MILLI
 
-Q: Final = {name: place for place, name in enumerate(QUEUE_COLUMNS)}
-A: Final = {name: place for place, name in enumerate(AGENT_COLUMNS)}
 STARTED, BUSY, PEAK = range(len(LOAD_COLUMNS))
 _OUTCOME: Final = {name: Q[name] for name in OUTCOMES}
 _RINGS: Final = {"answered": "rings_answered", "no_answer": "rings_no_answer", "rejected": "rings_rejected"}
-_TALK: Final = {kind: A[f"talk_{kind}"] for kind in ("queue", "outbound", "internal", "consult")}
-_TALKED: Final = frozenset(_TALK.values())
-_RESTING: Final = {name: A[name] for name in ("idle", "backoff", "unreachable")}
-_CALLS: Final = {"queue": A["calls_in"], "outbound": A["calls_out"], "internal": A["calls_internal"]}
+_CALLS: Final = {"outbound": A["calls_out"], "internal": A["calls_internal"]}
 
 Row: TypeAlias = list[int]
 Body: TypeAlias = dict[str, Any]
@@ -71,21 +67,6 @@ class Limits:
 
     service_level: float = 20.0
     short_abandon: float = 6.0
-
-
-@dataclass(slots=True)
-class Agent:
-    """What an agent does. Times in milliseconds; `since`: up to where it is counted; `began`: the span that goes on."""
-
-    presence: str = "offline"
-    reason: str = ""
-    activity: str = ""
-    kind: str = ""
-    since: int = 0
-    began: int = 0
-    device: str = ""
-    queue: str = ""  # whose caller they talk to, or talked to before the wrap-up ...
-    came: int = 0  # ... and the quarter in which that one came
 
 
 @dataclass(slots=True)
@@ -141,6 +122,7 @@ class Fold:
         self._legs: dict[str, tuple[str, int]] = {}  # leg -> trunk
         self._flow: dict[str, list[int]] = {}  # "call" or a trunk -> how many now, counted up to
         self._transfers: dict[str, list[Any]] = {}  # call -> the row, its key before it
+        self._held: dict[str, int] = {}  # call -> since when it is on hold
         self._day = 0
         self._folds: dict[str, Callable[[dict[str, Any]], None]] = {
             "queue.entered": self._entered,
@@ -152,6 +134,8 @@ class Fold:
             "agent.activity": self._activity,
             "call.created": self._call_started,
             "call.ended": self._call_ended,
+            "call.held": self._hold,
+            "call.resumed": self._resume,
             "leg.created": self._leg_started,
             "leg.ended": self._leg_ended,
             "transfer.started": self._transfer_started,
@@ -172,6 +156,10 @@ class Fold:
             self._day = self.now // DAY_MS
             self._tidy()
         fold(payload)
+
+    def tick(self, wall: float) -> None:
+        """So late it is at least: agents go on doing what they do while nothing happens that is counted."""
+        self.now = max(self.now, round(wall * MILLI))
 
     # --- queues ------------------------------------------------------------------------------------------------------
 
@@ -222,7 +210,7 @@ class Fold:
             for row in rows:
                 row[Q["wait_answered"]] += waited
                 row[Q["in_time"]] += wait <= limits.service_level
-            self.made.bins["answered", quarter(came), queue, "", seconds][0] += 1
+            self._bin("answered", queue, came, seconds)
             self._answered(rows[0], queue, number, came, event.get("agent", ""))
             self._compare(rows, told, wait)
         elif outcome in ABANDONED:
@@ -230,8 +218,16 @@ class Fold:
                 row[Q["wait_abandoned"]] += waited
                 row[Q["abandoned_in_time"]] += wait <= limits.service_level
                 row[Q["short"]] += wait <= limits.short_abandon and outcome != AGENTS_SIDE
-            self.made.bins["abandoned", quarter(came), queue, "", seconds][0] += 1
+            self._bin("abandoned", queue, came, seconds)
             self._missed(queue, number, outcome, waited)
+
+    def _bin(self, kind: str, queue: str, came: int, seconds: int) -> None:
+        """Where the caller came; and what is to be added if it is asked when they left: most left in the quarter they came in."""
+        bins, then, now = self.made.bins, quarter(came), quarter(self.now)
+        bins[kind, then, queue, "", seconds][0] += 1
+        if now != then:
+            bins[f"{kind}{MOVED}", then, queue, "", seconds][0] -= 1
+            bins[f"{kind}{MOVED}", now, queue, "", seconds][0] += 1
 
     def _told(self, event: dict[str, Any]) -> None:
         visit = self._visits.get(event["caller"])
@@ -268,6 +264,7 @@ class Fold:
         agent.queue, agent.came = event["queue"], quarter(came)
         for row in self._of(event["queue"], came):
             row[Q["handled"]] += 1
+        self.made.agents[quarter(self.now), name][A["calls_in"]] += 1
         if visit and visit[2] and self._devices.get(visit[2]) == name:
             self.made.agents[quarter(self.now), name][A["own_calls"]] += 1
 
@@ -286,10 +283,14 @@ class Fold:
         body = self._recall(number) if number else None
         if body is None:
             return
-        if (visit := body["v"].get(queue)) is not None and visit[0] == came:
-            visit[1] = 1
+        if (visit := body["v"].get(queue)) is not None:
             row[Q["contacts"]] += 1
-            self._keep(number, body)
+            if visit[0] == came:
+                visit[1] = 1
+                self._keep(number, body)
+            else:  # The number has called again while it still waited.
+                row[Q["followed_week"]] += 1
+                row[Q["followed_day"]] += 1
         self._contact(number, self.now, agent, "called_again")
 
     def _missed(self, queue: str, number: str, outcome: str, waited: int) -> None:
@@ -336,7 +337,7 @@ class Fold:
         if begun:
             self.made.agents[quarter(self.now), name][A["pauses"]] += 1
             self.made.bins["pauses", quarter(self.now), name, event["reason"], 0][0] += 1
-        before = _state(agent)
+        before = state(agent)
         agent.presence, agent.reason = event["presence"], event["reason"]
         if agent.device and self._devices.get(agent.device) == name:
             del self._devices[agent.device]
@@ -345,42 +346,42 @@ class Fold:
             agent.device = ""
         elif agent.device:
             self._devices[agent.device] = name
-        if _state(agent) != before:
+        if state(agent) != before:
             agent.began = self.now
 
     def _activity(self, event: dict[str, Any]) -> None:
         name, agent = event["agent"], self._agent(event["agent"])
         self._count(name, agent)
-        before = _state(agent)
+        before = state(agent)
         talked = agent.activity in ("talking", "holding") and agent.kind == event.get("kind", "")
         agent.activity, agent.kind = event["activity"], event.get("kind", "")
-        if agent.activity == "talking" and not talked and (place := _CALLS.get(agent.kind)) is not None:
-            self.made.agents[quarter(self.now), name][place] += 1
+        if agent.activity == "talking" and not talked and (column := _CALLS.get(agent.kind)) is not None:
+            self.made.agents[quarter(self.now), name][column] += 1
         if agent.activity not in ("talking", "holding", "wrapup"):
             agent.queue = ""
-        if _state(agent) != before:
+        if state(agent) != before:
             agent.began = self.now
 
     def _count(self, name: str, agent: Agent) -> None:
         """The time since it was last counted, cut at the quarters."""
-        place = _place(agent)
+        column = place(agent)
         logged_in = agent.presence != "offline"
         for at, length in cut(agent.since, self.now):
-            if place is None and not logged_in:
+            if column is None and not logged_in:
                 break
             row = self.made.agents[at, name]
             row[0] += length if logged_in else 0
-            if place is None:
+            if column is None:
                 continue
-            row[place] += length
-            if place == A["not_ready"]:
+            row[column] += length
+            if column == A["not_ready"]:
                 self.made.bins["pause", at, name, agent.reason, 0][0] += length
-            if agent.queue and (work := _work(place)):
+            if agent.queue and (work := work_of(column)):
                 self.made.queues[COHORT, agent.came, agent.queue][work] += length
                 self.made.queues[EVENT, at, agent.queue][work] += length
-        if self.now > agent.began and (logged_in or place is not None):
-            state, detail = _state(agent)
-            self.made.spans[name, agent.began] = (self.now, state, detail)
+        if self.now > agent.began and (logged_in or column is not None):
+            name_of, detail = state(agent)
+            self.made.spans[name, agent.began] = (self.now, name_of, detail)
         agent.since = self.now
 
     # --- calls -------------------------------------------------------------------------------------------------------
@@ -395,6 +396,7 @@ class Fold:
             self._step("switch", "", -1)
         self._visits.pop(call, None)
         self._transfers.pop(call, None)
+        self._held.pop(call, None)
         if event["outcome"] != "answered" or event.get("queue"):
             return
         at = self.now - round(event["talk_seconds"] * MILLI)
@@ -413,9 +415,18 @@ class Fold:
     def _leg_ended(self, event: dict[str, Any]) -> None:
         if (found := self._legs.pop(event["leg"], None)) is not None:
             self._step("trunk", found[0], -1)
+        if event["cause"] == "system_restart" and event["role"] == "agent":
+            self._cut_off(event["party"])
         talk = round(event["talk_seconds"] * MILLI)
         if event["role"] == "agent" and 0 < talk < SHORT_ANSWER and event["by"] == "remote":
             self.made.agents[quarter(self.now), event["party"]][A["short_answers"]] += 1
+
+    def _cut_off(self, name: str) -> None:
+        """The switch died in a conversation: what its next life does not tell of an agent is that their phone is away."""
+        agent = self._agents.get(name)
+        if agent is not None and agent.activity in ("talking", "holding"):
+            self._count(name, agent)
+            agent.activity, agent.kind, agent.queue, agent.began = "unreachable", "", "", self.now
 
     def _step(self, kind: str, name: str, by: int) -> None:
         """So many calls more or less at once; a row holds the greatest number, and milliseconds times calls."""
@@ -471,10 +482,19 @@ class Fold:
             self._cost(row)
 
     def _cost(self, row: list[Any]) -> None:
-        """What it cost the transferor: the consultation, with the caller on hold. Who transfers blind is free at once."""
+        """What it cost the transferor: the consultation, with the caller on hold. Who transfers blind is free at once.
+
+        A desk phone consults before it says that this becomes a transfer: then the hold tells when it began.
+        """
         if row[4] == "attended":
-            row[8] = self.now - row[0]
+            row[8] = self.now - min(row[0], self._held.get(row[2], row[0]))
         self._tell(row)
+
+    def _hold(self, event: dict[str, Any]) -> None:
+        self._held.setdefault(event["call"], self.now)
+
+    def _resume(self, event: dict[str, Any]) -> None:
+        self._held.pop(event["call"], None)
 
     def _recalled(self, event: dict[str, Any]) -> None:
         if (row := self._transfers.get(event["call"])) is not None:
@@ -511,77 +531,28 @@ class Fold:
             del self._visits[caller]
         for call in [call for call, row in self._transfers.items() if row[0] < limit]:
             del self._transfers[call]
+        for call in [call for call, since in self._held.items() if since < limit]:
+            del self._held[call]
 
     def export(self) -> dict[str, Any]:
         """What is going on, as plain JSON."""
         return {
             "now": self.now, "day": self._day, "floor": self._floor, "devices": self._devices, "visits": self._visits,
             "agents": {name: [getattr(one, field) for field in Agent.__slots__] for name, one in self._agents.items()},
-            "calls": self._calls, "legs": self._legs, "flow": self._flow, "transfers": self._transfers,
+            "calls": self._calls, "legs": self._legs, "flow": self._flow, "transfers": self._transfers, "held": self._held,
         }  # fmt: skip
 
     def restore(self, kept: Mapping[str, Any]) -> None:
         self.now, self._day, self._floor = kept["now"], kept["day"], kept["floor"]
         self._devices, self._visits, self._calls = dict(kept["devices"]), dict(kept["visits"]), dict(kept["calls"])
         self._legs = {leg: (trunk, began) for leg, (trunk, began) in kept["legs"].items()}
-        self._flow, self._transfers = dict(kept["flow"]), dict(kept["transfers"])
+        self._flow, self._transfers, self._held = dict(kept["flow"]), dict(kept["transfers"]), dict(kept["held"])
         self._agents = {name: Agent(*values) for name, values in kept["agents"].items()}
-
-
-def quarter(milliseconds: int) -> int:
-    """The quarter of an hour of a moment, by its first second since 1970."""
-    return milliseconds // QUARTER_MS * QUARTER
-
-
-def cut(since: int, until: int) -> list[tuple[int, int]]:
-    """A span of milliseconds as (quarter, milliseconds of it)."""
-    found = []
-    while since < until:
-        end = min(until, (since // QUARTER_MS + 1) * QUARTER_MS)
-        found.append((quarter(since), end - since))
-        since = end
-    return found
-
-
-def _place(agent: Agent) -> int | None:
-    """In which column the present time of an agent counts; None: they are not there."""
-    activity = agent.activity
-    if activity == "talking":
-        return _TALK.get(agent.kind or "queue", A["talk_internal"])
-    if activity == "holding":
-        return A["hold"]
-    if activity == "wrapup":
-        return A["wrap"]
-    if agent.presence == "offline":
-        return None
-    if activity in ("reserved", "offered"):
-        return A["offered"]
-    if agent.presence == "not_ready":
-        return A["not_ready"]
-    return _RESTING.get(activity, A["idle"])
-
-
-def _work(place: int) -> int:
-    """In which column of a queue the work of an agent for its caller counts; 0: in none."""
-    if place == A["talk_queue"]:
-        return Q["talk"]
-    return Q["hold"] if place == A["hold"] else Q["wrap"] if place == A["wrap"] else 0
-
-
-def _state(agent: Agent) -> tuple[str, str]:
-    """What a timeline shows, and what it says of it."""
-    place = _place(agent)
-    if place is None:
-        return "offline", ""
-    if place in _TALKED:
-        return "talking", agent.kind
-    name = AGENT_COLUMNS[place]
-    return name, agent.reason if name == "not_ready" else ""
 
 
 def _drop(made: Made, floor: int) -> None:
     """Leave out what belongs to a time of which the journal does not tell everything."""
     found: list[tuple[dict[Any, Row], int]] = [(made.queues, 1), (made.agents, 0), (made.bins, 1), (made.load, 1)]
-    for rows, place in found:
-        for key in [key for key in rows if key[place] < floor]:
+    for rows, index in found:
+        for key in [key for key in rows if key[index] < floor]:
             del rows[key]

@@ -8,6 +8,8 @@ from datetime import date, datetime, timedelta
 from typing import Final
 from zoneinfo import ZoneInfo
 
+from softswitch.reports.rows import QUARTER
+
 MINUTES: Final = {"15": 15, "30": 30, "60": 60}
 INTERVALS: Final = (*MINUTES, "day", "week", "month")
 RANGES: Final = ("today", "yesterday", "week", "last_week", "month", "last_month", "year")
@@ -73,9 +75,42 @@ def _moment(text: str, zone: ZoneInfo, *, after: bool) -> int:
             day = date.fromisoformat(text)
             return midnight(day + timedelta(days=1) if after else day, zone)
         found = datetime.fromisoformat(text)
-        return int((found if found.tzinfo else found.replace(tzinfo=zone)).timestamp())
+        at = int((found if found.tzinfo else found.replace(tzinfo=zone)).timestamp())
+        # The quarters of an hour that are counted: what is said of the time is then what was added up.
+        return (-(-at // QUARTER) if after else at // QUARTER) * QUARTER
     except (ValueError, OverflowError):
         raise RangeError(f"{text!r} is no day such as 2026-11-20, and no moment such as 2026-11-20T09:00") from None
+
+
+def before(span: Range, now: float) -> Range:
+    """The time before, for a comparison: the month, the year, as many days; of a time that goes on, what has passed of it."""
+    first, last = span.local(span.since), span.local(span.until - 1)
+    whole = span.since == midnight(first.date(), span.zone) and span.until == midnight(last.date() + _DAY, span.zone)
+    if whole and first.day == 1 and last.date() + _DAY == next_month(first.date()):
+        since, back = (first.date() - _DAY).replace(day=1), None
+    elif whole and (first.day, first.month, last.day, last.month) == (1, 1, 31, 12) and first.year == last.year:
+        since, back = date(first.year - 1, 1, 1), None
+    else:
+        back = last.date() - first.date() + _DAY
+        since = first.date() - back
+    if whole:
+        begin, end = midnight(since, span.zone), span.since
+    else:
+        begin, end = (_shifted(at, back or _DAY, span.zone) for at in (first, span.local(span.until)))
+    if span.since < now < span.until:
+        here = span.local(-(-now // QUARTER) * QUARTER)
+        passed = here.date() - first.date()
+        there = span.local(begin).date() + passed
+        end = min(end, _shifted(datetime.combine(there, here.time(), here.tzinfo), timedelta(0), span.zone))
+    return Range(begin, max(begin + QUARTER, end), span.zone)
+
+
+_DAY: Final = timedelta(days=1)
+
+
+def _shifted(local: datetime, back: timedelta, zone: ZoneInfo) -> int:
+    """The same time of day so many days before."""
+    return int(datetime.combine(local.date() - back, local.time(), zone).timestamp())
 
 
 def next_month(first: date) -> date:

@@ -16,6 +16,7 @@ DAY_MS: Final = 86_400 * MILLI
 COHORT: Final = "cohort"  # everything that became of a visit counts in the interval in which the caller came (C.1)
 EVENT: Final = "event"  # everything counts when it happened
 VIEWS: Final = (COHORT, EVENT)
+MOVED: Final = "_moved"
 
 OUTCOMES: Final = (
     "answered", "abandoned_short", "abandoned", "abandoned_ringing", "abandoned_connecting", "timeout", "overflow", "full",
@@ -45,6 +46,7 @@ ADDED: Final[dict[str, tuple[tuple[str, ...], tuple[str, ...]]]] = {
     "report_queues": (("view", "at", "queue"), QUEUE_COLUMNS),
     "report_agents": (("at", "agent"), AGENT_COLUMNS),
     # How often what took how many (whole, begun) seconds: waits by queue, rings by agent and result, pauses by agent and reason.
+    # Waits stand where the caller came; what `MOVED` is added to them is by the time at which they ended.
     "report_bins": (("kind", "at", "name", "detail", "bin"), ("n",)),
     "report_load": (("kind", "at", "name"), LOAD_COLUMNS),
 }

@@ -29,6 +29,7 @@ LAYOUT: Final = 2  # of the tables
 COARSE: Final = "_coarse"
 WIDE: Final = 16 * QUARTER  # seconds
 DAY: Final = 86_400
+LONGEST_TRY: Final = 31 * DAY  # of a number that gives up again and again, each time within a day
 
 _MALFORMED: Final = (KeyError, TypeError, ValueError, AttributeError)
 Sums = dict[str, int]
@@ -69,7 +70,7 @@ EVERY: Final = (*TABLES, *(f"{table}{COARSE}" for table in ADDED))
 UPSERTS: Final = {table: _upsert(table) for table in EVERY}
 # By the primary key: the block that holds the number, or the first one behind it.
 _AFTER: Final = (
-    "SELECT first_seq, last_seq, first_wall, events FROM journal WHERE first_seq >="
+    "SELECT first_seq, last_seq, first_wall, last_wall, events FROM journal WHERE first_seq >="
     " coalesce((SELECT max(first_seq) FROM journal WHERE first_seq <= ?), 0) AND last_seq > ? ORDER BY first_seq LIMIT ?"
 )
 _KEEP_NUMBER: Final = (
@@ -180,7 +181,7 @@ class Ledger:
             if not blocks:
                 return count
             reached, last = cursor, state.get("last")
-            for first, final, wall, text in blocks:
+            for first, final, wall, until, text in blocks:
                 for seq, at, _, name, _, payload in json.loads(text):
                     if seq > cursor:
                         count += 1
@@ -188,6 +189,7 @@ class Ledger:
                             fold.see(seq, wall + at / 1e6, name, payload)
                         except _MALFORMED:  # of a version that told less; all the others count
                             self.skipped += 1
+                fold.tick(until)
                 reached, last = final, [first, wall]
                 pause()
             kept = _state_of(used, reached, last, state.get("floor", 0))
@@ -305,11 +307,16 @@ class Ledger:
     def select(
         self, table: str, since: int, until: int, where: Mapping[str, Any] | None = None, *, limit: int = 1 << 30
     ) -> list[dict[str, Any]]:
-        """Rows of `rows.REPLACED`, the newest first. `since`, `until`: seconds, of the first column of time."""
+        """Rows of `rows.REPLACED`, the newest first. `since`, `until`: seconds, of the first column of time; of who was missed,
+        those who tried in the time, also if they had begun before."""
         keys, columns = REPLACED[table]
         names = (*keys, *columns)
         column = {"report_spans": "since", "report_missed": "first_at"}.get(table, "at")
-        clause, values = _clause(since * MILLI, until * MILLI, where or {}, column)
+        if table == "report_missed":
+            clause, values = _clause((since - LONGEST_TRY) * MILLI, until * MILLI, where or {}, column)
+            clause, values = f"last_at >= ? AND {clause}", [since * MILLI, *values]
+        else:
+            clause, values = _clause(since * MILLI, until * MILLI, where or {}, column)
         sql = f"SELECT {', '.join(names)} FROM {table} WHERE {clause} ORDER BY {column} DESC LIMIT ?"
         return [dict(zip(names, row, strict=True)) for row in self.rows(sql, [*values, limit])]
 
@@ -484,7 +491,10 @@ def _flat(found: Mapping[Any, Iterable[Any]]) -> Iterable[tuple[Any, ...]]:
 def _clause(since: int, until: int, where: Mapping[str, Any], column: str = "at") -> tuple[str, list[Any]]:
     parts, values = [f"{column} >= ?", f"{column} < ?"], [since, until]
     for name, wanted in where.items():
-        if isinstance(wanted, (list, tuple, set, frozenset)):
+        if isinstance(wanted, range):
+            parts.append(f"{name} >= ? AND {name} < ?")
+            values += [wanted.start, wanted.stop]
+        elif isinstance(wanted, (list, tuple, set, frozenset)):
             parts.append(f"{name} IN ({', '.join('?' * len(wanted))})")
             values += sorted(wanted)
         elif wanted is not None:

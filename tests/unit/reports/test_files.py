@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+from datetime import datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -15,7 +16,8 @@ from softswitch.reports.build import REPORTS, Ask, make
 from softswitch.reports.export import file_name, tables, to_csv, to_xlsx, written
 from softswitch.reports.fold import Fold, Numbers
 from softswitch.reports.queue_log import QueueLog
-from softswitch.reports.range import between
+from softswitch.reports.range import before, between
+from softswitch.reports.rows import AGENT_COLUMNS, QUEUE_COLUMNS
 from softswitch.store.ledger import Ledger
 from tests.unit.store.conftest import empty_database
 
@@ -45,7 +47,7 @@ def report() -> dict[str, Any]:
 
 
 def test_csv() -> None:
-    text = to_csv(report(), "pl").decode("utf-8-sig")
+    text = to_csv(report(), "pl", "comma").decode("utf-8-sig")
     rows = list(csv.reader(io.StringIO(text)))
     assert rows == [
         ["kolejka", "poziom", "poziom: n", "poziom: d", "bias"],
@@ -56,6 +58,11 @@ def test_csv() -> None:
         ["number", "again"],
         ["+48221234567", "3"],
     ]
+    semicolon = to_csv(report(), "pl").decode("utf-8-sig")
+    assert semicolon == to_csv(report(), "en", "semicolon").decode("utf-8-sig").replace(
+        "queue;service level;service level: n;service level: d", "kolejka;poziom;poziom: n;poziom: d"
+    )
+    assert semicolon.splitlines()[1:3] == [f'"\'{EVIL.replace(chr(34), chr(34) * 2)}";0,5;1;2;-3,5', "b;;0;0;"]
 
 
 def test_xlsx() -> None:
@@ -148,3 +155,77 @@ def test_transfers_and_what_they_cost() -> None:
         ("c1", "", "attended", "anna", "102", "done", 30_000, 1, 0),
         ("c1", "", "blind", "anna", "102", "busy", 0, 0, 1),
     ]
+
+
+def test_a_desk_phone_consults_before_it_transfers() -> None:
+    """The hold tells how long, where "transfer.started" comes with the end of the consultation."""
+    fold = Fold(Numbers())
+    transfer = {"kind": "attended", "by": "101", "target": "102"}
+    for at, name, event in [
+        (1_000.0, "call.created", {"call": "c1"}),
+        (1_010.0, "call.held", {"call": "c1", "leg": "x"}),
+        (1_015.0, "call.resumed", {"call": "c1", "leg": "x"}),
+        (1_020.0, "call.held", {"call": "c1", "leg": "x"}),
+        (1_050.0, "transfer.started", {"call": "c1", **transfer}),
+        (1_050.0, "call.transferred", {"call": "c1", **transfer, "leg": "", "other": "c9", "transfers": 1}),
+    ]:
+        fold.see(int(at), at, name, event)
+    (row,) = fold.take().transfers.values()
+    assert row[6] == 30_000, "from the second hold on; the first was over"
+
+
+def test_a_conversation_cut_off_by_a_crash_ends() -> None:
+    """Whoever talked then, and whose phone never came back, does not talk for the rest of the day."""
+    fold = Fold(Numbers())
+    agent = {"agent": "anna", "reason": "", "device": "101", "queue": "", "kind": ""}
+    leg = {"call": "c1", "leg": "l", "role": "agent", "party": "anna", "talk_seconds": 100.0, "by": "failure"}
+    for at, name, event in [
+        (900.0, "agent.presence", {**agent, "presence": "ready"}),
+        (900.0, "agent.activity", {**agent, "activity": "talking", "kind": "queue"}),
+        (1_000.0, "leg.ended", {**leg, "cause": "system_restart"}),
+        (1_600.0, "queue.entered", {"queue": "q", "caller": "c2", "visit": 2, "number": "", "kind": ""}),
+    ]:
+        fold.see(int(at), at, name, event)
+    row = dict(zip(AGENT_COLUMNS, fold.take().agents[900, "anna"], strict=True))
+    assert (row["talk_queue"], row["unreachable"], row["logged_in"]) == (100_000, 600_000, 700_000)
+
+
+def test_the_clock_of_what_goes_on_is_that_of_the_journal() -> None:
+    fold = Fold(Numbers())
+    agent = {"agent": "anna", "reason": "", "device": "101", "queue": "", "kind": ""}
+    fold.see(1, 900.0, "agent.presence", {**agent, "presence": "ready"})
+    fold.see(2, 900.0, "agent.activity", {**agent, "activity": "idle"})
+    fold.tick(1_500.0)
+    assert dict(zip(AGENT_COLUMNS, fold.take().agents[900, "anna"], strict=True))["idle"] == 600_000
+
+
+def test_one_number_with_two_callers_at_once() -> None:
+    """A company shows one number: both callers count, and the first is followed by the second."""
+    fold = Fold(Numbers())
+    for at, name, caller in [
+        (1_000.0, "queue.entered", "c1"), (1_010.0, "queue.entered", "c2"), (1_020.0, "queue.left", "c1"), (1_030.0, "queue.left", "c2"),
+    ]:  # fmt: skip
+        end = {"outcome": "answered", "waited": 20.0, "agent": "anna"} if name == "queue.left" else {}
+        fold.see(
+            int(at), at, name, {"queue": "q", "caller": caller, "visit": 1, "number": "+48221234567", "kind": "", **end}
+        )
+    row = dict(zip(QUEUE_COLUMNS, fold.take().queues["cohort", 900, "q"], strict=True))
+    assert (row["contacts"], row["followed_week"], row["followed_day"]) == (2, 1, 1)
+
+
+@pytest.mark.parametrize(
+    ("of", "now", "wanted"),
+    [
+        (("2026-11-18", "2026-11-18"), "2026-11-18T14:07", ("2026-11-17T00:00", "2026-11-17T14:15")),
+        (("2026-11-18", "2026-11-18"), "2026-11-20T14:07", ("2026-11-17T00:00", "2026-11-18T00:00")),
+        (("2026-03-01", "2026-03-31"), "2026-11-18T14:07", ("2026-02-01T00:00", "2026-03-01T00:00")),
+        (("2026-03-23", "2026-03-29"), "2026-11-18T14:07", ("2026-03-16T00:00", "2026-03-23T00:00")),
+        (("2026-11-01", "2026-11-30"), "2026-11-18T14:07", ("2026-10-01T00:00", "2026-10-18T14:15")),
+        (("2026-01-01", "2026-12-31"), "2027-01-18T14:07", ("2025-01-01T00:00", "2026-01-01T00:00")),
+        (("2026-11-18T09:00", "2026-11-18T17:00"), "2026-11-20T14:07", ("2026-11-17T09:00", "2026-11-17T17:00")),
+    ],
+)
+def test_the_time_before(of: tuple[str, str], now: str, wanted: tuple[str, str]) -> None:
+    at = datetime.fromisoformat(now).replace(tzinfo=WARSAW).timestamp()
+    found = before(between(*of, WARSAW), at).as_dict()
+    assert (found["from"][:16], found["to"][:16]) == wanted
