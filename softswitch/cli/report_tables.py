@@ -210,7 +210,7 @@ def _base(value: Any) -> Any:
 
 
 def _list(columns: Sequence[Mapping[str, Any]], rows: Sequence[Mapping[str, Any]], language: str) -> None:
-    from softswitch.reports.asking import shown
+    from softswitch.reports.letter import shown
 
     def cell(row: Mapping[str, Any], column: Mapping[str, Any]) -> str:
         value, unit = row.get(column["name"]), column["unit"]

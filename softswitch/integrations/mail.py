@@ -61,6 +61,7 @@ class Note:
     errand: str = ""
     files: tuple[tuple[str, str, str], ...] = ()  # name, media type, content in base64
     audio: None = None
+    html: str = ""  # the same as a page, for whoever reads one
 
 
 # By language: the subject, the lines of the text, what an unknown number is called, and what follows the lines.
@@ -137,6 +138,8 @@ def _compose_note(note: Note, sender: str) -> EmailMessage:
     mail["Message-ID"] = make_msgid(str(note.message), sender.rpartition("@")[2])
     mail["Auto-Submitted"] = "auto-generated"
     mail.set_content("".join(one for one in note.text if one.isprintable() or one == "\n") + "\n")
+    if note.html:
+        mail.add_alternative(note.html, subtype="html")
     for name, kind, content in note.files:
         maintype, _, subtype = kind.partition(";")[0].partition("/")
         mail.add_attachment(b64decode(content), maintype=maintype, subtype=subtype, filename=name)

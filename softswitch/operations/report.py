@@ -10,6 +10,7 @@ import contextlib
 import json
 import secrets
 import sys
+import threading
 import time
 from asyncio.subprocess import DEVNULL, PIPE
 from base64 import b64encode
@@ -21,9 +22,10 @@ from softswitch.config import FILE_NAME
 from softswitch.errors import SoftswitchError, StoreError
 from softswitch.integrations.mail import Note
 from softswitch.numbers import normalise
-from softswitch.reports.asking import answer, letter, limits_of, zone_of
-from softswitch.reports.export import FORMATS, days, file_name, written
-from softswitch.reports.range import RangeError
+from softswitch.reports.asking import answer, limits_of, zone_of
+from softswitch.reports.export import FORMATS, file_name, written
+from softswitch.reports.letter import letter, page
+from softswitch.reports.range import RangeError, days
 from softswitch.reports.schedule import Scheduler, When
 from softswitch.running.console import ConsoleError
 from softswitch.store.ledger import Ledger
@@ -44,6 +46,10 @@ MAIL_ALARM: Final = "report mail"
 log = logs.get_logger()
 
 
+class _LeftError(Exception):
+    """The switch ends."""
+
+
 class ReportOperations:
     """Handlers of the console; and a task that looks after the rows and the mails."""
 
@@ -53,6 +59,7 @@ class ReportOperations:
         self._counting: asyncio.Task[None] | None = None
         self._sent: dict[str, float] = {}
         self._planning = asyncio.Lock()  # one at a time
+        self._leaving = threading.Event()
 
     def load(self, kept: StoredState | None) -> None:
         """Take back which mails have been sent."""
@@ -89,13 +96,20 @@ class ReportOperations:
         usual = sys.getswitchinterval()
         sys.setswitchinterval(GIVE_WAY)
         try:
-            await asyncio.to_thread(self.ledger.catch_up, lambda: time.sleep(BREATH))
+            await asyncio.to_thread(self.ledger.catch_up, self._breathe)
+        except _LeftError:
+            log.info("reports", left="in the middle of the counting, which goes on after the next start")
         except StoreError as error:  # The next time.
             log.error("reports", error=str(error), hint=error.hint)
         except Exception as error:
             self._daemon.faults("reports", error)
         finally:
             sys.setswitchinterval(usual)
+
+    def _breathe(self) -> None:
+        """In the counting thread. Raises _LeftError: a journal that takes minutes does not hold up the end of the process."""
+        if self._leaving.wait(BREATH):
+            raise _LeftError
 
     async def plan(
         self, queue: str, target: str = "80/20", occupancy: float = 90.0, shrinkage: float = 30.0, interval: str = "30",
@@ -155,7 +169,8 @@ class ReportOperations:
                     self._daemon.faults("report mail", error)
                 await asyncio.sleep(EVERY)
         finally:
-            self.ledger.close()
+            self._leaving.set()
+            self.ledger.close()  # waits for the block that is being counted
 
     async def _mail(self, scheduler: Scheduler, now: float) -> None:
         before = dict(scheduler.sent)
@@ -186,14 +201,14 @@ class ReportOperations:
         if one is None:
             return
         try:
-            subject, text, files = await asyncio.to_thread(self._compose, one, at)
+            subject, text, html, files = await asyncio.to_thread(self._compose, one, at)
         except (SoftswitchError, RangeError) as error:
             self._daemon.stands(MAIL_ALARM, f"the report {name} could not be made: {error}")
             return
         self._daemon.stands(MAIL_ALARM, "")
-        self._daemon.errands.send(Note(secrets.randbits(53) or 1, one.to, subject, text, files=files))
+        self._daemon.errands.send(Note(secrets.randbits(53) or 1, one.to, subject, text, files=files, html=html))
 
-    def _compose(self, one: ScheduledReport, at: float) -> tuple[str, str, tuple[tuple[str, str, str], ...]]:
+    def _compose(self, one: ScheduledReport, at: float) -> tuple[str, str, str, tuple[tuple[str, str, str], ...]]:
         site = self._daemon.site
         language = one.language or site.language
         reports = [
@@ -210,7 +225,7 @@ class ReportOperations:
         ]
         span = reports[0]["range"]
         subject = f"{one.title or one.name}: {days(span, ' - ')}"
-        return subject, letter(reports, language), tuple(files)
+        return subject, letter(reports, language), page(reports, language), tuple(files)
 
 
 def report_handlers(daemon: Daemon) -> dict[str, Callable[..., Any]]:

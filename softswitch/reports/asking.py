@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any, Final
@@ -77,44 +77,3 @@ def answer(
         earlier = make(name, rows, replace(ask, span=before(ask.span, now)))
         report["previous"] = {"range": earlier["range"], "total": earlier["total"]}
     return report
-
-
-def letter(reports: Sequence[dict[str, Any]], language: str) -> str:
-    """What a mail says of the reports that it brings."""
-    words = _WORDS.get(language, _WORDS["en"])
-    lines = []
-    for report in reports:
-        title = report["titles"].get(language) or report["titles"]["en"]
-        span = report["range"]
-        lines += [f"{title}: {span['from'][:16]} - {span['to'][:16]} ({span['timezone']})"]
-        for column in report["columns"]:
-            value = report.get("total", {}).get(column["name"])
-            found = value["value"] if isinstance(value, dict) else value
-            if isinstance(value, (dict, int, float)):
-                name = column["titles"].get(language) or column["titles"]["en"]
-                lines.append(f"  {name}: {shown(found, column['unit'])}   [{column['formula']}]")
-        lines.append("")
-    return "\n".join([*lines, words])
-
-
-_WORDS: Final = {"pl": "Tabele są w załącznikach.", "en": "The tables are attached."}
-
-
-def shown(value: Any, unit: str) -> str:
-    """A value as people read it; a dash for what there is not (never 100 %)."""
-    if value is None or value == "":
-        return "–"
-    if unit == "share":
-        return f"{100 * value:.1f} %"
-    if unit == "seconds":
-        whole = round(value)
-        if value < 60:
-            return f"{value:.1f} s"
-        return (
-            f"{whole // 3600}:{whole % 3600 // 60:02d}:{whole % 60:02d}"
-            if whole >= 3600
-            else f"{whole // 60}:{whole % 60:02d}"
-        )
-    if unit == "number":
-        return f"{value:.2f}"
-    return str(value)

@@ -10,6 +10,7 @@ from datetime import datetime
 from typing import Any, Final
 
 from softswitch.exporting import harmless
+from softswitch.reports.range import days
 
 FORMATS: Final = {
     "json": "application/json",
@@ -149,9 +150,3 @@ def written(report: Mapping[str, Any], form: str, language: str = "en", separato
 
 def file_name(report: Mapping[str, Any], form: str) -> str:
     return f"{report['report']}-{days(report['range'], '-')}.{form}"
-
-
-def days(span: Mapping[str, str], between: str) -> str:
-    """The first day and the last, or the only one."""
-    first = span["from"][:10]
-    return first if first == span["last"] else f"{first}{between}{span['last']}"

@@ -5,14 +5,18 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Callable
 from typing import Any, Final
 
 NONE: Final = "NONE"
 _EXITS: Final = {
-    "timeout": "EXITWITHTIMEOUT",
     "no_agents_on_entry": "EXITEMPTY",
     "no_agents_later": "EXITEMPTY",
+}
+_RANG: Final = {
+    **dict.fromkeys(("no_answer", "rejected", "busy", "unreachable", "failed"), "RINGNOANSWER"),
+    "cancelled_caller_gone": "RINGCANCELED",
 }
 _GAVE_UP: Final = ("abandoned_short", "abandoned", "abandoned_ringing")
 
@@ -26,8 +30,9 @@ class QueueLog:
     """Reads events in their order, and tells lines."""
 
     def __init__(self) -> None:
-        self._joined: dict[str, tuple[str, int, float]] = {}  # call -> number, place, when
-        self._talking: dict[str, tuple[str, str, int, int]] = {}  # call -> queue, agent, wait, place
+        self._lines: defaultdict[str, list[str]] = defaultdict(list)  # queue -> calls in their order
+        self._rang: dict[str, float] = {}  # call -> seconds that the phone rang whose agent has picked up
+        self._talking: dict[str, tuple[str, str, int, int, float]] = {}  # call -> queue, agent, wait, place, since when
         self._logged_in: dict[str, float] = {}
         self._folds: dict[str, Callable[[float, dict[str, Any]], list[str]]] = {
             "queue.entered": self._entered,
@@ -37,6 +42,7 @@ class QueueLog:
             "leg.ended": self._leg_ended,
             "call.transferred": self._transferred,
             "agent.presence": self._presence,
+            "config.changed": self._reloaded,
         }
         self.names: Final = frozenset(self._folds)
 
@@ -54,63 +60,81 @@ class QueueLog:
         if event.get("kind"):
             return []
         call, number = event["caller"], event["number"]
-        self._joined[call] = (number, event["position"], wall)
+        self._lines[event["queue"]].insert(event["position"] - 1, call)
         return [self._line(wall, call, event["queue"], "", "ENTERQUEUE", "", number, event["position"])]
 
     def _ring_ended(self, wall: float, event: dict[str, Any]) -> list[str]:
-        if event["result"] not in ("no_answer", "rejected", "busy", "unreachable", "failed"):
+        result = event["result"]
+        if result == "answered":
+            self._rang[event["caller"]] = event["ring_seconds"]
+        if result not in _RANG:
             return []
         ring = round(event["ring_seconds"] * 1_000)
-        return [self._line(wall, event["caller"], event["queue"], event["agent"], "RINGNOANSWER", ring)]
+        return [self._line(wall, event["caller"], event["queue"], event["agent"], _RANG[result], ring)]
 
     def _connected(self, wall: float, event: dict[str, Any]) -> list[str]:
         call, wait = event["caller"], round(event["waited"])
-        place = self._joined.get(call, ("", 1, wall))[1]
-        self._talking[call] = (event["queue"], event["agent"], wait, place)
-        return [self._line(wall, call, event["queue"], event["agent"], "CONNECT", wait, call, 0)]
+        self._talking[call] = (event["queue"], event["agent"], wait, 1, wall)
+        ring = round(self._rang.pop(call, 0.0))
+        return [self._line(wall, call, event["queue"], event["agent"], "CONNECT", wait, call, ring)]
 
     def _left(self, wall: float, event: dict[str, Any]) -> list[str]:
         if event.get("kind"):
             return []
         call, queue, outcome = event["caller"], event["queue"], event["outcome"]
-        self._joined.pop(call, None)
-        place, wait = event["position_at_entry"], round(event["waited"])
+        first, wait = event["position_at_entry"], round(event["waited"])
+        place = self._place(queue, call, first)
+        self._rang.pop(call, None)
+        if outcome == "answered":
+            if (talk := self._talking.get(call)) is not None:
+                self._talking[call] = (*talk[:3], first, talk[4])
+            return []
         if outcome in _GAVE_UP:
-            return [self._line(wall, call, queue, "", "ABANDON", place, place, wait)]
+            return [self._line(wall, call, queue, "", "ABANDON", place, first, wait)]
         if outcome == "abandoned_connecting":
             return [self._line(wall, call, queue, event.get("agent", ""), "AGENTDUMP")]
         if outcome == "exit_key":
-            return [self._line(wall, call, queue, "", "EXITWITHKEY", event.get("detail", ""), place, place, wait)]
-        if outcome in _EXITS:
-            return [self._line(wall, call, queue, "", _EXITS[outcome], place, place, wait)]
-        if outcome in ("full", "overflow", "transferred_out", "withdrawn", "callback_requested"):
-            # Ours alone; a reader that does not know them takes them for calls that ended otherwise.
-            return [self._line(wall, call, queue, "", "EXITWITHTIMEOUT", place, place, wait)]
-        return []
+            return [self._line(wall, call, queue, "", "EXITWITHKEY", event.get("detail", ""), place, first, wait)]
+        # What is ours alone, too, for a reader that does not know it, is a call that ended otherwise.
+        return [self._line(wall, call, queue, "", _EXITS.get(outcome, "EXITWITHTIMEOUT"), place, first, wait)]
+
+    def _place(self, queue: str, call: str, otherwise: int) -> int:
+        """Where in the line a call is that leaves it."""
+        line = self._lines[queue]
+        if call not in line:
+            return otherwise
+        place = line.index(call)
+        del line[place]
+        return place + 1
 
     def _leg_ended(self, wall: float, event: dict[str, Any]) -> list[str]:
         talk = self._talking.get(event["call"])
         if talk is None or event["role"] not in ("agent", "caller"):
             return []
-        queue, agent, wait, place = talk
+        queue, agent, wait, place, since = talk
         if event["role"] == "agent" and event["party"] != agent:
             return []
         del self._talking[event["call"]]
         agents_side = (event["role"] == "agent") == (event["by"] == "remote")
         name = "COMPLETEAGENT" if agents_side else "COMPLETECALLER"
-        seconds = round(event["talk_seconds"] - (wait if event["role"] == "caller" else 0))
-        return [self._line(wall, event["call"], queue, agent, name, wait, max(0, seconds), place)]
+        return [self._line(wall, event["call"], queue, agent, name, wait, round(wall - since), place)]
 
     def _transferred(self, wall: float, event: dict[str, Any]) -> list[str]:
         talk = self._talking.pop(event["call"], None) or self._talking.pop(event["other"], None)
         if talk is None:
             return []
-        queue, agent, wait, place = talk
+        queue, agent, wait, place, since = talk
+        took = round(wall - since)
         if event["kind"] == "blind":
-            return [self._line(wall, event["call"], queue, agent, "BLINDTRANSFER", event["target"], "", wait, 0, place)]
+            return [
+                self._line(wall, event["call"], queue, agent, "BLINDTRANSFER", event["target"], "", wait, took, place)
+            ]
         return [
-            self._line(wall, event["call"], queue, agent, "ATTENDEDTRANSFER", "APP", event["target"], wait, 0, place)
+            self._line(wall, event["call"], queue, agent, "ATTENDEDTRANSFER", "APP", event["target"], wait, took, place)
         ]
+
+    def _reloaded(self, wall: float, event: dict[str, Any]) -> list[str]:
+        return [self._line(wall, NONE, "", "", "CONFIGRELOAD", "")]
 
     def _presence(self, wall: float, event: dict[str, Any]) -> list[str]:
         agent, presence, before = event["agent"], event["presence"], event.get("previous", "")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import Final
@@ -148,3 +148,9 @@ def _minutes(span: Range, length: int) -> Iterator[tuple[int, int]]:
             end -= (after.hour * 3_600 + after.minute * 60) % length
         yield at, min(max(end, at + 60), span.until)
         at = max(end, at + 60)
+
+
+def days(span: Mapping[str, str], between: str) -> str:
+    """The first day and the last, or the only one."""
+    first = span["from"][:10]
+    return first if first == span["last"] else f"{first}{between}{span['last']}"

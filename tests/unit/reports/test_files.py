@@ -125,13 +125,56 @@ def test_the_queue_log() -> None:
         "100|NONE|NONE|anna|AGENTLOGIN|101",
         "101|c1|sales|NONE|ENTERQUEUE||+48/22 1|2",
         "103|c1|sales|jan|RINGNOANSWER|1500",
-        "105|c1|sales|anna|CONNECT|4|c1|0",
+        "105|c1|sales|anna|CONNECT|4|c1|1",
         "147|c1|sales|anna|COMPLETEAGENT|4|42|2",
         "150|c2|sales|NONE|ENTERQUEUE|||1",
         "155|c2|sales|NONE|ABANDON|1|1|5",
         "160|NONE|NONE|anna|PAUSEALL|lunch",
         "170|NONE|NONE|anna|UNPAUSEALL|",
         "200|NONE|NONE|anna|AGENTLOGOFF|101|100",
+    ]
+
+
+def test_the_queue_log_of_a_line_that_moves_up() -> None:
+    """Positions as callers move up, rings that a caller ends, times of transfers; every ENTERQUEUE has its end."""
+    log, lines = QueueLog(), []
+    entered = {"queue": "sales", "number": "", "kind": ""}
+    left = {"queue": "sales", "kind": "", "agent": ""}
+    transfer = {"by": "101", "target": "200", "leg": "", "other": "", "transfers": 1}
+    story: list[tuple[float, str, dict[str, Any]]] = [
+        (10.0, "config.changed", {}),
+        (100.0, "queue.entered", {**entered, "caller": "c1", "position": 1}),
+        (101.0, "queue.entered", {**entered, "caller": "c2", "position": 2}),
+        (102.0, "queue.entered", {**entered, "caller": "c3", "position": 1}),  # of a higher priority
+        (110.0, "queue.offer_result", {
+            "queue": "sales", "caller": "c3", "agent": "anna", "result": "answered", "ring_seconds": 5.2,
+        }),
+        (110.0, "queue.connected", {"queue": "sales", "caller": "c3", "agent": "anna", "waited": 8.0}),
+        (110.0, "queue.left", {**left, "caller": "c3", "outcome": "answered", "waited": 8.0, "position_at_entry": 1}),
+        (120.0, "queue.offer_result", {
+            "queue": "sales", "caller": "c1", "agent": "jan", "result": "cancelled_caller_gone", "ring_seconds": 2.5,
+        }),
+        (120.0, "queue.left", {**left, "caller": "c1", "outcome": "abandoned_ringing", "waited": 20.0, "position_at_entry": 1}),
+        (130.0, "queue.left", {**left, "caller": "c2", "outcome": "abandoned", "waited": 29.0, "position_at_entry": 2}),
+        (140.0, "call.transferred", {**transfer, "call": "c3", "kind": "blind"}),
+        (150.0, "queue.entered", {**entered, "caller": "c4", "position": 1}),
+        (160.0, "queue.left", {**left, "caller": "c4", "outcome": "system_shutdown", "waited": 10.0, "position_at_entry": 1}),
+    ]  # fmt: skip
+    for at, name, event in story:
+        assert name in log.names
+        lines += log.see(at, name, event)
+    assert lines == [
+        "10|NONE|NONE|NONE|CONFIGRELOAD|",
+        "100|c1|sales|NONE|ENTERQUEUE|||1",
+        "101|c2|sales|NONE|ENTERQUEUE|||2",
+        "102|c3|sales|NONE|ENTERQUEUE|||1",
+        "110|c3|sales|anna|CONNECT|8|c3|5",
+        "120|c1|sales|jan|RINGCANCELED|2500",
+        "120|c1|sales|NONE|ABANDON|1|1|20",
+        "130|c2|sales|NONE|ABANDON|1|2|29",
+        "140|c3|sales|anna|BLINDTRANSFER|200||8|30|1",
+        "150|c4|sales|NONE|ENTERQUEUE|||1",
+        "160|c4|sales|NONE|EXITWITHTIMEOUT|1|1|10",
     ]
 
 
@@ -203,8 +246,11 @@ def test_one_number_with_two_callers_at_once() -> None:
     """A company shows one number: both callers count, and the first is followed by the second."""
     fold = Fold(Numbers())
     for at, name, caller in [
-        (1_000.0, "queue.entered", "c1"), (1_010.0, "queue.entered", "c2"), (1_020.0, "queue.left", "c1"), (1_030.0, "queue.left", "c2"),
-    ]:  # fmt: skip
+        (1_000.0, "queue.entered", "c1"),
+        (1_010.0, "queue.entered", "c2"),
+        (1_020.0, "queue.left", "c1"),
+        (1_030.0, "queue.left", "c2"),
+    ]:
         end = {"outcome": "answered", "waited": 20.0, "agent": "anna"} if name == "queue.left" else {}
         fold.see(
             int(at), at, name, {"queue": "q", "caller": caller, "visit": 1, "number": "+48221234567", "kind": "", **end}

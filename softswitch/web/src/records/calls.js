@@ -14,7 +14,7 @@ export default function Calls({ query, who }) {
   const [typed, change] = useFilters('/calls', query);
   const queues = useLive('queues', (rows) => rows.map((one) => one.name)) || [];
   const agents = useLive('agents', (rows) => rows.map((one) => one.agent)) || [];
-  const which = { ...Object.fromEntries(FILTERS.map((name) => [name, query[name]])), ...rangeOf(query.range) };
+  const which = { ...Object.fromEntries(FILTERS.map((name) => [name, query[name]])), ...rangeOf(query.range, query) };
   const list = usePages(async (before) => {
     const found = await api.get(path('/api/records', {}, { ...which, before: before || '', limit: 50 }));
     return { rows: found.calls, next: found.next };
@@ -26,7 +26,7 @@ export default function Calls({ query, who }) {
       <a class="button small records-file" href=${file('jsonl')} download><${Icon} name="download" size=${16} /><span>JSON</span></a></div>
     <${Card}><div class="records-filters">
       <${Field} label=${t('records.number')} kind="search" inputmode="tel" value=${typed.number || ''} onChange=${(value) => change('number', value)} placeholder="+48 600 100 200" />
-      <${Field} label=${t('records.when')} kind="select" value=${typed.range || ''} options=${rangeOptions()} onChange=${(value) => change('range', value, 0)} />
+      <${Field} label=${t('records.when')} kind="select" value=${typed.range || ''} options=${rangeOptions(query)} onChange=${(value) => change('range', value, 0)} />
       <${Field} label=${t('records.queue')} kind="select" value=${typed.queue || ''} options=${choice(queues)} onChange=${(value) => change('queue', value, 0)} />
       ${who.role !== 'agent' && html`<${Field} label=${t('records.agent')} kind="select" value=${typed.agent || ''} options=${choice(agents)} onChange=${(value) => change('agent', value, 0)} />`}
       <${Field} label=${t('records.ended_as')} kind="select" value=${typed.outcome || ''} options=${choice(OUTCOMES, (name) => t(`records.outcome.${name}`))} onChange=${(value) => change('outcome', value, 0)} />

@@ -1,6 +1,6 @@
 // Lists that are read page by page, behind the last row that is known; and filters that stand in the address.
 import { useCallback, useEffect, useRef, useState } from '../core/html.js';
-import { t } from '../core/i18n.js';
+import { dateTime, t } from '../core/i18n.js';
 import { go } from '../core/router.js';
 import { toast } from '../ui/index.js';
 
@@ -55,8 +55,9 @@ export function useFilters(address, query) {
 
 export const RANGES = ['today', 'yesterday', 'week', 'month', 'all'];
 
-/** Seconds since 1970 between which a time lies; days are those of the browser. */
-export function rangeOf(name) {
+/** Seconds since 1970 between which a time lies; days are those of the browser. `query`: holds since and until of a "span". */
+export function rangeOf(name, query = {}) {
+  if (name === 'span') return { since: query.since, until: query.until };
   const midnight = new Date();
   midnight.setHours(0, 0, 0, 0);
   const today = midnight.getTime() / 1000;
@@ -64,5 +65,10 @@ export function rangeOf(name) {
   return { today: { since: today }, yesterday: { since: before(1), until: today }, week: { since: before(6) }, month: { since: before(29) } }[name] || {};
 }
 
-export const rangeOptions = () => RANGES.map((name) => ({ value: name === 'all' ? '' : name, title: t(`records.range.${name}`) }));
+export function rangeOptions(query = {}) {
+  const named = RANGES.map((name) => ({ value: name === 'all' ? '' : name, title: t(`records.range.${name}`) }));
+  if (query.range !== 'span') return named;
+  const [since, until] = [query.since, query.until].map((at) => dateTime(1000 * at));
+  return [...named, { value: 'span', title: `${since} – ${until}` }];
+}
 export { DAY };

@@ -1,6 +1,7 @@
 // The numbers of a report as a table: each says by what it was divided, and by which formula.
 import { html, useState } from '../core/html.js';
 import { duration, locale, number, percent, t, tOr } from '../core/i18n.js';
+import { link } from '../core/router.js';
 import { Badge, Button, Empty, Table, reasonText } from '../ui/index.js';
 
 // What there is room for; a button shows everything.
@@ -41,6 +42,19 @@ export function hintOf(column, value) {
   return column.formula ? `${column.formula}${parts}` : undefined;
 }
 
+const seconds = (text) => Math.round(Date.parse(text) / 1000);
+
+/** Where the calls behind a row are; null: a row of which there are none. */
+export function callsBehind(report, row, query = {}) {
+  const which = { range: 'span', since: seconds(report.range.from), until: seconds(report.range.to), queue: query.queue || '' };
+  if (row.whole) return link('/calls', which);
+  if (report.interval && row.from) return link('/calls', { ...which, since: seconds(row.from), until: seconds(row.from) + row.seconds });
+  if (row.number) return link('/calls', { number: row.number });
+  if (report.report === 'queues' || report.report === 'repeats') return link('/calls', { ...which, queue: row.queue });
+  if (row.agent && report.report !== 'timeline') return link('/calls', { ...which, agent: row.agent });
+  return row.trunk ? null : row.state && row.from ? link('/calls', { ...which, agent: row.agent, since: seconds(row.from) - 1, until: seconds(row.to) }) : null;
+}
+
 function Cell({ column, value, days }) {
   if (column.unit === 'time') return html`<span class="reports-moment">${value ? moment(value, days) : '–'}</span>`;
   if (column.name === 'outcome') return tOr(`reports.outcome.${value}`, value);
@@ -65,7 +79,7 @@ function Bars({ bins }) {
     <rect key=${second} class=${second >= 15 ? 'late' : ''} x=${(Number(second) / (last + 5)) * 120} width=${Math.max(3, 600 / (last + 5) - 1)} y=${27 - (26 * n) / most} height=${1 + (26 * n) / most} />`)}</svg>`;
 }
 
-export function Figures({ report, rows, columns, total }) {
+export function Figures({ report, rows, columns, total, query }) {
   const [everything, all] = useState(false);
   const [most, setMost] = useState(PAGE);
   const brief = rows === report.rows ? BRIEF[report.report] : null;
@@ -76,7 +90,12 @@ export function Figures({ report, rows, columns, total }) {
   const whole = total && columns.some((one) => one.name in total) && rows.length > 1 ? [{ [first]: t('reports.all'), whole: true, ...total }] : [];
   const table = visible.map((one) => ({
     key: one.name, title: titleOf(one), align: ['text', 'time', 'durations', 'counts', 'bins'].includes(one.unit) ? undefined : 'end',
-    cell: (row) => (row.whole && one.name === first ? html`<strong>${row[first]}</strong>` : row.whole && !(one.name in row) ? '' : html`<${Cell} column=${one} value=${row[one.name]} days=${days} />`),
+    cell: (row) => {
+      if (row.whole && one.name !== first && !(one.name in row)) return '';
+      const shows = row.whole && one.name === first ? html`<strong>${row[first]}</strong>` : html`<${Cell} column=${one} value=${row[one.name]} days=${days} />`;
+      const calls = one.name === first && callsBehind(report, row, query);
+      return calls ? html`<a class="reports-behind" href=${calls} title=${t('reports.behind')}>${shows}</a>` : shows;
+    },
     sort: report.rows.length <= PAGE && ['durations', 'counts', 'bins'].includes(one.unit) === false ? (row) => base(row[one.name]) : undefined,
   }));
   const listed = rows.slice(0, most);

@@ -10,7 +10,18 @@ export const pictureOf = (name) => PICTURES[name] || null;
 function Stats({ report, names }) {
   const columns = names.map((name) => report.columns.find((one) => one.name === name)).filter(Boolean);
   return html`<div class="stats">${columns.map((one) => html`
-    <${Stat} key=${one.name} label=${titleOf(one)} value=${shown(report.total[one.name], one.unit)} hint=${hintOf(one, report.total[one.name])} />`)}</div>`;
+    <${Stat} key=${one.name} label=${titleOf(one)} value=${html`${shown(report.total[one.name], one.unit)}<${Change} report=${report} column=${one} />`} hint=${hintOf(one, report.total[one.name])} />`)}</div>`;
+}
+
+/** How much more or less it is than the time before. */
+function Change({ report, column }) {
+  const now = base(report.total[column.name]);
+  const before = base(report.previous?.total[column.name]);
+  if (now == null || before == null || (column.unit !== 'share' && !before)) return null;
+  const by = column.unit === 'share' ? 100 * (now - before) : (100 * (now - before)) / Math.abs(before);
+  const text = `${by > 0 ? '▲ +' : by < 0 ? '▼ ' : ''}${number(by, Math.abs(by) < 10 ? 1 : 0)} ${column.unit === 'share' ? t('reports.points') : '%'}`;
+  const { from, to } = report.previous.range;
+  return html` <small class="reports-change" title=${t('reports.before', { value: shown(before, column.unit), from: moment(from), to: moment(to) })}>${text}</small>`;
 }
 
 /** Parts of a whole, one bar for each row. parts: [{ key, text, state }] */
@@ -53,12 +64,12 @@ function Intervals({ report }) {
     <${Card} title=${t('reports.calls')}><${Chart} label=${t('reports.calls')} data=${data.calls} time=${false} x=${data.texts} axis=${titleFor(report, 'from')} height=${260} unit=${number} series=${[
       { label: titleFor(report, 'entered'), colour: '--line-strong', bars },
       { label: titleFor(report, 'answered'), colour: '--good', fill: !bars },
-      { label: titleFor(report, 'abandoned'), colour: '--alarm' },
+      { label: titleFor(report, 'abandoned'), colour: '--alarm', dash: [7, 4] },
     ]} /><//>
     <div class="reports-pair">
       <${Card} title=${t('reports.quality')}><${Chart} label=${t('reports.quality')} data=${data.quality} time=${false} x=${data.texts} axis=${titleFor(report, 'from')} unit=${(value) => percent(value)} series=${[{ label: titleFor(report, 'sl'), colour: '--accent', fill: true }]} /><//>
       <${Card} title=${t('reports.waits')}><${Chart} label=${t('reports.waits')} data=${data.waits} time=${false} x=${data.texts} axis=${titleFor(report, 'from')} unit=${duration} series=${[
-        { label: titleFor(report, 'asa'), colour: '--talk', fill: true }, { label: titleFor(report, 'longest_wait'), colour: '--ring' },
+        { label: titleFor(report, 'asa'), colour: '--talk', fill: true }, { label: titleFor(report, 'longest_wait'), colour: '--ring', dash: [7, 4] },
       ]} /><//>
     </div>`;
 }

@@ -3,7 +3,7 @@ import { html, useEffect, useRef } from '../core/html.js';
 import { colour, onTheme } from '../core/theme.js';
 
 /**
- * data: as uPlot takes it, [[x...], [y...], ...]; series: [{ label, colour: '--accent', fill, bars, value(y) }] for each row of y
+ * data: as uPlot takes it, [[x...], [y...], ...]; series: [{ label, colour: '--accent', fill, bars, dash: [on, off], value(y) }] for each row of y
  * time: whether x is Unix seconds; x: [text for each x] for categories; axis: what x is; height: pixels; label: what it shows, for who does not see it
  */
 export function Chart({ data, series, time = true, x, axis, height = 220, label, unit = (value) => value }) {
@@ -28,7 +28,7 @@ export function Chart({ data, series, time = true, x, axis, height = 220, label,
           axes: [{ ...line, grid: { show: false }, ...(x ? { values: (_, splits) => splits.map((at) => x[at] ?? '') } : {}) },
             { ...line, size: 56, values: (_, splits) => splits.map(unit) }],
           series: [{ ...(axis && { label: axis }), ...(x && { value: (_, at) => x[at] ?? '' }) }, ...series.map((one) => ({
-            label: one.label, stroke: colour(one.colour), width: 2, points: { show: false },
+            label: one.label, stroke: colour(one.colour), width: 2, dash: one.dash, points: { show: false },
             fill: one.fill || one.bars ? `${colour(one.colour)}${one.bars ? 'cc' : '22'}` : undefined,
             paths: one.bars ? uPlot.paths.bars({ size: [0.7, 60], radius: 0.2 }) : undefined,
             value: (_, y) => (y == null ? '–' : (one.value || unit)(y)),
