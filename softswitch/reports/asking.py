@@ -74,6 +74,6 @@ def answer(
     )
     report = make(name, rows, ask)
     if compare and "total" in report:
-        earlier = make(name, rows, replace(ask, span=before(ask.span, now)))
+        earlier = make(name, rows, replace(ask, span=before(ask.span, now), interval="month"))
         report["previous"] = {"range": earlier["range"], "total": earlier["total"]}
     return report

@@ -42,6 +42,17 @@ def test_what_is_chosen_is_asked_and_stands_in_the_address(lab: Lab, page: LogIn
         assert status == 200, address
 
 
+def test_a_figure_leads_to_its_calls(lab: Lab, page: LogIn) -> None:
+    surfer = page("auditor", "/reports/intervals?range=yesterday&interval=day&level=30")
+    surfer.until(SHOWN)
+    surfer.read("T = 30 s")
+    assert surfer.evaluate("document.querySelectorAll('.reports-figures .reports-behind').length") == 1, "one day"
+    surfer.click(".reports-behind")
+    surfer.until("location.hash.startsWith('#/calls?range=span&since=') && document.querySelector('.records-list')")
+    assert surfer.evaluate("document.querySelectorAll('.records-filters select')[0].value") == "span"
+    assert surfer.troubles == []
+
+
 @pytest.mark.parametrize(("role", "options"), [("agent", {"agent": "agent-2000"}), ("supervisor", {"queue": "queue"})])
 def test_each_is_offered_what_is_theirs(lab: Lab, page: LogIn, role: str, options: dict[str, str]) -> None:
     surfer = page(role, "/reports", **options)

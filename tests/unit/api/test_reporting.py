@@ -93,13 +93,21 @@ def test_each_learns_which_there_are(client: TestClient) -> None:
 
 def test_files(client: TestClient) -> None:
     who = authorized("auditor")
-    csv = client.get("/api/reports/queues?format=csv&language=pl&range=today", headers=who)
-    assert (
-        csv.content.decode("utf-8-sig").startswith("kolejka,zaoferowane")
-        and "queues-" in csv.headers["content-disposition"]
-    )
+    for more, begin in (("", "kolejka;zaoferowane"), ("&separator=comma", "kolejka,zaoferowane")):
+        csv = client.get(f"/api/reports/queues?format=csv&language=pl&range=today{more}", headers=who)
+        assert csv.content.decode("utf-8-sig").startswith(begin)
+        assert "queues-" in csv.headers["content-disposition"]
     book = client.get("/api/reports/heatmap?format=xlsx", headers=who)
     assert openpyxl.load_workbook(io.BytesIO(book.content)).sheetnames == ["heatmap", "Definitions"]
+
+
+def test_another_service_level_and_the_time_before(client: TestClient) -> None:
+    who = authorized("auditor")
+    found = client.get("/api/reports/queues?range=today&service_level=45&compare=true", headers=who).json()
+    assert {one["service_level_seconds"] for one in found["limits"].values()} == {45}
+    assert found["previous"]["range"]["from"] < found["range"]["from"]
+    assert found["previous"]["total"].keys() == found["total"].keys()
+    assert client.get("/api/reports/queues?service_level=-1", headers=who).status_code == 422
 
 
 def test_what_is_no_time_is_said(board: Switchboard) -> None:

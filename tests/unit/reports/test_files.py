@@ -12,13 +12,16 @@ from zoneinfo import ZoneInfo
 import openpyxl
 import pytest
 
+from softswitch.mail import Note, compose
 from softswitch.reports.build import REPORTS, Ask, make
 from softswitch.reports.export import file_name, tables, to_csv, to_xlsx, written
 from softswitch.reports.fold import Fold, Numbers
+from softswitch.reports.letter import letter, page
 from softswitch.reports.queue_log import QueueLog
 from softswitch.reports.range import before, between
 from softswitch.reports.rows import AGENT_COLUMNS, QUEUE_COLUMNS
 from softswitch.store.ledger import Ledger
+from tests.sim.month import write
 from tests.unit.store.conftest import empty_database
 
 __all__ = ["empty_database"]  # a fixture
@@ -275,3 +278,33 @@ def test_the_time_before(of: tuple[str, str], now: str, wanted: tuple[str, str])
     at = datetime.fromisoformat(now).replace(tzinfo=WARSAW).timestamp()
     found = before(between(*of, WARSAW), at).as_dict()
     assert (found["from"][:16], found["to"][:16]) == wanted
+
+
+def test_a_mail_with_tables(tmp_path: Any, empty_database: Any) -> None:
+    """As a page and as text; a name of a caller's is no markup."""
+    evil = {**report(), "titles": {"en": "Queues", "pl": "Kolejki"}, "total": {"sl": {"value": 0.5, "n": 1, "d": 2}}}
+    evil["report"] = "unknown"
+    evil["rows"] = [{**evil["rows"][0], "queue": "<script>x</script>"}, evil["rows"][1]]
+    html = page([evil], "pl")
+    assert "<script>" not in html and "&lt;script&gt;" in html and "50,0 %" in html and "A_T / (A + B - B_S)" in html
+    mail = compose(Note(1, ("a@example.com",), "Raport", letter([evil], "pl"), files=(), html=html), "s@example.com")
+    kinds = [part.get_content_type() for part in mail.walk()]
+    assert kinds == ["multipart/alternative", "text/plain", "text/html"]
+
+
+def test_who_was_missed_is_in_the_report_of_each_day_on_which_they_tried(tmp_path: Any, empty_database: Any) -> None:
+    path = tmp_path / "s.sqlite"
+    path.write_bytes(empty_database.read_bytes())
+    midnight = float(SPAN.since)
+    lines = []
+    for at in (midnight - 3_600.0, midnight + 3_600.0):
+        call = {"queue": "q", "caller": f"c{at}", "visit": 1, "number": "+48221234567", "kind": ""}
+        lines.append((at, "queue.entered", call))
+        lines.append((at + 30.0, "queue.left", {**call, "outcome": "abandoned", "waited": 30.0}))
+    write(iter(lines), path)
+    ledger = Ledger(path)
+    ledger.catch_up()
+    for day in ("2026-10-31", "2026-11-01"):
+        (row,) = make("missed", ledger, Ask(between(day, day, WARSAW), now=midnight + 90_000.0))["rows"]
+        assert row["attempts"] == 2
+    assert make("missed", ledger, Ask(between("2026-11-02", "2026-11-02", WARSAW)))["rows"] == []

@@ -92,10 +92,10 @@ function Shown({ report, address, query }) {
     href=${`${address}${address.includes('?') ? '&' : '?'}format=${form}&language=${locale()}`}><${Icon} name="download" size=${16} /><span>${form.toUpperCase()}</span></a>`);
   return html`<div class="reports-shown">
     <p class="reports-of soft">${title}, ${spanText(report)}${Object.entries(report.limits).map(([name, one]) => html`<span key=${name}>${t('reports.limits', { queue: name, level: one.service_level_seconds, short: one.short_abandon })}</span>`)}</p>
+    ${report.cut && html`<p class="reports-cut state-warn">${t('reports.cut')}</p>`}
     ${Picture && html`<${Picture} report=${report} />`}
     <${Card} title=${title} icon="chart" actions=${files}>
       <${Figures} report=${report} rows=${report.rows} columns=${report.columns} total=${report.total} query=${query} />
-      ${report.cut && html`<p class="soft">${t('reports.cut')}</p>`}
       ${report.counted_to > 0 && html`<p class="soft"><small>${t('reports.counted', { time: new Intl.DateTimeFormat(locale(), { dateStyle: 'medium', timeStyle: 'short', timeZone: report.range.timezone }).format(1000 * report.counted_to) })}</small></p>`}
     <//>
     ${MORE.map(([key, text]) => report[key]?.length > 0 && html`<${Card} key=${key} title=${t(text)}><${Figures} report=${report} rows=${report[key]} query=${query}

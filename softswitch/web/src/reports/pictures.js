@@ -17,7 +17,8 @@ function Stats({ report, names }) {
 function Change({ report, column }) {
   const now = base(report.total[column.name]);
   const before = base(report.previous?.total[column.name]);
-  if (now == null || before == null || (column.unit !== 'share' && !before)) return null;
+  const counted = 1000 * report.counted_to >= Date.parse(report.range.from); // not yet, where a journal is still being read
+  if (!counted || now == null || before == null || (column.unit !== 'share' && !before)) return null;
   const by = column.unit === 'share' ? 100 * (now - before) : (100 * (now - before)) / Math.abs(before);
   const text = `${by > 0 ? '▲ +' : by < 0 ? '▼ ' : ''}${number(by, Math.abs(by) < 10 ? 1 : 0)} ${column.unit === 'share' ? t('reports.points') : '%'}`;
   const { from, to } = report.previous.range;
