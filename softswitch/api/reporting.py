@@ -6,10 +6,12 @@ import asyncio
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Depends, HTTPException, Query, Response
+from pydantic import Field
 
 from softswitch.api.auth import Principal, Sight
 from softswitch.api.guard import Rights, Viewer, only
 from softswitch.api.source import Source
+from softswitch.api.steering import Body, Name
 from softswitch.directory.people import AGENT, AUDITOR, SUPERVISOR
 from softswitch.reports.build import REPORTS
 from softswitch.reports.export import FORMATS, file_name, written
@@ -27,6 +29,22 @@ SEPARATOR = (
 FILES: dict[int | str, dict[str, Any]] = {
     200: {"description": "The report.", "content": {media: {} for media in FORMATS.values()}}
 }
+
+
+class Bill(Body):
+    """CSV as text: a line for each call. `columns`: start, duration, waited, number -> heading, where it is not found out;
+    `numbers`: only calls to these; `wrap_up`: seconds after each conversation."""
+
+    text: Annotated[str, Field(min_length=1, max_length=16 << 20)]
+    columns: Annotated[
+        dict[Literal["start", "date", "time", "duration", "waited", "number"], Name], Field(default_factory=dict)
+    ]
+    numbers: Annotated[list[Name], Field(default_factory=list, max_length=50)]
+    target: Annotated[str, Field(pattern=r"^[1-9]\d?/\d{1,4}$")] = "80/20"
+    occupancy: Annotated[int, Field(ge=1, le=100)] = 90
+    shrinkage: Annotated[int, Field(ge=0, le=95)] = 30
+    interval: Literal["15", "30", "60"] = "30"
+    wrap_up: Annotated[float, Field(ge=0, le=3_600)] = 0.0
 
 
 def routes(source: Source) -> APIRouter:
@@ -105,6 +123,12 @@ def routes(source: Source) -> APIRouter:
         found: Row = await source.order(
             "plan", queue=queue, target=target, occupancy=occupancy, shrinkage=shrinkage, interval=interval, days=days
         )
+        return found
+
+    @router.post("/api/staffing")
+    async def bill(body: Bill, who: Planner) -> Row:
+        """The same from an operator's bill, before there are records of one's own. The bill is not kept."""
+        found: Row = await source.order("bill", **body.model_dump())
         return found
 
     return router

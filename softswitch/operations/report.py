@@ -10,11 +10,13 @@ import contextlib
 import json
 import secrets
 import sys
+import tempfile
 import threading
 import time
 from asyncio.subprocess import DEVNULL, PIPE
 from base64 import b64encode
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from softswitch import logs
@@ -116,16 +118,39 @@ class ReportOperations:
         days: int = 90,
     ) -> dict[str, Any]:  # fmt: skip
         """How many agents a queue needs when (`softswitch plan`), computed by a process of its own: it takes seconds."""
-        site, base = self._daemon.site, self._daemon.config.paths.database.parent
+        site = self._daemon.site
         if queue not in site.queues:
             raise ConsoleError(f"There is no queue {queue!r}.", "See: softswitch queue list", kind="unknown")
         words = {
             "queue": queue, "target": target, "occupancy": occupancy, "shrinkage": shrinkage, "interval": interval,
             "days": days, "timezone": site.timezone,
         }  # fmt: skip
+        return await self._planned(words)
+
+    async def bill(
+        self, text: str, columns: Mapping[str, str], target: str = "80/20", occupancy: float = 90.0, shrinkage: float = 30.0,
+        interval: str = "30", wrap_up: float = 0.0, numbers: Sequence[str] = (),
+    ) -> dict[str, Any]:  # fmt: skip
+        """The same from an operator's bill (RPT-13), which is not kept. `columns`: use -> the name of the column."""
+        with tempfile.TemporaryDirectory(prefix="softswitch-bill-") as folder:
+            path = Path(folder) / "bill.csv"
+            await asyncio.to_thread(path.write_text, text, "utf-8")
+            words = {
+                "billing": path, "target": target, "occupancy": occupancy, "shrinkage": shrinkage, "interval": interval,
+                "wrap-up": wrap_up,
+            }  # fmt: skip
+            more = [f"--column={use}={name}" for use, name in columns.items()] + [f"--number={one}" for one in numbers]
+            try:
+                return await self._planned(words, more)
+            except ConsoleError as error:
+                message = str(error).replace(str(path), path.name).replace(folder, "")
+                raise ConsoleError(message, error.hint) from None
+
+    async def _planned(self, words: Mapping[str, object], more: Sequence[str] = ()) -> dict[str, Any]:
+        base = self._daemon.config.paths.database.parent
         if not (base / FILE_NAME).is_file():
             raise ConsoleError(f"{base} holds no {FILE_NAME}.", "Plan by command: softswitch plan --config PATH")
-        options = [f"--{name}={value}" for name, value in words.items()] + [f"--config={base}"]
+        options = [*(f"--{name}={value}" for name, value in words.items()), *more, f"--config={base}"]
         async with self._planning:
             process = await asyncio.create_subprocess_exec(
                 sys.executable, "-m", "softswitch", "plan", *options, "--json", stdin=DEVNULL, stdout=PIPE, stderr=PIPE
@@ -243,4 +268,8 @@ def report_handlers(daemon: Daemon) -> dict[str, Callable[..., Any]]:
         """How many agents a queue needs when."""
         return await daemon.reports.plan(queue, **wanted)
 
-    return {"report": report, "report_send": report_send, "plan": plan}
+    async def bill(text: str, columns: dict[str, str], **wanted: Any) -> Any:
+        """How many agents would be needed for the calls of an operator's bill."""
+        return await daemon.reports.bill(text, columns, **wanted)
+
+    return {"report": report, "report_send": report_send, "plan": plan, "bill": bill}

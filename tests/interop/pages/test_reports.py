@@ -66,3 +66,25 @@ def test_each_is_offered_what_is_theirs(lab: Lab, page: LogIn, role: str, option
 def test_staffing_says_why_there_is_no_plan(lab: Lab, page: LogIn) -> None:
     surfer = page("supervisor", "/reports/staffing", queue="queue")
     surfer.read("There are no calls in queue queue")
+
+
+def test_staffing_from_an_operators_bill(lab: Lab, page: LogIn) -> None:
+    """Before there are records: the columns are found out, or chosen."""
+    surfer = page("supervisor", "/reports/staffing", queue="queue")
+    surfer.read("There are no calls in queue queue")
+    rows = "\n".join(
+        f"2026-11-{2 + day:02d} {9 + n // 30:02d}:{2 * (n % 30):02d}:00;2:05" for day in range(5) for n in range(120)
+    )
+    surfer.evaluate(
+        "(() => { const file = new File(["
+        + repr(f"Kiedy;Czas trwania\n{rows}\n")
+        + "], 'rachunek.csv'); const data = new DataTransfer(); data.items.add(file);"
+        " const input = document.querySelector('#staffing-bill'); input.files = data.files;"
+        " input.dispatchEvent(new Event('change', { bubbles: true })); })()"
+    )
+    surfer.read("no column that is known as start")
+    surfer.choose("Column of the beginning", "Kiedy")
+    surfer.read("agents at the peak|calls of 5 days|from 600 calls")
+    assert surfer.evaluate("document.querySelectorAll('.reports-staff tbody td').length") > 30
+    surfer.shot("bill")
+    assert surfer.troubles == []

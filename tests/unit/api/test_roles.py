@@ -89,6 +89,7 @@ RIGHTS: dict[tuple[str, str], tuple[tuple[str, ...], Any]] = {
     ("get", "/api/reports"): (EVERYBODY, None),
     ("get", "/api/reports/{report}"): (EVERYBODY, None),
     ("get", "/api/staffing/{queue}"): (("supervisor", "administrator", "auditor"), None),
+    ("post", "/api/staffing"): (("supervisor", "administrator", "auditor"), {"text": "start,duration\n"}),
     ("post", "/api/agents/{agent}/orders"): (WORKERS, {"order": "ready"}),
     ("post", "/api/calls"): (WORKERS, {"number": "+48221234567", "account": "101"}),
     ("delete", "/api/calls/{call}"): (WORKERS, None),
