@@ -12,7 +12,7 @@ from zoneinfo import ZoneInfo
 import openpyxl
 import pytest
 
-from softswitch.mail import Note, compose
+from softswitch.integrations.mail import Note, compose
 from softswitch.reports.build import REPORTS, Ask, make
 from softswitch.reports.export import file_name, tables, to_csv, to_xlsx, written
 from softswitch.reports.fold import Fold, Numbers
