@@ -19,7 +19,7 @@ from softswitch.entropy import SystemEntropy
 from softswitch.errors import SoftswitchError
 from softswitch.hours import is_open
 from softswitch.passwords import hash_password
-from softswitch.store.demo import NewSite, demo_site
+from softswitch.store.demo import NewSite, demo_site, empty_site
 from softswitch.store.hours_text import write_spans
 from softswitch.store.passwords import generate_password
 from softswitch.store.site import export_site
@@ -82,11 +82,13 @@ class Made:
         return {"spans": spans, "timezone": hours.timezone, "open": is_open(hours, datetime.now(UTC))}
 
 
-def create_demo(directory: Path, *, domain: str, listen: str, language: str, probe: bool = False) -> Made:
+def create_demo(
+    directory: Path, *, domain: str, listen: str, language: str, probe: bool = False, empty: bool = False
+) -> Made:
     """A new hotline in `directory`. Raises SetupError or ConfigError before anything is written.
 
     `probe`: try the ports first, so that a busy one is known before passwords are shown; those that phones do not have
-    to be told are chosen free.
+    to be told are chosen free. `empty`: no hotline, only an administrator who builds one in the pages.
     """
     from softswitch.running import host
 
@@ -102,7 +104,8 @@ def create_demo(directory: Path, *, domain: str, listen: str, language: str, pro
         values |= _free_ports(config)
         if browsers := _free_port(BROWSER_HOST, BROWSER_PORTS):
             values["sip.listen"].append(f"ws://{BROWSER_HOST}:{browsers}")
-    site, people = _with_people(demo_site(SystemEntropy(), domain, language))
+    made = empty_site(domain, language) if empty else demo_site(SystemEntropy(), domain, language)
+    site, people = _with_people(made)
     return Made(directory, create(directory, values, site), site, server, people)
 
 

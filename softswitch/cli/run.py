@@ -38,6 +38,10 @@ language_option = click.option(
     help="Of the prompts and the names.",
 )  # fmt: skip
 
+empty_option = click.option(
+    "--empty", is_flag=True, help="No hotline: an administrator, who builds one in the pages."
+)
+
 
 # --- init ------------------------------------------------------------------------------------------------------------
 
@@ -47,8 +51,9 @@ language_option = click.option(
 @click.option("--domain", default="", help="Domain of the accounts.  [default: this machine's address]")
 @click.option("--listen", default="0.0.0.0:5060", show_default=True, help=LISTEN_HELP)
 @language_option
+@empty_option
 @json_option
-def init(directory: Path, domain: str, listen: str, language: str, as_json: bool) -> None:
+def init(directory: Path, domain: str, listen: str, language: str, empty: bool, as_json: bool) -> None:
     """Make a new site in DIRECTORY: a hotline with a greeting, opening hours, a queue and two agents.
 
     The passwords are made now and shown once. An existing site is never overwritten.
@@ -56,7 +61,7 @@ def init(directory: Path, domain: str, listen: str, language: str, as_json: bool
     from softswitch.setup import create_demo
 
     with explained():
-        made = create_demo(directory, domain=domain, listen=listen, language=language)
+        made = create_demo(directory, domain=domain, listen=listen, language=language, empty=empty)
     emit(made.as_dict(), as_json, lambda _: show_settings(made))
     if not as_json:
         click.echo(f"\nStart it:  softswitch serve --config {directory}")
@@ -65,17 +70,31 @@ def init(directory: Path, domain: str, listen: str, language: str, as_json: bool
 def show_settings(made: Any) -> None:
     """Settings ready to paste: once, because the switch keeps only digests of the passwords."""
     facts = made.as_dict()
-    server, port = facts["server"], facts["port"]
+    if facts["accounts"]:
+        _show_accounts(facts)
+    _show_people(facts)
+    if facts["accounts"]:
+        _show_phones(facts)
+
+
+def _show_accounts(facts: dict[str, Any]) -> None:
     table(
         f"\nAccounts of {facts['domain']} (the passwords are shown only now)",
         ["account", "name", "password", "role"],
         [[one["user"], one["name"], one["password"], one["role"]] for one in facts["accounts"]],
     )
+
+
+def _show_people(facts: dict[str, Any]) -> None:
     table(
-        "\nPeople who log in to the pages",
+        "\nPeople who log in to the pages" + ("" if facts["accounts"] else " (the passwords are shown only now)"),
         ["user", "name", "password", "role"],
         [[one["user"], one["name"], one["password"], one["role"]] for one in facts["people"]],
     )
+
+
+def _show_phones(facts: dict[str, Any]) -> None:
+    server, port = facts["server"], facts["port"]
     desk, soft = facts["accounts"][0], facts["accounts"][-1]
     click.echo()
     click.secho(f"Desk phone for the agent {desk['name']} ({desk['user']}):", bold=True)
@@ -113,9 +132,13 @@ def show_settings(made: Any) -> None:
 @click.option("--listen", default="0.0.0.0:5060", show_default=True, help=LISTEN_HELP)
 @click.option("--domain", default="", help="Domain of the accounts.  [default: this machine's address]")
 @language_option
+@empty_option
 @click.pass_context
-def demo(context: click.Context, directory: Path, listen: str, domain: str, language: str) -> None:
-    """Make a hotline in ./site if there is none, show how to connect phones, and run it."""
+def demo(context: click.Context, directory: Path, listen: str, domain: str, language: str, empty: bool) -> None:
+    """Make a hotline in ./site if there is none, show how to connect phones, and run it.
+
+    With --empty there is an administrator only; the pages lead through the first steps.
+    """
     from softswitch.config import FILE_NAME
     from softswitch.setup import create_demo
 
@@ -124,10 +147,12 @@ def demo(context: click.Context, directory: Path, listen: str, domain: str, lang
         if context.get_parameter_source("listen") is ParameterSource.COMMANDLINE:
             overrides["sip.listen"] = [listen]
         click.echo(f"The site in {directory}/ is used as it is. Its passwords were shown when it was made;")
-        click.echo(f"a new one: softswitch account passwd 101 --config {directory}")
+        click.echo(f"new ones: softswitch user passwd admin --config {directory} (pages), softswitch account passwd 101 ... (phones)")
     else:
         with explained():
-            made = create_demo(directory, domain=domain, listen=listen, language=language, probe=True)
+            made = create_demo(
+                directory, domain=domain, listen=listen, language=language, probe=True, empty=empty
+            )
         show_settings(made)
     _build_pages()
     config = configuration(directory, overrides)

@@ -128,6 +128,13 @@ def demo_site(entropy: Entropy, domain: str, language: str = "pl") -> NewSite:
     return NewSite(directory, credentials, {"hotline": HOTLINE, "queue": DIRECT, "echo": ECHO, "music": MUSIC})
 
 
+def empty_site(domain: str, language: str = "pl") -> NewSite:
+    """A site to be built by whoever has it: nothing but what a first telephone is tried out with."""
+    extensions = {ECHO: "echo", MUSIC: "music:default"}
+    directory = Directory(domain=domain, extensions=extensions, language=language, country="pl")
+    return NewSite(directory, (), {"echo": ECHO, "music": MUSIC})
+
+
 def _hotline(hours: str, queue: str) -> Menu:
     """The tree. What is played in branch 2 may be cut by a key; who presses none is put through as promised."""
     return Menu(

@@ -62,7 +62,7 @@ REFERENCES: Final[Mapping[tuple[type, str], str]] = {
     (Queue, "music"): "music", (Queue, "greeting"): "clip", (Queue, "agent_greeting"): "clip", (Queue, "connecting"): "clip",
     (Queue, "consent"): "clip",
     (Queue, "on_full"): "destination", (Queue, "on_timeout"): "destination", (Queue, "on_no_agents"): "destination",
-    (Queue, "after"): "destination", (Queue, "exit_keys"): "destination", (StrategyRule, "hours"): "hours",
+    (Queue, "dispositions"): "disposition", (Queue, "after"): "destination", (Queue, "exit_keys"): "destination", (StrategyRule, "hours"): "hours",
     (StrategyRule, "closed"): "hours", (Mailbox, "greeting"): "clip", (Mailbox, "queue"): "queue",
     (Mailbox, "operator"): "destination", (Group, "otherwise"): "destination",
     (HoursStep, "hours"): "hours", (HoursStep, "closed"): "destination", (GotoStep, "destination"): "destination",

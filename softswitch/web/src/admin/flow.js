@@ -5,9 +5,11 @@ import { t, tOr } from '../core/i18n.js';
 import { go, link } from '../core/router.js';
 import { attempt, Badge, Button, Card, confirm, Empty, Field, Icon, Skeleton, Tabs } from '../ui/index.js';
 import { Block } from './block.js';
+import { nextNumber } from './people.js';
 import { change, kindText, loadObject, mistakes, NEW, same, useSite } from './site.js';
-import { branchesOf, freshBranch, ICONS, MAIN, moved, newStep, PALETTE, renamed, stepsOf, withoutBranch, withSteps } from './steps.js';
+import { branchesOf, closedSteps, freshBranch, hotline, ICONS, MAIN, moved, newStep, PALETTE, renamed, stepsOf, withoutBranch, withSteps } from './steps.js';
 
+const FIRST_NUMBER = 800; // of those that lead to flows
 const PATIENCE = 350; // ms without a change before the switch is asked
 
 export default function Page(given) {
@@ -32,7 +34,12 @@ function Flow({ name, who }) {
   const leading = (site.names.extension || []).filter((one) => one.title === `menu:${name}`).map((one) => one.name);
   const load = () => loadObject('menu', name).then((found) => { keep(found); edit(found.body); }).catch(miss);
   useEffect(() => { if (!fresh) load(); }, []);
-  useEffect(() => { if (site.schema && numbers === null) dial(leading.join(', ')); }, [site.schema]);
+  useEffect(() => {
+    if (!site.schema || numbers !== null) return;
+    const taken = [...site.names.extension, ...site.names.account].map((one) => one.name);
+    dial(fresh ? nextNumber(taken, FIRST_NUMBER) : leading.join(', '));
+    if (fresh && !site.names.menu.some((one) => one.name === t('admin.fresh.menu'))) rename(t('admin.fresh.menu'));
+  }, [site.schema]);
 
   const wanted = (numbers || '').split(/[\s,]+/).filter(Boolean);
   const pieces = {
@@ -40,9 +47,13 @@ function Flow({ name, who }) {
     remove: leading.filter((one) => !wanted.includes(one)).map((one) => ({ kind: 'extension', name: one })),
   };
   const changed = fresh || !same(body, stored?.body) || !same(wanted, leading);
-  const asked = body && target && numbers !== null && edits ? JSON.stringify(pieces) : '';
+  const begun = Boolean(body?.steps?.length); // An empty flow is no mistake yet.
+  const asked = begun && target && numbers !== null && edits ? JSON.stringify(pieces) : '';
   useEffect(() => {
-    if (!asked) return undefined;
+    if (!asked) {
+      tell({ state: 'new', errors: [], changes: [] });
+      return undefined;
+    }
     let over = false;
     const timer = setTimeout(async () => {
       try {
@@ -84,7 +95,7 @@ function Flow({ name, who }) {
       <h1>${fresh ? t('admin.flow.new') : name}</h1></div>
       ${edits && checked.state !== 'new' && html`<${Badge} state=${checked.state === 'good' ? 'good' : 'alarm'} icon=${checked.state === 'good' ? 'check' : 'alert'} role="status">
         ${checked.state === 'good' ? t('admin.flow.fine') : t('admin.flow.wrong', { count: errors.length })}<//>`}
-      ${edits && html`<div class="row admin-actions"><${Button} kind="primary" icon="check" disabled=${!changed || !target || checked.state === 'wrong'} onClick=${save}>${t('admin.save')}<//>
+      ${edits && html`<div class="row admin-actions"><${Button} kind="primary" icon="check" disabled=${!changed || !target || !begun || checked.state === 'wrong'} onClick=${save}>${t('admin.save')}<//>
         ${!fresh && html`<${Button} kind="quiet" icon="trash" onClick=${remove}>${t('admin.remove')}<//>`}</div>`}</div>
     <${Card}><div class="admin-fields">
       ${fresh && html`<${Field} label=${t('admin.name')} value=${named} onChange=${rename} hint=${t('admin.flow.name')} />`}
@@ -123,7 +134,7 @@ function Canvas({ body, edit, site, errors, open, unfold, edits }) {
   }, [body, open]);
   const grow = (wish, made) => {
     const name = freshBranch(made || body, wish);
-    return [name, { ...(made || body), branches: { ...(made || body).branches, [name]: wish === 'closed' ? [{ play: [] }, { goto: 'hangup' }] : [] } }];
+    return [name, { ...(made || body), branches: { ...(made || body).branches, [name]: wish === 'closed' ? closedSteps(site) : [] } }];
   };
   const add = (branch, kind) => {
     let grown = body;
@@ -163,6 +174,7 @@ function Canvas({ body, edit, site, errors, open, unfold, edits }) {
         errors=${errors.filter((one) => one.key.startsWith(at(branch, index))).map((one) => ({ ...one, key: one.key.slice(at(branch, index).length).replace(/^\./, '') }))}
         onHold=${() => hold({ branch, index })} onDrop=${drop(branch, index)} />`)}</ol>
       ${!steps.length && html`<p class="soft">${t(branch === MAIN ? 'admin.flow.empty' : 'admin.branch.empty')}</p>`}
+      ${edits && branch === MAIN && !steps.length && !Object.keys(body.branches || {}).length && html`<${Ready} site=${site} onTake=${() => edit({ ...body, ...hotline(site.schema, site) })} />`}
       ${edits && html`<${Palette} site=${site} onAdd=${(kind) => add(branch, kind)} />`}</section>`)}
     ${edits && html`<${Button} icon="plus" class="admin-add-branch" onClick=${() => edit(grow('')[1])}>${t('admin.branch.add')}<//>`}</div>`;
 }
@@ -170,6 +182,13 @@ function Canvas({ body, edit, site, errors, open, unfold, edits }) {
 const at = (branch, index) => (branch === MAIN ? `steps[${index}]` : `branches.${branch}[${index}]`);
 
 export const stepText = (kind) => tOr(`admin.step.${kind}`, kind);
+
+/** All of it at once, where nothing is there yet. */
+function Ready({ site, onTake }) {
+  const can = site.names.queue?.length > 0;
+  return html`<div class="admin-ready"><${Button} kind="primary" icon="star" disabled=${!can} onClick=${onTake}>${t('admin.flow.ready')}<//>
+    <small class="soft">${t(can ? 'admin.flow.ready.what' : 'admin.flow.ready.queue')} ${!can && html`<a href=${link('/admin/queue/+')}>${t('admin.new.queue')}</a>`}</small></div>`;
+}
 
 function Palette({ site, onAdd }) {
   const others = Object.keys(site.schema.steps).filter((kind) => !PALETTE.includes(kind));

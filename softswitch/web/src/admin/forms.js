@@ -3,7 +3,7 @@ import { html, useId, useState } from '../ui/hooks.js';
 import { LANGUAGES, t } from '../core/i18n.js';
 import { Button, Field } from '../ui/index.js';
 import { Destination } from './destination.js';
-import { fieldText, helpText, same } from './site.js';
+import { choiceText, fieldText, helpText, same } from './site.js';
 
 const EMPTY = { list: [], rows: [], spans: [], map: {}, table: {}, special_days: {}, yes_no: false, branches: {}, steps: [] };
 
@@ -47,7 +47,7 @@ function Control({ field, value, onChange, site, errors, at }) {
     return html`<${Field} kind="number" ...${shared} value=${value ?? ''} min=${field.minimum} max=${field.maximum} step=${field.type === 'whole' ? 1 : 'any'} onChange=${read} />`;
   }
   if (field.refers === 'destination' && field.type === 'text') return html`<${Destination} ...${shared} value=${value} onChange=${onChange} site=${site} empty=${!field.required} />`;
-  if (field.type === 'choice' && !field.open) return html`<${Field} kind="select" ...${shared} value=${value} onChange=${onChange} options=${field.choices.map((one) => ({ value: one, title: one === '' ? '–' : one }))} />`;
+  if (field.type === 'choice' && !field.open) return html`<${Field} kind="select" ...${shared} value=${value} onChange=${onChange} options=${field.choices.map((one) => ({ value: one, title: choiceText(one) }))} />`;
   if (field.type === 'text' || field.type === 'choice') return html`<${Text} ...${shared} field=${field} value=${value} onChange=${onChange} site=${site} />`;
   if (field.type === 'list') return html`<${List} ...${shared} field=${field} value=${value} onChange=${onChange} site=${site} />`;
   if (field.type === 'spans') return html`<${Field} kind="textarea" ...${shared} hint="Mon-Fri 08:00-20:00" value=${value.join('\n')} onChange=${(text) => onChange(text === '' ? [] : text.split('\n'))} />`;
@@ -63,29 +63,29 @@ function Control({ field, value, onChange, site, errors, at }) {
 
 /** Text; where it names something of the site, one of those. */
 function Text({ field, value, onChange, site, ...shared }) {
-  const names = field.choices?.map((name) => ({ name, title: '' })) || (field.refers === 'clip' ? site.clips.map((name) => ({ name, title: '' })) : site.names[field.refers]);
+  const names = field.choices?.map((name) => ({ name, title: '', shown: choiceText(name) })) || (field.refers === 'clip' ? site.clips.map((name) => ({ name, title: '' })) : site.names[field.refers]);
   if (!names) return html`<${Field} ...${shared} value=${value} onChange=${onChange} />`;
   const known = names.some((one) => one.name === value) || value === field.default; // what is ours needs no object
   const options = [...(field.required && known ? [] : [{ value: '', title: '–' }]), ...(value && !known ? [{ value, title: `${value} ?` }] : []), ...(value && value === field.default && !names.some((one) => one.name === value) ? [{ value, title: value }] : []), ...names.map(titled)];
   return html`<${Field} kind="select" ...${shared} value=${value} onChange=${onChange} options=${options} />`;
 }
 
-export const titled = (one) => ({ value: one.name, title: one.title && one.title !== one.name ? `${one.title} (${one.name})` : one.name });
+export const titled = (one) => ({ value: one.name, title: one.shown ? one.shown : one.title && one.title !== one.name ? `${one.title} (${one.name})` : one.name });
 
 /** Several of them: chosen one after the other, in an order. */
 function List({ field, value, onChange, site, label, error, hint }) {
   const id = useId();
-  const known = field.choices?.map((name) => ({ name, title: '' })) || (field.refers === 'clip' ? site.clips.map((name) => ({ name, title: '' })) : site.names[field.refers]);
+  const known = field.choices?.map((name) => ({ name, title: '', shown: choiceText(name) })) || (field.refers === 'clip' ? site.clips.map((name) => ({ name, title: '' })) : site.names[field.refers]);
   const [typed, type] = useState('');
   const add = (text) => { if (text && !value.includes(text)) onChange([...value, text]); type(''); };
   return html`<div class="field"><label for=${id}>${label}</label>
-    <div class="admin-chips">${value.map((one, at) => html`<span class="admin-chip" key=${one}>${one}
+    <div class="admin-chips">${value.map((one, at) => html`<span class="admin-chip" key=${one}>${field.choices ? choiceText(one) : one}
       <button type="button" aria-label=${t('admin.remove.one', { name: one })} onClick=${() => onChange(value.filter((_, i) => i !== at))}>×</button></span>`)}
       ${known && !(field.refers === 'clip')
         ? html`<select id=${id} value="" onChange=${(event) => { add(event.currentTarget.value); event.currentTarget.value = ''; }}><option value="">${t('admin.add')}</option>
             ${known.filter((one) => !value.includes(one.name)).map((one) => html`<option value=${one.name}>${titled(one).title}</option>`)}</select>`
         : html`<input id=${id} list=${known ? `${id}-known` : undefined} value=${typed} placeholder=${t('admin.add')} onInput=${(event) => type(event.currentTarget.value)}
-            onChange=${(event) => add(event.currentTarget.value)} />
+            onKeyDown=${(event) => { if (event.key === 'Enter' && typed) { event.preventDefault(); add(typed); } }} onChange=${(event) => add(event.currentTarget.value)} />
           ${known && html`<datalist id=${`${id}-known`}>${known.map((one) => html`<option value=${one.name} />`)}</datalist>`}`}</div>
     ${(error || hint) && html`<small class=${error ? 'error' : ''}>${error || hint}</small>`}</div>`;
 }
@@ -100,13 +100,13 @@ export function Pairs({ field, value, onChange, site, label, error, hint, errors
     ${entries.map(([key, one], index) => {
       const told = errors.find((two) => two.key === `${at}.${key}`);
       return html`<div class="admin-pair" key=${index}>
-        <${Field} label=${t('admin.key')} value=${key} onChange=${(text) => put(index, text, one)} class="admin-narrow" />
+        <${Field} label=${t(field.name === 'dids' ? 'admin.place.outside' : 'admin.key')} value=${key} onChange=${(text) => put(index, text, one)} class=${field.name === 'dids' ? '' : 'admin-narrow'} placeholder=${field.name === 'dids' ? '+48221234567' : undefined} />
         ${field.refers === 'destination'
           ? html`<${Destination} label=${t('admin.leads')} value=${one} onChange=${(made) => put(index, key, made)} site=${site} error=${told && (told.expected || told.text)} />`
           : html`<${Field} label=${t('admin.value')} value=${one} onChange=${(text) => put(index, key, read(text))} error=${told && told.expected} />`}
         <${Button} kind="quiet" small icon="trash" label=${t('admin.remove.one', { name: key })} onClick=${() => onChange(Object.fromEntries(entries.filter((_, i) => i !== index)))} /></div>`;
     })}
-    <${Button} small icon="plus" onClick=${() => onChange({ ...value, [next()]: field.of === 'text' ? '' : 0 })}>${t('admin.add')}<//>
+    <${Button} small icon="plus" onClick=${() => onChange({ ...value, [field.name === 'dids' ? '' : next()]: field.of === 'text' ? '' : 0 })}>${t('admin.add')}<//>
     ${(error || hint) && html`<small class=${`soft ${error ? 'error' : ''}`}>${error || hint}</small>`}</fieldset>`;
 }
 

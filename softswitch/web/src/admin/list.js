@@ -1,6 +1,6 @@
 // All objects of a kind.
 import { html } from '../core/html.js';
-import { number, t } from '../core/i18n.js';
+import { number, t, tOr } from '../core/i18n.js';
 import { go, link } from '../core/router.js';
 import { Button, Card, Empty, Skeleton, Table } from '../ui/index.js';
 import { StateOf, useReceivers } from './receiver.js';
@@ -13,7 +13,8 @@ export default function List({ kind, who }) {
   const names = site.names[kind];
   if (site.schema && !names) return html`<div class="page"><${Empty} text=${t('admin.no_kind', { kind })} icon="alert" /></div>`;
   const open = (row) => go(`/admin/${kind}/${encodeURIComponent(row.name)}`);
-  return html`<div class="page"><div class="page-head"><div><a class="soft" href=${link('/admin')}>${t('admin.nav')}</a><h1>${kindText(kind, 2)}</h1></div>
+  const about = tOr(`admin.about.${kind}`, '');
+  return html`<div class="page"><div class="page-head"><div><a class="soft" href=${link('/admin')}>${t('admin.nav')}</a><h1>${kindText(kind, 2)}</h1>${about && html`<p class="soft admin-about">${about}</p>`}</div>
       ${who.role === 'administrator' && html`<${Button} kind="primary" icon="plus" onClick=${() => open({ name: NEW })}>${t('admin.new', { kind: kindText(kind) })}<//>`}</div>
     <${Card}>${!names ? html`<${Skeleton} />` : html`<${Table} rows=${names} keyOf=${(row) => row.name} onRow=${open} empty=${t('admin.none_yet')} columns=${[
       { key: 'name', title: t('admin.name'), sort: (row) => row.name, cell: (row) => html`<a href=${link(`/admin/${kind}/${encodeURIComponent(row.name)}`)}><strong>${row.name}</strong></a>` },

@@ -1,6 +1,6 @@
 // One object as a form: saved only after it was shown what changes, and whom that touches.
 import { html, useEffect, useRef, useState } from '../core/html.js';
-import { t } from '../core/i18n.js';
+import { t, tOr } from '../core/i18n.js';
 import { go, link } from '../core/router.js';
 import { attempt, Button, Card, confirm, Empty, Field, Skeleton } from '../ui/index.js';
 import { Fields, emptyOf } from './forms.js';
@@ -8,13 +8,15 @@ import { Matrix, Rehearsal } from './crm.js';
 import { Phone, Secret } from './phone.js';
 import { Receiver } from './receiver.js';
 import { Tiers } from './tiers.js';
+import { nextNumber } from './people.js';
 import { change, kindText, loadObject, mistakes, NEW, same, useSite } from './site.js';
 
 // What is shown at first; the rest is behind "more".
 const USUAL = {
   account: ['name', 'number', 'agent', 'mailbox', 'policy', 'record', 'srtp'],
   agent: ['device', 'title', 'pin', 'skills'],
-  queue: ['title', 'strategy', 'ring_timeout', 'wrap_up', 'music', 'greeting', 'max_wait', 'on_timeout', 'on_no_agents', 'record'],
+  queue: ['title', 'strategy', 'ring_timeout', 'wrap_up', 'music', 'greeting', 'announce', 'max_wait', 'on_timeout', 'on_no_agents', 'record', 'dispositions'],
+  disposition: ['title', 'note', 'colour'],
   trunk: ['title', 'servers', 'register', 'user', 'dids', 'default', 'max_calls'],
   site: ['domain', 'language', 'country', 'timezone', 'codecs'],
   mailbox: ['email', 'queue', 'greeting'],
@@ -27,6 +29,15 @@ const USUAL = {
 
 // Fields with a part of the page of their own.
 const OWN = { queue: ['members'], crm: ['actions', 'rows', 'queues'] };
+// What a new one begins with.
+const BEGINS = { queue: { announce: { position: 'own' } }, hours: { spans: ['Mon-Fri 08:00-20:00'] } };
+
+/** A name that is probably meant; '': none, or it is taken. */
+function freshName(kind, names) {
+  if (kind === 'account') return nextNumber(names);
+  const wish = tOr(`admin.fresh.${kind}`, '');
+  return names.includes(wish) ? '' : wish;
+}
 
 export default function Page(given) {
   return html`<${One} key=${`${given.kind}/${given.name}`} ...${given} />`;
@@ -47,7 +58,10 @@ function One({ kind, name, who }) {
   const load = () => loadObject(kind, name).then((found) => { set(found); edit(found.body); tell([]); }).catch(miss);
   useEffect(() => { if (!fresh) load(); }, []);
   const fields = site.schema?.kinds[kind]?.fields;
-  useEffect(() => { if (fresh && fields && body === null) edit(emptyOf(fields)); }, [fields]);
+  useEffect(() => { if (fresh && fields && body === null) {
+    edit({ ...emptyOf(fields), ...BEGINS[kind] });
+    rename(freshName(kind, (site.names[kind] || []).map((one) => one.name)));
+  } }, [fields]);
   if (site.error || missing) return html`<div class="page"><${Empty} text=${(site.error || missing).message} icon="alert" /></div>`;
   if (site.schema && !fields) return html`<div class="page"><${Empty} text=${t('admin.no_kind', { kind })} icon="alert" /></div>`;
   if (!fields || body === null) return html`<div class="page"><${Card}><${Skeleton} lines=${6} /><//></div>`;
@@ -78,7 +92,7 @@ function One({ kind, name, who }) {
   return html`<div class="page"><div class="page-head"><div><a class="soft" href=${link(kind === 'site' ? '/admin' : `/admin/${kind}`)}>${kind === 'site' ? t('admin.nav') : kindText(kind, 2)}</a>
       <h1>${fresh ? t('admin.new', { kind: kindText(kind) }) : kind === 'site' ? kindText('site', 2) : name}</h1></div></div>
     <form class="column" onSubmit=${(event) => { event.preventDefault(); save(); }}><${Card}>
-      ${fresh && html`<${Field} label=${t('admin.id')} value=${named} onChange=${rename} hint=${site.schema.kinds[kind].name} required class="admin-name" />`}
+      ${fresh && html`<${Field} label=${tOr(`admin.id.${kind}`, t('admin.id'))} value=${named} onChange=${rename} hint=${tOr(`admin.id.help.${kind}`, t('admin.id.help'))} required class="admin-name" />`}
       ${kind === 'queue' && html`<${Tiers} members=${body.members || []} agents=${site.names.agent || []} errors=${own} onChange=${(members) => edit({ ...body, members })} edits=${edits} />`}
       <${Fields} fields=${fields.filter((one) => !(OWN[kind] || []).includes(one.name))} value=${body} onChange=${edit} site=${site} errors=${own} only=${USUAL[kind]} />
       ${kind === 'crm' && html`<${Field} label=${t('admin.crm.token')} kind="password" autocomplete="off" value=${body.token || ''} onChange=${(text) => { const { token, ...rest } = body; edit(text ? { ...rest, token: text } : rest); }} hint=${t('admin.crm.token.help')} class="admin-name admin-spaced" />

@@ -3,6 +3,7 @@ import { html } from '../core/html.js';
 import { t } from '../core/i18n.js';
 import { link } from '../core/router.js';
 import { Card, Empty, Icon, Skeleton } from '../ui/index.js';
+import { FirstSteps } from './first.js';
 import { GROUPS, kindText, NEW, SETTINGS, useSite } from './site.js';
 
 export default function Overview({ who }) {
@@ -12,6 +13,7 @@ export default function Overview({ who }) {
   return html`<div class="page"><div class="page-head"><h1>${t('admin.title')}</h1>
       <span class="soft">${site.version ? t('admin.version', { version: site.version }) : ''}</span>
       ${who.role === 'administrator' && html`<a class="button" href="/api/backup" download><${Icon} name="download" /><span>${t('admin.backup')}</span></a>`}</div>
+    <${FirstSteps} who=${who} />
     ${!site.schema ? html`<${Card}><${Skeleton} lines=${6} /><//>` : Object.entries(GROUPS).map(([group, kinds]) => html`
       <section key=${group} class="column"><h2>${t(`admin.group.${group}`)}</h2><div class="admin-kinds">
         ${[...kinds, ...(group === 'more' ? other : [])].filter((kind) => site.schema.kinds[kind]).map((kind) => html`<${Kind} key=${kind} kind=${kind} names=${site.names[kind] || []} edits=${who.role === 'administrator'} />`)}</div></section>`)}</div>`;

@@ -27,7 +27,7 @@ export function Phone({ kind, name }) {
       <code class="admin-link">${link.url}</code>${link.warning && html`<p class="admin-note state-warn">${link.warning}</p>`}<//>`}`;
 }
 
-function Sheets({ name, password }) {
+export function Sheets({ name, password }) {
   const [found, set] = useState(null);
   const [family, choose] = useState('yealink');
   const [transport, travel] = useState('');

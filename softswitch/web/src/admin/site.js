@@ -5,10 +5,11 @@ import { locale, tOr } from '../core/i18n.js';
 
 /** Kinds in the order in which people need them, by what they are about. */
 export const GROUPS = {
-  people: ['account', 'agent', 'queue', 'pause', 'disposition', 'user'],
+  people: ['queue', 'agent', 'account', 'user'],
   calls: ['menu', 'extension', 'hours', 'number', 'group', 'conference', 'mailbox', 'parking', 'outage', 'notice'],
   outside: ['trunk', 'route', 'policy', 'list', 'screening'],
-  programs: ['webhook', 'crm', 'router', 'token'],
+  work: ['pause', 'disposition', 'script', 'campaign', 'report', 'alert'],
+  programs: ['crm', 'webhook', 'router', 'token'],
   more: ['site', 'music', 'feature_code'],
 };
 export const SETTINGS = 'settings';
@@ -56,11 +57,15 @@ export function fieldText(name) {
   return tOr(`admin.field.${name}`, words[0].toUpperCase() + words.slice(1));
 }
 
+/** What may be chosen, in words. */
+export const choiceText = (value) => (value === '' ? '–' : tOr(`admin.choice.${value}`, value));
+
 /** Help comes from the switch, in English. */
 export function helpText(field) {
   if (locale() !== 'en') return '';
-  // The choices stand in the control itself; what is empty is called so.
-  const said = (field.choices ? field.help.replace(/^(?:"[^"]*"(?:\s*\([^)]*\))?\s*\|?\s*)+[:;]?\s*/, '') : field.help).replace(/"" = /g, 'empty = ').replace(/\(\) = /g, 'none = ');
+  // The choices stand in the control itself, in words of its own; what is empty is called so.
+  if (field.choices && /^"[^"]*"/.test(field.help)) return '';
+  const said = field.help.replace(/"" = /g, 'empty = ').replace(/\(\) = /g, 'none = ');
   return said && said[0].toUpperCase() + said.slice(1);
 }
 

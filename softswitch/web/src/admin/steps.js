@@ -77,9 +77,10 @@ export function ways(step, kind, schema) {
 /** A step of a kind with what is most probably meant. */
 export function newStep(kind, schema, site, onBranch) {
   const first = (of) => site.names[of]?.[0]?.name || '';
+  const clip = (name) => known(site, name);
   switch (kind) {
-    case 'play': return { play: [] };
-    case 'choice': return { choice: { 1: first('queue') ? `queue:${first('queue')}` : 'hangup' }, prompt: [] };
+    case 'play': return { play: clip('welcome') };
+    case 'choice': return { choice: { 1: first('queue') ? `queue:${first('queue')}` : 'hangup' }, prompt: clip('menu-main'), ...(first('queue') ? { otherwise: `queue:${first('queue')}` } : {}) };
     case 'hours': return { hours: first('hours'), closed: `branch:${onBranch('closed')}` };
     case 'queue': return { queue: first('queue') };
     case 'goto': return { goto: first('queue') ? `queue:${first('queue')}` : 'hangup' };
@@ -88,4 +89,16 @@ export function newStep(kind, schema, site, onBranch) {
     case 'say': return { say: 'time' };
     default: return Object.fromEntries(schema.steps[kind].fields.filter((one) => one.required).map((one) => [one.name, one.default ?? (one.type === 'map' ? {} : one.type === 'list' ? [] : '')]));
   }
+}
+
+const known = (site, clip) => (site.clips.includes(clip) ? [clip] : []);
+
+/** What is said when it is closed. */
+export const closedSteps = (site) => [{ play: known(site, 'closed') }, { goto: 'hangup' }];
+
+/** The hotline that most begin with: opening hours where there are some, a greeting, 1 for the first queue. */
+export function hotline(schema, site) {
+  const make = (kind) => newStep(kind, schema, site, () => 'closed');
+  if (!site.names.hours?.length) return { steps: [make('play'), make('choice')] };
+  return { steps: [make('hours'), make('play'), make('choice')], branches: { closed: closedSteps(site) } };
 }

@@ -3,7 +3,7 @@ import { api, path } from '../core/api.js';
 import { html, useEffect, useRef, useState } from '../core/html.js';
 import { number, t, tOr } from '../core/i18n.js';
 import { useLive } from '../core/live.js';
-import { go } from '../core/router.js';
+import { go, link } from '../core/router.js';
 import { Button, Card, Empty, Field, Skeleton, toast } from '../ui/index.js';
 
 const STRATEGIES = ['longest_idle', 'fewest_calls', 'least_busy', 'round_robin', 'linear', 'random', 'weighted_random', 'ring_all', 'progressive', 'skills'];
@@ -35,7 +35,7 @@ export default function Settings({ queue, who }) {
     if (!queue && first) go(`/queue-settings/${encodeURIComponent(first)}`, {}, { replace: true });
   }, [queue, first]);
   if (!queues) return html`<div class="page"><${Skeleton} lines=${8} /></div>`;
-  if (!queues.length) return html`<div class="page"><${Empty} text=${t('supervisor.no_queues')} icon="queue" /></div>`;
+  if (!queues.length) return html`<div class="page"><${Empty} text=${t('supervisor.no_queues')} icon="queue">${who.role === 'administrator' && html`<a class="button primary" href=${link('/admin/queue/+')}>${t('supervisor.add_queue')}</a>`}<//></div>`;
   return html`<div class="page supervisor-settings"><div class="page-head"><h1>${t('supervisor.settings')}</h1></div>
     <div class="supervisor-tools"><${Field} label=${t('supervisor.queue')} kind="select" value=${queue || first} onChange=${(name) => go(`/queue-settings/${encodeURIComponent(name)}`)}
       options=${queues.map((one) => ({ value: one.name, title: one.title }))} /></div>

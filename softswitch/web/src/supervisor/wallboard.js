@@ -2,7 +2,8 @@
 import { html, useEffect, useRef } from '../core/html.js';
 import { duration, number, percent, t } from '../core/i18n.js';
 import { useLive } from '../core/live.js';
-import { go, here, useHere } from '../core/router.js';
+import { filled } from '../core/registry.js';
+import { go, here, link, useHere } from '../core/router.js';
 import { Button, Clock, Empty, Skeleton } from '../ui/index.js';
 import { AlertList, namesOf } from './alerts.js';
 import { CONDITIONS, levelState, queueState } from './store.js';
@@ -10,7 +11,7 @@ import { CONDITIONS, levelState, queueState } from './store.js';
 const RANK = { alarm: 0, warn: 1, good: 2 };
 const age = (moment) => (moment == null ? 0 : Math.max(0, (Date.now() - moment) / 1000));
 
-export default function Wallboard() {
+export default function Wallboard({ who }) {
   const { query } = useHere();
   const board = useLive('board', ({ queues, agents, alerts, day }) => ({
     queues, alerts, day, names: namesOf(queues, agents),
@@ -45,8 +46,9 @@ export default function Wallboard() {
   return html`<div class=${`page supervisor-board ${big ? 'big' : ''}`} ref=${frame}>
     <div class="page-head"><h1>${t('supervisor.wallboard')}</h1><span class="grow" />
       ${big ? html`<${Button} icon="close" onClick=${shrink}>${t('supervisor.big.end')}<//>` : html`<${Button} icon="board" onClick=${enlarge}>${t('supervisor.big')}<//>`}</div>
+    ${!big && filled('wallboard.top').map((Filled, i) => html`<${Filled} key=${i} who=${who} />`)}
     <${AlertList} alerts=${board.alerts} names=${board.names} />
-    ${queues.length ? html`<div class="supervisor-queues">${queues.map((one) => html`<${QueueCard} key=${one.queue} queue=${one} />`)}</div>` : html`<${Empty} text=${t('supervisor.no_queues')} icon="queue" />`}
+    ${queues.length ? html`<div class="supervisor-queues">${queues.map((one) => html`<${QueueCard} key=${one.queue} queue=${one} />`)}</div>` : html`<${Empty} text=${t('supervisor.no_queues')} icon="queue">${who.role === 'administrator' && html`<a class="button primary" href=${link('/admin/queue/+')}>${t('supervisor.add_queue')}</a>`}<//>`}
   </div>`;
 }
 
