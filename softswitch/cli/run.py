@@ -38,9 +38,7 @@ language_option = click.option(
     help="Of the prompts and the names.",
 )  # fmt: skip
 
-empty_option = click.option(
-    "--empty", is_flag=True, help="No hotline: an administrator, who builds one in the pages."
-)
+empty_option = click.option("--empty", is_flag=True, help="No hotline: an administrator, who builds one in the pages.")
 
 
 # --- init ------------------------------------------------------------------------------------------------------------
@@ -75,6 +73,8 @@ def show_settings(made: Any) -> None:
     _show_people(facts)
     if facts["accounts"]:
         _show_phones(facts)
+    else:
+        click.echo("The password is shown only now. The first steps are on the page that opens after logging in.")
 
 
 def _show_accounts(facts: dict[str, Any]) -> None:
@@ -87,7 +87,7 @@ def _show_accounts(facts: dict[str, Any]) -> None:
 
 def _show_people(facts: dict[str, Any]) -> None:
     table(
-        "\nPeople who log in to the pages" + ("" if facts["accounts"] else " (the passwords are shown only now)"),
+        "\nPeople who log in to the pages",
         ["user", "name", "password", "role"],
         [[one["user"], one["name"], one["password"], one["role"]] for one in facts["people"]],
     )
@@ -147,12 +147,12 @@ def demo(context: click.Context, directory: Path, listen: str, domain: str, lang
         if context.get_parameter_source("listen") is ParameterSource.COMMANDLINE:
             overrides["sip.listen"] = [listen]
         click.echo(f"The site in {directory}/ is used as it is. Its passwords were shown when it was made;")
-        click.echo(f"new ones: softswitch user passwd admin --config {directory} (pages), softswitch account passwd 101 ... (phones)")
+        click.echo(
+            f"new ones: softswitch user passwd admin --config {directory} (pages), softswitch account passwd 101 ... (phones)"
+        )
     else:
         with explained():
-            made = create_demo(
-                directory, domain=domain, listen=listen, language=language, probe=True, empty=empty
-            )
+            made = create_demo(directory, domain=domain, listen=listen, language=language, probe=True, empty=empty)
         show_settings(made)
     _build_pages()
     config = configuration(directory, overrides)

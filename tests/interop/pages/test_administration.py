@@ -11,17 +11,6 @@ from .surfer import NARROW, Surfer
 LAB = {"accounts": 2, "agents": 1, "tiers": 1}
 
 
-def add(surfer: Surfer, kind: str, name: str) -> None:
-    surfer.open(f"/admin/{kind}/+")
-    surfer.type("field", "Name or number", name)
-
-
-def save(surfer: Surfer, name: str) -> None:
-    """Once it is saved, its page is that of the object."""
-    surfer.click("button", "Save")
-    surfer.see("heading", name)
-
-
 def drag(surfer: Surfer, member: str, tier: int) -> None:
     """With the mouse: the browser's own events, a frame apart."""
     surfer.evaluate(
@@ -51,92 +40,32 @@ def readable(surfer: Surfer) -> None:
     surfer.resize(1440, 900)
 
 
-def test_the_hotline_of_a_newcomer(lab: Lab, page: LogIn) -> None:
-    """Greeting, then 1 for the queue; opening hours with what is said outside of them; two agents in two tiers."""
+def test_a_ready_made_hotline_and_back_again(lab: Lab, page: LogIn) -> None:
+    """All blocks by one click; what came of it stands in the versions, and goes by them. Built by hand: test_newcomer.py."""
     surfer = page("administrator", "/admin")
     surfer.read("Ring groups")
     surfer.shots("overview")
-
-    for user, person in (("8201", "Anna Nowak"), ("8202", "Jan Kowalski")):
-        add(surfer, "account", user)
-        surfer.type("field", "Name", person)
-        surfer.click("button", "Save")
-        surfer.read("shown only now")
-        surfer.read(r"account\.1|Register Name")
-        if user == "8201":
-            surfer.shots("secret")
-        surfer.click("button", "I have it")
-        surfer.see("heading", user)
-        surfer.read("QR code for Linphone")
-        add(surfer, "agent", f"agent-{user}")
-        surfer.choose("Phone (account)", user)
-        surfer.type("field", "Title", person)
-        save(surfer, f"agent-{user}")
-
-    add(surfer, "queue", "biuro")
-    surfer.choose("Add to tier 1", "agent-8201")
-    surfer.choose("Add to tier 1", "agent-8202")
-    # Jan into the second tier, by the keyboard.
-    jan = "[...document.querySelectorAll('.admin-member')].find((one) => one.innerText.includes('Jan'))"
-    surfer.until(f"(() => {{ const one = {jan}; one?.focus(); return Boolean(one); }})()")
-    surfer.key("ArrowRight")
-    surfer.read("(?s)Tier 2.*Jan Kowalski")
-    drag(surfer, "Jan", 3)
-    surfer.read("(?s)Tier 3.*Jan Kowalski.*Tier 4")
-    drag(surfer, "Jan", 2)
-    surfer.read("(?s)Tier 2.*Jan Kowalski.*Tier 3")
-    surfer.gone("h3", "Tier 4")
-    readable(surfer)
-    surfer.shots("queue-new")
-    save(surfer, "biuro")
-
-    add(surfer, "hours", "biurowe")
-    surfer.type("field", "Hours of the week", "Mon-Fri 08:00-20:00")
-    save(surfer, "biurowe")
+    surfer.open("/admin/account/+")
+    surfer.type("field", "Number", "8201")
+    surfer.type("field", "Name", "Anna Nowak")
+    surfer.click("button", "Save")
+    surfer.read("shown only now")
+    surfer.read(r"account\.1|Register Name")
+    surfer.shots("secret")
+    surfer.click("button", "I have it")
+    surfer.see("heading", "8201")
 
     surfer.open("/admin/menu/+")
+    surfer.read("Add the first block")
+    assert not surfer.evaluate("document.querySelector('.admin-wrong')"), "nothing is wrong yet"
     surfer.type("field", "Name", "biuro")
     surfer.type("field", "Numbers that lead here", "8850")
-    surfer.read("Add the first block")
-    surfer.click("button", "Opening hours")
-    surfer.choose("Opening hours", "biurowe")
-    surfer.click("button", "Done")
-    surfer.click(".admin-branch[data-branch=''] .admin-palette button:nth-of-type(1)")
-    surfer.type("field", "Prompts", "welcome")
-    surfer.key("Enter")
-    surfer.click("button", "Done")
-    surfer.click(".admin-branch[data-branch=''] .admin-palette button:nth-of-type(2)")
-    surfer.type("field", "Prompt", "press-one")
-    surfer.key("Enter")
-    surfer.choose("Leads to", "queue")
-    surfer.choose("Which: Queue", "biuro")
-    surfer.click("button", "Done")
-    surfer.read(r"1 mistake")
-    surfer.read(r"a clip that exists")  # said by the switch, at the block
-    surfer.shots("flow-mistake")
-    surfer.click(".admin-block.wrong .admin-block-open")
-    surfer.click("button", "Remove press-one")
-    surfer.type("field", "Prompt", "menu-main")
-    surfer.key("Enter")
-    surfer.shots("flow-block")
-    surfer.click("button", "Done")
-    surfer.click(".admin-branch[data-branch='closed'] .admin-block-open")
-    surfer.type("field", "Prompts", "closed")
-    surfer.key("Enter")
-    surfer.click("button", "Done")
+    surfer.click("button", "A ready-made hotline")
     surfer.read("Checked: in order")
-    readable(surfer)
-    surfer.shots("flow")
-    save(surfer, "biuro")
-    surfer.click("[role=tab]", "Text")
-    surfer.until("document.querySelector('.admin-text textarea')?.value.includes('[menu.biuro]')")
-    surfer.shots("flow-text")
-
+    surfer.click("button", "Save")
+    surfer.see("h1", "biuro")
     site = lab.command("export")["site"]
-    assert '8850 = "menu:biuro"' in site and '{ agent = "agent-8202", tier = 1 }' in site
-    menu = site.partition("[menu.biuro]")[2].partition("\n[")[0]
-    assert '{ hours = "biurowe", closed = "branch:closed" }' in menu and '{ play = ["welcome"] }' in menu
-    assert '"1" = "queue:biuro"' in menu or '1 = "queue:biuro"' in menu
+    assert '8850 = "menu:biuro"' in site and '{ play = ["welcome"] }' in site.partition("[menu.biuro]")[2]
     newest = lab.command("history")["versions"][0]
     assert newest["actor"] == "administrator-all" and "+ menu biuro" in newest["changes"][0]
 

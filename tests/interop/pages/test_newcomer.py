@@ -154,10 +154,8 @@ def build(admin: Surfer, provider: str) -> dict[str, tuple[str, str]]:
     admin.click("button", "Save")
     admin.see("h1", "hotline")
 
-    logins = {
-        name: person(admin, name, number, role)
-        for name, number, role in (("Anna Nowak", "101", "agent"), ("Jan Kowalski", "102", "agent"), ("Ewa Lis", "103", "supervisor"))
-    }  # fmt: skip
+    people = (("Anna Nowak", "101", "agent"), ("Jan Kowalski", "102", "agent"), ("Ewa Lis", "103", "supervisor"))
+    logins = {name: person(admin, name, number, role) for name, number, role in people}
     assert [user for user, _ in logins.values()] == ["anna", "jan", "ewa"]
     admin.read(r"Anna Nowak[\s\S]*Jan Kowalski[\s\S]*hotline")
     admin.shots("people")
@@ -317,6 +315,10 @@ def test_a_newcomers_five_minutes(demo: Demo, browser: Chromium, provider: Bares
     anna.shots("wrap-up")
     anna.click("button", "Gotowe")
     anna.see("heading", "Czekasz na połączenia")
+    anna.read(r"1\s+Odebrane", ".panel-side")  # the supervisor's call to listen is none of theirs
+    anna.click("tab", "Dzisiaj")
+    anna.read(re.escape(THEIRS), ".panel-list")
+    assert "103" not in anna.text(".panel-list")
 
     # It is in the report, in the records, and its recording plays.
     ewa.open("/reports")

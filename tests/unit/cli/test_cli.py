@@ -433,6 +433,15 @@ def test_a_demo_keeps_out_of_the_way_of_other_programs(tmp_path: Path) -> None:
         assert load_config(tmp_path / "demo" / "softswitch.toml", environ={}).http.listen != ("127.0.0.1", 8080)
 
 
+def test_an_empty_site_has_an_administrator_and_nothing_to_undo() -> None:
+    made = data("init", "empty", "--empty", "--listen", "127.0.0.1:5060", "--domain", "example.com")
+    assert made["accounts"] == [] and made["hours"] == {}
+    assert [(one["user"], one["role"], len(one["password"]) >= 20) for one in made["people"]] == [
+        ("admin", "administrator", True)
+    ]
+    assert set(made["extensions"]) == {"echo", "music"}
+
+
 def test_another_port_is_another_port_where_there_is_a_site_already(tmp_path: Path) -> None:
     with (
         socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as first,

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import dataclasses
 import json
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+import softswitch.web
 from softswitch.decode import Problems
 from softswitch.directory import Directory
 from softswitch.store.demo import demo_site
@@ -121,3 +123,22 @@ def test_help_is_for_people() -> None:
     }  # fmt: skip
     assert [one["name"] for one in queue["members"]["fields"]] == ["agent", "tier", "position", "weight"]
     assert queue["members"]["fields"][0]["refers"] == "agent"
+
+
+def test_the_forms_speak_polish() -> None:
+    """Kinds, fields and what may be chosen have names of people; the few that come with a new feature may be behind."""
+    folder = Path(softswitch.web.__file__).parent / "src" / "admin"
+    texts = [json.loads((folder / name).read_text(encoding="utf-8")) for name in ("pl.json", "terms/pl.json")]
+    known = texts[0] | texts[1]
+    named: set[str] = {f"kind.{kind}.{count}" for kind in SCHEMA["kinds"] for count in ("one", "many")}
+
+    def look(fields: list[dict[str, Any]]) -> None:
+        for field in fields:
+            if not field["name"].startswith("ha1"):
+                named.add(f"field.{field['name']}")
+            look(field.get("fields", []))
+
+    for one in (*SCHEMA["kinds"].values(), *SCHEMA["steps"].values()):
+        look(one["fields"])
+    missing = sorted(named - known.keys())
+    assert len(named) > 300 and len(missing) < 0.05 * len(named), missing
