@@ -1,4 +1,4 @@
-"""The colours of the pages against WCAG 2.2, computed from the variables of the style sheet: what no page happens to show, too."""
+"""The colours of the pages against WCAG 2.2, computed from the variables of the style sheet, shown or not."""
 
 from __future__ import annotations
 
