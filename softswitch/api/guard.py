@@ -179,6 +179,20 @@ class Rights:
         if not self.sight(principal).agent(name):
             raise HTTPException(404, f"There is no agent {name!r}.")
 
+    def account(self, principal: Principal, name: str) -> None:
+        """Raises HTTPException 404 for the phone of somebody whom they do not see. A desk that is nobody's is for all."""
+        sight, site = self.sight(principal), self._source.site
+        if sight is EVERYTHING or name == principal.account:
+            return
+        found = site.accounts.get(name)
+        agents = {one for one, agent in site.agents.items() if agent.device == name}
+        people = [one for one in site.users.values() if one.account == name and one.name != principal.name]
+        owners = (
+            agents | {one.agent for one in people} | ({found.agent} if found is not None and found.agent else set())
+        )
+        if not all(one and sight.agent(one) for one in owners):
+            raise HTTPException(404, f"There is no account {name!r}.")
+
     def calls(self, principal: Principal) -> list[dict[str, Any]]:
         """The calls in queues that they see, and those of agents whom they see: taken, offered, and of their phones."""
         found, sight = self._source.calls(), self.sight(principal)

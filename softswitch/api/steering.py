@@ -103,6 +103,7 @@ def routes(source: Source) -> APIRouter:
             raise HTTPException(403, "agents call from their own phone")
         if not (named or mine):
             raise HTTPException(409, "no phone is yours: name an account, or log in at a phone")
+        rights.account(who, named)
         return named or mine
 
     @router.post("/api/agents/{agent}/orders")
@@ -113,6 +114,7 @@ def routes(source: Source) -> APIRouter:
             said = {"disposition": body.disposition, "note": body.note}
             chosen: Row = await source.order("disposition", agent=agent, by=who.name, **said)
             return chosen
+        rights.account(who, body.device)
         arguments = {"verb": body.order, "reason": body.reason, "device": body.device}
         found: Row = await source.order("agent", name=agent, by=who.name, **arguments)
         return found

@@ -140,6 +140,7 @@ def routes(source: Source) -> APIRouter:
         mine = _phone(who)
         if not (named or mine):
             raise HTTPException(409, "no phone is yours: name an account, or log in at a phone")
+        rights.account(who, named)
         return named or mine
 
     @router.get("/api/queues/{queue}/settings")
