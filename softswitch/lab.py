@@ -54,8 +54,8 @@ class Options:
     agents: int
     tiers: int
     directory: Path
-    wrap_up: float = 0.0
-    ring_timeout: float = 20.0
+    wrap_up: float | None = None  # None: 0 in a new lab, and what it has in one that goes on
+    ring_timeout: float | None = None  # None: 20, likewise
     allow_public: bool = False
     log_level: str = "info"
     media_ports: str = ""
@@ -208,7 +208,7 @@ def _ours(options: Options) -> set[int]:
 def _make(options: Options, config: Config, secrets: Path, domain: str) -> dict[str, Any]:
     site = lab_site(
         SystemEntropy(), domain, accounts=options.accounts, agents=options.agents, tiers=options.tiers,
-        wrap_up=options.wrap_up,
+        wrap_up=options.wrap_up or 0.0,
     )  # fmt: skip
     facts = {
         "domain": domain,
@@ -243,8 +243,15 @@ def _take_up(options: Options, config: Config, secrets: Path) -> dict[str, Any]:
 
 
 def _tuned(site: Directory, options: Options) -> Directory:
-    queue = replace(site.queues[LAB_QUEUE], wrap_up=options.wrap_up, ring_timeout=options.ring_timeout)
+    """What was said this time holds; what somebody has changed of the site meanwhile stays."""
     site = with_trunks(site, options.trunks, options.trunk_user, options.trunk_password, options.trunk_realm)
+    queue = site.queues.get(LAB_QUEUE)
+    if queue is None:
+        return site
+    if options.wrap_up is not None:
+        queue = replace(queue, wrap_up=options.wrap_up)
+    if options.ring_timeout is not None:
+        queue = replace(queue, ring_timeout=options.ring_timeout)
     return replace(site, queues={**site.queues, LAB_QUEUE: queue})
 
 

@@ -9,12 +9,11 @@ from pydantic import Field
 
 from softswitch.api.guard import Administrator, Auditor
 from softswitch.api.source import Source
-from softswitch.api.steering import Body
+from softswitch.api.steering import Body, Version
 
 Row = dict[str, Any]
 Kind = Annotated[str, Field(pattern="^[a-z_]{1,32}$", description="as in site.toml; GET /api/schema names them all")]
 Name = Annotated[str, Field(min_length=1, max_length=128)]
-Version = Annotated[int, Query(ge=0, le=2**53, description="of the site that was looked at; 0 = whatever is in force")]
 DryRun = Annotated[bool, Query(description="only what would change, and whom it touches")]
 
 

@@ -15,6 +15,7 @@ from softswitch.directory.people import AGENT
 Row = dict[str, Any]
 Name = Annotated[str, Field(min_length=1, max_length=64, pattern=r"\S")]
 Line = Annotated[str, Field(max_length=512)]
+Version = Annotated[int, Query(ge=0, le=2**53, description="of the site that was looked at; 0 = whatever is in force")]
 
 
 class Body(BaseModel):
@@ -190,9 +191,11 @@ def routes(source: Source) -> APIRouter:
         return {"version": source.site.version, "text": found["text"]}
 
     @router.put("/api/site", tags=["site"])
-    async def apply(body: NewSite, who: Administrator, dry_run: Annotated[bool, Query()] = False) -> Row:
+    async def apply(
+        body: NewSite, who: Administrator, version: Version = 0, dry_run: Annotated[bool, Query()] = False
+    ) -> Row:
         """Put a whole site in force, all of it or nothing; `dry_run`: only what would change, and whom it touches."""
-        options = {"text": body.text, "file": "site", "dry_run": dry_run}
+        options = {"text": body.text, "file": "site", "version": version, "dry_run": dry_run}
         found: Row = await source.order("edit", operation="apply", options=options, by=who.name)
         return found
 

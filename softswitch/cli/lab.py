@@ -24,10 +24,10 @@ from softswitch.cli.run import explained
 @click.option("--dir", "directory", type=click.Path(path_type=Path), required=True,
               help="Where everything is kept; start again on the same one to go on.")  # fmt: skip
 @click.option(
-    "--wrap-up", type=click.FloatRange(0, 3600), default=0.0, show_default=True, help="Seconds after each call."
+    "--wrap-up", type=click.FloatRange(0, 3600), help="Seconds after each call.  [default: 0; going on: as it was]"
 )
 @click.option(
-    "--ring-timeout", type=click.FloatRange(1, 600), default=20.0, show_default=True, help="Seconds an agent rings."
+    "--ring-timeout", type=click.FloatRange(1, 600), help="Seconds an agent rings.  [default: 20; going on: as it was]"
 )
 @click.option(
     "--media-ports", default="", help="RTP ports, FIRST-LAST.  [default: a free range for thousands of calls]"
@@ -50,8 +50,8 @@ def lab(
     agents: int,
     tiers: int,
     directory: Path,
-    wrap_up: float,
-    ring_timeout: float,
+    wrap_up: float | None,
+    ring_timeout: float | None,
     media_ports: str,
     media_workers: int,
     relay: str | None,

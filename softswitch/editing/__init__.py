@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from softswitch.directory import Account, Directory
 from softswitch.editing import hooks, people, pieces, queues
-from softswitch.editing.edit import Edit, EditError, existing
+from softswitch.editing.edit import Edit, EditError, existing, same_version
 from softswitch.entropy import SystemEntropy
 from softswitch.errors import ConfigError
 from softswitch.store.clips import Clips
@@ -24,9 +24,20 @@ if TYPE_CHECKING:
 
 
 def apply(
-    site: Directory | None, clips: Clips | None, *, text: str, file: str = "site.toml", dry_run: bool = False
+    site: Directory | None,
+    clips: Clips | None,
+    *,
+    text: str,
+    file: str = "site.toml",
+    version: int = 0,
+    dry_run: bool = False,
 ) -> Edit:
-    """Take a whole site from site.toml. Raises ConfigError that lists every mistake."""
+    """Take a whole site from site.toml. `version`: of the site that was looked at; 0 = whatever is in force.
+
+    Raises EditError if another one is in force, and ConfigError that lists every mistake.
+    """
+    if version:
+        same_version(existing(site), version)
     new = parse_site(text, file=file, current=site, clips=clips)
     changes = diff_sites(site, new)
     lines = [str(one) for one in changes]

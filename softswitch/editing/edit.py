@@ -32,3 +32,12 @@ def existing(site: Directory | None) -> Directory:
     if site is None:
         raise EditError("There is no site in the database yet.", "Give it one: softswitch apply site.toml")
     return site
+
+
+def same_version(site: Directory, version: int) -> None:
+    """Raises EditError unless that version is in force: nobody writes over what they have not seen."""
+    if version != site.version:
+        raise EditError(
+            f"The site was changed meanwhile: version {version} was looked at, {site.version} is in force.",
+            "Look at it again, then change it.",
+        )

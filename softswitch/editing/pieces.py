@@ -12,7 +12,7 @@ from typing import Any, Final
 
 from softswitch.decode import Problems, nearest
 from softswitch.directory import Directory
-from softswitch.editing.edit import Edit, EditError, existing
+from softswitch.editing.edit import Edit, EditError, existing, same_version
 from softswitch.editing.hooks import new_secret
 from softswitch.entropy import SystemEntropy
 from softswitch.passwords import new_token, token_digest
@@ -96,11 +96,8 @@ def change(
     Raises EditError, or ConfigError that lists every mistake.
     """
     current = existing(site)
-    if version and version != current.version:
-        raise EditError(
-            f"The site was changed meanwhile: version {version} was looked at, {current.version} is in force.",
-            "Look at it again, then change it.",
-        )
+    if version:
+        same_version(current, version)
     wanted = {(_known(one["kind"]), _stored(one["kind"], one["name"])): dict(one["body"]) for one in put}
     gone = [(_known(one["kind"]), _stored(one["kind"], one["name"])) for one in remove]
     objects: Objects = {
