@@ -22,7 +22,8 @@ class Standing:
         self._guard = guard
         self._rights = rights
         self._connection = connection
-        self._moment: tuple[object, int] | None = None
+        self._site: object = None
+        self._ends = -1
         self._again = 0.0  # Unix time
         self._sight = NOTHING
         self.who: Principal | None = None  # as of the last look
@@ -31,9 +32,10 @@ class Standing:
 
     def sight(self) -> Sight:
         """What they see now; nothing once they are gone."""
-        moment, now = self._guard.moment, time.time()
-        if (self._moment != moment or now >= self._again) and not self.gone.done():
-            self._moment = moment
+        (site, ends), now = self._guard.moment, time.time()
+        # The very same site, not an equal one: to compare two takes milliseconds, and there are hundreds of followers.
+        if (self._site is not site or self._ends != ends or now >= self._again) and not self.gone.done():
+            self._site, self._ends = site, ends
             self._look(now)
         return self._sight
 
