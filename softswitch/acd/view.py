@@ -21,10 +21,18 @@ Values = dict[str, Any]
 ESTIMATED = 100  # callers of a queue whose wait is estimated for boards
 
 
+def queues(engine: Engine, now: float) -> Values:
+    return {name: _queue(engine, queue, now) for name, queue in sorted(engine.queues.items())}
+
+
+def agents(engine: Engine, now: float) -> Values:
+    return {name: _agent(agent, now) for name, agent in sorted(engine.roster.agents.items())}
+
+
 def snapshot(engine: Engine, now: float) -> Values:
     return {
-        "queues": {name: _queue(engine, queue, now) for name, queue in sorted(engine.queues.items())},
-        "agents": {name: _agent(agent, now) for name, agent in sorted(engine.roster.agents.items())},
+        "queues": queues(engine, now),
+        "agents": agents(engine, now),
         "ignored": dict(sorted(engine.ignored.items())),
     }
 

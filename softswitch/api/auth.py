@@ -70,9 +70,9 @@ def sight_of(principal: Principal, site: Directory) -> Sight:
         queues = frozenset(principal.queues)
         served = (site.queues[name] for name in queues if name in site.queues)
         return Sight(queues, frozenset(member.agent for queue in served for member in queue.members))
-    own = {
+    own = frozenset(
         name for name, queue in site.queues.items() if any(member.agent == principal.agent for member in queue.members)
-    }
+    )
     return Sight(own, frozenset({principal.agent} if principal.agent else ()))
 
 

@@ -11,12 +11,32 @@ import asyncio
 from typing import Any, Final
 
 from uvicorn.protocols.http.h11_impl import H11Protocol
+from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
+
+from softswitch.api.live import SINK
 
 LEAST: Final = 16_384  # octets of a body that come within the patience
 MARGIN: Final = 64  # connections that are left when those who ask for nothing begin to make room
 UNREAD: Final = (
     b"HTTP/1.1 400 Bad Request\r\nContent-Type: text/plain\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
 )
+
+
+class Follows(WebSocketsSansIOProtocol):
+    """A WebSocket that takes the frames of many events at once (`feed.Sink`): uvicorn would wake a task for each."""
+
+    def handle_connect(self, event: Any) -> None:
+        super().handle_connect(event)
+        if not self.close_sent:
+            extensions: Any = self.scope["extensions"]
+            extensions[SINK] = self
+
+    @property
+    def full(self) -> bool:
+        return self.close_sent or not self.writable.is_set() or self.transport.is_closing()
+
+    def push(self, frames: bytes) -> None:
+        self.transport.write(frames)
 
 
 def connection(patience: float, most: int) -> type[H11Protocol]:

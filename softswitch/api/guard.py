@@ -30,6 +30,7 @@ COOKIE = "softswitch_session"
 CSRF_HEADER = "x-csrf-token"
 SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
 STRICT = "max-age=2592000"  # 30 days without another word (RFC 6797)
+MOST_SIGHTS = 2_000  # of people and programs that are remembered
 FORWARDED = ("forwarded", "x-forwarded-for", "x-real-ip", "via")  # a proxy asks for somebody else
 
 
@@ -167,9 +168,18 @@ class Rights:
 
     def __init__(self, source: Source) -> None:
         self._source = source
+        self._sights: dict[Principal, Sight] = {}  # in the site of `_seen`
+        self._seen: object = None
 
     def sight(self, principal: Principal) -> Sight:
-        return sight_of(principal, self._source.site)
+        """What somebody sees; looked up once for each state of the site: it is asked for every event and row."""
+        site = self._source.site
+        if site is not self._seen or len(self._sights) > MOST_SIGHTS:
+            self._sights, self._seen = {}, site
+        found = self._sights.get(principal)
+        if found is None:
+            found = self._sights[principal] = sight_of(principal, site)
+        return found
 
     def queue(self, principal: Principal, name: str) -> None:
         if not self.sight(principal).queue(name):
@@ -193,12 +203,16 @@ class Rights:
         if not all(one and sight.agent(one) for one in owners):
             raise HTTPException(404, f"There is no account {name!r}.")
 
-    def calls(self, principal: Principal) -> list[dict[str, Any]]:
-        """The calls in queues that they see, and those of agents whom they see: taken, offered, and of their phones."""
-        found, sight = self._source.calls(), self.sight(principal)
+    def calls(self, principal: Principal, source: Source | None = None) -> list[dict[str, Any]]:
+        """The calls in queues that they see, and those of agents whom they see: taken, offered, and of their phones.
+
+        `source`: whose rows are taken, if not our own's.
+        """
+        source = source or self._source
+        found, sight = source.calls(), self.sight(principal)
         if sight is EVERYTHING:
             return found
-        mine = [one for one in self._source.agents() if sight.agent(one["agent"])]
+        mine = [one for one in source.agents() if sight.agent(one["agent"])]
         ids, devices = {one["caller"] for one in mine}, {one["device"] for one in mine} | {principal.account}
         seen = [
             one

@@ -5,11 +5,12 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
+from collections.abc import Hashable
 
 from fastapi import APIRouter, WebSocket, WebSocketDisconnect
 
 from softswitch.api.audience import wanted
-from softswitch.api.feed import Feed
+from softswitch.api.feed import Feed, Follower, Sink, text_of
 from softswitch.api.guard import Guard, Rights
 from softswitch.api.source import Source
 from softswitch.api.standing import Standing
@@ -18,6 +19,7 @@ from softswitch.errors import StoreError
 SILENCE = 20.0  # seconds: then a proxy, and the page, are shown that we are there
 REFUSED, LATER = 4401, 1013  # close codes: not who may follow; try again
 MOST_ONLY = 20  # beginnings of names
+SINK = "softswitch.sink"  # an extension of our server: the connection as a `feed.Sink`
 
 
 def routes(source: Source, guard: Guard, feed: Feed) -> APIRouter:
@@ -39,18 +41,32 @@ def routes(source: Source, guard: Guard, feed: Feed) -> APIRouter:
             tuple(socket.query_params.get("only", "").split(",")[:MOST_ONLY]) if "only" in socket.query_params else ()
         )
         follower = feed.follow(wanted(lambda: standing.who, standing.sight, only), int(after) if after else None)
+
+        def view() -> Hashable:
+            """All that `wanted` goes by: who has the same gets the same."""
+            sight, who = standing.sight(), standing.who
+            if who is None or who.sees_all:
+                return who is None, only
+            return who.role, who.account, sight, only
+
+        sink: Sink | None = socket.scope.get("extensions", {}).get(SINK)
         listening = asyncio.ensure_future(_until_closed(socket))
         try:
             await socket.send_text(json.dumps({"event": "following", "after": follower.position}))
             while not listening.done():
-                sending = asyncio.ensure_future(follower.next())
-                done, _ = await asyncio.wait(
-                    (sending, listening, standing.gone), timeout=SILENCE, return_when=asyncio.FIRST_COMPLETED
-                )
-                standing.sight()  # a session may have ended while nothing happened
-                if sending in done and not standing.gone.done():
-                    for line in sending.result():
-                        await socket.send_text(json.dumps(line, separators=(",", ":"), default=str))
+                flows = sink is not None and follower.live
+                doing = follower.stream(sink, view) if sink is not None and flows else _send(socket, follower)
+                sending, ended = asyncio.ensure_future(doing), False
+                while not ended:
+                    done, _ = await asyncio.wait(
+                        (sending, listening, standing.gone), timeout=SILENCE, return_when=asyncio.FIRST_COMPLETED
+                    )
+                    standing.sight()  # a session may have ended while nothing happened
+                    ended = bool(done) or standing.gone.done()
+                    if not ended:
+                        await socket.send_text(json.dumps({"event": "nothing", "after": follower.position}))
+                if sending.done() and not standing.gone.done():
+                    sending.result()
                     continue
                 sending.cancel()
                 with contextlib.suppress(asyncio.CancelledError):
@@ -58,8 +74,6 @@ def routes(source: Source, guard: Guard, feed: Feed) -> APIRouter:
                 if standing.gone.done():
                     await socket.close(REFUSED, "log in, or show a token")
                     break
-                if not done:
-                    await socket.send_text(json.dumps({"event": "nothing", "after": follower.position}))
         except StoreError:
             with contextlib.suppress(RuntimeError):
                 await socket.close(LATER, "the journal cannot be read now")
@@ -70,6 +84,12 @@ def routes(source: Source, guard: Guard, feed: Feed) -> APIRouter:
             listening.cancel()
 
     return router
+
+
+async def _send(socket: WebSocket, follower: Follower) -> None:
+    """What is next for a follower."""
+    for line in await follower.next():
+        await socket.send_text(text_of(line))
 
 
 async def _until_closed(socket: WebSocket) -> None:

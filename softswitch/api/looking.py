@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import time
-from typing import Any, cast
+from typing import Annotated, Any, cast
 
-from fastapi import APIRouter, HTTPException, Response
+from fastapi import APIRouter, HTTPException, Query, Response
 
 from softswitch.api.guard import Anybody, Auditor, Rights, Viewer
 from softswitch.api.recent import RecentSource, in_json
@@ -13,12 +13,12 @@ from softswitch.api.source import Source
 from softswitch.directory.people import AGENT
 
 Row = dict[str, Any]
+Age = Annotated[float, Query(ge=0, le=5)]
 
 
 def routes(source: Source) -> APIRouter:
     router, rights = APIRouter(tags=["look"]), Rights(source)
     shared = RecentSource(source, time.monotonic)
-    recent = Rights(cast(Source, shared))
 
     @router.get("/api/status")
     async def status(who: Anybody) -> Row:
@@ -26,13 +26,13 @@ def routes(source: Source) -> APIRouter:
         return source.status()
 
     @router.get("/api/calls", response_model=list[Row])
-    async def calls(who: Anybody) -> Response:
-        """The calls that are going on, the oldest first."""
-        rows = recent.calls(who)
+    async def calls(who: Anybody, age: Age = 0.0) -> Response:
+        """The calls that are going on, the oldest first. `age`: how many seconds old the answer may be."""
+        rows = rights.calls(who, cast(Source, shared.aged(age)))
         if who.role == AGENT:  # What they see of their few calls is not what others see of them.
             return in_json(rows)
         seen = {one["call"] for one in rows}
-        return shared.recent_calls.response(lambda one: one["call"] in seen)
+        return shared.recent_calls.response(lambda one: one["call"] in seen, age)
 
     @router.get("/api/calls/{call}")
     async def call(call: str, who: Viewer) -> Row:
@@ -41,10 +41,10 @@ def routes(source: Source) -> APIRouter:
         return next(one for one in rights.calls(who) if one["call"] == call)
 
     @router.get("/api/queues", response_model=list[Row])
-    async def queues(who: Anybody) -> Response:
-        """Queues with who waits, who serves them, and the figures since the start of the day's count."""
+    async def queues(who: Anybody, age: Age = 0.0) -> Response:
+        """Queues with who waits, who serves them, and the figures since the start of the day's count. `age`: as with calls."""
         sight = rights.sight(who)
-        return shared.recent_queues.response(lambda one: sight.queue(one["name"]))
+        return shared.recent_queues.response(lambda one: sight.queue(one["name"]), age)
 
     @router.get("/api/queues/{queue}")
     async def queue(queue: str, who: Viewer) -> Row:
@@ -54,10 +54,10 @@ def routes(source: Source) -> APIRouter:
         return found
 
     @router.get("/api/agents", response_model=list[Row])
-    async def agents(who: Anybody) -> Response:
-        """Agents: presence with its reason, what they are doing and since when."""
+    async def agents(who: Anybody, age: Age = 0.0) -> Response:
+        """Agents: presence with its reason, what they are doing and since when. `age`: as with calls."""
         sight = rights.sight(who)
-        return shared.recent_agents.response(lambda one: sight.agent(one["agent"]))
+        return shared.recent_agents.response(lambda one: sight.agent(one["agent"]), age)
 
     @router.get("/api/agents/{agent}")
     async def agent(agent: str, who: Viewer) -> Row:

@@ -76,7 +76,7 @@ class HttpServer:
         import uvicorn
 
         from softswitch.api.app import build
-        from softswitch.api.connection import connection
+        from softswitch.api.connection import Follows, connection
 
         class Server(uvicorn.Server):
             @contextlib.contextmanager
@@ -92,7 +92,8 @@ class HttpServer:
         hosts = frozenset() if self._token else LOOPBACK_NAMES | {host}
         config = uvicorn.Config(
             build(self._source, self._feed, key=key, token=self._token, hosts=hosts, ended=ended),
-            log_config=None, access_log=False, lifespan="off", server_header=False, ws="websockets-sansio",
+            log_config=None, access_log=False, lifespan="off", server_header=False, ws=Follows,
+            ws_per_message_deflate=False,  # What is written once for all cannot be compressed for each.
             ws_max_size=4_096, ws_ping_interval=20.0, ws_ping_timeout=20.0,
             timeout_keep_alive=30, limit_concurrency=CONNECTIONS, h11_max_incomplete_event_size=16_384,
             http=connection(PATIENCE, CONNECTIONS),

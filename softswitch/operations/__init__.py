@@ -197,8 +197,8 @@ class Operations:
         ]
 
     def queues(self) -> list[dict[str, Any]]:
-        board = self._daemon.switch.queue_board(time.monotonic())
-        return [{"name": name, **values} for name, values in board["queues"].items()]
+        found = self._daemon.switch.queue_list(time.monotonic())
+        return [{"name": name, **values} for name, values in found.items()]
 
     def queue(self, name: str) -> dict[str, Any]:
         """One queue, with the one reason for each member why the first caller is not at their phone."""
@@ -219,8 +219,8 @@ class Operations:
         return found
 
     def agents(self) -> list[dict[str, Any]]:
-        board = self._daemon.switch.queue_board(time.monotonic())
-        return [{"agent": name, **values} for name, values in board["agents"].items()]
+        found = self._daemon.switch.agent_list(time.monotonic())
+        return [{"agent": name, **values} for name, values in found.items()]
 
     def calls(self) -> list[dict[str, Any]]:
         return self._daemon.switch.call_list(time.monotonic())

@@ -22,6 +22,7 @@ STATE: Final = "board"  # its name in the store
 KEEP: Final = 30.0  # seconds between two times that it is kept; what came since is in the journal
 FRESH: Final = 0.25  # seconds that a view is shown again although something has happened
 STALE: Final = 1.0  # ... although nothing has
+ENOUGH: Final = 2.0  # ... to who needs to see nothing newer
 
 log = logs.get_logger()
 
@@ -111,7 +112,7 @@ class Wallboard:
     # --- for people --------------------------------------------------------------------------------------------------
 
     async def view(self, after: int = 0) -> dict[str, Any]:
-        """Everything that a board shows, with what the event `after` has changed.
+        """Everything that a board shows, with what the event `after` has changed; 0: what is now.
 
         Not to be changed: whoever asks at the same time gets the same object. So many who look cost as much as one.
         """
@@ -119,7 +120,7 @@ class Wallboard:
             await asyncio.sleep(wait)
         daemon, now = self._daemon, time.monotonic()
         age, seq = now - self._viewed_at, daemon.publisher.last
-        if age < FRESH or (age < STALE and seq == self._viewed_seq):
+        if age < FRESH or (age < STALE and seq == self._viewed_seq) or (age < ENOUGH and 0 < after <= self._viewed_seq):
             return self._view
         wall = time.time()
         shown = daemon.switch.wallboard(now)

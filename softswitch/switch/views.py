@@ -6,6 +6,7 @@ from dataclasses import asdict
 from typing import Any
 
 from softswitch.acd import board
+from softswitch.acd import view as acd
 from softswitch.acd.engine import Engine
 from softswitch.call import view
 from softswitch.call.control import CallControl
@@ -61,6 +62,14 @@ class Views:
     def queue_board(self, now: float) -> dict[str, Any]:
         """Queues and agents as plain values."""
         return self.queues.snapshot(now)
+
+    def queue_list(self, now: float) -> dict[str, Any]:
+        """Queues by name, as `queue_board` has them."""
+        return acd.queues(self.queues, now)
+
+    def agent_list(self, now: float) -> dict[str, Any]:
+        """Agents by name, as `queue_board` has them."""
+        return acd.agents(self.queues, now)
 
     def wallboard(self, now: float) -> dict[str, dict[str, Any]]:
         """Queues and agents as a wallboard shows them, by name; `call` of an agent: on their phone, for `call_seconds`."""

@@ -11,11 +11,16 @@ const SHARE = 4; // ... and so many times what the last one took: a slow switch 
 const LOST = 20_000; // ms: then a snapshot is taken although nothing happened
 const SILENCE = 45_000; // ms without a message: the connection is dead (the switch speaks every 20 s)
 const BACK_OFF = [500, 1_000, 2_000, 5_000, 10_000];
+const PACE = 30; // ms between two drawings at least: what comes in between is drawn together
 const SAME = 1_500; // ms by which a moment may be off between two snapshots
+const AGE = 2; // seconds that a snapshot may be old which is taken only to be sure
+const KEPT = 10_000; // ms for which events are remembered, to be put on top of snapshots that are older
 
 const resources = new Map();
 const eventListeners = new Set();
+let recent = []; // [{ at, line }] of the last events
 let dirtyFrame = 0;
+let drawn = 0; // when it was drawn last
 const changed = new Set();
 
 /**
@@ -23,15 +28,17 @@ const changed = new Set();
  * times: { since: 'seconds' }: a duration that the switch gives becomes the moment, in ms of `Date.now()`, when it began;
  *   { until: '-left' }: that which is left becomes the moment when it ends
  * inside: { callers: { key, times } }: rows inside of rows
- * path: of the API, or a function of the number of the last event that gives it
+ * path: of the API, or a function of the number of the event that must be in the answer
  * events: beginnings of names of events that make it old
- * patch(rows, event): what an event changes at once; returns the new rows, or undefined where that is not known
+ * patch(rows, event, at): what an event changes at once; returns the new rows, or undefined where that is not known
+ * soon(event): whether a snapshot must follow soon although `patch` knows what to do: it does not know everything
+ * aged: whether the API takes `age`, how old the answer may be
  * concerns(event, who, rows): whether it changes anything for whoever looks
  */
 export function resource(name, definition) {
   resources.set(name, {
     name, times: {}, inside: {}, events: [], ...definition,
-    rows: null, index: new Map(), at: 0, error: null, watchers: new Set(), due: 0, busy: false, old: false, timer: 0,
+    rows: null, at: 0, error: null, watchers: new Set(), due: 0, busy: false, old: false, timer: 0, seq: 0, needed: 1, sure: false,
   });
 }
 
@@ -64,18 +71,29 @@ export function same(a, b) {
   return keys.length === Object.keys(b).length && keys.every((key) => same(a[key], b[key]));
 }
 
-function accept(one, answer) {
+function accept(one, answer, began) {
   const at = Date.now();
-  const rows = one.key ? answer.map((row) => moments(row, one, at, one.index.get(row[one.key]))) : moments(answer, one, at, one.rows);
+  const index = one.key && new Map((one.rows || []).map((row) => [row[one.key], row]));
+  let rows = one.key ? answer.map((row) => moments(row, one, at, index.get(row[one.key]))) : moments(answer, one, at, one.rows);
+  one.seq = answer.seq || 0;
+  if (one.patch) {
+    // What has happened since is known already: a snapshot may be older than what is shown.
+    for (const { at: when, line } of recent) {
+      if (!(one.seq ? line.seq > one.seq : when > began) || !concerned(one, line, rows)) continue;
+      rows = one.patch(rows, line, when) || rows;
+    }
+  }
   one.at = at;
   put(one, one.key && one.rows && rows.length === one.rows.length && rows.every((row, i) => row === one.rows[i]) ? one.rows : rows);
 }
+
+const concerned = (one, line, rows) =>
+  one.events.some((beginning) => line.event.startsWith(beginning)) && (!rows || !one.concerns || one.concerns(line, currentUser(), rows));
 
 function put(one, rows) {
   if (rows === one.rows && !one.error) return;
   one.rows = rows;
   one.error = null;
-  if (one.key) one.index = new Map(rows.map((row) => [row[one.key], row]));
   tell(one);
 }
 
@@ -83,11 +101,13 @@ function tell(one) {
   changed.add(one);
   if (dirtyFrame) return;
   // A page that is not seen gets no frames; what it shows may be late, but must not pile up.
-  dirtyFrame = document.hidden ? setTimeout(flush, 250) : requestAnimationFrame(flush);
+  const wait = drawn + PACE - performance.now();
+  dirtyFrame = document.hidden ? setTimeout(flush, 250) : wait > 0 ? setTimeout(() => requestAnimationFrame(flush), wait) : requestAnimationFrame(flush);
 }
 
 function flush() {
   dirtyFrame = 0;
+  drawn = performance.now();
   const told = [...changed];
   changed.clear();
   for (const one of told) for (const watcher of [...one.watchers]) watcher();
@@ -107,8 +127,12 @@ async function take(one) {
   one.busy = true;
   one.old = false;
   const began = performance.now();
+  const since = Date.now() - 1000 * (one.aged ? AGE + 0.5 : 0.5); // the answer may be so old
+  const aged = one.aged && one.sure;
+  const where = typeof one.path === 'function' ? one.path(one.patch ? one.needed : stream.after ?? 0) : one.path;
+  one.sure = true;
   try {
-    accept(one, await api.get(typeof one.path === 'function' ? one.path(stream.after ?? 0) : one.path));
+    accept(one, await api.get(aged ? `${where}?age=${AGE}` : where), since);
   } catch (error) {
     one.error = error;
     tell(one);
@@ -116,10 +140,12 @@ async function take(one) {
   one.busy = false;
   const took = performance.now() - began;
   one.due = performance.now() + Math.max(PAUSE, SHARE * took);
-  plan(one, one.error ? 3_000 : one.old ? SOON : (one.poll || LOST) * (0.85 + 0.3 * Math.random()));
+  plan(one, one.error ? 3_000 : one.old ? SOON : (one.poll || LOST) * (0.85 + 0.3 * Math.random()), !one.old);
 }
 
-function plan(one, wait) {
+/** `sure`: only to be sure; what is known now is known to be right. */
+function plan(one, wait, sure = false) {
+  if (!sure) one.sure = false;
   if (!one.watchers.size) return;
   const at = Math.max(one.due, performance.now() + wait);
   if (one.timer && one.planned <= at) return;
@@ -132,6 +158,7 @@ function plan(one, wait) {
 export function refresh(...names) {
   for (const name of names) {
     const one = resources.get(name);
+    one.needed = stream.after || one.needed;
     if (one.busy) one.old = true;
     else plan(one, SOON);
   }
@@ -157,7 +184,8 @@ export function disconnect() {
   const { socket } = stream;
   Object.assign(stream, { socket: null, after: null, tries: 0 });
   socket?.close();
-  for (const one of resources.values()) Object.assign(one, { rows: null, index: new Map(), error: null });
+  for (const one of resources.values()) Object.assign(one, { rows: null, error: null, seq: 0, needed: 1, sure: false });
+  recent = [];
   become('off');
 }
 
@@ -199,14 +227,18 @@ function receive(line) {
     return;
   }
   stream.after = line.seq;
+  const at = Date.now();
+  if (recent.length && recent[0].at < at - 2 * KEPT) recent = recent.filter((one) => one.at > at - KEPT);
+  recent.push({ at, line });
   for (const one of resources.values()) {
-    if (!one.watchers.size || !one.events.some((beginning) => line.event.startsWith(beginning))) continue;
-    if (one.rows && one.concerns && !one.concerns(line, currentUser(), one.rows)) continue;
-    const rows = one.rows && one.patch ? one.patch(one.rows, line) : undefined;
+    if (!one.watchers.size || line.seq <= one.seq || !concerned(one, line, one.rows)) continue;
+    const rows = one.rows && one.patch ? one.patch(one.rows, line, at) : undefined;
     if (rows) put(one, rows);
-    if (one.busy) one.old = true;
     // What is one's own is looked at soon in any case: a caller, the end of a wrap-up are not in the event.
-    else plan(one, rows && !(line.agent && line.agent === currentUser()?.agent) ? LAZY * (1 + Math.random()) : SOON * (1 + Math.random() / 2));
+    const known = rows && !one.soon?.(line) && !(line.agent && line.agent === currentUser()?.agent);
+    if (!known) one.needed = line.seq;
+    if (one.busy) one.old ||= !known;
+    else plan(one, known ? LAZY * (1 + Math.random()) : SOON * (1 + Math.random() / 2), known);
   }
   for (const [beginning, listener] of eventListeners) if (line.event.startsWith(beginning)) listener(line);
 }
@@ -276,29 +308,36 @@ export function useTrouble(name) {
 
 // --- what every area may look at
 
-const changedRow = (rows, key, value, change) => rows.map((row) => (row[key] === value ? { ...row, ...change(row) } : row));
+export function changedRow(rows, key, value, change) {
+  const at = rows.findIndex((row) => row[key] === value);
+  if (at < 0) return rows;
+  const made = rows.slice();
+  made[at] = { ...rows[at], ...change(rows[at]) };
+  return made;
+}
 const isAgent = (who) => who?.role === 'agent';
 
 /** What an agent's page needs to know of is what names them; others see what they see. */
 export const ofMine = (line, who) => !isAgent(who) || line.agent === who.agent;
 
 resource('agents', {
-  path: '/api/agents', key: 'agent', events: ['agent.', 'queue.offer', 'queue.connected', 'config.changed'],
+  path: '/api/agents', key: 'agent', aged: true, events: ['agent.', 'queue.offer', 'queue.connected', 'config.changed'],
   times: { since: 'seconds', presence_since: 'presence_seconds', idle_since: 'idle_seconds', until: '-left' },
   concerns: (line, who) => line.event === 'config.changed' || ofMine(line, who),
-  patch: (rows, line) => {
+  patch: (rows, line, at) => {
     if (line.event === 'agent.activity') return changedRow(rows, 'agent', line.agent, () => ({
-      activity: line.activity, kind: line.kind || '', queue: line.queue || '', since: Date.now(), until: null,
+      activity: line.activity, kind: line.kind || '', queue: line.queue || '', since: at, until: null,
     }));
     if (line.event === 'agent.presence' && !line.queue) {
       const { presence, reason } = line;
-      return changedRow(rows, 'agent', line.agent, () => ({ presence, reason, presence_since: Date.now() }));
+      return changedRow(rows, 'agent', line.agent, () => ({ presence, reason, presence_since: at }));
     }
+    if (line.event === 'queue.offered' || line.event === 'queue.offer_result' || line.event === 'queue.connected') return rows; // told by agent.activity
     return undefined;
   },
 });
 
-const CONDITION = { idle: 'idle', reserved: 'ringing', offered: 'ringing', talking: 'in_use', holding: 'in_use', wrapup: 'wrapup', backoff: 'backoff', unreachable: 'unreachable' };
+export const CONDITION = { idle: 'idle', reserved: 'ringing', offered: 'ringing', talking: 'in_use', holding: 'in_use', wrapup: 'wrapup', backoff: 'backoff', unreachable: 'unreachable' };
 
 /** The agents of a queue by condition, when one of them has gone over to another. */
 function counted(row, agent, condition) {
@@ -311,16 +350,16 @@ function counted(row, agent, condition) {
 const lined = (row, callers) => ({ ...row, callers, waiting: callers.length, oldest: callers.length ? Math.min(...callers.map((one) => one.joined)) : null });
 
 resource('queues', {
-  path: '/api/queues', key: 'name', events: ['queue.', 'agent.', 'callback.', 'config.changed'],
+  path: '/api/queues', key: 'name', aged: true, events: ['queue.', 'agent.', 'callback.', 'config.changed'],
   times: { oldest: 'longest_wait' },
   inside: { callers: { key: 'caller', times: { joined: 'waited' }, inside: { offers: { key: 'offer', times: { since: 'seconds' } } } } },
-  patch: (rows, line) => {
+  patch: (rows, line, at) => {
     switch (line.event) {
       case 'queue.entered':
         if (line.kind) return undefined;
         return changedRow(rows, 'name', line.queue, (row) => lined(row, [...row.callers.filter((one) => one.caller !== line.caller), {
           caller: line.caller, number: line.number, name: line.display_name || '', priority: line.priority, position: line.position,
-          joined: Date.now(), state: 'waiting', tier: 0, rungs: 0, callback: '', offers: [], ewt: null,
+          joined: at, state: 'waiting', tier: 0, rungs: 0, callback: '', offers: [], ewt: null,
         }]));
       case 'queue.left':
         return changedRow(rows, 'name', line.queue, (row) => lined(row, row.callers.filter((one) => one.caller !== line.caller)));
@@ -329,6 +368,7 @@ resource('queues', {
       case 'agent.activity':
         return rows.map((row) => counted(row, line.agent, CONDITION[line.activity] || line.activity));
       case 'queue.offered': case 'queue.offer_result': case 'queue.position': case 'queue.announced': case 'queue.ewt_told': case 'queue.tier_changed':
+      case 'queue.connected': case 'agent.presence': case 'agent.message':
         return rows; // in the next snapshot
       default:
         return undefined;
@@ -336,7 +376,7 @@ resource('queues', {
   },
 });
 resource('calls', {
-  path: '/api/calls', key: 'call', events: ['call.', 'leg.', 'queue.', 'agent.', 'recording.', 'transfer.', 'conference.'], poll: 5_000,
+  path: '/api/calls', key: 'call', aged: true, events: ['call.', 'leg.', 'queue.', 'agent.', 'recording.', 'transfer.', 'conference.'], poll: 5_000,
   times: { started: 'seconds', talking_since: 'talking_seconds' },
   concerns: (line, who, rows) => !isAgent(who) || line.agent === who.agent || rows.some((one) => one.call === line.call || one.call === line.caller),
 });

@@ -1,16 +1,85 @@
 // The board: one snapshot of queues, agents and alerts, taken again when something has happened.
 import { api, path } from '../core/api.js';
-import { resource } from '../core/live.js';
+import { CONDITION, changedRow, resource } from '../core/live.js';
+
+/** The row of an agent after an event, and the queues that count them by condition. */
+function moved(board, name, change) {
+  const agent = board.agents.find((one) => one.agent === name);
+  if (!agent) return board;
+  const next = { ...agent, ...change(agent) };
+  next.condition = conditionOf(next);
+  const agents = changedRow(board.agents, 'agent', name, () => next);
+  if (next.condition === agent.condition) return { ...board, agents };
+  const queues = board.queues.map((row) => (agent.queues.includes(row.queue)
+    ? { ...row, agents: { ...row.agents, [agent.condition]: (row.agents[agent.condition] || 1) - 1, [next.condition]: (row.agents[next.condition] || 0) + 1 } }
+    : row));
+  return { ...board, agents, queues };
+}
+
+function conditionOf({ presence, activity }) {
+  if (presence === 'offline') return 'logged_out';
+  if (activity === 'unreachable') return 'unreachable';
+  return presence === 'not_ready' ? 'paused' : CONDITION[activity] || activity;
+}
+
+const inQueue = (board, name, change) => ({ ...board, queues: changedRow(board.queues, 'queue', name, change) });
+const oldest = (callers) => ({ callers, oldest: callers.length ? Math.min(...callers.map((one) => one.joined)) : null });
+const rung = (board, { queue, caller }, change) =>
+  inQueue(board, queue, (row) => ({ callers: row.callers.map((one) => (one.call === caller ? { ...one, rings: change(one.rings) } : one)) }));
+
+function patch(board, line, at) {
+  switch (line.event) {
+    case 'agent.activity': {
+      const { activity, kind = '', queue = '' } = line;
+      const ended = activity !== 'talking' && activity !== 'holding';
+      return moved(board, line.agent, (row) => ({ activity, kind, queue, since: at, until: null, ...(ended && row.call ? { call: null, call_since: null } : {}) }));
+    }
+    case 'agent.presence': {
+      const { presence, reason } = line;
+      return line.queue ? undefined : moved(board, line.agent, () => ({ presence, reason, presence_since: at }));
+    }
+    case 'queue.entered':
+      if (line.kind) return undefined;
+      return inQueue(board, line.queue, (row) => ({ waiting: row.waiting + 1, ...oldest([...row.callers, {
+        call: line.caller, number: line.number, name: line.display_name || '', priority: line.priority, position: line.position,
+        joined: at, state: 'waiting', callback: false, rings: [],
+      }].sort((a, b) => a.position - b.position)) }));
+    case 'queue.left':
+      return inQueue(board, line.queue, (row) => ({ waiting: Math.max(0, row.waiting - 1), ...oldest(row.callers.filter((one) => one.call !== line.caller)) }));
+    case 'queue.connected': {
+      const caller = board.queues.find((one) => one.queue === line.queue)?.callers.find((one) => one.call === line.caller);
+      if (!caller) return undefined;
+      const call = { call: caller.call, state: 'talking', number: caller.number, name: caller.name, queue: line.queue, held: false, recording: false, supervised_by: [] };
+      return { ...board, agents: changedRow(board.agents, 'agent', line.agent, (row) => ({ call, call_since: at, today: { ...row.today, answered: row.today.answered + 1 } })) };
+    }
+    case 'queue.offered':
+      return rung(board, line, (rings) => [...rings.filter((one) => one !== line.agent), line.agent]);
+    case 'queue.offer_result':
+      return rung(board, line, (rings) => rings.filter((one) => one !== line.agent));
+    case 'queue.surge':
+      return inQueue(board, line.queue, () => ({ surging: line.surging }));
+    case 'queue.position': case 'queue.announced': case 'queue.ewt_told': case 'queue.tier_changed': case 'queue.tape': case 'agent.message':
+      return board; // in the next snapshot
+    default:
+      return undefined;
+  }
+}
 
 resource('board', {
   path: (after) => `/api/board?after=${after}`,
-  events: ['queue.', 'agent.', 'callback.', 'call.', 'alert.', 'supervision.', 'registration.', 'config.changed'],
+  events: [
+    'queue.', 'agent.', 'callback.', 'alert.', 'supervision.', 'config.changed', 'registration.removed', 'registration.reachable', 'registration.unreachable',
+    'call.held', 'call.resumed', 'call.transferred', 'call.merged', 'call.parked', 'call.unparked', 'call.picked_up', 'call.diverted',
+  ],
   poll: 10_000,
   inside: {
     queues: { key: 'queue', times: { oldest: 'longest_wait' }, inside: { callers: { key: 'call', times: { joined: 'waited' } } } },
     agents: { key: 'agent', times: { since: 'seconds', presence_since: 'presence_seconds', call_since: 'call_seconds', until: '-left' } },
     alerts: { key: 'id', times: { since: 'seconds' } },
   },
+  patch,
+  // Who is on the other side of a call that did not come by a queue is not in the event.
+  soon: (line) => line.event === 'agent.activity' && line.activity === 'talking' && Boolean(line.kind) && line.kind !== 'queue',
 });
 
 export const ADJUSTS = ['supervisor', 'administrator']; // roles that may do something, not only look

@@ -1,5 +1,5 @@
 // The team: who does what, and what a supervisor does about it.
-import { html, useEffect, useState } from '../core/html.js';
+import { html, useEffect, useMemo, useState } from '../core/html.js';
 import { number, t } from '../core/i18n.js';
 import { refresh, useLive } from '../core/live.js';
 import * as browser from '../phone/phone.js';
@@ -26,6 +26,11 @@ export default function Team({ who }) {
   const [phone, setPhone] = useState(ownPhone(who));
   const [open, setOpen] = useState('');
   const here = browser.usePhone();
+  const rings = phone.trim() || here.account;
+  const names = board && JSON.stringify(board.queues.map((one) => [one.queue, one.title]));
+  const titles = useMemo(() => Object.fromEntries(JSON.parse(names || '[]')), [names]);
+  const adjusts = ADJUSTS.includes(who.role);
+  const columns = useMemo(() => columnsOf({ titles, adjusts, who, rings, open: setOpen }), [titles, adjusts, who, rings]);
   useEffect(() => {
     const ringing = here.calls.find((one) => one.state === 'ringing');
     if (!ringing || Date.now() > expected) return;
@@ -33,21 +38,11 @@ export default function Team({ who }) {
     browser.answer(ringing.id);
   }, [here.calls]);
   if (!board) return html`<div class="page"><${Skeleton} lines=${8} /></div>`;
-  const adjusts = ADJUSTS.includes(who.role);
-  const titles = Object.fromEntries(board.queues.map((one) => [one.queue, one.title]));
   const searched = words.trim().toLowerCase();
   const mine = board.agents.filter((one) => (!queue || one.queues.includes(queue)) && (!searched || `${one.title} ${one.agent} ${one.device} ${one.call?.number || ''}`.toLowerCase().includes(searched)));
   const rows = mine.filter((one) => shown === 'all' || kindOf(one) === shown || (shown === 'here' && kindOf(one) !== 'out'));
   const opened = board.agents.find((one) => one.agent === open);
   const remember = (value) => { setPhone(value); setOwnPhone(value.trim()); };
-  const columns = [
-    { key: 'agent', title: t('supervisor.agent'), sort: (row) => row.title, cell: (row) => html`<div class="supervisor-name"><b>${row.title}</b><small class="soft">${row.agent}${row.device && ` · ${row.device}`}</small></div>` },
-    { key: 'state', title: t('supervisor.state'), sort: (row) => `${stateOf(row)}${row.since}`, cell: (row) => html`<${State} agent=${row} />` },
-    { key: 'call', title: t('supervisor.call'), sort: (row) => row.call_since, cell: (row) => html`<${CallOf} agent=${row} titles=${titles} />` },
-    { key: 'answered', title: t('supervisor.calls_today'), align: 'end', sort: (row) => row.today.answered, down: true, cell: (row) => number(row.today.answered) },
-    { key: 'missed', title: t('supervisor.missed_today'), align: 'end', sort: (row) => row.today.missed, down: true, cell: (row) => number(row.today.missed) },
-    ...(adjusts ? [{ key: 'act', title: t('supervisor.actions'), align: 'end', cell: (row) => html`<${Actions} agent=${row} phone=${phone.trim() || here.account} who=${who} onMore=${() => setOpen(row.agent)} />` }] : []),
-  ];
   return html`<div class="page supervisor-team">
     <div class="page-head"><h1>${t('supervisor.team')}</h1></div>
     <div class="supervisor-tools">
@@ -62,6 +57,16 @@ export default function Team({ who }) {
     ${opened && html`<${AgentDialog} agent=${opened} onClose=${() => setOpen('')} />`}
   </div>`;
 }
+
+/** What a row shows depends on the row and on these alone: only rows that change are drawn again. */
+const columnsOf = ({ titles, adjusts, who, rings, open }) => [
+  { key: 'agent', title: t('supervisor.agent'), sort: (row) => row.title, cell: (row) => html`<div class="supervisor-name"><b>${row.title}</b><small class="soft">${row.agent}${row.device && ` · ${row.device}`}</small></div>` },
+  { key: 'state', title: t('supervisor.state'), sort: (row) => `${stateOf(row)}${row.since}`, cell: (row) => html`<${State} agent=${row} />` },
+  { key: 'call', title: t('supervisor.call'), sort: (row) => row.call_since, cell: (row) => html`<${CallOf} agent=${row} titles=${titles} />` },
+  { key: 'answered', title: t('supervisor.calls_today'), align: 'end', sort: (row) => row.today.answered, down: true, cell: (row) => number(row.today.answered) },
+  { key: 'missed', title: t('supervisor.missed_today'), align: 'end', sort: (row) => row.today.missed, down: true, cell: (row) => number(row.today.missed) },
+  ...(adjusts ? [{ key: 'act', title: t('supervisor.actions'), align: 'end', cell: (row) => html`<${Actions} agent=${row} phone=${rings} who=${who} onMore=${() => open(row.agent)} />` }] : []),
+];
 
 /** Whether this browser is the phone that rings for whoever listens. */
 function Here({ state }) {

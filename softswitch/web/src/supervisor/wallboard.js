@@ -1,5 +1,5 @@
 // The wallboard: each queue as a card, the worst first; as it is, or filling the screen for a wall.
-import { html, useEffect, useRef } from '../core/html.js';
+import { html, useEffect, useMemo, useRef } from '../core/html.js';
 import { duration, number, percent, t } from '../core/i18n.js';
 import { useLive } from '../core/live.js';
 import { filled } from '../core/registry.js';
@@ -41,23 +41,26 @@ export default function Wallboard({ who }) {
   if (!board) return html`<div class="page"><${Skeleton} lines=${6} /></div>`;
   const queues = board.queues.map((one) => {
     const shown = { ...one, longest: age(one.oldest) };
-    return { ...shown, state: queueState(shown) };
+    return { row: one, state: queueState(shown), waiting: one.waiting, title: one.title };
   }).sort((a, b) => RANK[a.state] - RANK[b.state] || b.waiting - a.waiting || a.title.localeCompare(b.title));
   return html`<div class=${`page supervisor-board ${big ? 'big' : ''}`} ref=${frame}>
     <div class="page-head"><h1>${t('supervisor.wallboard')}</h1><span class="grow" />
       ${big ? html`<${Button} icon="close" onClick=${shrink}>${t('supervisor.big.end')}<//>` : html`<${Button} icon="board" onClick=${enlarge}>${t('supervisor.big')}<//>`}</div>
     ${!big && filled('wallboard.top').map((Filled, i) => html`<${Filled} key=${i} who=${who} />`)}
     <${AlertList} alerts=${board.alerts} names=${board.names} />
-    ${queues.length ? html`<div class="supervisor-queues">${queues.map((one) => html`<${QueueCard} key=${one.queue} queue=${one} />`)}</div>` : html`<${Empty} text=${t('supervisor.no_queues')} icon="queue">${who.role === 'administrator' && html`<a class="button primary" href=${link('/admin/queue/+')}>${t('supervisor.add_queue')}</a>`}<//>`}
+    ${queues.length ? html`<div class="supervisor-queues">${queues.map(({ row, state }) => html`<${QueueCard} key=${row.queue} queue=${row} state=${state} />`)}</div>` : html`<${Empty} text=${t('supervisor.no_queues')} icon="queue">${who.role === 'administrator' && html`<a class="button primary" href=${link('/admin/queue/+')}>${t('supervisor.add_queue')}</a>`}<//>`}
   </div>`;
 }
 
-function QueueCard({ queue }) {
+/** Drawn again when its queue has changed. */
+const QueueCard = ({ queue, state }) => useMemo(() => queueCard(queue, state), [queue, state]);
+
+function queueCard(queue, state) {
   const { today, recent, service_level_seconds: within, service_level_target: target } = queue;
-  return html`<section class=${`card supervisor-queue state-${queue.state}`} aria-label=${queue.title}>
+  return html`<section class=${`card supervisor-queue state-${state}`} aria-label=${queue.title}>
     <header><h2 class="truncate" title=${queue.queue}>${queue.title}</h2>${queue.surging && html`<span class="supervisor-tag">${t('supervisor.surging')}</span>`}</header>
     <div class="supervisor-main">
-      <div class=${`supervisor-figure state-${queue.waiting ? queue.state : 'good'}`}><b>${number(queue.waiting)}</b><span>${t('supervisor.waiting_now')}</span></div>
+      <div class=${`supervisor-figure state-${queue.waiting ? state : 'good'}`}><b>${number(queue.waiting)}</b><span>${t('supervisor.waiting_now')}</span></div>
       <div class="supervisor-figure"><b>${queue.waiting ? html`<${Clock} since=${queue.oldest} warn=${within} alarm=${3 * within} />` : '–'}</b><span>${t('supervisor.longest')}</span></div>
       <${Level} figure=${recent.sl_live} target=${target} label=${t('supervisor.sl_now', { within })} note=${t('supervisor.sl_note', { target: percent(target) })} />
       <${Level} figure=${today.sl} target=${target} label=${t('supervisor.sl_today')} />
