@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import heapq
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from typing import Any, Final
@@ -23,6 +23,8 @@ STATUSES: Final = (WAITING, SHOWN, CALLING, REACHED, NOT_REACHED, DENIED, SKIPPE
 OPEN: Final = frozenset({WAITING, SHOWN, CALLING})
 LOOK: Final = 900.0  # seconds until a contact is looked at again whose hours are over
 LOOKING: Final = 600.0  # seconds that an agent may look at a contact
+CONNECTING: Final = "connecting"  # the outcome of an attempt that is about to be made: kept before anybody is dialled
+INTERRUPTED: Final = "interrupted"  # the cause of one that a restart has ended
 MET_NOBODY: Final = frozenset({"hung_up", "lost"})  # causes of attempts in which the customer answered and met nobody
 FEW: Final = 30  # customers who answered, before their share of abandoned ones says anything
 ENOUGH: Final = 200  # waiting contacts that one look goes through
@@ -45,6 +47,8 @@ class Contact:
     agent: str = ""
     note: str = ""
     callback: str = ""
+    call: str = ""  # the last one to them
+    disposition: str = ""  # what the agent said about it
     ringing: bool = False  # the customer's phone, or they talk
 
 
@@ -53,6 +57,21 @@ class Dial:
     """Put a contact on the queue's list. `agent`: only for them; "" = for whoever is free."""
 
     contact: str
+    agent: str = ""
+
+
+@dataclass(slots=True, frozen=True)
+class Found:
+    """What was found out about a callback after a restart. `open`: it is on the queue's list; `live`: its call goes on."""
+
+    callback: str
+    attempts: int = 0
+    open: bool = False
+    live: bool = False
+    ringing: bool = False  # the customer's phone, or they talk
+    call: str = ""
+    outcome: str = ""  # how it ended
+    cause: str = ""
     agent: str = ""
 
 
@@ -80,6 +99,7 @@ class Book:
         self.orders: list[Order] = []
         self.answered = self.abandoned = 0  # customers who answered, and those of them whom nobody met, today
         self.held = ""  # why nobody is called now
+        self.paused = False  # by a person, until a person says otherwise
         self.day = ""
         self._zone = zone
         self._denied = denied
@@ -89,6 +109,10 @@ class Book:
         self._heap: list[tuple[float, int, str]] = []
         self._sequence = 0
         self._busy: dict[str, Contact] = {}  # that are shown or called
+        self._calls: dict[str, Contact] = {}
+        self._statuses: Counter[str] = Counter()
+        self.attempts = self.called = 0  # calls, and contacts who were called at least once
+        self.dispositions: Counter[str] = Counter()
 
     # --- the list ----------------------------------------------------------------------------------------------------
 
@@ -102,12 +126,19 @@ class Book:
             self._numbers[one.number] = one.id
             if one.callback:
                 self._callbacks[one.callback] = one
-            elif one.status in (SHOWN, CALLING):
-                one.status = WAITING
-            if one.status in (SHOWN, CALLING):
+            if one.call:
+                self._calls[one.call] = one
+            if one.status == SHOWN:
+                one.status, one.due = WAITING, 0.0
+            if one.status == CALLING:
                 self._busy[one.id] = one
             if one.status == WAITING:
                 self._push(one)
+            self._statuses[one.status] += 1
+            self.attempts += one.attempts
+            self.called += one.attempts > 0
+            if one.disposition:
+                self.dispositions[one.disposition] += 1
             count += 1
         return count
 
@@ -134,13 +165,28 @@ class Book:
         return found
 
     def counts(self) -> dict[str, int]:
-        found = Counter(one.status for one in self.contacts.values())
-        return {status: found[status] for status in STATUSES}
+        return {status: self._statuses[status] for status in STATUSES}
+
+    @property
+    def hit_rate(self) -> float | None:
+        """Per cent of the contacts who were called that were reached; None: nobody was called."""
+        return 100.0 * self._statuses[REACHED] / self.called if self.called else None
+
+    def next_due(self) -> float | None:
+        """When the next contact may be called, as far as their own clock permits; None: nobody waits."""
+        while self._heap:
+            due, _, id = self._heap[0]
+            one = self.contacts.get(id)
+            if one is not None and one.status == WAITING and one.due == due:
+                return due
+            heapq.heappop(self._heap)
+        return None
 
     # --- who is next -------------------------------------------------------------------------------------------------
 
-    def tick(self, now: float, free: int) -> list[Order]:
-        """What is to be done now. `free`: agents of the queue who are idle beyond those whom its callers need."""
+    def tick(self, now: float, free: int, idle: Iterable[str] = ()) -> list[Order]:
+        """What is to be done now. `free`: agents of the queue who are idle beyond those whom its callers need; `idle`: their
+        names, for a campaign of some of them."""
         self._new_day(now)
         for one in list(self._busy.values()):
             if one.status == SHOWN and now >= one.due:
@@ -148,11 +194,18 @@ class Book:
             elif one.status == CALLING and not one.ringing and not (self._on and self._permits(one, now)):
                 self._put_back(one, now)  # Nobody has taken it in time.
         if self.config.mode == PROGRESSIVE and self._on:
-            for _ in range(free - sum(not one.ringing for one in self._busy.values())):
+            awaited = [one for one in self._busy.values() if not one.ringing]
+            theirs = {one.agent for one in awaited}
+            mine = (
+                [one for one in idle if one in self.config.agents and one not in theirs] if self.config.agents else []
+            )
+            for turn in range(free - len(awaited)):
+                if self.config.agents and turn >= len(mine):
+                    break
                 following = self._next(now)
                 if following is None:
                     break
-                self._dial(following, "")
+                self._dial(following, mine[turn] if mine else "", now)
         return self.taken()
 
     def next_for(self, agent: str, now: float) -> Contact | None:
@@ -176,8 +229,10 @@ class Book:
             self._end(one, DENIED, "")
             return "nobody may call this number"
         if not self._on:
-            return self.held or "the campaign is switched off"
-        self._dial(one, agent)
+            return self.held or ("the campaign is paused" if self.paused else "the campaign is switched off")
+        if not self._permits(one, now):
+            return "nobody is called at this hour where they are"
+        self._dial(one, agent, now)
         return ""
 
     def skip(self, id: str, agent: str, note: str, later: float, now: float) -> str:
@@ -193,9 +248,20 @@ class Book:
             self._end(one, SKIPPED, "")
         return ""
 
+    def again(self, id: str, agent: str, note: str, later: float, now: float) -> str:
+        """The agent who has talked to a contact, or to their answering machine, wants them called again; "" or why not."""
+        one = self.contacts.get(id)
+        if one is None or one.status not in (REACHED, NOT_REACHED) or one.agent != agent:
+            return "it is no contact that you have called"
+        if self._denied(one.number):
+            return "nobody may call this number"
+        one.note, one.due = note or one.note, now + later
+        self._waits(one)
+        return ""
+
     @property
     def _on(self) -> bool:
-        return self.config.enabled and not self.held
+        return self.config.enabled and not self.held and not self.paused
 
     def _next(self, now: float) -> Contact | None:
         """The first contact who may be called now. Who may not be is looked at again, or never."""
@@ -219,8 +285,9 @@ class Book:
         """Whether the clock on the customer's wall does."""
         return permits(self.config.hours, one.timezone or self._zone(one.number), now)
 
-    def _dial(self, one: Contact, agent: str) -> None:
-        one.agent = agent
+    def _dial(self, one: Contact, agent: str, now: float) -> None:
+        """From here on `due` says when it was ordered: what is found of this attempt after a restart began later."""
+        one.agent, one.due, one.outcome = agent, now, ""
         one.ringing = False
         self._becomes(one, CALLING)
         self.orders.append(Dial(one.id, agent))
@@ -238,13 +305,45 @@ class Book:
             one.outcome = refusal
             self._put_back(one, now)
 
-    def attempted(self, callback: str, now: float) -> None:
+    def connecting(self, callback: str, agent: str) -> bool:
+        """An agent has answered: the customer will be dialled. Whether it is one of ours; then it is to be kept at once."""
+        one = self._callbacks.get(callback)
+        if one is None or one.ringing:
+            return False
+        one.outcome, one.agent = CONNECTING, agent
+        self._told(one)
+        return True
+
+    def attempted(self, callback: str, now: float, call: str = "") -> None:
         """The customer's phone rings."""
         if (one := self._callbacks.get(callback)) is not None and not one.ringing:
             one.ringing = True
-            one.attempts += 1
-            one.last = now
+            one.outcome = ""
+            self._count(one, now, call)
             self._told(one)
+
+    def _count(self, one: Contact, now: float, call: str = "") -> None:
+        self.attempts += 1
+        self.called += not one.attempts
+        one.attempts += 1
+        one.last = now
+        if call:
+            self._calls.pop(one.call, None)
+            one.call = call
+            self._calls[call] = one
+
+    def said(self, call: str, disposition: str) -> None:
+        """An agent has said what a call was about."""
+        if (one := self._calls.get(call)) is not None and one.disposition != disposition:
+            if one.disposition:
+                self.dispositions[one.disposition] -= 1
+            self.dispositions[disposition] += 1
+            one.disposition = disposition
+            self._told(one)
+
+    def of(self, call: str = "", callback: str = "") -> Contact | None:
+        """Whom a call is to, or a callback."""
+        return self._calls.get(call) or self._callbacks.get(callback)
 
     def missed(self, callback: str, cause: str, now: float) -> None:
         """The customer was not reached, or met nobody."""
@@ -308,6 +407,8 @@ class Book:
         self._becomes(one, status)
 
     def _becomes(self, one: Contact, status: str) -> None:
+        self._statuses[one.status] -= 1
+        self._statuses[status] += 1
         one.status = status
         if status in (SHOWN, CALLING):
             self._busy[one.id] = one
@@ -342,20 +443,48 @@ class Book:
 
     # --- restart -----------------------------------------------------------------------------------------------------
 
-    def lost(self, known: Iterable[str]) -> Iterator[Contact]:
-        """Contacts whose callback is not on the queue's list any more: it ended while nobody listened."""
-        listed = set(known)
-        for one in list(self._callbacks.values()):
-            if one.callback not in listed:
-                yield one
+    def unsure(self) -> list[Contact]:
+        """Contacts of whom nobody knows what has become of their call: it went on while nobody listened."""
+        return [one for one in self._busy.values() if one.status == CALLING]
+
+    def found_out(self, id: str, known: Found | None, now: float) -> None:
+        """What has become of an attempt. Whoever may have been dialled counts as called: nobody is called twice for one
+        attempt."""
+        one = self.contacts[id]
+        if known is None:  # Nobody was rung.
+            self._unlist(one)
+            one.due = now
+            self._waits(one)
+            return
+        self._callbacks.pop(one.callback, None)
+        one.callback = known.callback
+        self._callbacks[known.callback] = one
+        dialled = known.attempts > 0 or known.ringing or one.outcome == CONNECTING
+        counted = one.last >= one.due
+        if dialled and not counted:
+            self._count(one, now, known.call)
+        if known.live and (known.ringing or not (dialled or counted)):
+            one.ringing = known.ringing
+            self._told(one)
+        elif known.open:
+            if dialled or counted:
+                self.missed(one.callback, INTERRUPTED, now)
+        elif known.outcome in ("reached", "called_again", "by_hand"):
+            self.ended(one.callback, known.outcome, known.agent, now)
+        elif dialled or counted:
+            self.missed(one.callback, known.cause or INTERRUPTED, now)
+        else:
+            self.ended(one.callback, "expired", "", now)
 
     def export(self) -> dict[str, Any]:
         """The figures of the day, as JSON values."""
-        return {"day": self.day, "answered": self.answered, "abandoned": self.abandoned, "held": self.held}
+        return {"day": self.day, "answered": self.answered, "abandoned": self.abandoned, "held": self.held,
+                "paused": self.paused}  # fmt: skip
 
     def load(self, data: Mapping[str, Any]) -> None:
         self.day, self.held = str(data["day"]), str(data["held"])
         self.answered, self.abandoned = int(data["answered"]), int(data["abandoned"])
+        self.paused = bool(data.get("paused", False))
 
 
 def permits(hours: Iterable[Span], timezone: str, now: float) -> bool:

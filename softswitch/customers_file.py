@@ -5,16 +5,19 @@ from __future__ import annotations
 import csv
 import io
 import re
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from hashlib import sha256
 from typing import Any, Final
 
 from softswitch.call.customers import Customer
+from softswitch.codepages import delimiter_of, table
 from softswitch.exporting import harmless
 from softswitch.numbers import normalise
 
 COLUMNS: Final = (
     "customer", "name", "numbers", "language", "vip", "segment", "manager", "company", "email", "link", "tags",
+    "do_not_call",
 )  # fmt: skip
 # Other headings of the same columns, in lower case.
 HEADINGS: Final[Mapping[str, str]] = {
@@ -23,6 +26,8 @@ HEADINGS: Final[Mapping[str, str]] = {
     "phone": "numbers", "phones": "numbers", "telefon": "numbers", "telefony": "numbers", "numer": "numbers",
     "numery": "numbers", "język": "language", "jezyk": "language", "opiekun": "manager", "account manager": "manager",
     "firma": "company", "e-mail": "email", "mail": "email", "adres": "link", "url": "link", "etykiety": "tags", "listy": "tags",
+    "nr telefonu": "numbers", "numer telefonu": "numbers", "tel": "numbers", "tel.": "numbers", "komórka": "numbers",
+    "imię nazwisko": "name", "nie dzwonić": "do_not_call", "nie dzwonic": "do_not_call", "do not call": "do_not_call",
 }  # fmt: skip
 TRUE: Final = frozenset(("1", "yes", "true", "tak", "y", "t", "vip", "x"))
 FALSE: Final = frozenset(("", "0", "no", "false", "nie", "n", "f"))
@@ -69,13 +74,16 @@ def read(
     *,
     agents: Collection[str] | None = None,
     mapping: Mapping[str, str] | None = None,
+    owner: Callable[[str], str] = lambda number: "",
+    known: Callable[[str], Customer | None] = lambda customer: None,
 ) -> list[dict[str, Any]]:
     """The rows of a file; what is wrong goes to `problems`. `agents`: who may be an account manager, None = not looked at.
 
-    `mapping`: headings of the file -> what they are; "" = the column is left out.
+    `mapping`: headings of the file -> what they are; "" = the column is left out. A row without a customer number is the
+    customer's whose (`owner`) one of its numbers is: what the file does not say of them stays as it is (`known`).
     """
-    lines = io.StringIO(text, newline="")
-    reader = csv.reader(lines, delimiter=_delimiter(text))
+    text, before = table(text)
+    reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter_of(text))
     found = _rows(reader, problems)
     columns = [_column(one, mapping or {}) for one in next(found, [])]
     if not _check_header(columns, problems):
@@ -84,7 +92,7 @@ def read(
     customers: dict[str, str] = {}
     owners: dict[str, str] = {}
     for cells in found:
-        where = f"line {reader.line_num}"
+        where = f"line {reader.line_num + before}"
         if not any(cell.strip() for cell in cells):
             continue
         if len(cells) > len(columns):
@@ -93,6 +101,8 @@ def read(
             )
             continue
         row = _row(columns, cells)
+        if not row.get("customer"):
+            row = _by_number(row, country, problems, where, owner, known)
         one = customer_of(row, country, problems, agents=agents, where=where)
         if one.id in customers:
             problems.add(where, "customer", one.id, f"each customer once: it is in {customers[one.id]} as well")
@@ -111,15 +121,37 @@ def _rows(reader: Iterator[list[str]], problems: ProblemList) -> Iterator[list[s
         problems.add("", "file", str(error), "CSV")
 
 
-def _delimiter(text: str) -> str:
-    first = text.split("\n", 1)[0]
-    return max(",;\t", key=first.count)
+def _by_number(
+    row: dict[str, Any], country: str, problems: ProblemList, where: str, owner: Callable[[str], str],
+    known: Callable[[str], Customer | None],
+) -> dict[str, Any]:  # fmt: skip
+    """A row with the customer number of whoever has its telephone number; of nobody's a new one."""
+    numbers = _numbers(row.get("numbers"), country, ProblemList(), where)
+    if not numbers:
+        problems.add(where, "customer", "", "a customer number, or a telephone number by which the customer is found")
+        return row | {"customer": f"? {where}"}
+    owners = sorted({found for one in numbers if (found := owner(one))})
+    if len(owners) > 1:
+        problems.add(
+            where, "numbers", row["numbers"], f"numbers of one customer: they are those of {', '.join(owners)}"
+        )
+    card = known(owners[0]) if owners else None
+    if card is None:
+        # The same for a look at a file and for its import.
+        return row | {"customer": f"c-{sha256(numbers[0].encode()).hexdigest()[:10]}"}
+    kept = row_of(card)
+    given = {
+        name: value for name, value in row.items() if value not in ("", None) and name not in ("numbers", "fields")
+    }
+    together = list(dict.fromkeys((*card.numbers, *numbers)))
+    return kept | given | {"numbers": together, "fields": {**kept["fields"], **row.get("fields", {})}}
 
 
 def headings(text: str) -> dict[str, str]:
     """The headings of a file, and what each is taken for."""
+    text, _ = table(text)
     try:
-        first = next(csv.reader(io.StringIO(text, newline=""), delimiter=_delimiter(text)), [])
+        first = next(csv.reader(io.StringIO(text, newline=""), delimiter=delimiter_of(text)), [])
     except csv.Error:
         return {}
     return {one.strip(): _column(one, {}) for one in first}
@@ -134,9 +166,12 @@ def _column(heading: str, mapping: Mapping[str, str]) -> str:
 
 def _check_header(columns: Sequence[str], problems: ProblemList) -> bool:
     before = problems.count
-    if "customer" not in columns:
+    if "customer" not in columns and "numbers" not in columns:
         problems.add(
-            "line 1", "1", ", ".join(columns), f"headings, customer among them; known are {', '.join(COLUMNS)}"
+            "line 1",
+            "1",
+            ", ".join(columns),
+            f"headings, customer or numbers among them; known are {', '.join(COLUMNS)}",
         )
     for name in {one for one in columns if columns.count(one) > 1 and one != LEFT_OUT}:
         problems.add("line 1", name, name, "each heading once")
@@ -185,7 +220,7 @@ def customer_of(
     return Customer(
         texts["customer"], texts["name"], numbers, language, _vip(row.get("vip"), problems, where), texts["segment"],
         texts["manager"], {str(name): str(value) for name, value in fields.items()}, texts["company"], texts["email"],
-        texts["link"], _tags(row.get("tags"), problems, where),
+        texts["link"], _tags(row.get("tags"), problems, where), _vip(row.get("do_not_call"), problems, where, "do_not_call"),
     )  # fmt: skip
 
 
@@ -215,10 +250,10 @@ def _numbers(value: object, country: str, problems: ProblemList, where: str) -> 
     return tuple(found)
 
 
-def _vip(value: object, problems: ProblemList, where: str) -> bool:
+def _vip(value: object, problems: ProblemList, where: str, column: str = "vip") -> bool:
     text = str(value if value is not None else "").strip().lower()
     if text not in TRUE and text not in FALSE:
-        problems.add(where, "vip", text, "yes or no")
+        problems.add(where, column, text, "yes or no")
     return text in TRUE
 
 
@@ -227,7 +262,7 @@ def row_of(one: Customer) -> dict[str, Any]:
     return {
         "customer": one.id, "name": one.name, "numbers": list(one.numbers), "language": one.language, "vip": one.vip,
         "segment": one.segment, "manager": one.manager, "fields": dict(one.fields), "company": one.company,
-        "email": one.email, "link": one.link, "tags": list(one.tags),
+        "email": one.email, "link": one.link, "tags": list(one.tags), "do_not_call": one.do_not_call,
     }  # fmt: skip
 
 
@@ -242,6 +277,7 @@ def write(rows: Iterable[Mapping[str, Any]]) -> str:
         fixed: list[Any] = [_harmless(str(row.get(name, ""))) for name in COLUMNS]
         fixed[2], fixed[4] = "|".join(row.get("numbers", ())), "yes" if row.get("vip") else "no"
         fixed[10] = _harmless("|".join(row.get("tags", ())))
+        fixed[11] = "yes" if row.get("do_not_call") else "no"
         writer.writerow((*fixed, *(_harmless(str(row["fields"].get(name, ""))) for name in further)))
     return out.getvalue()
 

@@ -12,7 +12,19 @@ from typing import Final
 
 # Fields that every customer's card has a meaning for. "language": of the prompts they hear; "manager": the agent who looks
 # after them. A site may keep any others.
-CARD_FIELDS: Final = ("id", "name", "vip", "language", "manager", "segment", "company", "email", "link", "tags")
+CARD_FIELDS: Final = (
+    "id",
+    "name",
+    "vip",
+    "language",
+    "manager",
+    "segment",
+    "company",
+    "email",
+    "link",
+    "do_not_call",
+    "tags",
+)
 # What is known of a queue. Seconds for "ewt" (the estimated wait of a caller who would enter now) and "longest_wait".
 QUEUE_FACTS: Final = ("free", "ready", "waiting", "ewt", "longest_wait")
 # ... and of an agent: "ready" = logged in and not paused; "free" = ready, and not in a call, in wrap-up or rung.

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from datetime import UTC, datetime
+from typing import Annotated, Any, Literal
 
-from fastapi import APIRouter, HTTPException, Query
+from fastapi import APIRouter, HTTPException, Query, Response
 from pydantic import Field
 
 from softswitch.api.auth import Principal
@@ -12,6 +13,7 @@ from softswitch.api.guard import Administrator, Rights, Supervisor, Viewer, Work
 from softswitch.api.source import Source
 from softswitch.api.steering import Body, Line
 from softswitch.directory.people import AGENT
+from softswitch.exporting import FORMS, csv_lines
 
 Row = dict[str, Any]
 
@@ -32,6 +34,28 @@ class Skip(Body):
     agent: Line = ""
     note: Line = ""
     later: Annotated[float, Field(ge=0, le=31 * 86_400)] = 0.0  # seconds; 0 = never
+
+
+class Again(Skip):
+    """Who was called is to be called again. `later`: not before so many seconds have passed."""
+
+
+class ListFile(Body):
+    """CSV as text. `mapping`: heading -> number, name, timezone or the name of a field; "" = not wanted."""
+
+    text: Annotated[str, Field(max_length=16 << 20)]
+    mapping: Annotated[dict[str, str], Field(default_factory=dict)]
+    dry_run: bool = True
+
+
+class CampaignOrder(Body):
+    """start: call; pause: call nobody until it is started again; stop: nobody is called until the site says so."""
+
+    order: Literal["start", "pause", "stop"]
+
+
+COLUMNS = ("number", "name", "status", "attempts", "last", "due", "outcome", "disposition", "agent", "note", "timezone")
+PAGE = 5_000
 
 
 def routes(source: Source) -> APIRouter:
@@ -66,11 +90,50 @@ def routes(source: Source) -> APIRouter:
 
     @router.get("/api/campaigns/{campaign}/contacts")
     async def contacts(
-        campaign: str, who: Supervisor, status: str = "", limit: Annotated[int, Query(ge=1, le=5_000)] = 500
+        campaign: str,
+        who: Supervisor,
+        status: str = "",
+        text: Annotated[str, Query(max_length=200)] = "",
+        offset: Annotated[int, Query(ge=0, le=1_000_000)] = 0,
+        limit: Annotated[int, Query(ge=1, le=PAGE)] = 500,
     ) -> list[Row]:
-        """The contacts, in the order of the list."""
+        """The contacts, in the order of the list; `text`: of whom number, name, note or a field contains it."""
         visible(who, campaign)
-        found: list[Row] = await source.order("campaign_contacts", campaign=campaign, status=status, limit=limit)
+        which = {"status": status, "text": text, "offset": offset, "limit": limit}
+        found: list[Row] = await source.order("campaign_contacts", campaign=campaign, **which)
+        return found
+
+    @router.get("/api/campaigns/{campaign}/export")
+    async def export(campaign: str, who: Supervisor, status: str = "") -> Response:
+        """The list with what has become of everybody, as CSV. No cell is a formula; times are UTC."""
+        visible(who, campaign)
+        rows: list[Row] = []
+        while True:
+            page = await source.order(
+                "campaign_contacts", campaign=campaign, status=status, limit=PAGE, offset=len(rows)
+            )
+            rows += page
+            if len(page) < PAGE:
+                break
+        fields = list(dict.fromkeys(name for one in rows for name in one["fields"] if name not in COLUMNS))
+        text = csv_lines((*COLUMNS, *fields), ({**one["fields"], **one, **_moments(one)} for one in rows))
+        await source.order("exported", what="campaign", form="csv", rows=len(rows), complete=True)
+        headers = {"Content-Disposition": 'attachment; filename="campaign.csv"'}
+        return Response("\ufeff" + text, media_type=FORMS["csv"], headers=headers)
+
+    @router.post("/api/campaigns/{campaign}/import")
+    async def import_(campaign: str, body: ListFile, who: Supervisor) -> Row:
+        """Put the customers of a CSV file on the list, all or none; `dry_run` (as long as nothing else is said): what each
+        column is taken for, what would be done, and every mistake with its line."""
+        visible(who, campaign)
+        found: Row = await source.order("campaign_read", campaign=campaign, **body.model_dump())
+        return found
+
+    @router.post("/api/campaigns/{campaign}/orders")
+    async def switch(campaign: str, body: CampaignOrder, who: Supervisor) -> Row:
+        """Start, pause or stop a campaign. Calls that go on go on."""
+        visible(who, campaign)
+        found: Row = await source.order("campaign_switch", campaign=campaign, order=body.order, by=who.name)
         return found
 
     @router.post("/api/campaigns/{campaign}/contacts")
@@ -119,4 +182,29 @@ def routes(source: Source) -> APIRouter:
         )
         return found
 
+    @router.post("/api/campaigns/{campaign}/contacts/{contact}/again")
+    async def again(campaign: str, contact: str, body: Again, who: Worker) -> Row:
+        """Call somebody again whom one has called: it was their answering machine, or no good moment."""
+        visible(who, campaign)
+        order = {"agent": agent(who, body.agent), "note": body.note, "later": body.later}
+        found: Row = await source.order("campaign_again", campaign=campaign, contact=contact, **order)
+        return found
+
+    @router.get("/api/calls/{call}/contact")
+    async def call_contact(call: str, who: Viewer) -> Row:
+        """Whom of a campaign a call is to: what the list says of them, and the script. `contact` is null if of none."""
+        sight = rights.sight(who)
+        if not any(one.get("handled") == call and sight.agent(one["agent"]) for one in source.agents()):
+            rights.call(who, call)
+        found: Row = await source.order("call_contact", call=call)
+        return found
+
     return router
+
+
+def _moments(contact: Row) -> Row:
+    """Times as a spreadsheet reads them."""
+    return {
+        name: f"{datetime.fromtimestamp(contact[name], UTC):%Y-%m-%d %H:%M:%S}" if contact[name] else ""
+        for name in ("last", "due")
+    }

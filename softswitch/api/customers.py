@@ -27,6 +27,7 @@ class CardChange(Body):
     link: Short | None = None
     language: Short | None = None
     vip: bool | None = None
+    do_not_call: bool | None = None
     segment: Short | None = None
     manager: Short | None = None
     tags: Annotated[list[Line] | None, Field(max_length=20)] = None

@@ -145,6 +145,7 @@ class Board:
         self.undisturbed: set[Call] = set()  # while which the caller's phone is busy for others
         self.offers: dict[int, Offer] = {}
         self.callbacks: dict[str, Attempt] = {}  # customers who are being called back, by callback
+        self.callback_number: Callable[[str], str] = lambda callback: ""  # that they are shown, "" = as always
         # Why a queue takes no callback of a number: "already" | "full", "" if it does. The switch asks the queue engine.
         self.callback_refusal: Callable[[str, str], str] = lambda queue, number: ""
         self.watches: dict[str, list[Supervision]] = {}  # the account of a phone -> who watches it

@@ -118,7 +118,9 @@ def _attempt(board: Board, callback: Callback, queue: Queue, now: float) -> Atte
         return None
     worker = media.worker
     media.close(now)
-    account = Account(USER, name=queue.title or queue.name, policy=queue.callbacks.policy or POLICY)
+    account = Account(
+        USER, name=queue.title or queue.name, policy=queue.callbacks.policy or POLICY, number=board.callback_number(callback.id)
+    )  # fmt: skip
     call = Call(board, account, "", worker, now)
     call.caller_number, call.caller_name = callback.number, callback.name
     call.language = callback.language or queue.language or call.language

@@ -23,6 +23,7 @@ FIELDS: Final = (
     "company",
     "email",
     "link",
+    "do_not_call",
 )  # of every card, in this order
 MOST_DIGITS: Final = 32  # of a value that can be typed
 
@@ -44,6 +45,7 @@ class Customer:
     email: str = ""
     link: str = ""
     tags: tuple[str, ...] = ()
+    do_not_call: bool = False  # no campaign does
 
 
 class Cards:
@@ -90,9 +92,21 @@ class Cards:
         line = self._cards.get(customer)
         if line is None:
             return None
-        name, vip, language, manager, segment, company, email, link, fields, numbers, tags = json.loads(line)
+        name, vip, language, manager, segment, company, email, link, deaf, fields, numbers, tags = json.loads(line)
         return Customer(
-            customer, name, tuple(numbers), language, vip, segment, manager, fields, company, email, link, tuple(tags)
+            customer,
+            name,
+            tuple(numbers),
+            language,
+            vip,
+            segment,
+            manager,
+            fields,
+            company,
+            email,
+            link,
+            tuple(tags),
+            deaf,
         )
 
     def ids(self) -> list[str]:
@@ -115,7 +129,7 @@ class Cards:
             if known != one.id:
                 self._values[key] = {known, one.id} if isinstance(known, str) else known | {one.id}
         line = (
-            one.name, one.vip, one.language, one.manager, one.segment, one.company, one.email, one.link,
+            one.name, one.vip, one.language, one.manager, one.segment, one.company, one.email, one.link, one.do_not_call,
             dict(one.fields), one.numbers, one.tags,
         )  # fmt: skip
         self._cards[one.id] = json.dumps(line, ensure_ascii=False, separators=(",", ":")).encode()

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 from pathlib import Path
 from typing import Any
 
@@ -32,13 +30,17 @@ def show_all(config: Path | None, as_json: bool) -> None:
     emit(rows, as_json, _show_all)
 
 
+def _state(one: dict[str, Any]) -> str:
+    return one["held"] or ("off" if not one["enabled"] else "paused" if one["paused"] else "on")
+
+
 def _show_all(rows: list[dict[str, Any]]) -> None:
     table(
         "", ["campaign", "queue", "mode", "state", ">contacts", ">waiting", ">calling", ">reached", ">not reached", ">denied",
              ">abandoned"],
         [
             [
-                one["campaign"], one["queue"], one["mode"], one["held"] or ("on" if one["enabled"] else "off"), one["contacts"],
+                one["campaign"], one["queue"], one["mode"], _state(one), one["contacts"],
                 one["statuses"]["waiting"], one["statuses"]["calling"], one["statuses"]["reached"],
                 one["statuses"]["not_reached"], one["statuses"]["denied"], f"{one['abandoned_share']} %",
             ]
@@ -65,6 +67,8 @@ def _show_report(one: dict[str, Any]) -> None:
         "", ["status", ">contacts", ">share"],
         [[status, count, f"{100 * count / total:.1f} %"] for status, count in one["statuses"].items()],
     )  # fmt: skip
+    for disposition, count in one["dispositions"].items():
+        click.echo(f"{disposition}: {count}")
     click.echo(f"{one['contacts']} contacts, {one['attempts']} calls; answered today: {one['answered_today']}, of which "
                f"{one['abandoned_today']} met nobody.")  # fmt: skip
     if one["held"]:
@@ -107,18 +111,17 @@ def _show_contacts(rows: list[dict[str, Any]]) -> None:
 def import_(name: str, file: Path, dry_run: bool, config: Path | None, as_json: bool) -> None:
     """Put customers of a CSV file on the list. Who stands on it already stays as they are.
 
-    Columns: number, name, timezone (such as Europe/London; else that of the number); agents see all others. If a row is wrong
-    nothing is changed.
+    Columns: number, name, timezone (such as Europe/London; else that of the number), or telefon, nazwa, strefa; agents see all
+    others. If a row is wrong nothing is changed.
     """
+    from softswitch.campaign_file import read
     from softswitch.codepages import decoded
 
-    text = decoded(file.read_bytes())
-    delimiter = ";" if text.partition("\n")[0].count(";") > text.partition("\n")[0].count(",") else ","
-    rows = [
-        {str(key): str(value or "") for key, value in row.items() if key}
-        for row in csv.DictReader(io.StringIO(text), delimiter=delimiter)
-    ]
-    total: dict[str, Any] = {"new": 0, "known": 0, "denied": 0, "problems": [], "changed": False}
+    listed = read(decoded(file.read_bytes()))
+    rows, lines = [row for _, row in listed.rows], [line for line, _ in listed.rows]
+    if listed.problems:
+        rows = []
+    total: dict[str, Any] = {"new": 0, "known": 0, "denied": 0, "problems": listed.problems, "changed": False}
     with attached(config) as switch:
         for only_look in (True, False):
             if not only_look and (dry_run or total["problems"]):
@@ -129,17 +132,17 @@ def import_(name: str, file: Path, dry_run: bool, config: Path | None, as_json: 
                 found = switch.call("campaign_import", campaign=name, rows=part, dry_run=only_look)
                 for key in ("new", "known", "denied"):
                     total[key] += found[key]
-                total["problems"] += [_behind(problem, start) for problem in found["problems"]]
+                total["problems"] += [_in_line(problem, lines[start:]) for problem in found["problems"]]
     emit(total, as_json, _show_import)
     if total["problems"]:
         raise SystemExit(FAILED)
 
 
-def _behind(problem: str, rows: int) -> str:
-    """A problem of a portion, with the row of the file."""
+def _in_line(problem: str, lines: list[int]) -> str:
+    """A problem of a portion, with the line of the file."""
     word, _, rest = problem.partition(" ")
     number, colon, said = rest.partition(":")
-    return f"row {int(number) + rows + 1}:{said}" if word == "row" and colon and number.isdigit() else problem
+    return f"line {lines[int(number) - 1]}:{said}" if word == "row" and colon and number.isdigit() else problem
 
 
 def _show_import(found: dict[str, Any]) -> None:
@@ -162,3 +165,36 @@ def clear(name: str, yes: bool, config: Path | None) -> None:
     with attached(config) as switch:
         found = switch.call("campaign_clear", campaign=name)
     click.echo(f"{found['removed']} contacts are forgotten.")
+
+
+def _order(name: str, order: str, config: Path | None, as_json: bool) -> None:
+    with attached(config) as switch:
+        found = switch.call("campaign_switch", campaign=name, order=order)
+    emit(found, as_json, lambda one: _show_all([one]))
+
+
+@campaign.command("start")
+@click.argument("name")
+@config_option
+@json_option
+def start(name: str, config: Path | None, as_json: bool) -> None:
+    """Let a campaign call, or call again after a pause."""
+    _order(name, "start", config, as_json)
+
+
+@campaign.command("pause")
+@click.argument("name")
+@config_option
+@json_option
+def pause(name: str, config: Path | None, as_json: bool) -> None:
+    """Let a campaign call nobody until it is started again. Calls that go on go on."""
+    _order(name, "pause", config, as_json)
+
+
+@campaign.command("stop")
+@click.argument("name")
+@config_option
+@json_option
+def stop(name: str, config: Path | None, as_json: bool) -> None:
+    """Switch a campaign off: enabled = false in the site. Calls that go on go on."""
+    _order(name, "stop", config, as_json)

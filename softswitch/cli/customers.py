@@ -34,17 +34,35 @@ def customers() -> None:
 def import_(file: Path, replace: bool, check: bool, config: Path | None, as_json: bool) -> None:
     """Add and replace cards from a CSV file; nothing is changed if anything in it is wrong.
 
-    Columns: customer (the customer number), name, numbers (separated by |), language, vip, segment, manager (an agent); any
-    other column is a field of the card.
+    Columns: customer (the customer number), name, numbers (separated by |), language, vip, segment, manager (an agent),
+    do_not_call; any other column is a field of the card. A row without a customer number is the customer's who has one of its
+    telephone numbers.
     """
+    from softswitch.call.customers import Customer
     from softswitch.codepages import decoded
     from softswitch.customers_file import ProblemList, read
+
+    found: dict[str, dict[str, Any]] = {}
+
+    def owner(number: str) -> str:
+        try:
+            card: dict[str, Any] = switch.call("customer_show", number=number)
+        except Failure as failure:
+            if failure.exit_code != UNKNOWN:
+                raise
+            return ""
+        found[card["customer"]] = card
+        return str(card["customer"])
+
+    def card_of(customer: str) -> Customer:
+        card = dict(found[customer])
+        return Customer(card.pop("customer"), **card | {"numbers": tuple(card["numbers"]), "tags": tuple(card["tags"])})
 
     problems = ProblemList()
     with attached(config) as switch:
         known = switch.call("customers", verb="count")
         agents = {one["agent"] for one in switch.call("agents")}
-        rows = read(decoded(file.read_bytes()), known["country"], problems, agents=agents)
+        rows = read(decoded(file.read_bytes()), known["country"], problems, agents=agents, owner=owner, known=card_of)
         _stop(file, problems)
         if replace and not rows:
             raise Failure(f"{file} names no customer.", "To delete all cards: softswitch customers delete.")
@@ -145,6 +163,7 @@ def show(who: str, config: Path | None, as_json: bool) -> None:
 @click.option("--number", "numbers", multiple=True, help="A telephone number; all numbers of the card must be given.")
 @click.option("--language", help="Of the prompts they hear.")
 @click.option("--vip/--no-vip", default=None, help="Whether they are treated with preference.")
+@click.option("--do-not-call/--may-be-called", default=None, help="Whether campaigns leave them out.")
 @click.option("--segment", help="A group of customers.")
 @click.option("--company", help="Where they work.")
 @click.option("--email", help="Their address.")

@@ -20,6 +20,7 @@ class Campaign:
     name: str
     queue: str = ""  # whose agents call, by whose rules and number
     title: str = ""
+    agents: tuple[str, ...] = ()  # of the queue, who call; () = all of them
     mode: str = PREVIEW
     enabled: bool = False  # nobody is called until it says so
     attempts: int = 3  # calls to a customer who cannot be reached
@@ -29,6 +30,8 @@ class Campaign:
     max_abandoned: float = (
         3.0  # per cent of customers answered whom no agent met; more, and nobody is called until tomorrow
     )
+    caller_number: str = ""  # that customers are shown; "" = the trunk's
+    steps: str = ""  # the script whose steps agents tick; "" = that of the queue
     script: str = (
         ""  # what agents see with a contact, in Markdown; {name} and the columns of the list stand for what they say
     )

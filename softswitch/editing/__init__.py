@@ -10,7 +10,7 @@ from dataclasses import asdict, replace
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from softswitch.directory import Account, Directory
-from softswitch.editing import hooks, people, pieces, queues
+from softswitch.editing import campaigns, hooks, people, pieces, queues
 from softswitch.editing.edit import Edit, EditError, existing, same_version
 from softswitch.entropy import SystemEntropy
 from softswitch.errors import ConfigError
@@ -208,6 +208,7 @@ OPERATIONS: Final[Mapping[str, Callable[..., Edit]]] = {
     **hooks.OPERATIONS,
     **pieces.OPERATIONS,
     **queues.OPERATIONS,
+    **campaigns.OPERATIONS,
 }
 
 

@@ -143,7 +143,8 @@ class CustomerOperations:
             raise ConsoleError(f"Together they have {len(numbers)} numbers.", f"At most {MOST_NUMBERS} are kept.")
         filled = {name: getattr(mine, name) or getattr(theirs, name) for name in PLAIN}
         card = replace(
-            mine, numbers=numbers, vip=mine.vip or theirs.vip, tags=tuple(dict.fromkeys((*mine.tags, *theirs.tags))),
+            mine, numbers=numbers, vip=mine.vip or theirs.vip,
+            do_not_call=mine.do_not_call or theirs.do_not_call, tags=tuple(dict.fromkeys((*mine.tags, *theirs.tags))),
             fields={**theirs.fields, **mine.fields}, **filled,
         )  # fmt: skip
         await self._daemon.facilities.merged(card, other)
@@ -208,13 +209,18 @@ class CustomerOperations:
     async def import_(
         self, text: str, mapping: Mapping[str, str] | None = None, dry_run: bool = False, by: str = "cli"
     ) -> dict[str, Any]:
-        """Add and replace cards from CSV; nothing is changed if anything in it is wrong. `mapping`: heading -> column, "" = not
-        wanted. `dry_run`: only what would be done, and every mistake with its line."""
+        """Add and replace cards from CSV; nothing is changed if anything in it is wrong.
+
+        A row without a customer number is the customer's who has one of its telephone numbers: of them only what the file says
+        is replaced. `mapping`: heading -> column, "" = not wanted. `dry_run`: only what would be done, and every mistake.
+        """
         daemon = self._daemon
         site, cards = daemon.directory, daemon.facilities.desk.cards
         problems = ProblemList()
         agents = frozenset(site.agents)
-        rows = await asyncio.to_thread(read, text, site.country, problems, agents=agents, mapping=mapping)
+        rows = await asyncio.to_thread(
+            read, text, site.country, problems, agents=agents, mapping=mapping, owner=cards.owner, known=cards.customer
+        )  # fmt: skip
         if len(rows) > MOST_ROWS:
             problems.add("", "file", len(rows), f"at most {MOST_ROWS} customers at once")
         new = sum(cards.customer(one["customer"]) is None for one in rows)

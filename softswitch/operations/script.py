@@ -30,7 +30,7 @@ class ScriptOperations:
 
     async def shown(self, call: str, queue: str = "") -> dict[str, Any]:
         """The script of a call, by its queue, with what is ticked so far. `script` is None where the queue has none."""
-        script = self._script(await self._queue(call, queue))
+        script = await self._of(call, queue)
         steps: list[dict[str, Any]] = []
         if script is not None:
             await self._daemon.store.flush(1.0)
@@ -47,7 +47,7 @@ class ScriptOperations:
         by: str = "cli",
     ) -> dict[str, Any]:
         """Tick a step, take the tick back, or write its fields down."""
-        script = self._script(await self._queue(call, ""))
+        script = await self._of(call, "")
         found = next((one for one in script.steps if one.name == step), None) if script is not None else None
         if script is None or found is None:
             raise ConsoleError(f"The script of {call} has no step {step!r}.", "See: docs/scripts.md", kind="unknown")
@@ -67,6 +67,17 @@ class ScriptOperations:
             if one.queues:
                 found += [asdict(row) for row in await reports.adherence(one.name, one.queues, len(one.steps), since)]
         return found
+
+    async def _of(self, call: str, queue: str) -> Script | None:
+        """The script of a call: that of its campaign, else that of its queue."""
+        live = self._daemon.switch.calls.board.calls.get(call)
+        visit = live.visit if live is not None else None
+        callback = visit.caller if visit is not None and visit.attempt is not None else ""
+        contact = self._daemon.campaigns.of_call(call, callback)
+        steps = self._daemon.directory.campaigns[contact[0]].steps if contact is not None else ""
+        if steps:
+            return self._daemon.directory.scripts.get(steps)
+        return self._script(await self._queue(call, queue))
 
     def _script(self, queue: str) -> Script | None:
         return next((one for one in self._daemon.directory.scripts.values() if queue in one.queues), None)

@@ -9,13 +9,15 @@ from __future__ import annotations
 import asyncio
 import secrets
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
 from softswitch import logs
-from softswitch.campaigns import Book, Contact, Dial, Withdraw, row_of, script_of
+from softswitch.acd.agent import Activity
+from softswitch.campaigns import CALLING, Book, Contact, Dial, Found, Order, Withdraw, row_of, script_of
 from softswitch.errors import StoreError
 from softswitch.events import (
+    AgentActivityChanged,
     CallbackAttempted,
     CallbackCancelled,
     CallbackDone,
@@ -23,6 +25,7 @@ from softswitch.events import (
     CallbackMissed,
     CampaignContact,
     CampaignHeld,
+    DispositionChosen,
     Event,
 )
 from softswitch.numbers import normalise, timezone_of
@@ -37,7 +40,14 @@ MOST_ROWS: Final = 5_000  # contacts in one order
 MOST_CONTACTS: Final = 100_000  # of one campaign
 TEXTS: Final = ("number", "name", "timezone")  # columns that mean something; others are fields
 LONGEST: Final = 200  # characters of a value
+LOOKED: Final = 20_000  # contacts that one search goes through before calls have their turn
+OPEN_SLACK: Final = 5.0  # seconds by which the clock may have been set back between an order and its record
 SLICE: Final = 500  # contacts that are taken at a stretch
+
+HEARD: Final = (
+    CallbackAttempted, CallbackMissed, CallbackDone, CallbackExpired, CallbackCancelled, DispositionChosen,
+    AgentActivityChanged,
+)  # fmt: skip
 
 log = logs.get_logger()
 
@@ -52,7 +62,7 @@ class Campaigns:
         self._figures: dict[str, Any] = {}  # of the day, as they were kept
         self._stored: dict[str, list[Contact]] = {}
         self._read = False  # the lists
-        self._ready = False
+        self.ready = False  # the lists are read, and what happened while nobody listened is known
         self._writing = asyncio.Lock()
 
     # --- life --------------------------------------------------------------------------------------------------------
@@ -69,23 +79,40 @@ class Campaigns:
         self._stored = await self._daemon.store.campaigns.all()
         self._read = True
         self.configure()
-        listed = list(self._daemon.switch.queues.callbacks.tasks)
         for book in self.books.values():
-            for one in list(book.lost(listed)):
-                await self._found_out(book, one)
-        self._ready = True
+            for one in book.unsure():
+                book.found_out(one.id, await self._found(book, one), time.time())
+        for name, book in self.books.items():
+            self._carry_out(name, book, book.taken())
+        self._daemon.switch.calls.board.callback_number = self.number_shown
+        self.ready = True
+        await self.write()
 
-    async def _found_out(self, book: Book, one: Contact) -> None:
-        callback, now = one.callback, time.time()
+    async def _found(self, book: Book, one: Contact) -> Found | None:
+        """What is known of the callback of a contact; of one that was ordered and never kept, by the number."""
+        switch = self._daemon.switch
+        for task in switch.queues.callbacks.of_number(one.number):
+            if task.id == one.callback or (not one.callback and task.queue == book.config.queue):
+                attempt = switch.calls.board.callbacks.get(task.id)
+                if attempt is None:
+                    return Found(task.id, task.attempts, True)
+                call = attempt.call
+                rings = call.fork is not None or not call.summoning  # whoever is called, or has answered
+                return Found(task.id, task.attempts, True, True, rings, call.id)
+        await self._daemon.store.flush(1.0)
         rows = await (await self._daemon.store.reports()).callbacks(number=one.number, limit=50)
-        record = next((row for row in rows if row.callback == callback), None)
-        if record is None or not record.outcome:
-            book.missed(callback, "lost", now)
-        elif record.outcome == "not_reached":
-            book.missed(callback, record.cause, now)
-        else:
-            book.ended(callback, record.outcome, record.agent, now)
-        book.taken()
+        for row in rows:
+            since = row.created_at >= one.due - OPEN_SLACK and row.queue == book.config.queue
+            if row.callback == one.callback or (not one.callback and since):
+                return Found(row.callback, row.attempts, outcome=row.outcome, cause=row.cause, agent=row.agent)
+        return None
+
+    def number_shown(self, callback: str) -> str:
+        """The number that the customer of a callback is shown; "" = as always."""
+        for book in self.books.values():
+            if book.config.caller_number and book.of(callback=callback) is not None:
+                return book.config.caller_number
+        return ""
 
     def configure(self) -> None:
         """Take the campaigns of the site in force. A list outlives its campaign until somebody removes it."""
@@ -114,9 +141,12 @@ class Campaigns:
         return book
 
     def _denied(self, name: str, number: str) -> bool:
-        """Whether a number may not be called: by a list of the campaign, or because the site blocks it."""
+        """Whether a number may not be called: by a list of the campaign, the customer's card, or because the site blocks it."""
         callers, config = self._daemon.facilities.desk.callers, self._daemon.directory.campaigns.get(name)
         if callers.blocked(number):
+            return True
+        card = self._daemon.facilities.desk.cards.by_number(number)
+        if card is not None and card["do_not_call"]:
             return True
         return config is None or any(callers.holds(listed, number) for listed in config.deny)
 
@@ -133,14 +163,17 @@ class Campaigns:
 
     def see(self, event: Event) -> None:
         """Something has become of a callback."""
-        if not self.books or not isinstance(
-            event, CallbackAttempted | CallbackMissed | CallbackDone | CallbackExpired | CallbackCancelled
-        ):
+        if not self.books or not isinstance(event, HEARD):
+            return
+        if isinstance(event, AgentActivityChanged):
+            self._connecting(event)
             return
         now = time.time()
         for book in self.books.values():
             if isinstance(event, CallbackAttempted):
-                book.attempted(event.callback, now)
+                book.attempted(event.callback, now, event.call)
+            elif isinstance(event, DispositionChosen):
+                book.said(event.call, event.disposition)
             elif isinstance(event, CallbackMissed):
                 held = book.held
                 book.missed(event.callback, event.cause, now)
@@ -153,26 +186,53 @@ class Campaigns:
             elif isinstance(event, CallbackExpired) or event.by != BY:
                 book.ended(event.callback, event.outcome, "", now)
 
+    def _connecting(self, event: AgentActivityChanged) -> None:
+        """An agent has answered. What is kept now, before the customer is dialled, is known after whatever happens."""
+        if event.activity != Activity.TALKING or event.kind != "queue":
+            return
+        agent = self._daemon.switch.queues.roster.agents.get(event.agent)
+        if agent is None or agent.offer is None:
+            return
+        callback = agent.offer.caller.id
+        found = [book.connecting(callback, event.agent) for book in self.books.values()]
+        if any(found):
+            self._daemon.spawn(self.write())
+
     def look(self) -> None:
         """Once a second: call whom the campaigns want called, keep what has changed."""
-        if not self._ready or self._daemon.draining:
+        if not self.ready or self._daemon.draining:
             return
+        engine = self._daemon.switch.queues
         board = self._daemon.switch.queue_board(time.monotonic())["queues"] if self.books else {}
         free = {name: max(0, one["agents"].get("idle", 0) - one["waiting"]) for name, one in board.items()}
         for name, book in list(self.books.items()):
             queue = book.config.queue
             idle = free.get(queue, 0)
-            orders = book.tick(time.time(), idle)
+            rested = [
+                one for one in book.config.agents if one in engine.roster.agents and engine.roster.agents[one].places
+            ]
+            orders = book.tick(time.time(), idle, rested)
             free[queue] = idle - sum(isinstance(one, Dial) for one in orders)
-            self._carry_out(name, book, orders)
+            if orders:
+                self._daemon.spawn(self.carry_out(name, orders))
         if self._changed:
             self._daemon.spawn(self.write())
 
-    def carry_out(self, name: str) -> None:
-        """What was ordered of a campaign just now."""
-        self._carry_out(name, self.books[name], self.books[name].taken())
+    async def carry_out(self, name: str, orders: Iterable[Order] = ()) -> None:
+        """What was ordered of a campaign. Who is to be called is kept as such before anybody rings."""
+        book = self.books[name]
+        todo = [*orders, *book.taken()]
+        try:
+            await self.write()
+        except StoreError as error:
+            log.error("campaign not kept", campaign=name, error=str(error))
+            for one in todo:
+                if isinstance(one, Dial):
+                    book.listed(one.contact, "", "not kept", time.time())
+            todo = [one for one in todo if isinstance(one, Withdraw)]
+        self._carry_out(name, book, todo)
 
-    def _carry_out(self, name: str, book: Book, orders: Iterable[Any]) -> None:
+    def _carry_out(self, name: str, book: Book, orders: Iterable[Order]) -> None:
         """Put contacts on the queue's list, or take them off."""
         daemon, todo = self._daemon, list(orders)
         while todo:
@@ -184,7 +244,12 @@ class Campaigns:
             todo += book.taken()
 
     def _dial(self, name: str, book: Book, order: Dial) -> None:
-        daemon, contact = self._daemon, book.contacts[order.contact]
+        daemon, contact = self._daemon, book.contacts.get(order.contact)
+        if contact is None or contact.status != CALLING or contact.callback:
+            return  # Something has become of it while it was kept.
+        if self._denied(name, contact.number):
+            book.listed(contact.id, "", "denied", time.time())
+            return
         note = f"{book.config.title or name}: {contact.note}".rstrip(": ")
 
         def add(queue: str, number: str, now: float) -> tuple[str, str]:
@@ -194,6 +259,10 @@ class Campaigns:
 
         callback, refusal = daemon.input("campaign", add, book.config.queue, contact.number) or ("", "see the log")
         book.listed(contact.id, callback, refusal, time.time())
+
+    def keep(self, name: str) -> None:
+        """What is known of a campaign as such: the figures of the day, and whether it pauses."""
+        self._daemon.store.save_state(f"{STATE}{name}", self.books[name].export())
 
     async def write(self) -> None:
         """Keep what has changed."""
@@ -206,27 +275,53 @@ class Campaigns:
                     self._changed[name] = contacts | self._changed.get(name, {})
                     raise
                 if name in self.books:
-                    self._daemon.store.save_state(f"{STATE}{name}", self.books[name].export())
+                    self.keep(name)
 
     # --- orders ------------------------------------------------------------------------------------------------------
 
     def rows(self) -> list[dict[str, Any]]:
         """Every campaign, with what has become of its contacts."""
-        return [self.row(name) for name in self.books]
+        return [self.row(name) for name in self.books] if self.ready else []
 
     def row(self, name: str) -> dict[str, Any]:
         book = self.books[name]
-        config, counts = book.config, book.counts()
+        config = book.config
         return {
             "campaign": name, "title": config.title, "queue": config.queue, "mode": config.mode, "enabled": config.enabled,
-            "held": book.held, "contacts": len(book.contacts), "statuses": counts, "answered_today": book.answered,
-            "abandoned_today": book.abandoned, "abandoned_share": round(book.abandoned_share, 2),
-            "attempts": sum(one.attempts for one in book.contacts.values()),
+            "paused": book.paused, "held": book.held, "contacts": len(book.contacts), "statuses": book.counts(),
+            "answered_today": book.answered, "abandoned_today": book.abandoned,
+            "abandoned_share": round(book.abandoned_share, 2), "attempts": book.attempts, "called": book.called,
+            "hit_rate": book.hit_rate, "next_due": book.next_due(), "steps": config.steps,
+            "dispositions": {one: count for one, count in sorted(book.dispositions.items()) if count},
         }  # fmt: skip
 
-    def contacts(self, name: str, status: str, limit: int) -> list[dict[str, Any]]:
-        found = (one for one in self.books[name].contacts.values() if status in ("", one.status))
-        return [row_of(one) for one, _ in zip(found, range(limit), strict=False)]
+    async def contacts(
+        self, name: str, status: str, limit: int, offset: int = 0, text: str = ""
+    ) -> list[dict[str, Any]]:
+        """Contacts in the order of the list, of whom something contains a text; telephone numbers however they are written."""
+        found: list[dict[str, Any]] = []
+        needle = text.strip().casefold()
+        digits = "".join(char for char in needle if char.isdigit())
+        digits = digits if len(digits) >= 3 and not any(char.isalpha() for char in needle) else ""
+        for count, one in enumerate(list(self.books[name].contacts.values()), 1):
+            if count % LOOKED == 0:
+                await asyncio.sleep(0)
+            if status not in ("", one.status) or (needle and not _has(one, needle, digits)):
+                continue
+            if offset:
+                offset -= 1
+                continue
+            found.append(row_of(one))
+            if len(found) == limit:
+                break
+        return found
+
+    def of_call(self, call: str, callback: str = "") -> tuple[str, Contact] | None:
+        """Whom a call is to, and the campaign; `callback`: of a call that is about to be made."""
+        for name, book in self.books.items():
+            if (one := book.of(call, callback)) is not None:
+                return name, one
+        return None
 
     def shown(self, name: str, one: Contact | None) -> dict[str, Any] | None:
         """A contact as its agent sees it."""
@@ -234,17 +329,24 @@ class Campaigns:
 
     async def import_rows(self, name: str, rows: list[Mapping[str, Any]], dry_run: bool) -> dict[str, Any]:
         """Put customers on a list. A row that is wrong is told, and nothing is changed by any of them."""
+        return await self._import(name, [(f"row {line}", row) for line, row in enumerate(rows[:MOST_ROWS], 1)], dry_run)
+
+    async def import_lines(self, name: str, rows: list[tuple[int, dict[str, str]]], dry_run: bool) -> dict[str, Any]:
+        """The same for rows of a file, each with its line."""
+        return await self._import(name, [(f"line {line}", row) for line, row in rows], dry_run)
+
+    async def _import(self, name: str, rows: Sequence[tuple[str, Mapping[str, Any]]], dry_run: bool) -> dict[str, Any]:
         book = self.books[name]
         country = self._daemon.directory.country
         found: dict[str, Contact] = {}
         problems: list[str] = []
         known = denied = 0
-        for line, row in enumerate(rows[:MOST_ROWS], 1):
-            if line % SLICE == 0:
+        for count, (where, row) in enumerate(rows, 1):
+            if count % SLICE == 0:
                 await asyncio.sleep(0)
             one = _contact(row, country)
             if isinstance(one, str):
-                problems.append(f"row {line}: {one}")
+                problems.append(f"{where}: {one}")
             elif one.number in found or book.has(one.number):
                 known += 1
             else:
@@ -256,7 +358,7 @@ class Campaigns:
             book.add(found.values())
             await self._daemon.store.campaigns.put(name, found.values())
         return {
-            "new": len(found), "known": known, "denied": denied, "problems": problems[:100],
+            "new": len(found), "known": known, "denied": denied, "problems": problems[:100], "mistakes": len(problems),
             "changed": not problems and not dry_run,
         }  # fmt: skip
 
@@ -280,8 +382,16 @@ class Campaigns:
         async with self._writing:
             await self._daemon.store.campaigns.remove(name)
         self._changed.pop(name, None)
-        self.books[name] = self._new(name)
+        paused, self.books[name] = book.paused, self._new(name)
+        self.books[name].paused = paused
         return count
+
+
+def _has(one: Contact, needle: str, digits: str) -> bool:
+    if digits:
+        return digits.lstrip("0") in one.number
+    texts = (one.name, one.note, one.agent, one.outcome, one.disposition, *one.fields.values())
+    return any(needle in text.casefold() for text in texts)
 
 
 def _contact(row: Mapping[str, Any], country: str) -> Contact | str:

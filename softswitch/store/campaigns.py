@@ -37,6 +37,7 @@ class CampaignContacts:
             (
                 campaign, one.id, one.number, clean(one.name), to_json(one.fields), one.timezone, one.status, one.attempts,
                 one.due, one.last, one.outcome, one.agent, clean(one.note), one.callback,
+                one.call, one.disposition,
             )
             for one in contacts
         ]  # fmt: skip

@@ -138,10 +138,10 @@ class Customers:
 
 
 def _customer(row: Sequence[Any], numbers: Iterable[str]) -> Customer:
-    customer, name, language, vip, segment, manager, fields, _, company, email, link, tags, _ = row
+    customer, name, language, vip, segment, manager, fields, _, company, email, link, tags, _, do_not_call = row
     return Customer(
         customer, name, tuple(numbers), language, bool(vip), segment, manager, json.loads(fields), company, email, link,
-        tuple(json.loads(tags)),
+        tuple(json.loads(tags)), bool(do_not_call),
     )  # fmt: skip
 
 
@@ -149,7 +149,7 @@ def _row(one: Customer, now: float) -> tuple[Any, ...]:
     return (
         one.id, clean(one.name), one.language, int(one.vip), clean(one.segment), one.manager, to_json(dict(one.fields)), now,
         clean(one.company), clean(one.email), one.link, to_json(one.tags),
-        clean(searchable(one.id, one.name, one.company, one.email, *one.numbers)),
+        clean(searchable(one.id, one.name, one.company, one.email, *one.numbers)), int(one.do_not_call),
     )  # fmt: skip
 
 

@@ -304,6 +304,8 @@ campaign_contacts = Table(
     text("agent"),
     text("note"),
     text("callback"),
+    Column("call", Text, nullable=False, server_default=""),
+    Column("disposition", Text, nullable=False, server_default=""),
 )
 Index("campaign_contacts_number", campaign_contacts.c.number)
 
@@ -368,6 +370,7 @@ customers = Table(
     Column("link", Text, nullable=False, server_default=""),
     Column("tags", Text, nullable=False, server_default="[]"),
     Column("search", Text, nullable=False, server_default=""),
+    Column("do_not_call", BigInteger, nullable=False, server_default="0"),
 )
 
 customer_notes = Table(

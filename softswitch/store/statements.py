@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Final
 
-REVISION: Final = "0013"  # the newest migration; a database that says so needs no alembic at start
+REVISION: Final = "0014"  # the newest migration; a database that says so needs no alembic at start
 
 CALL_COLUMNS: Final = (
     "seq", "call", "started_at", "caller", "caller_name", "dialled", "account", "trunk", "ended_at", "end_seq", "outcome",
@@ -34,7 +34,7 @@ MARK_COLUMNS: Final = ("recording", "tags", "note", "held", "actor", "at")
 AUDIT_COLUMNS: Final = ("seq", "at", "actor", "action", "subject", "detail", "source", "error")
 CUSTOMER_COLUMNS: Final = (
     "customer", "name", "language", "vip", "segment", "manager", "fields", "changed_at", "company", "email", "link", "tags",
-    "search",
+    "search", "do_not_call",
 )  # fmt: skip
 NOTE_COLUMNS: Final = ("note", "customer", "at", "author", "call", "text")
 CALLBACK_COLUMNS: Final = (
@@ -207,7 +207,7 @@ SITE_AT: Final = "SELECT kind, name, body FROM site_objects WHERE since <= ? AND
 
 CONTACT_COLUMNS: Final = (
     "campaign", "contact", "number", "name", "fields", "timezone", "status", "attempts", "due", "last", "outcome", "agent",
-    "note", "callback",
+    "note", "callback", "call", "disposition",
 )  # fmt: skip
 CONTACT: Final = insert("campaign_contacts", CONTACT_COLUMNS, "campaign, contact", CONTACT_COLUMNS[2:])
 CONTACTS: Final = f"SELECT {', '.join(CONTACT_COLUMNS)} FROM campaign_contacts ORDER BY rowid"

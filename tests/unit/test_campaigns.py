@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
@@ -15,6 +16,7 @@ from softswitch.campaigns import (
     Book,
     Contact,
     Dial,
+    Found,
     Withdraw,
     permits,
     script_of,
@@ -293,3 +295,99 @@ def act(w: World, what: str, number: int, picked: str) -> None:
     elif what == "clear" and number == 0:
         book.clear()
         w.carry_out([])
+
+
+def test_a_campaign_that_pauses_goes_on_where_it_was() -> None:
+    w = World(3)
+    assert w.tick() == ["k0"]
+    w.book.paused = True
+    w.reached("k0")
+    assert w.tick() == [] and w.book.next_for("anna", w.now) is None
+    kept, other = w.book.export(), World(0)
+    other.book.load(kept)
+    assert other.book.paused, "a restart starts nothing"
+    w.book.paused = False
+    assert w.tick() == ["k1"]
+
+
+def test_only_the_agents_of_the_campaign_are_rung() -> None:
+    w = World(4, agents=("anna", "jan"))
+    orders = w.book.tick(w.now, 3, ["ola", "jan", "anna"])
+    assert [(one.contact, one.agent) for one in orders if isinstance(one, Dial)] == [("k0", "jan"), ("k1", "anna")]
+    w.carry_out(orders)
+    assert w.book.tick(w.now, 3, ["ola", "jan", "anna"]) == [], "one call for each of them"
+
+
+def test_results_by_disposition_and_who_is_called_again() -> None:
+    w = World(3, attempts=1, gap=1.0)
+    w.tick(3)
+    for index in range(3):
+        w.book.attempted(w.of(f"k{index}"), w.now, f"call{index}")
+    w.book.said("call0", "sale")
+    w.book.said("call1", "refusal")
+    w.book.said("call1", "sale")
+    w.book.said("nobody's", "sale")
+    for index in (0, 1):
+        w.book.ended(w.of(f"k{index}"), "reached", "anna", w.now)
+    w.book.missed(w.of("k2"), "busy", w.now)
+    assert +w.book.dispositions == {"sale": 2} and (w.book.attempts, w.book.called) == (3, 3)
+    assert round(w.book.hit_rate or 0, 1) == 66.7 and w.book.next_due() is None
+    assert w.book.again("k0", "jan", "", 600, w.now), "another agent has talked to them"
+    assert w.book.again("k0", "anna", "machine", 600, w.now) == ""
+    one = w.book.contacts["k0"]
+    assert (one.status, one.note, w.book.next_due()) == ("waiting", "machine", w.now + 600)
+    w.denied.add(w.book.contacts["k1"].number)
+    assert "nobody may call" in w.book.again("k1", "anna", "", 600, w.now)
+    again = World(0)
+    again.book.add(w.book.contacts.values())
+    assert again.book.counts() == w.book.counts() and +again.book.dispositions == {"sale": 2}
+    assert (again.book.attempts, again.book.called) == (3, 3)
+
+
+KNOWN = {
+    "nobody was rung": (None, "waiting", 0),
+    "it is on the list, and nobody was dialled": (Found("b", open=True), "calling", 0),
+    "the agent hears that it will be dialled": (Found("b", open=True, live=True), "calling", 0),
+    "the phone rings on": (Found("b", 1, open=True, live=True, ringing=True, call="c"), "calling", 1),
+    "it rang, and the call is gone": (Found("b", 1, open=True), "waiting", 1),
+    "nobody answered meanwhile": (Found("b", 1, outcome="not_reached", cause="busy"), "waiting", 1),
+    "they talked meanwhile": (Found("b", 1, outcome="reached", agent="anna"), "reached", 1),
+    "it was taken back after it rang": (Found("b", 1, outcome="cancelled", cause="busy"), "waiting", 1),
+    "it was taken back before": (Found("b", outcome="cancelled"), "waiting", 0),
+}
+
+
+@pytest.mark.parametrize("kept", ["ordered", "listed", "connecting", "attempted"])
+@pytest.mark.parametrize("what", KNOWN)
+def test_whoever_may_have_been_dialled_before_a_kill_counts_as_called(what: str, kept: str) -> None:
+    """Whatever was the last that reached the disk, and whatever is found of the call: never two calls for one attempt."""
+    first = World(1, attempts=3, gap=4.0)
+    (order,) = first.book.tick(first.now, 1)
+    assert isinstance(order, Dial)
+    if kept != "ordered":
+        first.book.listed("k0", "b", "", first.now)
+    if kept == "connecting":
+        assert first.book.connecting("b", "anna") and not first.book.connecting("x", "anna")
+    if kept == "attempted":
+        first.now += 5
+        first.book.attempted("b", first.now, "c")
+    stored = replace(first.book.contacts["k0"], ringing=False)
+
+    w = World(0, attempts=3, gap=4.0)
+    w.now = first.now + 60
+    w.book.add([stored])
+    assert w.tick(5) == [], "nobody is called before it is known what has become of the last call"
+    assert [one.id for one in w.book.unsure()] == ["k0"]
+    found, status, attempts = KNOWN[what]
+    w.book.found_out("k0", found, w.now)
+    one = w.book.contacts["k0"]
+    # What is on the disk knows more than a record of the queue that a power failure has eaten.
+    if kept in ("connecting", "attempted") and found is not None and attempts == 0:
+        status, attempts = "waiting", 1
+    assert (one.status, one.attempts) == (status, 1 if kept == "attempted" else attempts)
+    if one.attempts and status == "waiting" and found is not None:
+        assert one.due >= w.now + 4 * HOUR - 1 and w.tick(5) == [], "the next attempt has its gap"
+    w.carry_out([])
+    assert sum(w.book.counts().values()) == 1 and w.book.attempts == one.attempts
+    if found is not None and found.open and status != "calling":
+        assert w.withdrawn == ["b"], "and the queue does not call them by itself"

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import csv
 import io
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from softswitch.call.customers import Customer
 from softswitch.codepages import decoded
 from softswitch.customers_file import ProblemList, headings, read, write
 
-BARE: dict[str, object] = {"company": "", "email": "", "link": "", "tags": []}
+BARE: dict[str, object] = {"company": "", "email": "", "link": "", "tags": [], "do_not_call": False}
 
 
 def good(text: str) -> list[dict[str, object]]:
@@ -53,7 +55,7 @@ def test_what_a_polish_spreadsheet_writes() -> None:
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        ("name\nx\n", ["line 1, column 1: 'name'; expected headings, customer among them"]),
+        ("name\nx\n", ["line 1, column 1: 'name'; expected headings, customer or numbers among them"]),
         ("", ["line 1, column 1: ''; expected headings"]),
         ("customer,customer\n", ["line 1, column customer: 'customer'; expected each heading once"]),
         ("customer,\nK1,\n", ["line 1, column 2: ''; expected a heading"]),
@@ -143,9 +145,48 @@ def test_company_address_link_and_lists() -> None:
 
 def test_columns_under_other_headings() -> None:
     text = "Nr,Kto,Tel,Uwagi\n17,Jan,601000111,dlugo\n"
-    assert headings(text) == {"Nr": "nr", "Kto": "kto", "Tel": "tel", "Uwagi": "uwagi"}
+    assert headings(text) == {"Nr": "nr", "Kto": "kto", "Tel": "numbers", "Uwagi": "uwagi"}
     problems = ProblemList()
     mapping = {"Nr": "customer", "Kto": "name", "Tel": "numbers", "Uwagi": ""}
     (row,) = read(text, "pl", problems, mapping=mapping)
     assert problems.found == []
     assert (row["customer"], row["name"], row["numbers"], row["fields"]) == ("17", "Jan", ["+48601000111"], {})
+
+
+KNOWN = Customer(
+    "K-1", "Jan Kowalski", ("+48601000111", "+48221234567"), manager="anna", fields={"nip": "526", "city": "Kraków"}
+)
+
+
+def by_number(text: str) -> tuple[list[dict[str, Any]], list[str]]:
+    """With one customer who is known already."""
+    problems = ProblemList()
+    owners = {"+48601000111": "K-1", "+48221234567": "K-1", "+48700000000": "K-2"}
+    rows = read(
+        text, "pl", problems, owner=lambda number: owners.get(number, ""),
+        known=lambda customer: {"K-1": KNOWN}.get(customer),
+    )  # fmt: skip
+    return rows, problems.found
+
+
+def test_without_a_customer_number_the_telephone_says_who_it_is() -> None:
+    rows, problems = by_number(
+        "Telefon;Nazwa;city;Nie dzwonić\n601 000 111|602 000 222;Jan Nowy;;tak\n603000333;Ola;Łódź;\n"
+    )
+    assert problems == []
+    jan, ola = rows
+    assert (jan["customer"], jan["name"], jan["manager"], jan["do_not_call"]) == ("K-1", "Jan Nowy", "anna", True)
+    assert jan["numbers"] == ["+48601000111", "+48221234567", "+48602000222"], "what is known stays"
+    assert jan["fields"] == {"nip": "526", "city": "Kraków"}, "a cell that says nothing changes nothing"
+    assert ola["customer"].startswith("c-") and ola["fields"] == {"city": "Łódź"}
+    assert by_number("Telefon;Nazwa\n603000333;Ola\n")[0][0]["customer"] == ola["customer"], (
+        "a second look finds the same"
+    )
+
+
+def test_a_row_of_nobody_or_of_two_is_a_mistake() -> None:
+    _, problems = by_number("numbers,name\n,Nobody\n601000111|700000000,Two\n601000111,A\n22 123 45 67,B\n")
+    assert problems[0] == "line 2, column customer: ''; expected a customer number, or a telephone number by which the" \
+        " customer is found"  # fmt: skip
+    assert any(one.startswith("line 3, column numbers") and "K-1, K-2" in one for one in problems)
+    assert any(one.startswith("line 5, column customer: 'K-1'; expected each customer once") for one in problems)

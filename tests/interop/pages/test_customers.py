@@ -91,7 +91,7 @@ def test_an_import_names_every_mistake_first(lab: Lab, page: LogIn) -> None:
         )
 
     give(CSV)
-    surfer.read("headings, customer among them", ".customers-problems")
+    surfer.read("headings, customer or numbers among them", ".customers-problems")
     for heading, meaning in (("Nr", "customer"), ("Kto", "name"), ("Tel", "numbers"), ("Uwagi", "")):
         surfer.choose(heading, meaning)
     surfer.read("line 3, column numbers: '12a'", ".customers-problems")

@@ -43,7 +43,7 @@ def test_a_list_and_its_agents_over_a_kill(own_switch: Running, tmp_path: Path) 
     (tmp_path / "wrong.csv").write_text("number,name\n+48600100299,x\nnobody,y\n")
     environment = {"SOFTSWITCH_CONFIG": str(switch.directory / "lab")}
     found = CliRunner().invoke(main, ["campaign", "import", "spring", str(tmp_path / "wrong.csv")], env=environment)
-    assert found.exit_code == 1 and "row 3: 'nobody' is no telephone number" in found.output
+    assert found.exit_code == 1 and "line 3: 'nobody' is no telephone number" in found.output
     assert len(ask(switch, "campaign", "contacts", "spring")) == 4, "nothing of a wrong list is taken"
 
     agent = ask(switch, "agent", "list")[0]["agent"]

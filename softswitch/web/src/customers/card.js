@@ -33,7 +33,7 @@ export default function CustomerPage({ who, customer }) {
     ['manager', agents[card.manager] || card.manager], ['language', card.language], ['segment', card.segment], ['customer', html`<span class="mono">${card.customer}</span>`],
   ].filter(([, value]) => value);
   return html`<div class="page"><div class="page-head"><div>${back}<h1>${card.name || card.customer}</h1>
-        <div class="row">${card.company && html`<span class="soft">${card.company}</span>`}${card.vip && html`<${Badge} state="wrap">VIP<//>`}
+        <div class="row">${card.company && html`<span class="soft">${card.company}</span>`}${card.vip && html`<${Badge} state="wrap">VIP<//>`}${card.do_not_call && html`<${Badge} state="alarm" icon="phone-off">${t('customers.do_not_call')}<//>`}
         ${card.tags.map((one) => html`<${Badge} key=${one} state="info">${one}<//>`)}</div></div>
       ${mayChange(who) && html`<${Button} onClick=${() => open('merge')}>${t('customers.merge')}<//><${Button} kind="primary" onClick=${() => open('edit')}>${t('customers.edit')}<//>`}
       ${who.role === 'administrator' && html`<${Button} kind="danger" onClick=${remove}>${t('customers.delete')}<//>`}</div>

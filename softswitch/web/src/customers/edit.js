@@ -22,7 +22,7 @@ const fieldsOf = (text) => Object.fromEntries(text.split('\n').filter((line) => 
 export function Edit({ card = null, agents, onClose }) {
   const [form, set] = useState({
     customer: '', name: card?.name || '', company: card?.company || '', numbers: (card?.numbers || []).join(', '), email: card?.email || '',
-    link: card?.link || '', language: card?.language || '', segment: card?.segment || '', manager: card?.manager || '', vip: card?.vip || false,
+    link: card?.link || '', language: card?.language || '', segment: card?.segment || '', manager: card?.manager || '', vip: card?.vip || false, do_not_call: card?.do_not_call || false,
     tags: (card?.tags || []).join(', '), fields: Object.entries(card?.fields || {}).map(([name, value]) => `${name}=${value}`).join('\n'),
   });
   const put = (name) => (value) => set((before) => ({ ...before, [name]: value }));
@@ -50,5 +50,5 @@ export function Edit({ card = null, agents, onClose }) {
       ${field('manager', { kind: 'select', options: managers })}
       ${field('language', { kind: 'select', options: [{ value: '', title: '–' }, { value: 'pl', title: 'Polski' }, { value: 'en', title: 'English' }] })}
       ${field('segment')}${!card && field('customer', { hint: t('customers.customer_hint') })}
-      ${field('fields', { kind: 'textarea', hint: t('customers.fields_hint') })}${field('vip', { kind: 'checkbox' })}</div><//>`;
+      ${field('fields', { kind: 'textarea', hint: t('customers.fields_hint') })}${field('vip', { kind: 'checkbox' })}${field('do_not_call', { kind: 'checkbox' })}</div><//>`;
 }

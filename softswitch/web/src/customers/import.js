@@ -5,11 +5,13 @@ import { t } from '../core/i18n.js';
 import { go, link } from '../core/router.js';
 import { Button, Card, Field, Icon, Stat, Table, toast } from '../ui/index.js';
 
-const COLUMNS = ['customer', 'name', 'numbers', 'company', 'email', 'link', 'language', 'vip', 'segment', 'manager', 'tags'];
+const COLUMNS = ['customer', 'name', 'numbers', 'company', 'email', 'link', 'language', 'vip', 'segment', 'manager', 'tags', 'do_not_call'];
 
-/** A file of a spreadsheet: UTF-8, or the code page that it uses in this country. */
-async function decoded(file) {
+/** A file of a spreadsheet: UTF-8 or UTF-16 with a mark, else the code page that it uses in this country. */
+export async function decoded(file) {
   const data = await file.arrayBuffer();
+  const [first, second] = new Uint8Array(data.slice(0, 2));
+  if (first + second === 0x1fd) return new TextDecoder(first === 0xff ? 'utf-16le' : 'utf-16be').decode(data);
   try {
     return new TextDecoder('utf-8', { fatal: true }).decode(data).replace(/^\uFEFF/, '');
   } catch {

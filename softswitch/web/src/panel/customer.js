@@ -30,7 +30,7 @@ export function CustomerCard({ call }) {
   };
   return html`<div class="panel-customer">
     ${one && html`<div class="row"><${Icon} name="card" size=${18} /><strong>${one.name || one.customer}</strong>${one.company && html`<span class="soft">${one.company}</span>`}
-      ${one.vip && html`<${Badge} state="wrap" icon="star">VIP<//>`}${one.segment && html`<${Badge} state="info">${one.segment}<//>`}
+      ${one.vip && html`<${Badge} state="wrap" icon="star">VIP<//>`}${one.do_not_call && html`<${Badge} state="alarm" icon="phone-off">${t('customers.do_not_call')}<//>`}${one.segment && html`<${Badge} state="info">${one.segment}<//>`}
       ${(one.tags || []).map((tag) => html`<${Badge} key=${tag}>${tag}<//>`)}
       ${/^https?:\/\//.test(one.link || '') && html`<a href=${one.link} target="_blank" rel="noopener noreferrer"><${Icon} name="link" size=${16} /> ${t('panel.card.link')}</a>`}</div>
       ${(one.email || one.manager || Object.keys(one.fields || {}).length > 0) && html`<dl class="panel-facts">${[

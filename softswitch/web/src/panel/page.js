@@ -2,6 +2,7 @@
 import { html, useEffect, useState } from '../core/html.js';
 import { duration, number, percent, t } from '../core/i18n.js';
 import { useLive } from '../core/live.js';
+import { filled } from '../core/registry.js';
 import { start, usePhone, wasOn } from '../phone/phone.js';
 import { Badge, Button, Card, Clock, Empty, Skeleton, Stat } from '../ui/index.js';
 import { useDesk, useMe, useMyCalls } from './desk.js';
@@ -34,7 +35,7 @@ function Desk({ who }) {
   if (me === null || desk === null) return html`<div class="page"><${Skeleton} lines=${6} /></div>`;
   if (me === false) return html`<${Empty} icon="alert" text=${t('panel.gone', { agent: who.agent })} />`;
   return html`<div class="page panel">
-    <div class="panel-main"><${Stage} who=${who} me=${me} desk=${desk} calls=${calls} /><${Lists} who=${who} desk=${desk} /></div>
+    <div class="panel-main"><${Stage} who=${who} me=${me} desk=${desk} calls=${calls} />${filled('panel.work').map((Filled, i) => html`<${Filled} key=${i} who=${who} me=${me} calls=${calls} />`)}<${Lists} who=${who} desk=${desk} /></div>
     <aside class="panel-side"><${Board} /><${Day} desk=${desk} me=${me} /><${PhoneCard} me=${me} desk=${desk} />
       <${Button} kind="quiet" small icon="info" onClick=${() => setHelp(true)}>${t('panel.keys')}<//></aside>
     ${help && html`<${Help} onClose=${() => setHelp(false)} />`}
