@@ -16,6 +16,7 @@ from starlette.exceptions import HTTPException
 
 import softswitch
 from softswitch.api import (
+    callbacks,
     campaigns,
     controlling,
     customers,
@@ -138,6 +139,7 @@ def build(
         controlling.routes(source),
         supervisor.routes(source),
         campaigns.routes(source),
+        callbacks.routes(source),
         live.routes(source, guard, feed),
         pages.routes(source),
         desk.routes(source),

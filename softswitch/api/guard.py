@@ -220,6 +220,7 @@ class Rights:
             if (one["queue"] and self._oversees(principal, one["queue"]))
             or (one["agent"] and sight.agent(one["agent"]) and not _led_on(one, principal))
             or one["call"] in ids
+            or (one.get("callback") and one["callback"] in ids)
             or (one["account"] and one["account"] in devices)
             or any(leg["device"] and leg["device"] in devices for leg in one["legs"])
         ]

@@ -38,6 +38,7 @@ def _call(board: Board, call: Call, now: float) -> Values:
         "seconds": now - call.started,
         "talking_seconds": now - call.bridged_at if call.peer is not None and call.bridged_at else 0.0,
         "queue": call.visit.config.name if call.visit is not None else "",
+        "callback": call.visit.caller if call.visit is not None and call.visit.attempt is not None else "",
         "agent": call.reached,
         "transfers": call.transfers,
         "consultation": _consultation(call),

@@ -9,10 +9,9 @@ from .conftest import LogIn
 from .surfer import Surfer
 from .test_customers import looks_right
 
-LAB = {"accounts": 2, "agents": 1, "tiers": 1}
+LAB = {"accounts": 2, "agents": 1, "tiers": 1, "options": ("--trunk", "127.0.0.1:9")}
 CSV = "sep=;\r\nNr tel.;Kto;Produkt\r\n601000111;<b>Jan</b> Łącki;=1+1\r\n12a;Ola;B\r\n601000113;Ewa Żak;C\r\n"
-SCRIPT = """
-[script.talk]
+SCRIPT = """[script.talk]
 title = "Rozmowa"
 steps = [{ name = "greet", title = "Powitanie", text = "Dzień dobry" }]
 [disposition.sale]
@@ -76,6 +75,8 @@ def test_a_campaign_from_nothing_to_the_agent(lab: Lab, page: LogIn) -> None:
     agent.click(
         "button", "Rozpocznij" if agent.evaluate("Boolean(surfer.find('button', 'Rozpocznij'))") else "Zacznij pracę"
     )
+    agent.see("heading", "Czekasz na połączenia")
+    agent.see("button", "Wyłącz telefon")  # nothing moves any more
     agent.click("button", "Pokaż następnego")
     agent.read("<b>Jan</b> Łącki", ".campaigns-preview")
     agent.read("Dzień dobry, <b>Jan</b> Łącki", ".campaigns-script")

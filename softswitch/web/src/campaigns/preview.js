@@ -43,7 +43,8 @@ function Next({ one }) {
     say(found.contact ? '' : found.held ? t('campaigns.held_why', { why: found.held }) : t('campaigns.nobody_now'));
   });
   const call = async () => {
-    if (await attempt(() => api.post(address('accept'), {}), t('campaigns.phone_rings'))) show(null);
+    await attempt(() => api.post(address('accept'), {}), t('campaigns.phone_rings'));
+    show(null); // Whoever could not be called is on the list again, for later.
     refresh('campaigns');
   };
   const put = (body, told) => async () => {

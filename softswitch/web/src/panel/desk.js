@@ -29,7 +29,7 @@ export function useMyCalls(who, accounts) {
   const me = useMe(who);
   const phone = usePhone();
   const known = useLive('calls', (rows) => rows.filter((one) =>
-    one.call === (me && me.caller) || (me && me.agent === one.agent && one.state !== 'queued') || accounts.includes(one.account)
+    (me && me.caller && [one.call, one.callback].includes(me.caller)) || (me && me.agent === one.agent && one.state !== 'queued') || accounts.includes(one.account)
     || one.legs.some((leg) => accounts.includes(leg.device))));
   // Calls without a queue are told of by nobody but this browser's own phone.
   useEffect(() => refresh('calls'), [phone.calls.map((one) => `${one.id}${one.state}`).join()]);
@@ -40,15 +40,17 @@ export function useMyCalls(who, accounts) {
 function joined(known, local, me, accounts) {
   const left = new Set(local);
   const rows = known.map((one) => {
-    const offered = me && me.caller === one.call && ['offered', 'reserved'].includes(me.activity);
+    const calledBack = Boolean(me && one.callback && me.caller === one.callback); // a customer who is called, once the agent has answered
+    const offered = me && (me.caller === one.call || calledBack) && ['offered', 'reserved'].includes(me.activity);
     const mine = local.find((call) => left.has(call) && one.legs.some((leg) => leg.sip_call_id === call.sip))
       || (offered && local.find((call) => left.has(call) && call.incoming && call.state === 'ringing')) // no leg of it is there yet
+      || (calledBack && local.find((call) => left.has(call) && call.incoming))
       || local.find((call) => left.has(call) && one.account && accounts.includes(one.account) && call.number === one.dialled);
     left.delete(mine);
-    const outward = accounts.includes(one.account) && one.agent !== (me && me.agent);
+    const outward = (accounts.includes(one.account) && one.agent !== (me && me.agent)) || (calledBack && !offered && one.state !== 'talking');
     return {
       key: one.call, id: one.call, phone: mine || null, outward, offered, state: offered ? 'ringing' : one.state, queue: one.queue,
-      number: outward ? one.dialled : one.caller, name: outward ? '' : one.caller_name, since: one.talking_since && one.state === 'talking' ? one.talking_since : one.started,
+      number: outward ? one.dialled || one.caller : one.caller, name: outward && !calledBack ? '' : one.caller_name, since: one.talking_since && one.state === 'talking' ? one.talking_since : one.started,
       started: one.started, recording: one.recording, transfers: one.transfers, legs: one.legs, conference: one.conference,
     };
   });

@@ -1,10 +1,11 @@
 // What may be worked off when nobody calls: callbacks, missed calls, the calls of the day, colleagues.
 import { html, useState } from '../core/html.js';
 import { api, path } from '../core/api.js';
-import { duration, t, time, tOr } from '../core/i18n.js';
+import { dateTime, duration, t, time, tOr } from '../core/i18n.js';
 import { refresh, useLive } from '../core/live.js';
 import * as phone from '../phone/phone.js';
 import { Badge, Button, Card, Icon, Skeleton, Table, Tabs, attempt } from '../ui/index.js';
+import { Agree } from './agree.js';
 import { useQueueNames } from './desk.js';
 import { TONE, useColleagues } from './transfer.js';
 
@@ -35,11 +36,11 @@ function Callbacks({ who, rows }) {
     await api.post(path('/api/callbacks/{callback}/orders', { callback: one.callback }), { order: verb });
     refresh('callbacks', 'queues');
   }, told);
-  return html`<${Table} keyOf=${(row) => row.callback} rows=${rows} empty=${t('panel.callbacks.none')} caption=${t('panel.callbacks')} columns=${[
+  return html`<div class="row"><${Agree} who=${who} /></div><${Table} keyOf=${(row) => row.callback} rows=${rows} empty=${t('panel.callbacks.none')} caption=${t('panel.callbacks')} columns=${[
     { key: 'who', title: t('panel.who'), sort: (row) => row.name || row.number, cell: (row) => html`<span><strong>${row.name || row.number}</strong>${row.name && html` <span class="soft mono">${row.number}</span>`}${row.note && html`<br /><small class="soft">${row.note}</small>`}</span>` },
     { key: 'kind', title: t('panel.kind'), hide: 'narrow', cell: (row) => tOr(`panel.kind.${row.kind}`, row.kind) },
     { key: 'queue', title: t('panel.queue'), hide: 'narrow', sort: (row) => row.queue, cell: (row) => titles[row.queue] || row.queue },
-    { key: 'age', title: t('panel.since'), align: 'end', sort: (row) => row.age, cell: (row) => duration(row.age) },
+    { key: 'age', title: t('panel.since'), align: 'end', sort: (row) => row.age, cell: (row) => (row.due_in > 60 ? html`<${Badge} state="info" icon="calendar">${dateTime(Date.now() + 1000 * row.due_in)}<//>` : duration(row.age)) },
     { key: 'owner', title: t('panel.whose'), cell: (row) => (row.owner ? html`<${Badge} state=${row.owner === who.agent ? 'good' : 'off'}>${row.owner === who.agent ? t('panel.mine') : row.owner}<//>` : '') },
     { key: 'do', title: '', align: 'end', cell: (row) => html`<span class="panel-row-actions"><${CallButton} to=${row.number} name=${row.name} />
       ${row.owner === who.agent ? html`<${Button} small kind="quiet" icon="left" label=${t('panel.release')} onClick=${order(row, 'release')} />` : html`<${Button} small kind="quiet" icon="star" label=${t('panel.take')} onClick=${order(row, 'take')} />`}
