@@ -57,7 +57,7 @@ NO_ORDERS: Final = frozenset({"audit"})
 ORDERS: Final = frozenset({
     "hang_up", "merge", "transfer", "steer_transfer", "record", "originate", "phone", "callback_done", "reload", "stop",
     "sounds", "edit", "voicemail", "customers", "receiver_retry", "receiver_skip", "receiver_discard", "webhook_test",
-    "campaign_import", "campaign_clear",
+    "campaign_import", "campaign_read", "campaign_clear",
     "queue_adjust", "call_hold", "call_bridge", "report_send", "provisioning_link", "prompt_add", "prompt_remove", "backup",
 })  # fmt: skip
 # What some of them are asked without anything being changed: (command, argument) -> values.
