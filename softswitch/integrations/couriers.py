@@ -210,6 +210,7 @@ class Couriers:
         )
         courier.changed = True
         self.couriers[key] = courier
+        self._keep(key, courier)  # on disk with the order that made it: what happens from now on will be told
         self._tasks[key] = asyncio.get_running_loop().create_task(self._guarded(courier))
 
     async def _guarded(self, courier: Courier) -> None:
