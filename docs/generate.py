@@ -74,7 +74,7 @@ EVENT_MODULES = [
     for name in (
         "registrations", "calls", "transfers", "rooms", "recordings", "messages", "queues", "callbacks", "campaigns", "phones",
         "trunks",
-        "facilities", "wrapping", "customers", "hooks", "orders", "supervisor", "host", "audit",
+        "facilities", "wrapping", "prompts", "customers", "hooks", "orders", "supervisor", "host", "audit",
     )
 ]  # fmt: skip
 

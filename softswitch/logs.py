@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import logging
 import os
+import re
 import sys
 import time
 import traceback
@@ -41,7 +42,10 @@ SECRETS = frozenset(
         "token",
     }
 )
-NUMBERS = frozenset({"caller", "caller_name", "dialled", "number"})
+NUMBERS = frozenset({"caller", "dialled", "number"})
+PEOPLE = frozenset({"caller_name"})
+NO_NUMBERS = frozenset({"event", "level", "time", "traceback", "call", "sip_call_id"})
+_long_number = re.compile(r"(?<![\w.-])\+?[0-9]{6,15}(?![\w.-])").sub
 LEVELS = {"debug": 10, "info": 20, "warning": 30, "error": 40}
 
 Entry = MutableMapping[str, Any]
@@ -115,7 +119,15 @@ def hide_secrets(logger: Any, method: str, entry: Entry) -> Entry:
 
 
 def mask_numbers(logger: Any, method: str, entry: Entry) -> Entry:
-    """Keep only the last three digits of telephone numbers (a setting, for places where logs leave the company)."""
+    """Keep only the last three digits of telephone numbers (a setting, for places where logs leave the company).
+
+    By the names of fields, and wherever in a text something looks like one; of names of people nothing is left.
+    """
+    for key in entry.keys() & PEOPLE:
+        entry[key] = "***" if entry[key] else entry[key]
+    for key, value in entry.items():
+        if isinstance(value, str) and key not in NO_NUMBERS:
+            entry[key] = _long_number(lambda found: "*" * (len(found[0]) - 3) + found[0][-3:], value)
     for key in entry.keys() & NUMBERS:
         value = str(entry[key])
         if len(value) > 3:
@@ -153,11 +165,18 @@ class _Bridge(logging.Handler):
 
 
 _limits: list[RateLimit] = []
+_details: list[Any] = []
 
 
 def full(event: str, method: str) -> bool:
     """Whether a line of this event at this level would be left out now: then its fields need not be gathered."""
     return bool(_limits) and _limits[0].full(event, method)
+
+
+def detail(event: str, **fields: Any) -> None:
+    """A line that somebody has asked for, whatever the level is."""
+    if _details:
+        _details[0].debug(event, **fields)
 
 
 def configure(*, level: str = "info", form: str = "text", path: Path | None = None, mask: bool = False) -> Output:
@@ -172,6 +191,9 @@ def configure(*, level: str = "info", form: str = "text", path: Path | None = No
         logger_factory=lambda *_: output,
         cache_logger_on_first_use=True,
     )
+    _details[:] = [
+        structlog.wrap_logger(output, processors=processors[1:], wrapper_class=structlog.make_filtering_bound_logger(0))
+    ]
     root = logging.getLogger()
     root.handlers[:] = [_Bridge()]
     root.setLevel(max(LEVELS[level], logging.WARNING))

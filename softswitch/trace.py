@@ -98,6 +98,7 @@ class Trace:
 
     def __init__(self, octets: int, mirror: Callable[[Noted], None] | None = None) -> None:
         self.known: Callable[[Flow], bool] = lambda flow: True
+        self.watch: Callable[[Noted], None] | None = None  # whoever looks for some of them; it must not raise
         self._mirror = mirror
         self._phones = _Ring(octets)
         self._strangers = _Ring(min(octets // 4, STRANGERS))
@@ -116,6 +117,8 @@ class Trace:
         noted = Noted(time.time(), incoming, flow, data)
         if self._mirror is not None:
             self._mirror(noted)
+        if self.watch is not None:
+            self.watch(noted)
         (self._phones if self.known(flow) else self._strangers).add(noted)
 
     @property

@@ -102,7 +102,7 @@ TABLE: Final[dict[str, tuple[Decision, Decision]]] = {
             "caller.unblocked", "conference.changed", "conference.joined", "conference.left", "customer.changed",
             "customer.identified", "customer.noted", "dtmf", "group.left", "group.rang", "ivr.problem", "ivr.step",
             "leg.answered", "leg.created", "leg.ended", "leg.moved", "leg.ringing", "leg.secured", "phone.changed",
-            "prompt.missing", "quality.rtp", "recall.ended", "recording.deleted", "recording.finished",
+            "prompt.missing", "prompt.spoken", "quality.rtp", "recall.ended", "recording.deleted", "recording.finished",
             "recording.marked", "recording.paused", "recording.played", "recording.shared", "recording.links_revoked",
             "supervision.changed", "supervision.ended", "supervision.started", "transfer.changed", "transfer.failed",
             "transfer.started", "voicemail.deleted", "voicemail.discarded", "voicemail.heard", "voicemail.mailbox",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+from collections.abc import Callable
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, HTTPException, Query, Response
@@ -42,12 +43,14 @@ class QueueSettings(Body):
     settings: dict[Annotated[str, Field(max_length=64)], Any]
 
 
-# What the supervisor of a queue may change of it. The rest says where calls go and who serves them: that is an administrator's.
+# What the supervisor of a queue may change of it; `members` only among those whom they see. The rest says where calls go: that
+# is an administrator's.
 ADJUSTABLE = frozenset({
     "strategy", "ring_timeout", "ring_step", "wrap_up", "wrap_up_max", "max_length", "max_wait", "max_wait_strict",
     "tier_mode", "tier_after", "tier_widen", "tier_soon", "weight", "no_answer_delay", "reject_delay", "busy_delay",
     "unreachable_delay", "max_no_answer", "short_abandon", "service_level_seconds", "service_level_target", "greeting",
     "agent_greeting", "announce", "music", "agent_hears_wait", "priority_seconds", "fair_after", "preferred_wait",
+    "members",
 })  # fmt: skip
 
 
@@ -159,12 +162,25 @@ def routes(source: Source) -> APIRouter:
         rights.queue(who, queue)
         if who.role != ADMINISTRATOR and (others := sorted(body.settings.keys() - ADJUSTABLE)):
             raise HTTPException(403, f"for administrators only: {', '.join(others)}")
+        if who.role != ADMINISTRATOR and "members" in body.settings:
+            strangers = _strangers(body.settings["members"], rights.sight(who).agent)
+            if strangers is None:
+                raise HTTPException(422, "members: a list of agents with their tiers")
+            if strangers:
+                raise HTTPException(403, f"for administrators only: {', '.join(strangers)}")
         found: Row = await source.order(
             "queue_adjust", queue=queue, settings=body.settings, dry_run=dry_run, by=who.name
         )
         return found
 
     return router
+
+
+def _strangers(members: Any, sees: Callable[[str], bool]) -> list[str] | None:
+    """Agents among the members whom somebody does not see; None if that is no list of members."""
+    if not isinstance(members, list) or not all(isinstance(one, dict) for one in members):
+        return None
+    return sorted({str(one.get("agent", "")) for one in members if not sees(str(one.get("agent", "")))})
 
 
 def _seen_by(who: Principal, agent: Row) -> Row:

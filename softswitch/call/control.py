@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Container, Sequence
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
-from softswitch.call import early, errands, indialog, movement, orders, refer, reliable, timer, transfer_orders
+from softswitch.call import early, errands, indialog, movement, orders, refer, reliable, studio, timer, transfer_orders
 from softswitch.call.board import Board, Policy
 from softswitch.call.call import Call
 from softswitch.call.entrance import Entrance
@@ -305,6 +305,10 @@ class CallControl:
     def originate(self, account: str, number: str, by: str, by_itself: bool, now: float) -> tuple[str, str]:
         """Ring a phone, and call a number for whoever answers; (the call's id, ""), or ("", why not)."""
         return orders.originate(self.board, account, number, by, by_itself, now)
+
+    def record_prompt(self, account: str, prompt: str, language: str, by: str, now: float) -> tuple[str, str]:
+        """Ring a phone, and have whoever answers speak a prompt; (the call's id, ""), or ("", why not)."""
+        return studio.ring(self.board, account, prompt, language, by, now)
 
     def merge(self, call: str, other: str, now: float) -> str:
         """Make one conversation of two that the same phone is in; "" or why not."""

@@ -351,6 +351,11 @@ class Mailboxes:
         self._keep(message, interrupted=interrupted)
         return ""
 
+    def hand_over(self, draft: Draft) -> str:
+        """Give a draft to whoever has asked for it; the path of its file, which is theirs from now on."""
+        self._drafts.pop(draft.id, None)
+        return draft.path
+
     def discard(self, draft: Draft, cause: str) -> str:
         """Keep nothing of it."""
         if self._drafts.pop(draft.id, None) is not None:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import rich_click as click
 
+from softswitch.cli import prompt_studio
 from softswitch.cli.attach import Attached, running
 from softswitch.cli.context import configuration
 from softswitch.cli.output import UNKNOWN, Failure, config_option, emit, json_option, table
@@ -136,7 +137,7 @@ def prompt_add(
     A WAV file of any rate, of 8 to 64 bits, mono or more. It is kept beside the database, so that an upgrade does not touch it.
     """
     from media.intake import IntakeError, take_in
-    from softswitch import uploads
+    from softswitch import prompt_versions, uploads
 
     settings = configuration(config)
     if queue and not music:
@@ -147,6 +148,7 @@ def prompt_add(
     try:
         path = uploads.target(settings, name, language)
         note = uploads.note_on(settings, name, language)
+        prompt_versions.keep(settings, name, language)
         taken = take_in(file, path, music=music, as_it_is=as_it_is)
     except (IntakeError, uploads.UploadError) as error:
         raise Failure(str(error), error.hint) from None
@@ -196,7 +198,7 @@ def _show_added(one: dict[str, Any]) -> None:
 @json_option
 def prompt_remove(name: str, language: str, music: bool, config: Path | None, as_json: bool) -> None:
     """Remove a recording of your own: ours is heard again, where there is one."""
-    from softswitch import uploads
+    from softswitch import prompt_versions, uploads
 
     settings = configuration(config)
     site = _site(settings)
@@ -209,6 +211,7 @@ def prompt_remove(name: str, language: str, music: bool, config: Path | None, as
             )
         if music and site is not None and name in site.music:
             _set_music(config, name, [], "")
+        prompt_versions.keep(settings, name, language)
         path = uploads.remove(settings, name, language)
     except uploads.UploadError as error:
         raise Failure(str(error), error.hint, UNKNOWN if error.kind == "unknown" else 1) from None
@@ -222,3 +225,6 @@ def prompt_remove(name: str, language: str, music: bool, config: Path | None, as
         as_json,
         lambda one: click.echo(f"{one['file']} is removed."),
     )
+
+
+prompt_studio.add_to(prompt)

@@ -82,6 +82,7 @@ from softswitch.events.phones import (
     GroupRang,
     PhoneChanged,
 )
+from softswitch.events.prompts import PromptSpoken
 from softswitch.events.queues import (
     AgentActivityChanged,
     AgentPresenceChanged,
@@ -229,6 +230,7 @@ __all__ = [
     "PhoneChanged",
     "PositionTold",
     "PromptMissing",
+    "PromptSpoken",
     "QueueTape",
     "RecallEnded",
     "RecordingDeleted",

@@ -31,10 +31,12 @@ from softswitch.operations.explaining import Explaining
 from softswitch.operations.facility import facility_operations, facility_samples
 from softswitch.operations.hook import HookOperations, hook_samples
 from softswitch.operations.library import LibraryOperations
+from softswitch.operations.log import LogOperations
 from softswitch.operations.menu import menu_operations
 from softswitch.operations.pause import PauseOperations, reason_of
 from softswitch.operations.phone import PhoneOperations
 from softswitch.operations.prompt import PromptOperations
+from softswitch.operations.prompt_studio import PromptStudio
 from softswitch.operations.provisioning import ProvisioningOperations
 from softswitch.operations.queue import QueueOperations
 from softswitch.operations.record import RecordOperations
@@ -138,11 +140,13 @@ class Operations:
             **CallbackOperations(self._daemon).handlers(),
             **DeskOperations(self._daemon).handlers(),
             **DispositionOperations(self._daemon).handlers(),
+            **LogOperations(self._daemon).handlers(),
             **PauseOperations(self._daemon).handlers(),
             **HookOperations(self._daemon).handlers(),
             **CampaignOperations(self._daemon).handlers(),
             **ProvisioningOperations(self._daemon).handlers(),
             **PromptOperations(self._daemon).handlers(),
+            **PromptStudio(self._daemon).handlers(),
             **UpkeepOperations(self._daemon).handlers(),
             **RecordOperations(self._daemon).handlers(),
             **SessionOperations(self._daemon).handlers(),

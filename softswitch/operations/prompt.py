@@ -10,7 +10,7 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from softswitch import uploads
+from softswitch import prompt_versions, uploads
 from softswitch.running.console import ConsoleError
 from softswitch.store.clips import MUSIC
 
@@ -93,6 +93,7 @@ class PromptOperations:
             source = Path(folder, "recording.wav")
             source.write_bytes(octets)
             try:
+                prompt_versions.keep(config, name, language)
                 taken = take_in(source, path, music=language == MUSIC, as_it_is=as_it_is)
             except IntakeError as error:
                 raise ConsoleError(str(error).replace(str(source), "The file"), error.hint) from None
@@ -109,6 +110,7 @@ class PromptOperations:
             )
         if music and name in daemon.site.music:
             await daemon.edit("music_set", {"name": name, "files": []}, by)
+        await asyncio.to_thread(prompt_versions.keep, daemon.config, name, language)
         path = uploads.remove(daemon.config, name, language)
         daemon.load_sounds([name if music else f"{language}/{name}"])
         return {"name": name, "language": language, "file": str(path)}

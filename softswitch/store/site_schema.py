@@ -12,10 +12,12 @@ import inspect
 import re
 import textwrap
 import tokenize
+import tomllib
 import types
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from functools import cache
 from io import StringIO
+from pathlib import Path
 from typing import Any, Final, Union, get_args, get_origin
 
 from softswitch.callbacks import CallbackRules
@@ -102,7 +104,36 @@ def site_schema() -> Row:
         kinds[kind] = _kind(kind, cls, [one for one in fields_of(cls) if one["name"] != name_field])
     for kind, one in _plain().items():
         kinds[kind] = {"kind": kind, "help": "", "name": NAMES.get(kind, ANY_NAME), "fields": [one]}
-    return {"kinds": kinds, "steps": {key: _step(key) for key in STEPS}, "destinations": [*PLAIN, *DESTINATIONS]}
+    steps = {key: _step(key) for key in STEPS}
+    _translate(kinds, steps)
+    return {"kinds": kinds, "steps": steps, "destinations": [*PLAIN, *DESTINATIONS]}
+
+
+def helped(kinds: Mapping[str, Row], steps: Mapping[str, Row]) -> Iterator[tuple[str, Row]]:
+    """Every field that has a help, with its place: "queue.announce.every", "step.dial.timeout"."""
+    todo = [(kind, one) for kind, table in kinds.items() for one in table["fields"]]
+    todo += [(f"step.{step}", one) for step, table in steps.items() for one in table["fields"]]
+    while todo:
+        at, field = todo.pop(0)
+        place = f"{at}.{field['name']}"
+        if field["help"]:
+            yield place, field
+        todo[:0] = [(place, one) for one in field.get("fields", ())]
+
+
+def polish() -> Mapping[str, str]:
+    """Place of a field -> its help in Polish."""
+    tables = tomllib.loads((Path(__file__).parent / "help_pl.toml").read_text(encoding="utf-8"))
+    return {f"{kind}.{name}": text for kind, table in tables.items() for name, text in table.items()}
+
+
+def _translate(kinds: Mapping[str, Row], steps: Mapping[str, Row]) -> None:
+    """`help_pl`: what `help` says, in Polish. What says the same in English does so in Polish."""
+    known, fields = polish(), list(helped(kinds, steps))
+    same = {field["help"]: known[place] for place, field in reversed(fields) if place in known}
+    for place, field in fields:
+        if text := known.get(place) or same.get(field["help"]):
+            field["help_pl"] = text
 
 
 def _plain() -> dict[str, Row]:

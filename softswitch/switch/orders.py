@@ -64,6 +64,11 @@ class Orders:
         self._now = now
         return self.calls.originate(account, number, by, by_itself, now)
 
+    def record_prompt(self, account: str, prompt: str, language: str, by: str, now: float) -> tuple[str, str]:
+        """Ring an account's phone, and have whoever answers speak a prompt; (the call's id, ""), or ("", why not)."""
+        self._now = now
+        return self.calls.record_prompt(account, prompt, language, by, now)
+
     def merge(self, call: str, other: str, now: float) -> str:
         """Make one conversation of two that the same phone is in; "" or why not."""
         self._now = now

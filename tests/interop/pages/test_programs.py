@@ -121,6 +121,25 @@ def test_the_matrix_of_a_crm_and_what_it_would_send(lab: Lab, page: LogIn) -> No
     assert "not to be shown" in site and "not to be shown" not in surfer.text()
 
 
+def test_a_prompt_is_recorded_with_the_microphone_and_the_former_one_comes_back(lab: Lab, page: LogIn) -> None:
+    surfer = page("administrator", "/admin/prompts")
+    surfer.type("field", "Search", "closed-holiday")
+    surfer.click("button", "Record: closed-holiday")
+    surfer.see("dialog")
+    for takes in (1, 2):
+        surfer.click("dialog button", "Record")
+        surfer.see("button", "Stop")
+        surfer.read(r"0:0[2-9]", "dialog .clock")
+        surfer.click("button", "Stop")
+        surfer.click("button", "Use this recording")
+        surfer.until(f"document.querySelectorAll('dialog tbody tr').length === {takes}")
+    surfer.shots("studio")
+    surfer.click("button", "Bring back")
+    surfer.read("Brought back")
+    found = lab.command("prompt", "versions", "closed-holiday", "--language", "en")
+    assert [one["current"] for one in found] == [True, False]
+
+
 def test_reasons_of_pauses_are_those_of_the_site(lab: Lab, page: LogIn) -> None:
     admin = page("administrator", "/admin/pause")
     admin.read("lunch")
@@ -138,3 +157,18 @@ def test_reasons_of_pauses_are_those_of_the_site(lab: Lab, page: LogIn) -> None:
     agent.click("[role=menuitemradio]", "Seminar")
     agent.read("Seminar", ".panel-state")
     assert lab.command("agent", "list")[0]["reason"] == "seminar"
+
+
+def test_a_supervisor_moves_agents_between_tiers_and_sees_first_what_that_does(lab: Lab, page: LogIn) -> None:
+    surfer = page("supervisor", "/queue-settings/queue", queue="queue")
+    surfer.read("(?s)Tier 1.*Tier 2")
+    surfer.until(
+        "(() => { const one = document.querySelector('.admin-member'); one?.focus(); return Boolean(one); })()"
+    )
+    surfer.key("ArrowRight")
+    surfer.click("button", "Preview")
+    surfer.read(r"tier.*1", ".supervisor-preview")
+    surfer.shots("tiers")
+    surfer.click("button", "Apply")
+    surfer.read("In force")
+    assert "tier = 1" in lab.command("export")["site"]

@@ -23,6 +23,7 @@ ANSWERS: dict[str, Any] = {
     "trunks": [], "hours": [], "recordings": [],
     "disposition_report": [],
     "receivers": [], "receiver_dead": [], "receiver_recent": [], "pauses": [],
+    "prompt_versions": [], "log_focus": [], "prompt_version": {"file": __file__},
     "campaigns": [{"queue": "sales"}], "campaign_contacts": [],
     "provisioning_fetch": "<config/>", "prompts": [], "prompt": {"file": __file__}, "bans": [],
     "recording": {"recording": 7, "queue": "sales", "agent": "anna", "path": "a.wav", "file": "/a.wav"},

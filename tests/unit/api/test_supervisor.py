@@ -114,7 +114,7 @@ def test_the_end_of_a_supervision(client: TestClient, board: Switchboard) -> Non
 
 def test_settings_of_a_queue(client: TestClient, board: Switchboard) -> None:
     found = client.get("/api/queues/sales/settings", headers=SUPERVISOR).json()
-    assert found["adjustable"] == ["ring_timeout"]
+    assert found["adjustable"] == ["members", "ring_timeout"]
     assert client.get("/api/queues/sales/settings", headers=authorized("administrator")).json()["adjustable"] == [
         "members", "ring_timeout",
     ]  # fmt: skip
@@ -126,8 +126,23 @@ def test_settings_of_a_queue(client: TestClient, board: Switchboard) -> None:
     assert board.orders == [("queue_adjust", order | {"by": "token:supervisor"})]
 
 
-@pytest.mark.parametrize("setting", ["members", "on_timeout", "record", "exit_keys"])
+@pytest.mark.parametrize("setting", ["on_timeout", "record", "exit_keys"])
 def test_what_is_an_administrators(client: TestClient, board: Switchboard, setting: str) -> None:
     answer = client.put("/api/queues/sales/settings", headers=SUPERVISOR, json={"settings": {setting: None}})
     assert answer.status_code == 403 and setting in answer.json()["error"]
     assert board.orders == []
+
+
+def test_who_serves_a_queue_is_moved_among_those_whom_its_supervisor_sees(
+    client: TestClient, board: Switchboard
+) -> None:
+    def asked(members: Any) -> int:
+        board.orders.clear()
+        return client.put(
+            "/api/queues/sales/settings", headers=SUPERVISOR, json={"settings": {"members": members}}
+        ).status_code
+
+    assert asked([{"agent": "anna", "tier": 1}, {"agent": "jan"}]) == 200
+    assert [one for one, _ in board.orders] == ["queue_adjust"]
+    assert asked([{"agent": "anna"}, {"agent": "ola"}]) == 403 and board.orders == []
+    assert asked(None) == asked(["anna"]) == 422 and board.orders == []

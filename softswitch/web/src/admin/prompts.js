@@ -3,6 +3,7 @@ import { api, path } from '../core/api.js';
 import { html, useEffect, useMemo, useState } from '../core/html.js';
 import { locale, t } from '../core/i18n.js';
 import { attempt, Badge, Button, Card, confirm, Dialog, Field, Skeleton, Table } from '../ui/index.js';
+import { Studio } from './studio.js';
 
 const MOST = 60; // rows shown: who looks for one types a part of it
 
@@ -12,6 +13,7 @@ export default function Prompts({ who }) {
   const [language, speak] = useState(locale());
   const [heard, hear] = useState(null);
   const [adding, add] = useState(null);
+  const [studio, enter] = useState(null);
   const load = () => attempt(async () => set(await api.get('/api/prompts')));
   useEffect(() => { load(); }, []);
   const edits = who.role === 'administrator';
@@ -32,9 +34,11 @@ export default function Prompts({ who }) {
         { key: 'name', title: t('admin.name'), sort: (row) => row.name, cell: (row) => html`<strong>${row.name}</strong>` },
         { key: 'text', title: t('admin.says'), hide: 'narrow' },
         { key: 'source', title: t('admin.prompt.whose'), cell: (row) => html`<${Badge} state=${row.source === 'shipped' ? 'off' : 'good'}>${t(`admin.source.${row.source}`)}<//>` },
-        ...(edits ? [{ key: 'do', title: t('admin.do'), align: 'end', cell: (row) => html`<${Button} kind="quiet" small icon="upload" label=${t('admin.prompt.replace', { name: row.name })} onClick=${() => add(row)} />
-          ${row.source === 'added' && html`<${Button} kind="quiet" small icon="trash" label=${t('admin.remove.one', { name: row.name })} onClick=${() => remove(row)} />`}` }] : []),
+        ...(edits ? [{ key: 'do', title: t('admin.do'), align: 'end', cell: (row) => html`<div class="row admin-ends"><${Button} kind="quiet" small icon="mic" label=${t('admin.studio', { name: row.name })} onClick=${() => enter(row)} />
+          <${Button} kind="quiet" small icon="upload" label=${t('admin.prompt.replace', { name: row.name })} onClick=${() => add(row)} />
+          ${row.source === 'added' && html`<${Button} kind="quiet" small icon="trash" label=${t('admin.remove.one', { name: row.name })} onClick=${() => remove(row)} />`}</div>` }] : []),
       ]} />${found.length > MOST && html`<p class="soft">${t('admin.prompt.rest', { count: found.length - MOST })}</p>`}`}<//>
+    ${studio && html`<${Studio} row=${studio} who=${who} onClose=${() => enter(null)} onDone=${() => { hear(null); load(); }} />`}
     ${adding && html`<${Add} row=${adding} onClose=${() => add(null)} onDone=${() => { add(null); hear(null); load(); }} />`}</div>`;
 }
 

@@ -60,11 +60,11 @@ export function fieldText(name) {
 /** What may be chosen, in words. */
 export const choiceText = (value) => (value === '' ? '–' : tOr(`admin.choice.${value}`, value));
 
-/** Help comes from the switch, in English. */
+/** Help comes from the switch, in the languages of the pages. */
 export function helpText(field) {
-  if (locale() !== 'en') return '';
   // The choices stand in the control itself, in words of its own; what is empty is called so.
   if (field.choices && /^"[^"]*"/.test(field.help)) return '';
+  if (locale() === 'pl') return field.help_pl ? field.help_pl[0].toUpperCase() + field.help_pl.slice(1) : '';
   const said = field.help.replace(/"" = /g, 'empty = ').replace(/\(\) = /g, 'none = ');
   return said && said[0].toUpperCase() + said.slice(1);
 }

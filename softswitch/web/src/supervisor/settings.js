@@ -3,6 +3,7 @@ import { api, path } from '../core/api.js';
 import { html, useEffect, useRef, useState } from '../core/html.js';
 import { number, t, tOr } from '../core/i18n.js';
 import { useLive } from '../core/live.js';
+import { Tiers } from '../admin/tiers.js';
 import { go, link } from '../core/router.js';
 import { Button, Card, Empty, Field, Skeleton, toast } from '../ui/index.js';
 
@@ -12,7 +13,7 @@ const share = (value) => Math.round(1000 * value) / 10;
 const GROUPS = {
   ringing: [['strategy', 'strategy'], ['ring_timeout', 'seconds'], ['ring_step', 'seconds'], ['wrap_up', 'seconds'], ['max_no_answer', 'count'], ['no_answer_delay', 'seconds'], ['reject_delay', 'seconds']],
   waiting: [['max_wait', 'seconds'], ['max_length', 'count'], ['priority_seconds', 'seconds'], ['fair_after', 'seconds'], ['weight', 'count']],
-  tiers: [['tier_mode', 'tiers'], ['tier_widen', 'yes']],
+  tiers: [['members', 'members'], ['tier_mode', 'tiers'], ['tier_widen', 'yes']],
   heard: [['greeting', 'list'], ['agent_greeting', 'list'], ['music', 'text'], ['agent_hears_wait', 'yes']],
   measured: [['service_level_seconds', 'seconds'], ['service_level_target', 'share'], ['short_abandon', 'seconds']],
 };
@@ -22,7 +23,7 @@ const shown = (kind, value) => (kind === 'share' ? share(value) : kind === 'list
 /** What a field says as the site takes it; undefined: it says nothing that could be taken. */
 function read(kind, value) {
   if (kind === 'list') return String(value).split(',').map((one) => one.trim()).filter(Boolean);
-  if (kind === 'yes' || kind === 'strategy' || kind === 'tiers' || kind === 'text') return value;
+  if (kind === 'members' || kind === 'yes' || kind === 'strategy' || kind === 'tiers' || kind === 'text') return value;
   const found = Number(String(value).replace(',', '.'));
   if (String(value).trim() === '' || !Number.isFinite(found)) return undefined;
   return kind === 'share' ? found / 100 : found;
@@ -43,6 +44,7 @@ export default function Settings({ queue, who }) {
 }
 
 function Form({ queue }) {
+  const agents = useLive('board', (board) => board.agents.map(({ agent, title }) => ({ name: agent, title }))) || [];
   const [found, setFound] = useState(null);
   const [values, setValues] = useState({});
   const [tried, setTried] = useState(null);
@@ -79,9 +81,10 @@ function Form({ queue }) {
   return html`<div class="supervisor-form">
     ${Object.entries(GROUPS).map(([group, fields]) => {
       const mine = fields.filter(([name]) => found.adjustable.includes(name));
-      return mine.length > 0 && html`<${Card} key=${group} title=${t(`supervisor.group.${group}`)}><div class="supervisor-fields">${mine.map(([name, kind]) => html`
+      return mine.length > 0 && html`<${Card} key=${group} title=${t(`supervisor.group.${group}`)}><div class="supervisor-fields">${mine.map(([name, kind]) => (kind === 'members' ? html`
+        <div key=${name} class=${`supervisor-members ${name in settings ? 'supervisor-changed' : ''}`}><${Tiers} members=${name in values ? values[name] : found.settings[name] || []} agents=${agents} errors=${[]} edits onChange=${(value) => change(name, value)} /></div>` : html`
         <${Setting} key=${name} name=${name} kind=${kind} value=${name in values ? values[name] : shown(kind, found.settings[name])} usual=${found.defaults[name]}
-          wrong=${wrong.includes(name)} changed=${name in settings} onChange=${(value) => change(name, value)} />`)}</div><//>`;
+          wrong=${wrong.includes(name)} changed=${name in settings} onChange=${(value) => change(name, value)} />`))}</div><//>`;
     })}
     <${Problems} problems=${problems} />
     ${tried && html`<${Preview} tried=${tried} />`}
