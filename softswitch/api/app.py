@@ -94,7 +94,7 @@ def build(
         summary="Calls, queues and agents of one switch",
         docs_url=None,
         redoc_url=None,
-        openapi_url="/api/openapi.json",
+        openapi_url=None,  # `document.describe` serves it
         responses=PROBLEMS,
     )
     registry = CollectorRegistry(auto_describe=False)
@@ -150,10 +150,10 @@ def build(
     ]
     for router in app.state.routers:
         app.include_router(router)
+    describe(app)
     app.state.methods = guard.methods = Methods(
         [*app.routes, *(one for each in app.state.routers for one in each.routes)]
     )
-    describe(app)
     return app
 
 

@@ -2,14 +2,27 @@
 
 from __future__ import annotations
 
+import asyncio
+import json
 from collections.abc import Iterator, Sequence
 from typing import Any, Final
 
-from fastapi import FastAPI
+from fastapi import FastAPI, Response
 from starlette.routing import BaseRoute, Match, Route
 from starlette.types import Scope
 
-from softswitch.api.guard import COOKIE, CSRF_HEADER, LINKS, LOCAL_PATHS, LOGIN, OPEN_PATHS, SAFE, SHARED
+from softswitch.api.guard import (
+    COOKIE,
+    CSRF_HEADER,
+    DOCUMENT,
+    LINKS,
+    LOCAL_PATHS,
+    LOGIN,
+    OPEN_PATHS,
+    SAFE,
+    SHARED,
+    Anybody,
+)
 
 Row = dict[str, Any]
 PROBLEM: Final = {
@@ -63,8 +76,8 @@ assert SCHEMES["page"]["name"].lower() == CSRF_HEADER
 
 
 def describe(app: FastAPI) -> None:
-    """Let the document say how one shows who one is, for each endpoint."""
-    plain = app.openapi
+    """Serve the document, in which each endpoint says how one shows who one is."""
+    plain, written = app.openapi, Written(app)
 
     def openapi() -> Row:
         if app.openapi_schema is None:
@@ -76,6 +89,28 @@ def describe(app: FastAPI) -> None:
         return app.openapi_schema or {}
 
     app.openapi = openapi  # type: ignore[method-assign]
+
+    @app.get(DOCUMENT, include_in_schema=False)
+    async def document(who: Anybody) -> Response:
+        return Response(await written.text(), media_type="application/json")
+
+
+class Written:
+    """The document as JSON, made once by a thread: it takes half a second, in which the loop would hear no call."""
+
+    def __init__(self, app: FastAPI) -> None:
+        self._app = app
+        self._turn = asyncio.Lock()
+        self._text = b""
+
+    async def text(self) -> bytes:
+        async with self._turn:
+            if not self._text:
+                self._text = await asyncio.to_thread(self._make)
+            return self._text
+
+    def _make(self) -> bytes:
+        return json.dumps(self._app.openapi(), ensure_ascii=False, separators=(",", ":")).encode()
 
 
 def _security(path: str, method: str) -> list[dict[str, list[str]]]:
