@@ -165,7 +165,7 @@ GAMING_FIGURES: Final[tuple[Made, ...]] = (
     (Column("rings", "offers", "oferty", COUNT, "rings of the agent's phone"), lambda s: s["rings"]),
     (Column("mean_ring", "mean ring", "średni czas dzwonienia", SECONDS, "sum ring / rings"), lambda s: cell(_seconds(s["ring"]), s["rings"])),
     (Column("offer_accept", "acceptance", "odsetek odebranych", SHARE, "answered / (answered + no_answer + rejected)"), lambda s: cell(s["rings_answered"], s["rings_answered"] + s["rings_no_answer"] + s["rings_rejected"])),
-    (Column("short_answers", "hung up within 10 s", "rozłączone do 10 s", SHARE, "answered, talk < 10 s and ended by the agent / answered"), lambda s: cell(s["short_answers"], s["rings_answered"])),
+    (Column("short_answers", "hung up within 10 s", "rozłączone do 10 s", SHARE, "answered, talk < 10 s and ended by the agent, not by a transfer / answered"), lambda s: cell(s["short_answers"], s["rings_answered"])),
     (Column("own_calls", "calls to oneself", "połączenia do siebie", COUNT, "answered calls from the very phone at which the agent is logged in"), lambda s: s["own_calls"]),
     (Column("pauses", "pauses", "przerwy", COUNT, "pauses begun"), lambda s: s["pauses"]),
 )  # fmt: skip

@@ -27,7 +27,7 @@ from softswitch.reports.rows import (
 from softswitch.reports.standing import A, Agent, Q, cut, place, quarter, state
 from softswitch.reports.standing import work as work_of
 
-DEFINITION: Final = 2  # of what is counted how; another number makes everything be counted again
+DEFINITION: Final = 3  # of what is counted how; another number makes everything be counted again
 SHORT_ANSWER: Final = 10_000  # milliseconds: who hangs up sooner has not talked (RPT-07)
 LONGEST_CALL: Final = 2 * DAY_MS  # what claims to go on for longer has no end in the journal
 REMEMBERED: Final = 8 * DAY_MS  # what is known of a number
@@ -419,6 +419,9 @@ class Fold:
             self._cut_off(event["party"])
         talk = round(event["talk_seconds"] * MILLI)
         if event["role"] == "agent" and 0 < talk < SHORT_ANSWER and event["by"] == "remote":
+            led = self._transfers.get(event["call"])
+            if led is not None and led[5] == event["party"]:
+                return  # A desk phone that has transferred hangs up, too.
             self.made.agents[quarter(self.now), event["party"]][A["short_answers"]] += 1
 
     def _cut_off(self, name: str) -> None:

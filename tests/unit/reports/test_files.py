@@ -308,3 +308,22 @@ def test_who_was_missed_is_in_the_report_of_each_day_on_which_they_tried(tmp_pat
         (row,) = make("missed", ledger, Ask(between(day, day, WARSAW), now=midnight + 90_000.0))["rows"]
         assert row["attempts"] == 2
     assert make("missed", ledger, Ask(between("2026-11-02", "2026-11-02", WARSAW)))["rows"] == []
+
+
+def test_who_transfers_at_once_has_not_hung_up() -> None:
+    """A desk phone hangs up behind its transfer; only who ends a call and leads it nowhere is counted."""
+    fold = Fold(Numbers())
+    login = {"agent": "anna", "presence": "ready", "reason": "", "device": "101", "queue": ""}
+    leg = {"leg": "l", "role": "agent", "party": "anna", "talk_seconds": 3.0, "by": "remote", "cause": "normal"}
+    blind = {"kind": "blind", "by": "101", "target": "102"}
+    for at, name, event in [
+        (1_000.0, "agent.presence", login),
+        (1_001.0, "call.created", {"call": "c1"}),
+        (1_004.0, "transfer.started", {"call": "c1", **blind}),
+        (1_004.0, "call.transferred", {"call": "c1", **blind, "leg": "", "other": "", "transfers": 1}),
+        (1_004.0, "leg.ended", {"call": "c1", **leg}),
+        (1_011.0, "call.created", {"call": "c2"}),
+        (1_014.0, "leg.ended", {"call": "c2", **leg}),
+    ]:
+        fold.see(int(at), at, name, event)
+    assert dict(zip(AGENT_COLUMNS, fold.take().agents[900, "anna"], strict=True))["short_answers"] == 1
