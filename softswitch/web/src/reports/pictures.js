@@ -45,6 +45,7 @@ function Queues({ report }) {
     ${report.rows.length > 0 && html`<${Card} title=${t('reports.outcomes')}><${Stacks} rows=${report.rows} parts=${parts} nameOf=${(row) => row.queue} valueOf=${(row, key) => row[key]} show=${number} /><//>`}`;
 }
 
+const MINUTES = [1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200]; // seconds
 const DAILY = ['day', 'week', 'month'];
 
 /** Intervals as categories: an hour that comes twice when clocks are put back is two, and the clock is that of the report. */
@@ -69,7 +70,7 @@ function Intervals({ report }) {
     ]} /><//>
     <div class="reports-pair">
       <${Card} title=${t('reports.quality')}><${Chart} label=${t('reports.quality')} data=${data.quality} time=${false} x=${data.texts} axis=${titleFor(report, 'from')} unit=${(value) => percent(value)} series=${[{ label: titleFor(report, 'sl'), colour: '--accent', fill: true }]} /><//>
-      <${Card} title=${t('reports.waits')}><${Chart} label=${t('reports.waits')} data=${data.waits} time=${false} x=${data.texts} axis=${titleFor(report, 'from')} unit=${duration} series=${[
+      <${Card} title=${t('reports.waits')}><${Chart} label=${t('reports.waits')} data=${data.waits} time=${false} x=${data.texts} axis=${titleFor(report, 'from')} unit=${duration} steps=${MINUTES} series=${[
         { label: titleFor(report, 'asa'), colour: '--talk', fill: true }, { label: titleFor(report, 'longest_wait'), colour: '--ring', dash: [7, 4] },
       ]} /><//>
     </div>`;

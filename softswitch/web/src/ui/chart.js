@@ -7,9 +7,9 @@ const STEPS = [1, 2, 3, 4, 6, 7, 8, 12, 14, 24, 28, 48, 96, 168, 192, 336, 672, 
 
 /**
  * data: as uPlot takes it, [[x...], [y...], ...]; series: [{ label, colour: '--accent', fill, bars, dash: [on, off], value(y) }] for each row of y
- * time: whether x is Unix seconds; x: [text for each x] for categories; axis: what x is; height: pixels; label: what it shows, for who does not see it
+ * time: whether x is Unix seconds; x: [text for each x] for categories; axis: what x is; height: pixels; label: what it shows, for who does not see it; steps: from one line of y to the next
  */
-export function Chart({ data, series, time = true, x, axis, height = 220, label, unit = (value) => value }) {
+export function Chart({ data, series, time = true, x, axis, height = 220, label, unit = (value) => value, steps }) {
   const frame = useRef();
   useEffect(() => {
     const box = frame.current;
@@ -30,7 +30,7 @@ export function Chart({ data, series, time = true, x, axis, height = 220, label,
           legend: { live: true }, cursor: { y: false },
           scales: { x: { time, ...(x ? { range: [-0.5, x.length - 0.5] } : {}) }, y: { range: (_, low, high) => [Math.min(0, low), high > 0 ? high * 1.08 : 1] } },
           axes: [{ ...line, grid: { show: false }, ...(x ? { values: (_, splits) => splits.map((at) => x[at] ?? ''), incrs: STEPS, space: 24 + 7 * longest } : {}) },
-            { ...line, size: 56, values: (_, splits) => splits.map(unit) }],
+            { ...line, size: 56, ...(steps && { incrs: steps }), values: (_, splits) => splits.map(unit) }],
           series: [{ ...(axis && { label: axis }), ...(x && { value: (_, at) => x[at] ?? '' }) }, ...series.map((one) => ({
             label: one.label, stroke: colour(one.colour), width: 2, dash: one.dash, points: { show: false },
             fill: one.fill || one.bars ? `${colour(one.colour)}${one.bars ? 'cc' : '22'}` : undefined,
