@@ -19,6 +19,7 @@ class Attached:
 
     def __init__(self, path: Path) -> None:
         self._path = path
+        self._patience = TIMEOUT
         self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         self._socket.settimeout(TIMEOUT)
         try:
@@ -48,6 +49,12 @@ class Attached:
         self._lines.close()
         self._socket.close()
 
+    def patient(self, seconds: float) -> Attached:
+        """The same for commands that may take so long."""
+        self._patience = seconds
+        self._socket.settimeout(seconds)
+        return self
+
     def call(self, command: str, **arguments: Any) -> Any:
         """Carry out one command and return its result."""
         request = json.dumps({"command": command, "arguments": arguments})
@@ -55,7 +62,7 @@ class Attached:
             self._socket.sendall(request.encode() + b"\n")
             line = self._lines.readline()
         except TimeoutError:
-            raise Failure(f"The switch did not answer within {TIMEOUT:.0f} seconds.", "See its log.") from None
+            raise Failure(f"The switch did not answer within {self._patience:.0f} seconds.", "See its log.") from None
         except OSError as error:
             raise Failure(f"The switch went away: {error.strerror or error}.", "See its log.") from None
         if not line:

@@ -16,6 +16,7 @@ from softswitch.cli.output import config_option, emit, json_option, seconds, tab
 from softswitch.cli.recording import moment
 from softswitch.links import LONGEST
 
+ERASING: Final = 3_600.0  # seconds: the whole journal is read
 PAGE: Final = 1_000
 COLUMNS: Final = (
     "call", "seq", "started_at", "ended_at", "caller", "caller_name", "dialled", "account", "trunk", "queue", "agent",
@@ -159,7 +160,7 @@ def erase(number: str, config: Path | None, as_json: bool) -> None:
     number and name, so that all figures stay as they are. Recordings that are held (`softswitch recording mark --hold`) stay.
     """
     with attached(config) as switch:
-        found = switch.call("erase", number=number, by="cli")
+        found = switch.patient(ERASING).call("erase", number=number, by="cli")
     emit(found, as_json, _show_erased)
 
 

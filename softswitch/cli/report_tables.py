@@ -44,6 +44,7 @@ BRIEF: Final = {
         "aht", "occupancy", "utilisation", "reasons",
     ),
 }  # fmt: skip
+SENDING: Final = 600.0  # seconds: what the journal has new is counted before
 NOTED: Final = ("callers", "agents", "trunks")  # further lists
 
 
@@ -283,7 +284,7 @@ async def _queue_log(path: Path, since: float | None, until: float | None, say: 
 def send(report: str, config: Path | None, as_json: bool) -> None:
     """Send a report of the site ([report.NAME]) now."""
     with attach(config) as switch:
-        found = switch.call("report_send", name=report)
+        found = switch.patient(SENDING).call("report_send", name=report)
     emit(found, as_json, lambda one: click.echo(f"{one['report']} is on its way to {', '.join(one['to'])}."))
 
 

@@ -124,6 +124,8 @@ class Console:
         try:
             while line := await reader.readline():
                 answer = await self._answer(line, writer)
+                if writer.is_closing():
+                    break  # Whoever has asked did not wait for it.
                 writer.write((json.dumps(answer, separators=(",", ":"), default=str) + "\n").encode())
                 await writer.drain()
         except (ConnectionError, ValueError):

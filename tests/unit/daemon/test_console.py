@@ -38,7 +38,7 @@ def broken() -> None:
 @pytest.fixture
 async def console(tmp_path: Path) -> AsyncIterator[Console]:
     FAULTS.clear()
-    handlers = {"add": add, "slowly": slowly, "refuse": refuse, "broken": broken}
+    handlers = {"add": add, "slowly": slowly, "refuse": refuse, "broken": broken, "never": never}
     console = Console(tmp_path / "run" / "s.sock", handlers, lambda where, error: FAULTS.append((where, error)))
     await console.start()
     yield console
@@ -51,6 +51,19 @@ async def call(console: Console, command: str, **arguments: Any) -> Any:
             return switch.call(command, **arguments)
 
     return await asyncio.to_thread(attach_and_call)
+
+
+async def never() -> None:
+    await asyncio.Event().wait()
+
+
+async def test_who_asks_says_how_long_it_may_take(console: Console) -> None:
+    def impatient() -> None:
+        with Attached(console.path) as switch, pytest.raises(Failure, match="did not answer within 0 seconds"):
+            switch.patient(0.2).call("never")
+
+    await asyncio.to_thread(impatient)
+    assert await call(console, "add", first=2, second=3) == 5
 
 
 async def test_a_command_is_carried_out(console: Console) -> None:
