@@ -72,6 +72,9 @@ LOOKS: Final[Mapping[tuple[str, str], frozenset[str]]] = {
             "token_list",
             "piece_list",
             "piece_show",
+            "piece_names",
+            "piece_parse",
+            "piece_text",
             "queue_settings",
         }
     ),

@@ -35,6 +35,9 @@ def change(call: str, by: str = "cli") -> None: ...
         ("supervise", change, {"call": "c1", "mode": "whisper"}, False),  # its event tells
         ("agent_message", change, {"agent": "anna", "text": "hello"}, True),
         ("edit", look, {"operation": "queue_settings", "options": {"queue": "q"}}, False),
+        ("edit", look, {"operation": "piece_names", "options": {}}, False),  # each page of administration asks for them
+        ("edit", look, {"operation": "piece_text", "options": {"kind": "menu", "name": "x", "body": {}}}, False),
+        ("edit", look, {"operation": "change", "options": {"put": []}}, True),
         ("queue_adjust", change, {"queue": "q", "dry_run": True}, False),
         ("queue_adjust", change, {"queue": "q", "settings": {}}, True),
     ],

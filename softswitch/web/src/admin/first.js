@@ -1,36 +1,39 @@
 // The first steps: what a site needs until somebody who calls is answered, and what is there already.
 import { api } from '../core/api.js';
-import { html, useEffect, useState } from '../core/html.js';
+import { html, useEffect, useRef, useState } from '../core/html.js';
 import { t } from '../core/i18n.js';
 import { useEvent } from '../core/live.js';
 import { link } from '../core/router.js';
 import { Button, Card, Icon } from '../ui/index.js';
 
 const KEPT = 'first-steps'; // in this browser: "over" when all was done, or nobody wants to see it
-const SOON = 400; // ms: several events come together
+const PAUSE = 2_000; // ms: on a busy switch much happens that this card need not follow
 const over = () => localStorage.getItem(KEPT) === 'over';
 
-/** What is done of each step; null until it is known. */
+/** What is done of each step; null until it is known. Once all is done, nobody is asked any more. */
 function useSteps(who) {
   const [found, set] = useState(null);
-  const [due, ask] = useState(0);
-  const again = () => ask((count) => count + 1);
-  useEvent('config.', again);
-  useEvent('registration.', again);
-  useEvent('call.ended', again);
+  const life = useRef({ here: true, timer: 0, done: false });
+  const load = async () => {
+    life.current.timer = 0;
+    if (who.role !== 'administrator' || over()) return;
+    try {
+      const [{ names }, { objects: queues }, phones, records] = await Promise.all([
+        api.get('/api/names'), api.get('/api/site/queue'), api.get('/api/registrations'), api.get('/api/records?limit=20'),
+      ]);
+      const known = doneOf(names, queues, phones, records);
+      life.current.done = known.steps.every((one) => one.done || one.free);
+      if (life.current.here) set(known);
+    } catch { /* The page itself says that the switch does not answer. */ }
+  };
+  const again = () => {
+    if (!life.current.timer && !life.current.done) life.current.timer = setTimeout(load, PAUSE);
+  };
+  for (const beginning of ['config.', 'registration.', 'call.ended']) useEvent(beginning, again);
   useEffect(() => {
-    if (who.role !== 'administrator' || over()) return undefined;
-    let here = true;
-    const timer = setTimeout(async () => {
-      try {
-        const [{ names }, { objects: queues }, phones, records] = await Promise.all([
-          api.get('/api/names'), api.get('/api/site/queue'), api.get('/api/registrations'), api.get('/api/records?limit=20'),
-        ]);
-        if (here) set(doneOf(names, queues, phones, records));
-      } catch { /* The page itself says that the switch does not answer. */ }
-    }, due ? SOON : 0);
-    return () => { here = false; clearTimeout(timer); };
-  }, [due]);
+    load();
+    return () => { life.current.here = false; clearTimeout(life.current.timer); };
+  }, []);
   return found;
 }
 

@@ -20,6 +20,7 @@ export const presenceText = (agent) =>
 /** One word for what somebody is doing. */
 export function activityText(agent) {
   if (agent.presence === 'offline') return t('ui.presence.offline');
-  if (agent.activity === 'idle') return presenceText(agent);
+  // Who pauses is in that pause, wherever their phone is.
+  if (agent.activity === 'idle' || (agent.presence === 'not_ready' && agent.activity === 'unreachable')) return presenceText(agent);
   return tOr(`ui.activity.${agent.activity}`, agent.activity);
 }
