@@ -35,6 +35,7 @@ from softswitch.web import build
 from tests.interop.pages.surfer import Surfer
 from tests.interop.sipharness import audio
 from tests.interop.sipharness.chromium import Chromium
+from tests.interop.sipharness.core import PhoneError
 
 AGENTS, QUEUES, LARGE = 500, 10, 50  # agents, queues, agents of the large queue; the others are shared out
 CALLS_PER_S = float(os.environ.get("BENCH_PAGES_CALLS_PER_S", "10"))
@@ -226,8 +227,11 @@ def run() -> dict[str, Any]:
     with tempfile.TemporaryDirectory() as folder:
         microphone = Path(folder) / "microphone.wav"
         audio.write_wav(microphone, audio.resample(audio.babble(1, seed=1), 8000, 48_000), 48_000)
-        with Lab(accounts=100, agents=AGENTS) as lab, Chromium(microphone, lab.info["certificate"]) as chromium:
-            return Bench(lab, chromium).run()
+        try:
+            with Lab(accounts=100, agents=AGENTS) as lab, Chromium(microphone, lab.info["certificate"]) as chromium:
+                return Bench(lab, chromium).run()
+        except (PhoneError, AssertionError) as error:
+            raise SystemExit(f"the browser was not let run: {error}") from error
 
 
 class Bench:

@@ -81,7 +81,7 @@ async def _ask(host: str, token: str, path: str, rate: float, following: Followi
         writer.write(f"GET {asked} HTTP/1.1\r\nHost: {host}\r\nAuthorization: Bearer {token}\r\n\r\n".encode())
         try:
             head = await reader.readuntil(b"\r\n\r\n")
-        except asyncio.IncompleteReadError:  # the switch closes what is idle
+        except (asyncio.IncompleteReadError, ConnectionResetError):  # the switch closes what is idle
             writer.close()
             reader, writer = await asyncio.open_connection(name, int(port))
             continue
