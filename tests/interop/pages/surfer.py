@@ -22,12 +22,12 @@ _HELPERS = Path(__file__).with_name("surfer.js").read_text()  # defines `surfer`
 
 
 class Surfer:
-    """One page with cookies of its own. `base`: the address of the switch's pages."""
+    """One page with cookies of its own. `base`: the address of the switch's pages; `beside`: another tab of the same browser."""
 
-    def __init__(self, browser: Chromium, base: str, shots: Path) -> None:
+    def __init__(self, browser: Chromium, base: str, shots: Path, beside: Surfer | None = None) -> None:
         self._browser, self.base, self._shots = browser, base.rstrip("/"), shots
         self.troubles: list[str] = []  # exceptions of the page's scripts, and what the policy has stopped
-        self._page = browser.page("about:blank", self._told)
+        self._page = browser.page("about:blank", self._told, beside._page._context if beside is not None else "")
         self.session = self._page._session
         self.resize(*WIDE)
         # What the policy forbids is an error of ours, though no script fails by it.
@@ -46,6 +46,16 @@ class Surfer:
 
     def evaluate(self, expression: str) -> Any:
         return self._page.evaluate(expression)
+
+    def tab(self) -> Surfer:
+        """Another tab, in which the same person is logged in; it is closed with this one."""
+        return Surfer(self._browser, self.base, self._shots, self)
+
+    def forbid_microphone(self) -> None:
+        """As if somebody had said no when the browser asked: this one is started so that it never asks."""
+        self.evaluate(
+            "navigator.mediaDevices.getUserMedia = () => Promise.reject(new DOMException('Permission denied', 'NotAllowedError'))"
+        )
 
     def close(self) -> None:
         self._page.close()

@@ -148,9 +148,10 @@ class Chromium(Running):
             raise PhoneError(f"chromium: {method}: {reply['error'].get('message')}")
         return reply["result"]
 
-    def page(self, url: str, listener: Callable[[str], None]) -> Page:
-        """A new page that has loaded `url`. `listener` gets what it tells, in a thread of ours."""
-        context = self.perform("Target.createBrowserContext")["browserContextId"]
+    def page(self, url: str, listener: Callable[[str], None], context: str = "") -> Page:
+        """A new page that has loaded `url`. `listener` gets what it tells, in a thread of ours; `context`: of a page whose
+        cookies and storage it shares, as another tab does."""
+        context = context or self.perform("Target.createBrowserContext")["browserContextId"]
         target = self.perform("Target.createTarget", url="about:blank", browserContextId=context)["targetId"]
         session = self.perform("Target.attachToTarget", targetId=target, flatten=True)["sessionId"]
         self._listeners[session] = listener

@@ -4,8 +4,8 @@ import { api, path } from '../core/api.js';
 import { t } from '../core/i18n.js';
 import { refresh } from '../core/live.js';
 import * as phone from '../phone/phone.js';
-import { Button, attempt } from '../ui/index.js';
-import { Transfer } from './transfer.js';
+import { Button, attempt, toast } from '../ui/index.js';
+import { Consultation, Transfer } from './transfer.js';
 
 const order = (call, where, body) => attempt(async () => {
   await api.post(path(`/api/calls/{call}/${where}`, { call }), body);
@@ -15,12 +15,16 @@ const order = (call, where, body) => attempt(async () => {
 export function Controls({ call, who, calls }) {
   const [pad, setPad] = useState(false);
   const [leads, setLeads] = useState(false);
-  const [consulting, setConsulting] = useState('');
   const here = call.phone;
-  const talks = call.state === 'talking' || here?.state === 'talking';
-  const steer = (verb) => async () => {
-    if (await order(call.id, 'transfer/orders', { order: verb })) setConsulting(verb === 'swap' ? consulting : '');
-  };
+  const talks = !call.consultation && (call.state === 'talking' || here?.state === 'talking');
+  const asked = useRef(''); // who is being asked, unless something else was ordered since
+  useEffect(() => {
+    if (call.asks) asked.current = call.consultation.to;
+    else if (asked.current) {
+      toast(t('panel.consult.over', { name: asked.current }), { kind: 'warn' });
+      asked.current = '';
+    }
+  }, [call.asks]);
   useEffect(() => {
     const open = () => talks && call.id && setLeads(true);
     addEventListener('panel:transfer', open);
@@ -36,23 +40,18 @@ export function Controls({ call, who, calls }) {
   };
   const end = () => (here ? phone.hangUp(here.id) : attempt(hangUp));
   return html`<div class="panel-controls">
-      ${here && talks && html`
+      ${here && (talks || call.asks) && html`
         <${Button} icon=${here.muted ? 'mic-off' : 'mic'} aria-pressed=${here.muted} onClick=${() => phone.mute(here.id, !here.muted)}>${t(here.muted ? 'panel.unmute' : 'panel.mute')}<//>
         <${Button} icon=${here.held ? 'play' : 'pause'} aria-pressed=${here.held} onClick=${() => phone.hold(here.id, !here.held)}>${t(here.held ? 'panel.resume' : 'panel.hold')}<//>
         <${Button} icon="keypad" aria-pressed=${pad} aria-expanded=${pad} onClick=${() => setPad(!pad)}>${t('panel.keypad')}<//>`}
-      ${!here && call.id && talks && html`<${Button} icon="pause" onClick=${() => order(call.id, 'hold', { order: 'hold' })}>${t('panel.hold')}<//>
-        <${Button} icon="play" onClick=${() => order(call.id, 'hold', { order: 'resume' })}>${t('panel.resume')}<//>`}
-      ${call.id && talks && !consulting && html`<${Button} icon="transfer" onClick=${() => setLeads(true)}>${t('panel.transfer')}<//>`}
+      ${!here && call.id && talks && html`<${Button} icon=${call.held ? 'play' : 'pause'} aria-pressed=${call.held} onClick=${() => order(call.id, 'hold', { order: call.held ? 'resume' : 'hold' })}>${t(call.held ? 'panel.resume' : 'panel.hold')}<//>`}
+      ${call.id && talks && call.legs.length < 3 && html`<${Button} icon="transfer" onClick=${() => setLeads(true)}>${t('panel.transfer')}<//>`}
       ${call.id && call.recording && html`<${Button} icon=${call.recording.paused ? 'record' : 'pause'} onClick=${() => order(call.id, 'recording', { order: call.recording.paused ? 'resume' : 'pause' })}>${t(call.recording.paused ? 'panel.record.resume' : 'panel.record.pause')}<//>`}
       <${Button} kind="danger" icon="phone-off" onClick=${end}>${t('panel.hang_up')}<//>
     </div>
-    ${consulting && html`<div class="panel-consult state-info"><strong class="grow">${t('panel.consult', { name: consulting })}</strong>
-      <${Button} small kind="primary" icon="check" onClick=${steer('complete')}>${t('panel.consult.complete')}<//>
-      <${Button} small icon="swap" onClick=${steer('swap')}>${t('panel.consult.swap')}<//>
-      <${Button} small icon="merge" onClick=${steer('merge')}>${t('panel.consult.merge')}<//>
-      <${Button} small icon="close" onClick=${steer('abort')}>${t('panel.consult.abort')}<//></div>`}
+    ${call.asks && html`<${Consultation} call=${call} who=${who} onOver=${() => { asked.current = ''; }} />`}
     ${pad && here && html`<${Keypad} id=${here.id} />`}
-    ${leads && html`<${Transfer} call=${call} who=${who} onClose=${() => setLeads(false)} onConsult=${setConsulting} />`}`;
+    ${leads && html`<${Transfer} call=${call} who=${who} onClose=${() => setLeads(false)} />`}`;
 }
 
 const KEYS = ['1', '2', '3', '4', '5', '6', '7', '8', '9', '*', '0', '#'];

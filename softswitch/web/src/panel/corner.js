@@ -2,7 +2,9 @@
 import { html, useEffect, useRef, useState } from '../core/html.js';
 import { t } from '../core/i18n.js';
 import { go, useHere } from '../core/router.js';
+import { useConnection } from '../core/live.js';
 import { usePhone } from '../phone/phone.js';
+import { useAttention } from './attention.js';
 import { Badge, Button, Clock, Icon, activityText, longestOf, reasonText, stateOf, useReasons } from '../ui/index.js';
 import { orderAgent, useMe, useMyCalls, useDesk } from './desk.js';
 
@@ -16,8 +18,11 @@ function Status({ who }) {
   const phone = usePhone();
   const { address } = useHere();
   const calls = useMyCalls(who, desk?.accounts || []);
+  const connection = useConnection();
   const [open, setOpen] = useState(false);
   const box = useRef();
+  const away = calls.find((one) => one.state === 'ringing' && !one.outward);
+  useAttention(away);
   useEffect(() => {
     if (!open) return undefined;
     const outside = (event) => {
@@ -32,7 +37,6 @@ function Status({ who }) {
   }, [open]);
   const reasons = useReasons();
   if (!me) return null;
-  const away = calls.find((one) => one.state === 'ringing' && !one.outward);
   const pick = (order, more) => async () => {
     setOpen(false);
     await orderAgent(who, order, more);
@@ -50,6 +54,7 @@ function Status({ who }) {
         ${reasons.filter((one) => one.offered).map(({ pause }) => entry('warn', reasonText(pause), pick('not_ready', { reason: pause }), me.presence === 'not_ready' && me.reason === pause))}
         <hr />${entry('off', t('panel.logout'), pick('logout'), false)}`}</div>`}
   </div>
-  ${phone.state !== 'off' && html`<${Badge} state=${{ on: 'good', starting: 'ring', lost: 'ring', failed: 'alarm' }[phone.state]} icon="headset"><span class="hide-narrow">${t(`phone.state.${phone.state}`)}</span><//>`}
+  ${connection === 'again' && html`<${Badge} state="alarm" icon="alert"><span role="alert">${t('panel.unconnected')}</span><//>`}
+  ${phone.state !== 'off' && html`<${Badge} state=${{ on: 'good', starting: 'ring', lost: 'ring', failed: 'alarm', elsewhere: 'off' }[phone.state]} icon="headset"><span class="hide-narrow">${t(`phone.state.${phone.state}`)}</span><//>`}
   ${away && address !== '/panel' && html`<${Button} kind="good" icon="phone-in" onClick=${() => go('/panel')}>${away.name || away.number}<//>`}`;
 }

@@ -28,12 +28,14 @@ export const orderAgent = (who, order, more = {}) =>
 export function useMyCalls(who, accounts) {
   const me = useMe(who);
   const phone = usePhone();
+  const devices = me && me.device && !accounts.includes(me.device) ? [...accounts, me.device] : accounts;
+  // Who has led a caller on has nothing more to do with them.
   const known = useLive('calls', (rows) => rows.filter((one) =>
-    (me && me.caller && [one.call, one.callback].includes(me.caller)) || (me && me.agent === one.agent && one.state !== 'queued') || accounts.includes(one.account)
-    || one.legs.some((leg) => accounts.includes(leg.device))));
+    (me && me.caller && [one.call, one.callback].includes(me.caller)) || (me && me.agent === one.agent && one.state !== 'queued' && !one.transfers)
+    || devices.includes(one.account) || one.legs.some((leg) => devices.includes(leg.device))));
   // Calls without a queue are told of by nobody but this browser's own phone.
   useEffect(() => refresh('calls'), [phone.calls.map((one) => `${one.id}${one.state}`).join()]);
-  return useMemo(() => joined(known || [], phone.calls, me, accounts), [known, phone.calls, me, accounts.join()]);
+  return useMemo(() => joined(known || [], phone.calls, me, devices), [known, phone.calls, me, devices.join()]);
 }
 
 /** One list of what the switch knows and what this browser knows of the same calls. */
@@ -52,13 +54,16 @@ function joined(known, local, me, accounts) {
       key: one.call, id: one.call, phone: mine || null, outward, offered, state: offered ? 'ringing' : one.state, queue: one.queue,
       number: outward ? one.dialled || one.caller : one.caller, name: outward && !calledBack ? '' : one.caller_name, since: one.talking_since && one.state === 'talking' ? one.talking_since : one.started,
       started: one.started, recording: one.recording, transfers: one.transfers, legs: one.legs, conference: one.conference,
+      consultation: one.consultation, asks: Boolean(one.consultation) && accounts.includes(one.consultation.by),
+      held: one.legs.some((leg) => leg.holding && accounts.includes(leg.device)),
     };
   });
   // What has just begun is here before the switch's list has it.
   for (const one of left) {
     rows.push({
       key: `phone-${one.id}`, id: '', phone: one, outward: !one.incoming, offered: false, state: one.state === 'ringing' ? 'ringing' : one.state, queue: '',
-      number: one.number, name: one.name, since: one.since, started: one.since, recording: null, transfers: [], legs: [], conference: '',
+      number: one.number, name: one.name, since: one.since, started: one.since, recording: null, transfers: 0, legs: [], conference: '',
+      consultation: null, asks: false, held: one.held,
     });
   }
   return rows;

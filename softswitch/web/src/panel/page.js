@@ -27,11 +27,6 @@ function Desk({ who }) {
     if (me && me.presence !== 'offline' && phone.state === 'off' && wasOn()) start();
   }, [Boolean(me)]);
   useShortcuts({ who, me, calls, help: () => setHelp(true) });
-  useEffect(() => {
-    const ringing = calls.find((one) => one.state === 'ringing');
-    if (ringing) document.title = `☎ ${ringing.name || ringing.number}`;
-    else document.title = `${t('panel.nav')} · softswitch`;
-  }, [calls]);
   if (me === null || desk === null) return html`<div class="page"><${Skeleton} lines=${6} /></div>`;
   if (me === false) return html`<${Empty} icon="alert" text=${t('panel.gone', { agent: who.agent })} />`;
   return html`<div class="page panel">

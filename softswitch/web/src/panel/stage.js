@@ -2,6 +2,7 @@
 import { html, useEffect, useState } from '../core/html.js';
 import { api, path } from '../core/api.js';
 import { locale, t } from '../core/i18n.js';
+import { useLive } from '../core/live.js';
 import { filled } from '../core/registry.js';
 import * as phone from '../phone/phone.js';
 import { Badge, Button, Card, Clock, Icon, attempt } from '../ui/index.js';
@@ -17,10 +18,22 @@ export function Stage({ who, me, desk, calls }) {
   const wraps = me.activity === 'wrapup';
   if (me.presence === 'offline' && !calls.length) return html`<${Login} who=${who} me=${me} desk=${desk} />`;
   return html`
+    <${Dropped} who=${who} me=${me} />
     ${ringing.map((one) => html`<${Ringing} key=${one.key} call=${one} />`)}
     ${talking.map((one) => html`<${Talking} key=${one.key} call=${one} who=${who} calls=${talking} />`)}
     ${wraps && html`<${WrapUp} who=${who} me=${me} last=${last} />`}
     ${!calls.length && !wraps && html`<${Waiting} who=${who} me=${me} desk=${desk} />`}`;
+}
+
+/** A conversation of theirs has broken off: one click, and the customer is called back (OUT-04). */
+function Dropped({ who, me }) {
+  const lost = useLive('callbacks', (rows) => rows.find((one) => one.kind === 'dropped' && one.owner === who.agent) || null);
+  if (!lost || !['idle', 'wrapup'].includes(me.activity)) return null;
+  const recall = () => orderAgent(who, me.activity === 'wrapup' ? 'end_wrap_up' : 'ready');
+  return html`<${Card} class="panel-stage state-alarm"><div class="panel-line"><${Badge} state="alarm" icon="missed">${t('panel.dropped')}<//>
+      <strong class="grow truncate">${lost.name || lost.number}</strong>
+      ${me.activity === 'idle' && me.presence.startsWith('ready') ? html`<span class="soft">${t('panel.dropped.rings')}</span>`
+    : html`<${Button} kind="good" icon="phone-out" onClick=${recall}>${t('panel.dropped.recall')}<//>`}</div><//>`;
 }
 
 function Caller({ call, children }) {
@@ -44,8 +57,9 @@ function Ringing({ call }) {
 }
 
 function Talking({ call, who, calls }) {
-  const quiet = call.phone?.held || call.phone?.theyHold;
-  const state = call.phone?.held ? 'held' : call.state === 'talking' ? 'talking' : call.phone?.state === 'calling' || call.state === 'ringing' ? 'calling' : call.phone?.state || call.state;
+  const held = call.phone ? call.phone.held : call.held;
+  const quiet = held || call.phone?.theyHold;
+  const state = held ? 'held' : call.legs.length > 2 && !call.consultation ? 'conference' : call.state === 'talking' ? 'talking' : call.phone?.state === 'calling' || call.state === 'ringing' ? 'calling' : call.phone?.state || call.state;
   const tones = { held: 'warn', talking: 'talk', calling: 'ring', conference: 'talk' };
   return html`<${Card} class=${`panel-stage state-${tones[state] || 'talk'}`}><div class="panel-line">
       <${Badge} state=${tones[state] || 'talk'} icon=${quiet ? 'pause' : 'phone'}>${t(`panel.call.${state in tones ? state : 'talking'}`)}<//>

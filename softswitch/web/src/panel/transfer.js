@@ -1,5 +1,5 @@
 // Where a caller may be led: colleagues with what they are doing, queues with who waits, any number.
-import { html, useState } from '../core/html.js';
+import { html, useEffect, useState } from '../core/html.js';
 import { api, path } from '../core/api.js';
 import { t } from '../core/i18n.js';
 import { refresh, useLive } from '../core/live.js';
@@ -12,7 +12,27 @@ export function useColleagues(who) {
   return useLive('colleagues', (rows) => rows.filter((one) => !who.agent || one.agent !== who.agent));
 }
 
-export function Transfer({ call, who, onClose, onConsult }) {
+/** While somebody is asked: what may become of it. The switch knows that it goes on, whatever the page forgets. */
+export function Consultation({ call, who, onOver }) {
+  const { to, answered, aside } = call.consultation;
+  const name = useColleagues(who)?.find((one) => one.number === to)?.name || to;
+  useEffect(() => {
+    const looking = setInterval(() => refresh('calls'), 1_000); // whoever is asked answers, declines, hangs up
+    return () => clearInterval(looking);
+  }, []);
+  const steer = (verb) => () => attempt(async () => {
+    await api.post(path('/api/calls/{call}/transfer/orders', { call: call.id }), { order: verb });
+    if (verb !== 'swap') onOver();
+    refresh('calls');
+  });
+  return html`<div class="panel-consult state-info"><strong class="grow">${t(!answered ? 'panel.consult.rings' : aside ? 'panel.consult' : 'panel.consult.waits', { name })}</strong>
+    <${Button} small kind="primary" icon="check" onClick=${steer('complete')}>${t('panel.consult.complete')}<//>
+    <${Button} small icon="swap" disabled=${!answered} onClick=${steer('swap')}>${t('panel.consult.swap')}<//>
+    <${Button} small icon="merge" disabled=${!answered} onClick=${steer('merge')}>${t('panel.consult.merge')}<//>
+    <${Button} small icon="close" onClick=${steer('abort')}>${t('panel.consult.abort')}<//></div>`;
+}
+
+export function Transfer({ call, who, onClose }) {
   const known = useColleagues(who);
   const [wanted, setWanted] = useState('');
   const [chosen, choose] = useState(null);
@@ -26,7 +46,6 @@ export function Transfer({ call, who, onClose, onConsult }) {
       refresh('calls');
     }, attended ? '' : t('panel.transfer.done', { name: target.name }));
     if (!done) return;
-    if (attended) onConsult(target.name);
     onClose();
   };
   return html`<${Dialog} title=${t('panel.transfer.title', { name: call.name || call.number })} onClose=${onClose} actions=${html`

@@ -5,7 +5,7 @@ import { api } from '../core/api.js';
 import { beforeLogOut } from '../core/session.js';
 import { Meter, Ringer, stored, store } from './sound.js';
 
-// state: off | starting | on | lost | failed; problem: why it failed (key of phone.problem.*), detail: in the switch's words
+// state: off | starting | on | lost | failed | elsewhere (another tab of this browser is the phone); problem: why it failed (key of phone.problem.*), detail: in the switch's words
 let shown = { state: 'off', problem: '', detail: '', account: '', calls: [], devices: { in: [], out: [] }, microphone: '', speaker: '' };
 const listeners = new Set();
 const sessions = new Map(); // id -> JsSIP session
@@ -47,17 +47,44 @@ export const phoneState = () => shown;
 
 // --- life
 
+const ONE = 'softswitch.phone'; // the lock of the one tab that is the phone
+const LEAVING = 2_000; // ms that a page which is loaded again may take to let go of it
+let letGo = null;
+
+/** Be the one tab that is the phone; `take`: even though another one is, which is none any more then. Whether it worked. */
+function only(take) {
+  if (letGo || !navigator.locks) return Promise.resolve(true);
+  return new Promise((done) => {
+    const options = take ? { steal: true } : { signal: AbortSignal.timeout(LEAVING) };
+    navigator.locks.request(ONE, options, () => {
+      done(true);
+      return new Promise((end) => { letGo = end; });
+    }).catch(() => {
+      done(false);
+      if (!letGo) return;
+      letGo = null; // Another tab has taken it.
+      stop({ forget: false }).then(() => become({ state: 'elsewhere' }));
+    });
+  });
+}
+
 /** Register this browser; resolves when it is a phone, or has failed (then `state` says why). */
-export async function start() {
+export async function start({ take = false } = {}) {
   if (agent || shown.state === 'starting') return;
   become({ state: 'starting', problem: '', detail: '' });
+  if (!await only(take)) {
+    become({ state: 'elsewhere' });
+    return;
+  }
   if (!navigator.mediaDevices?.getUserMedia) {
+    release();
     become({ state: 'failed', problem: 'insecure' });
     return;
   }
   try {
     microphone = await open();
   } catch (error) {
+    release();
     become({ state: 'failed', problem: error.name === 'NotAllowedError' ? 'denied' : 'microphone', detail: error.message });
     return;
   }
@@ -93,6 +120,7 @@ async function register() {
     agent.on('registrationFailed', ({ cause, response }) => {
       failed(Object.assign(new Error(response ? `${response.status_code} ${response.reason_phrase}` : cause), { status: 0 }));
       renew(response?.status_code);
+      if (!response) later(); // nobody has answered: the connection is dead, though nothing says so
     });
     agent.on('disconnected', () => shown.state === 'on' && become({ state: 'lost' }));
     agent.on('newRTCSession', ({ session, originator, request }) => adopt(session, originator === 'remote', request));
@@ -120,8 +148,30 @@ function renew(status) {
   }, 500 + 1500 * Math.random());
 }
 
+const AGAIN = 3_000; // ms
+const ASLEEP = 20_000; // ms between two looks at the clock: the machine was asleep
+
+/** Register once more, over a connection that works. */
+function later(wait = AGAIN) {
+  clearTimeout(renewal);
+  renewal = setTimeout(() => {
+    if (!agent || !['on', 'lost'].includes(shown.state)) return;
+    if (agent.isConnected()) agent.register();
+    else agent.start();
+  }, wait);
+}
+
+let looked = Date.now();
+setInterval(() => {
+  if (Date.now() - looked > ASLEEP) later(0);
+  looked = Date.now();
+}, 2_000);
+addEventListener('online', () => later(0));
+
 function release() {
   clearTimeout(renewal);
+  letGo?.();
+  letGo = null;
   agent?.stop();
   agent = null;
   meter.watch(null);
