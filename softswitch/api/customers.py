@@ -140,6 +140,15 @@ def routes(source: Source) -> APIRouter:
         """Delete a card with its notes, for good. Calls keep the customer number."""
         return {"deleted": await source.order("customer_delete", customer=customer, by=who.name)}
 
+    @router.delete("/api/customers/{customer}/person")
+    async def forget(
+        customer: str, who: Administrator, also: Annotated[list[Name] | None, Query(max_length=20)] = None
+    ) -> Row:  # fmt: skip
+        """Make a person unrecognisable, for good: by every number of this card and of further ones that are theirs (`also`);
+        recordings and messages go, numbers and names are replaced in all records, the cards are no more."""
+        found: Row = await source.order("erase_customer", customer=customer, also=also or [], by=who.name)
+        return found
+
     @router.post("/api/customers/{customer}/merge")
     async def merge(customer: str, body: Merge, who: Supervisor) -> Row:
         """Two cards are of one customer."""

@@ -58,6 +58,7 @@ class LibraryOperations:
             "play_voicemail": self.play_voicemail,
             "mailboxes_of": self.mailboxes_of,
             "erase": self.erase,
+            "erase_customer": self.erase_customer,
         }
 
     # --- the library -------------------------------------------------------------------------------------------------
@@ -256,6 +257,27 @@ class LibraryOperations:
         )  # fmt: skip
         self._publish(event)
         return event.as_dict() | {"rows": done.rows}
+
+    async def erase_customer(self, customer: str, also: Sequence[str] = (), by: str = "") -> dict[str, Any]:
+        """Make a person unrecognisable by their card, and by further cards that are theirs: every number of each, and the
+        cards. Nothing is begun if one of the numbers cannot be forgotten. Raises ConsoleError."""
+        daemon = self._daemon
+        numbers: list[str] = []
+        cards = list(dict.fromkeys((customer, *also)))
+        for one in cards:
+            card = daemon.facilities.desk.cards.customer(one)
+            if card is None:
+                raise ConsoleError(f"There is no customer {one!r}.", "See: softswitch customers find", kind="unknown")
+            numbers += card.numbers
+        people = [found for number in numbers if (found := person(number, daemon.directory.country)) is not None]
+        for who in people:
+            self._check(who)
+        done = [await self.erase(who.number, by) for who in people]
+        left = [one for one in cards if daemon.facilities.desk.cards.customer(one) is not None]
+        if left:  # Those without a number that leads anywhere.
+            await daemon.facilities.customers("delete", customers=left)
+        names = ("calls", "recordings", "messages", "callbacks", "held")
+        return {"cards": len(cards), "numbers": len(people), **{name: sum(one[name] for one in done) for name in names}}
 
     def _check(self, who: Person) -> None:
         """Raises ConsoleError where the number is ours, talks now, or is kept away."""

@@ -106,6 +106,12 @@ def test_a_campaign_from_nothing_to_the_agent(lab: Lab, page: LogIn) -> None:
     agent.read("Rozmowa", ".panel-ringing .customers-script")
     agent.shots("ringing")
     agent.click("button", "Odrzuć")
+    agent.click("button", "Umów oddzwonienie")
+    agent.type("field", "", "601 000 777", selector="dialog input[inputmode=tel]")
+    agent.click("button", "Zapisz")
+    agent.read("Umówione")
+    agreed = next(one for one in lab.command("callback", "list") if one["number"] == "+48601000777")
+    assert agreed["owner"] == "agent-2000" and 3_000 < agreed["due_in"] < 3_700
     chief.click("button", "Wstrzymaj")
     chief.read("Wstrzymana", ".page-head")
     chief.open("/campaigns")

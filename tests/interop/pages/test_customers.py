@@ -105,6 +105,24 @@ def test_an_import_names_every_mistake_first(lab: Lab, page: LogIn) -> None:
     assert [one["numbers"] for one in told(lab, "customers", "find", "Nowak")] == [["+48601000112"]]
 
 
+def test_a_person_is_forgotten_with_all_their_cards(lab: Lab, page: LogIn) -> None:
+    told(lab, "customers", "set", "F-1", "--name", "Felicja Żuk", "--number", "601000501")
+    told(lab, "customers", "set", "F-2", "--name", "Felicja Zuk", "--number", "601000502", "--do-not-call")
+    surfer = page("administrator", "/customers/F-2", language="pl")
+    surfer.read("Nie dzwonić", ".page-head")
+    surfer.open("/customers/F-1")
+    surfer.click("button", "Zapomnij osobę")
+    surfer.read("F-2", "dialog")
+    surfer.click("dialog li input[type=checkbox]")
+    surfer.read(r"\+48601000501, \+48601000502", "dialog")
+    looks_right(surfer, "forget")
+    surfer.click("button", "Zapomnij na zawsze")
+    surfer.read("Nie da się tego cofnąć")
+    surfer.click("button", "Tak")
+    surfer.see("heading", "Klienci")
+    assert told(lab, "customers", "find", "Felicja") == []
+
+
 @pytest.mark.parametrize("role", ["supervisor", "auditor"])
 def test_who_may_what(lab: Lab, page: LogIn, role: str) -> None:
     surfer = page(role, "/customers", **({"queue": "queue"} if role == "supervisor" else {}))

@@ -249,3 +249,24 @@ def test_another_program_says_who_calls(tmp_path: Path, crm: int) -> None:
         ask(switch, "calls", "hangup", "--all")
     finally:
         switch.close()
+
+
+def test_a_person_with_several_cards_is_forgotten_by_all_their_numbers(own_switch: Running) -> None:
+    for customer, name, numbers in (
+        ("K-1", "Jan Łącki", ("601000111", "221234567")), ("K-2", "Jan Lacki", ("602000222",)), ("K-3", "Jan bez numeru", ()),
+        ("K-9", "Ola", ("603000333",)),
+    ):  # fmt: skip
+        more = [word for number in numbers for word in ("--number", number)]
+        ask(own_switch, "customers", "set", customer, "--name", name, *more)
+    token = ask(own_switch, "token", "add", "chief", "--role", "administrator")["shown"]
+    with client(own_switch, token) as page:
+        gone = page.delete("/api/customers/K-1/person", params={"also": ["K-2", "K-8"]})
+        assert gone.status_code == 404, "one of them is not there: nothing is begun"
+        assert page.get("/api/customers/K-1").status_code == 200
+        done = page.delete("/api/customers/K-1/person", params={"also": ["K-2", "K-3"]}).json()
+        assert (done["cards"], done["numbers"]) == (3, 3)
+        for customer in ("K-1", "K-2", "K-3"):
+            assert page.get(f"/api/customers/{customer}").status_code == 404
+        for text in ("Jan", "601000111", "221234567", "602000222"):
+            assert page.get("/api/customers", params={"text": text}).json() == [], text
+        assert page.get("/api/customers/K-9").json()["name"] == "Ola"

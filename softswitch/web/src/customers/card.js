@@ -36,7 +36,7 @@ export default function CustomerPage({ who, customer }) {
         <div class="row">${card.company && html`<span class="soft">${card.company}</span>`}${card.vip && html`<${Badge} state="wrap">VIP<//>`}${card.do_not_call && html`<${Badge} state="alarm" icon="phone-off">${t('customers.do_not_call')}<//>`}
         ${card.tags.map((one) => html`<${Badge} key=${one} state="info">${one}<//>`)}</div></div>
       ${mayChange(who) && html`<${Button} onClick=${() => open('merge')}>${t('customers.merge')}<//><${Button} kind="primary" onClick=${() => open('edit')}>${t('customers.edit')}<//>`}
-      ${who.role === 'administrator' && html`<${Button} kind="danger" onClick=${remove}>${t('customers.delete')}<//>`}</div>
+      ${who.role === 'administrator' && html`<${Button} onClick=${() => open('forget')}>${t('customers.forget')}<//><${Button} kind="danger" onClick=${remove}>${t('customers.delete')}<//>`}</div>
     <div class="customers-columns">
       <div class="column">
         <${Card} title=${t('customers.contact')} icon="user"><dl class="customers-facts">
@@ -48,6 +48,7 @@ export default function CustomerPage({ who, customer }) {
       <div class="column"><${History} card=${card} agents=${agents} /></div>
     </div>
     ${dialog === 'edit' && html`<${Edit} card=${card} agents=${agents} onClose=${(done) => { open(''); if (done) load(); }} />`}
+    ${dialog === 'forget' && html`<${Forget} card=${card} onClose=${(done) => { open(''); if (done) go('/customers'); }} />`}
     ${dialog === 'merge' && html`<${Merge} card=${card} onClose=${(done) => { open(''); if (done) load(); }} />`}</div>`;
 }
 
@@ -100,4 +101,31 @@ function Merge({ card, onClose }) {
     <${Field} label=${t('customers.search')} kind="search" value=${text} onChange=${set} />
     <ul class="customers-list">${rows.map((one) => html`<li key=${one.customer} class="row"><div class="grow"><strong>${one.name || one.customer}</strong>
       <div class="soft">${[one.company, one.numbers.join(', '), one.customer].filter(Boolean).join(' · ')}</div></div><${Button} small onClick=${take(one)}>${t('customers.take')}<//></li>`)}</ul><//>`;
+}
+
+/** The right to be forgotten: by all numbers of the card, and of other cards that turn out to be the same person's. */
+function Forget({ card, onClose }) {
+  const [text, set] = useState(card.name || '');
+  const [rows, show] = useState([]);
+  const [also, choose] = useState([]);
+  useEffect(() => {
+    if (!text.trim()) return show([]);
+    const waiting = setTimeout(() => api.get(path('/api/customers', {}, { text, limit: 8 }))
+      .then((found) => show(found.filter((one) => one.customer !== card.customer)), (error) => toast(error.message, { kind: 'alarm' })), 250);
+    return () => clearTimeout(waiting);
+  }, [text]);
+  const shown = [...also, ...rows.filter((one) => !also.some((each) => each.customer === one.customer))];
+  const numbers = [card, ...also].flatMap((one) => one.numbers);
+  const forget = async () => {
+    if (!(await confirm(t('customers.forget_sure', { numbers: numbers.join(', ') || '–' })))) return;
+    const query = also.map((one) => `also=${encodeURIComponent(one.customer)}`).join('&');
+    const done = await attempt(() => api.delete(`${path('/api/customers/{customer}/person', { customer: card.customer })}${query ? `?${query}` : ''}`), t('customers.forgotten'));
+    if (done) onClose(true);
+  };
+  return html`<${Dialog} title=${t('customers.forget')} onClose=${() => onClose(false)} actions=${html`<${Button} kind="danger" onClick=${forget}>${t('customers.forget_do')}<//>`}>
+    <p class="soft">${t('customers.forget_hint')}</p><p class="mono">${numbers.join(', ') || '–'}</p>
+    <${Field} label=${t('customers.forget_also')} kind="search" value=${text} onChange=${set} />
+    <ul class="customers-list">${shown.map((one) => html`<li key=${one.customer}><label class="row"><input type="checkbox" checked=${also.includes(one)}
+      onChange=${(event) => choose(event.currentTarget.checked ? [...also, one] : also.filter((each) => each !== one))} />
+      <span class="grow"><strong>${one.name || one.customer}</strong> <span class="soft">${[one.company, one.numbers.join(', '), one.customer].filter(Boolean).join(' · ')}</span></span></label></li>`)}</ul><//>`;
 }
