@@ -43,6 +43,7 @@ from softswitch.operations.record import RecordOperations
 from softswitch.operations.report import report_handlers
 from softswitch.operations.script import ScriptOperations
 from softswitch.operations.session import SessionOperations
+from softswitch.operations.sms import SmsOperations
 from softswitch.operations.supervisor import SupervisorOperations
 from softswitch.operations.upkeep import UpkeepOperations
 from softswitch.running.console import ConsoleError
@@ -144,6 +145,7 @@ class Operations:
             **PauseOperations(self._daemon).handlers(),
             **HookOperations(self._daemon).handlers(),
             **CampaignOperations(self._daemon).handlers(),
+            **SmsOperations(self._daemon).handlers(),
             **ProvisioningOperations(self._daemon).handlers(),
             **PromptOperations(self._daemon).handlers(),
             **PromptStudio(self._daemon).handlers(),

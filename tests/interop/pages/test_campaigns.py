@@ -120,3 +120,11 @@ def test_a_campaign_from_nothing_to_the_agent(lab: Lab, page: LogIn) -> None:
     chief.click("button", "Zatrzymaj")
     chief.click("button", "Tak")
     chief.read("Wyłączona", ".table")
+
+
+def test_text_messages_without_a_provider(lab: Lab, page: LogIn) -> None:
+    surfer = page("administrator", "/sms", language="pl")
+    surfer.read("Nie ma operatora SMS")
+    surfer.type("field", "Telefon", "601000111")
+    assert surfer.evaluate("surfer.find('button', 'Wyślij').disabled"), "there is nobody to send it"
+    looks_right(surfer, "sms")

@@ -119,6 +119,8 @@ RIGHTS: dict[tuple[str, str], tuple[tuple[str, ...], Any]] = {
     ("post", "/api/calls/{call}/bridge"): (SUPERVISORS, {"other": "c3"}),
     ("get", "/api/orders/{order}"): (EVERYBODY, None),
     ("delete", "/api/customers/{customer}/person"): (ADMINISTRATORS, None),
+    ("get", "/api/sms"): (ADMINISTRATORS, None),
+    ("post", "/api/sms/test"): (ADMINISTRATORS, {"to": "600100200", "text": "Test"}),
     ("post", "/api/callbacks"): (WORKERS, {"queue": "sales", "number": "600100200", "owner": "anna"}),
     ("get", "/api/campaigns"): (EVERYBODY, None),
     ("get", "/api/campaigns/{campaign}"): (EVERYBODY, None),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import signal
 import socket
 import threading
 from collections.abc import Iterator
@@ -270,3 +271,40 @@ def test_a_person_with_several_cards_is_forgotten_by_all_their_numbers(own_switc
         for text in ("Jan", "601000111", "221234567", "602000222"):
             assert page.get("/api/customers", params={"text": text}).json() == [], text
         assert page.get("/api/customers/K-9").json()["name"] == "Ola"
+
+
+def test_a_first_text_message_by_the_page(own_switch: Running) -> None:
+    """Without a provider it says so; with one, the text arrives there, and the event tells."""
+    got: list[dict[str, Any]] = []
+
+    class Provider(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            got.append(json.loads(self.rfile.read(int(self.headers["Content-Length"]))))
+            self.send_response(200)
+            self.send_header("Content-Length", "0")
+            self.end_headers()
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    token = ask(own_switch, "token", "add", "chief", "--role", "administrator")["shown"]
+    with client(own_switch, token) as page:
+        assert page.get("/api/sms").json()["enabled"] is False
+        refused = page.post("/api/sms/test", json={"to": "601000111", "text": "x"})
+        assert refused.status_code == 409 and "no provider" in refused.json()["error"]
+    with ThreadingHTTPServer(("127.0.0.1", 0), Provider) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        own_switch.settings["SOFTSWITCH_SMS_URL"] = f"http://127.0.0.1:{server.server_port}/send"
+        own_switch.settings["SOFTSWITCH_SMS_BODY"] = '{"to": "$to", "message": "$text"}'
+        own_switch.signal(signal.SIGKILL)
+        own_switch.wait()
+        own_switch.start()
+        with client(own_switch, token) as page:
+            assert page.get("/api/sms").json()["provider"] == "127.0.0.1"
+            assert page.post("/api/sms/test", json={"to": "221234567", "text": "x"}).status_code == 409, (
+                "no mobile number"
+            )
+            assert page.post("/api/sms/test", json={"to": "601 000 111", "text": "Zażółć"}).status_code == 202
+        (sent,) = asyncio.run(events(own_switch, token, 1, 0, "sms.sent"))[-1:]
+        server.shutdown()
+    assert got == [{"to": "+48601000111", "message": "Zażółć"}] and sent["notice"] == "test"

@@ -17,6 +17,7 @@ area({
   routes: [
     { path: '/campaigns', roles: ROLES, load: () => import('./page.js'), nav: { text: 'campaigns.nav', icon: 'megaphone', order: 35 } },
     { path: '/campaigns/{campaign}', roles: ROLES, load: () => import('./campaign.js') },
+    { path: '/sms', roles: [], load: () => import('./sms.js'), nav: { text: 'campaigns.sms', icon: 'megaphone', order: 68 } },
     { path: '/campaigns/{campaign}/import', roles: ROLES, load: () => import('./import.js') },
   ],
 });
