@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from queue import Queue
 from typing import Any
+from uuid import uuid4
 
 from ..lab import Lab
 from .conftest import LogIn
@@ -141,22 +142,23 @@ def test_a_prompt_is_recorded_with_the_microphone_and_the_former_one_comes_back(
 
 
 def test_reasons_of_pauses_are_those_of_the_site(lab: Lab, page: LogIn) -> None:
+    name = f"seminar-{uuid4().hex[:6]}"  # the lab may have the one of an attempt before
     admin = page("administrator", "/admin/pause")
     admin.read("lunch")
     admin.open("/admin/pause/+")
-    admin.type("field", "Name or number", "seminar")
-    admin.type("field", "Polski", "Seminarium")
-    admin.type("field", "English", "Seminar")
+    admin.type("field", "Name or number", name)
+    admin.type("field", "Polski", name.title())
+    admin.type("field", "English", name.title())
     admin.click("button", "Save")
-    admin.see("heading", "seminar")
+    admin.see("heading", name)
     admin.shots("pause")
     lab.command("agent", "login", "agent-2000")
     agent = page("agent", "/panel", agent="agent-2000")
     agent.click(".panel-state")
     agent.shots("pauses")
-    agent.click("[role=menuitemradio]", "Seminar")
-    agent.read("Seminar", ".panel-state")
-    assert lab.command("agent", "list")[0]["reason"] == "seminar"
+    agent.click("[role=menuitemradio]", name.title())
+    agent.read(name.title(), ".panel-state")
+    assert lab.command("agent", "list")[0]["reason"] == name
 
 
 def test_a_supervisor_moves_agents_between_tiers_and_sees_first_what_that_does(lab: Lab, page: LogIn) -> None:

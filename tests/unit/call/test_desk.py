@@ -208,7 +208,7 @@ def test_a_card_is_found_by_number_and_by_what_is_typed() -> None:
     card = cards.by_number("601 000 111".replace(" ", ""))
     assert card == {
         "id": "K1", "name": "Ala", "vip": True, "language": "pl", "manager": "anna", "segment": "b2b",
-        "nip": "526-000-12-46", "city": "Łódź", "company": "", "email": "", "link": "", "tags": "",
+        "nip": "526-000-12-46", "city": "Łódź", "company": "", "email": "", "link": "", "tags": "", "do_not_call": False,
     }  # fmt: skip
     assert (
         cards.by_value("id", "K1")
