@@ -13,7 +13,6 @@ import sys
 import tempfile
 import threading
 import time
-from asyncio.subprocess import DEVNULL, PIPE
 from base64 import b64encode
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -29,6 +28,7 @@ from softswitch.reports.export import FORMATS, file_name, written
 from softswitch.reports.letter import letter, page
 from softswitch.reports.range import RangeError, days
 from softswitch.reports.schedule import Scheduler, When
+from softswitch.running.child import spawn
 from softswitch.running.console import ConsoleError
 from softswitch.store.ledger import Ledger
 
@@ -152,9 +152,7 @@ class ReportOperations:
             raise ConsoleError(f"{base} holds no {FILE_NAME}.", "Plan by command: softswitch plan --config PATH")
         options = [*(f"--{name}={value}" for name, value in words.items()), *more, f"--config={base}"]
         async with self._planning:
-            process = await asyncio.create_subprocess_exec(
-                sys.executable, "-m", "softswitch", "plan", *options, "--json", stdin=DEVNULL, stdout=PIPE, stderr=PIPE
-            )
+            process = await spawn("softswitch", "plan", *options, "--json")
             try:
                 told, refused = await asyncio.wait_for(process.communicate(), PLANNING)
             except TimeoutError:

@@ -8,7 +8,6 @@ from __future__ import annotations
 import asyncio
 import json
 import shutil
-import sys
 import tempfile
 from collections.abc import Awaitable, Callable
 from pathlib import Path
@@ -17,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 from softswitch import logs
 from softswitch.backup import SUFFIX
 from softswitch.config import FILE_NAME
+from softswitch.running.child import spawn
 from softswitch.running.console import ConsoleError
 
 if TYPE_CHECKING:
@@ -62,10 +62,7 @@ class UpkeepOperations:
 
     async def _write(self, base: Path, file: Path, recordings: bool) -> dict[str, Any]:
         more = ["--recordings"] if recordings else []
-        process = await asyncio.create_subprocess_exec(
-            sys.executable, "-m", "softswitch", "backup", "--config", str(base), "--output", str(file), "--json", *more,
-            stdin=asyncio.subprocess.DEVNULL, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE,
-        )  # fmt: skip
+        process = await spawn("softswitch", "backup", "--config", str(base), "--output", str(file), "--json", *more)
         try:
             output, errors = await process.communicate()
         finally:

@@ -5,11 +5,11 @@ from __future__ import annotations
 import asyncio
 import json
 import os
-import sys
 from pathlib import Path
 from typing import Any, Final
 
 from softswitch import logs
+from softswitch.running.child import spawn
 
 HOURS: Final = 1.0
 LIMIT: Final = 60.0  # seconds: a day with very many calls is not played to its end
@@ -29,10 +29,7 @@ async def forecast(result: dict[str, Any], database: Path, strategies: Path | No
         return plain
     asked = {"result": result, "database": str(database), "strategies": str(strategies or ""), "hours": HOURS}
     async with _turn:
-        process = await asyncio.create_subprocess_exec(
-            sys.executable, "-m", "softswitch.cli.forecast", stdin=asyncio.subprocess.PIPE,
-            stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE,
-        )  # fmt: skip
+        process = await spawn("softswitch.cli.forecast", stdin=asyncio.subprocess.PIPE)
         try:
             os.setpriority(os.PRIO_PROCESS, process.pid, LESS_URGENT)
             said, why = await asyncio.wait_for(process.communicate(json.dumps(asked).encode()), LIMIT)

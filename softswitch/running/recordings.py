@@ -9,7 +9,6 @@ import json
 import os
 import secrets
 import shutil
-import sys
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -21,6 +20,7 @@ from softswitch import logs
 from softswitch.call.recording import Recording
 from softswitch.config.sections import Recording as Settings
 from softswitch.events import MediaAlarm, RecordingDeleted, RecordingFinished, RecordingStarted
+from softswitch.running.child import spawn
 from softswitch.running.console import ConsoleError
 
 if TYPE_CHECKING:
@@ -65,10 +65,7 @@ def examine(path: str) -> Found:
 
 async def _peaks(path: Path, slices: int) -> dict[str, Any]:
     """Ask a process of its own, at low priority."""
-    program = (sys.executable, "-m", "media.peaks", str(path), str(slices))
-    child = await asyncio.create_subprocess_exec(
-        *program, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE, env=_environment()
-    )
+    child = await spawn("media.peaks", str(path), str(slices))
     try:
         with contextlib.suppress(OSError):
             os.setpriority(os.PRIO_PROCESS, child.pid, 10)
@@ -81,12 +78,6 @@ async def _peaks(path: Path, slices: int) -> dict[str, Any]:
         log.error("recording not drawn", path=str(path), error=errors.decode("utf-8", "replace")[-300:])
         raise ConsoleError("The recording cannot be read.", "See the log of the switch.")
     return dict(json.loads(out))
-
-
-def _environment() -> dict[str, str]:
-    """That of ours, so that the child finds the package where we have it from."""
-    root = str(Path(__file__).resolve().parents[2])
-    return {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, (root, os.environ.get("PYTHONPATH", ""))))}
 
 
 def _write_private(path: Path, data: bytes) -> None:
