@@ -12,7 +12,7 @@ from html import escape
 from typing import TYPE_CHECKING, Any, Final
 
 from softswitch.directory import Account, Directory
-from softswitch.editing.edit import EditError
+from softswitch.edit import EditError
 from softswitch.net.address import join_host_port
 
 if TYPE_CHECKING:

@@ -53,7 +53,7 @@ def account_settings(
 
 
 def _sheets(config: Path | None, user: str, transport: str, password: str) -> dict[str, Any]:
-    from softswitch.editing.edit import EditError
+    from softswitch.edit import EditError
     from softswitch.store.site import parse_site
 
     site = parse_site(edit(config, "export")["text"])

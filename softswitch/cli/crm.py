@@ -11,7 +11,7 @@ import rich_click as click
 from softswitch.cli import receivers
 from softswitch.cli.context import attach as attached
 from softswitch.cli.output import config_option, emit, json_option
-from softswitch.integrations.crm import ROWS
+from softswitch.directory.hooks import ROWS
 
 
 @click.group()

@@ -8,6 +8,7 @@ from types import MappingProxyType
 from typing import Any, Final
 
 EVERY: Final = "*"
+ROWS: Final = ("missed", "answered", "ended", "recording", "callback", "disposition")  # of a CRM's matrix
 BEARER: Final[Mapping[str, str]] = MappingProxyType({"Authorization": "Bearer {token}"})
 
 

@@ -10,8 +10,8 @@ from dataclasses import asdict, replace
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from softswitch.directory import Account, Directory
+from softswitch.edit import Edit, EditError, existing, same_version
 from softswitch.editing import campaigns, hooks, people, pieces, queues
-from softswitch.editing.edit import Edit, EditError, existing, same_version
 from softswitch.entropy import SystemEntropy
 from softswitch.errors import ConfigError
 from softswitch.store.clips import Clips

@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from softswitch.decode import Problems
 from softswitch.directory import Directory
-from softswitch.editing.edit import Edit, EditError, existing
+from softswitch.edit import Edit, EditError, existing
 from softswitch.store.clips import Clips
 from softswitch.store.objects import from_objects, to_objects
 from softswitch.store.site import check_site, diff_sites

@@ -10,7 +10,7 @@ from typing import Any, Final
 
 from softswitch.directory import Directory
 from softswitch.directory.hooks import EVERY, Webhook
-from softswitch.editing.edit import Edit, EditError, existing
+from softswitch.edit import Edit, EditError, existing
 from softswitch.integrations.signing import SECRET
 from softswitch.store.clips import Clips
 from softswitch.store.site import check_site

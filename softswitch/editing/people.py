@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import Any, Final
 
 from softswitch.directory import Directory, Token, User
-from softswitch.editing.edit import Edit, EditError, existing
+from softswitch.edit import Edit, EditError, existing
 from softswitch.entropy import SystemEntropy
 from softswitch.passwords import SHORTEST, hash_password, new_token, token_digest
 from softswitch.store.clips import Clips

@@ -12,7 +12,7 @@ from typing import Any, Final
 
 from softswitch.decode import Problems, nearest
 from softswitch.directory import Directory
-from softswitch.editing.edit import Edit, EditError, existing, same_version
+from softswitch.edit import Edit, EditError, existing, same_version
 from softswitch.editing.hooks import new_secret
 from softswitch.entropy import SystemEntropy
 from softswitch.passwords import new_token, token_digest

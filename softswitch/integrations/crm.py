@@ -20,7 +20,6 @@ from softswitch.integrations.webhooks import Fetch, Links, verdict
 if TYPE_CHECKING:
     from softswitch.store.records import CallRecord
 
-ROWS: Final = ("missed", "answered", "ended", "recording", "callback", "disposition")
 TALKED: Final = "answered"
 NOTHING: Final = 404  # a look-up that finds nothing is no failure
 MOST: Final = 1_000  # characters of what is saved

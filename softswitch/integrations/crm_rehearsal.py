@@ -9,8 +9,8 @@ from typing import Any, Final
 
 from softswitch.decode import Problems
 from softswitch.directory import Directory
-from softswitch.directory.hooks import Crm
-from softswitch.integrations.crm import NAMES, ROWS, actions_of, is_left_out, request_of
+from softswitch.directory.hooks import ROWS, Crm
+from softswitch.integrations.crm import NAMES, actions_of, is_left_out, request_of
 from softswitch.running.console import ConsoleError
 from softswitch.store.objects import from_objects, to_objects
 from softswitch.store.validate import validate

@@ -6,8 +6,8 @@ from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any, Final
 
 from softswitch.decode import Expected, Problems, Rule, decode, encode, number_in, one_of, text, whole_in
-from softswitch.directory.hooks import Crm, CrmAction
-from softswitch.integrations.crm import NAMES, ROWS, named
+from softswitch.directory.hooks import ROWS, Crm, CrmAction
+from softswitch.integrations.crm import NAMES, named
 from softswitch.links import LONGEST
 from softswitch.store.hook_objects import URL
 

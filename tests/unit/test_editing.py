@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from softswitch.directory import Directory, PlayStep
+from softswitch.edit import EditError
 from softswitch.editing import operate
-from softswitch.editing.edit import EditError
 from softswitch.errors import StoreError
 from softswitch.store.clips import Clips
 from softswitch.store.demo import demo_site

@@ -9,8 +9,8 @@ import pytest
 
 from softswitch.decode import Problems
 from softswitch.directory import Directory, Mailbox
+from softswitch.edit import Edit, EditError
 from softswitch.editing import operate
-from softswitch.editing.edit import Edit, EditError
 from softswitch.errors import ConfigError
 from softswitch.passwords import token_digest
 from softswitch.store.demo import demo_site

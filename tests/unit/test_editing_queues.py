@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from softswitch.editing.edit import EditError
+from softswitch.edit import EditError
 from softswitch.editing.queues import queue_set, queue_settings
 from softswitch.errors import ConfigError
 from softswitch.store.site import parse_site

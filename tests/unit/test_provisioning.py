@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from softswitch.directory import Directory
-from softswitch.editing.edit import EditError
+from softswitch.edit import EditError
 from softswitch.provisioning import PASSWORD, Phone, Place, linphone_xml, phone_of, qr_svg, qr_text, sheets
 from softswitch.store.demo import demo_site
 from tests.unit.store.seeded import SeededEntropy

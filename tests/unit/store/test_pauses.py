@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from softswitch.directory.pauses import DEFAULT_PAUSES, UNKNOWN, by_digit, in_order
+from softswitch.edit import Edit
 from softswitch.editing import operate
-from softswitch.editing.edit import Edit
 from softswitch.errors import ConfigError
 from softswitch.operations.pause import PauseOperations, reason_of
 from softswitch.running.console import ConsoleError

@@ -10,6 +10,7 @@ let shown = { state: 'off', problem: '', detail: '', account: '', calls: [], dev
 const listeners = new Set();
 const sessions = new Map(); // id -> JsSIP session
 const streams = new Map(); // id -> our side
+const wishes = new Map(); // id -> whether it is to be held, until it is
 const ringer = new Ringer();
 export const meter = new Meter();
 let agent = null;
@@ -148,6 +149,7 @@ function renew(status) {
   }, 500 + 1500 * Math.random());
 }
 
+const STRIVE = 100; // ms between two attempts to hold or resume
 const AGAIN = 3_000; // ms
 const ASLEEP = 20_000; // ms between two looks at the clock: the machine was asleep
 
@@ -266,8 +268,20 @@ export function call(target) {
   streams.set(id, stream);
 }
 
+/** Hold or resume. While an offer of either side is under way, the wish waits for its end. */
+export function hold(id, on) {
+  wishes.set(id, on);
+  strive(id);
+}
+
+function strive(id) {
+  const session = sessions.get(id);
+  const on = wishes.get(id);
+  if (!session || on === undefined || session.isOnHold().local === on || (on ? session.hold() : session.unhold())) wishes.delete(id);
+  else setTimeout(strive, STRIVE, id);
+}
+
 export const hangUp = (id) => sessions.get(id)?.terminate(shown.calls.find((one) => one.id === id)?.state === 'ringing' ? { status_code: 486 } : {});
-export const hold = (id, on) => (on ? sessions.get(id)?.hold() : sessions.get(id)?.unhold());
 export const mute = (id, on) => (on ? sessions.get(id)?.mute({ audio: true }) : sessions.get(id)?.unmute({ audio: true }));
 export const dtmf = (id, keys) => sessions.get(id)?.sendDTMF(keys, { transportType: 'RFC2833', duration: 120, interToneGap: 80 });
 
