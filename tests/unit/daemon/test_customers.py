@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import queue
 import signal
 import socket
 import threading
@@ -275,11 +276,11 @@ def test_a_person_with_several_cards_is_forgotten_by_all_their_numbers(own_switc
 
 def test_a_first_text_message_by_the_page(own_switch: Running) -> None:
     """Without a provider it says so; with one, the text arrives there, and the event tells."""
-    got: list[dict[str, Any]] = []
+    got: queue.Queue[dict[str, Any]] = queue.Queue()
 
     class Provider(BaseHTTPRequestHandler):
         def do_POST(self) -> None:
-            got.append(json.loads(self.rfile.read(int(self.headers["Content-Length"]))))
+            got.put(json.loads(self.rfile.read(int(self.headers["Content-Length"]))))
             self.send_response(200)
             self.send_header("Content-Length", "0")
             self.end_headers()
@@ -305,6 +306,7 @@ def test_a_first_text_message_by_the_page(own_switch: Running) -> None:
                 "no mobile number"
             )
             assert page.post("/api/sms/test", json={"to": "601 000 111", "text": "Zażółć"}).status_code == 202
-        (sent,) = asyncio.run(events(own_switch, token, 1, 0, "sms.sent"))[-1:]
+        assert got.get(timeout=PATIENCE) == {"to": "+48601000111", "message": "Zażółć"}
+        (told,) = asyncio.run(events(own_switch, token, 1, 0, "sms.sent"))[-1:]
         server.shutdown()
-    assert got == [{"to": "+48601000111", "message": "Zażółć"}] and sent["notice"] == "test"
+    assert told["notice"] == "test" and got.empty()
