@@ -9,8 +9,9 @@ from typing import Any
 import pytest
 
 from softswitch.directory import Directory
+from softswitch.directory.hooks import ROWS
 from softswitch.errors import ConfigError
-from softswitch.integrations.crm import NAMES, ROWS
+from softswitch.integrations.crm import NAMES
 from softswitch.integrations.crm_rehearsal import EVENTS, rehearse, sample
 from softswitch.integrations.delivery_log import MOST, DeliveryLog
 from softswitch.running.console import ConsoleError
