@@ -82,7 +82,7 @@ class Reloading:
         """Carry out an operation of `editing` and put its result in force at once. Raises SoftswitchError."""
         daemon = self._daemon
         async with self._reloading:
-            clips = Clips.scan(*uploads.roots(daemon.config))
+            clips = await asyncio.to_thread(Clips.scan, *uploads.roots(daemon.config))  # hundreds of files
             done = await operate(daemon.store, daemon.site, clips, operation, options)
             result = dict(done.result)
             if done.tried is not None:

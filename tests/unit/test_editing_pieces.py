@@ -184,6 +184,14 @@ async def test_what_there_is() -> None:
     assert {"name": "800", "title": SITE.extensions["800"]} in names["extension"]
 
 
+async def test_whoever_looks_sees_the_site_in_force_and_leaves_no_trace() -> None:
+    before = [(await do("piece_list", kind=kind)).result for kind in KINDS]
+    changed = (await do("change", **put("queue", "infolinia", {"members": []}))).site
+    assert changed is not None
+    assert (await do("piece_show", changed, kind="queue", name="infolinia")).result["body"] == {}
+    assert [(await do("piece_list", kind=kind)).result for kind in KINDS] == before
+
+
 async def test_a_new_webhook_tells_its_secret_once_and_may_have_another() -> None:
     done = await do("change", **put("webhook", "crm", {"url": "https://crm.example.com/hooks"}))
     secret = done.result["secrets"]["webhook/crm"]
